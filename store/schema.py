@@ -1,0 +1,142 @@
+"""The tables of a run, as data: one place that names every column (README, "The tables").
+
+Parts write these columns as Parquet, `publish` creates the same tables in DuckDB, and readers
+rely on them. A column that is not here does not exist.
+"""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+"""Version of the layout of parts. Older parts are upgraded when they are published."""
+
+BASELINE = "baseline"
+"""The condition in which nothing is edited."""
+
+_F = pa.float32()
+_I = pa.int32()
+_S = pa.string()
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: its columns, what identifies a row, and how its rows are sorted on disk.
+
+    Attributes:
+        columns: name -> Arrow type, in order.
+        key: columns that together are unique; checked at publish, never an index.
+        order: columns the published rows are sorted by, so that a filter reads little.
+    """
+
+    columns: dict[str, pa.DataType]
+    key: tuple[str, ...]
+    order: tuple[str, ...]
+
+    @property
+    def arrow(self) -> pa.Schema:
+        """The table as an Arrow schema; every column but those of the key may be NULL."""
+        return pa.schema(
+            [pa.field(name, kind, nullable=name not in self.key)
+             for name, kind in self.columns.items()]
+        )
+
+
+_AT = {"condition_id": _S, "image_id": _S, "layer": _I}
+_AT_HEAD = {**_AT, "head": _I}
+_CAPTION = {
+    "text": _S,
+    "token_ids": pa.list_(_I),
+    "n_tokens": _I,
+    "mean_logprob": _F,
+    "final_logprob": _F,
+}
+_SCORE = {"metric": _S, "against": _S, "value": _F}
+
+TABLES: dict[str, Table] = {
+    "run": Table(
+        {
+            "run_id": _S, "created_at": _S, "model": _S, "backend": _S, "weights_sha256": _S,
+            "dataset": _S, "dataset_sha256": _S, "n_layers": _I, "n_heads": _I,
+            "grid_h": _I, "grid_w": _I, "prompt": _S, "generation": _S, "config": _S,
+            "versions": _S, "parity": _S, "schema_version": _I,
+        },
+        key=("run_id",), order=("run_id",),
+    ),
+    "image": Table(
+        {
+            "image_id": _S, "dataset": _S, "source": _S, "width": _I, "height": _I,
+            "sha256": _S, "label": _S, "category": _S, "refs": pa.list_(_S),
+            "explanation": _S, "part": _S, "row_in_part": _I,
+        },
+        key=("image_id",), order=("image_id",),
+    ),
+    "skipped": Table({"source": _S, "reason": _S}, key=("source",), order=("source",)),
+    "condition": Table(
+        {"condition_id": _S, "kind": _S, "layers": pa.list_(_I), "heads": pa.list_(_I),
+         "source": _S, "spec": _S},
+        key=("condition_id",), order=("condition_id",),
+    ),
+    "layer_stat": Table(
+        {
+            **_AT,
+            "attn_to_patches": _F, "delta_attn": _F, "map_shift": _F, "attn_entropy": _F,
+            "resid_norm": _F, "update_norm": _F, "attn_norm": _F, "mlp_norm": _F,
+            "attn_share": _F, "patch_update_norm": _F, "patch_attn_share": _F,
+            "cos_prev": _F, "n_outlier_tokens": _I,
+        },
+        key=tuple(_AT), order=("condition_id", "layer", "image_id"),
+    ),
+    "head_stat": Table(
+        {**_AT_HEAD, "attn_to_patches": _F, "attn_entropy": _F, "contribution_norm": _F,
+         "contribution_share": _F},
+        key=tuple(_AT_HEAD), order=("condition_id", "image_id", "layer", "head"),
+    ),
+    "caption": Table(
+        {**_AT, **_CAPTION}, key=tuple(_AT), order=("condition_id", "image_id", "layer")
+    ),
+    "head_caption": Table(
+        {**_AT_HEAD, **_CAPTION}, key=tuple(_AT_HEAD),
+        order=("condition_id", "image_id", "layer", "head"),
+    ),
+    "score": Table(
+        {**_AT, **_SCORE}, key=(*_AT, "metric", "against"),
+        order=("condition_id", "metric", "against", "layer", "image_id"),
+    ),
+    "head_score": Table(
+        {**_AT_HEAD, **_SCORE}, key=(*_AT_HEAD, "metric", "against"),
+        order=("condition_id", "metric", "against", "layer", "head", "image_id"),
+    ),
+    "image_stat": Table(
+        {"condition_id": _S, "image_id": _S, "metric": _S, "value": _F},
+        key=("condition_id", "image_id", "metric"),
+        order=("condition_id", "metric", "image_id"),
+    ),
+    "answer": Table(
+        {**_AT, "question": _S, "text": _S, "expected": _S, "score": _F},
+        key=(*_AT, "question"), order=("condition_id", "image_id", "layer", "question"),
+    ),
+    "curve": Table(
+        {"condition_id": _S, "layer": _I, "metric": _S, "against": _S, "n": _I,
+         "mean": pa.float64(), "low": pa.float64(), "high": pa.float64()},
+        key=("condition_id", "layer", "metric", "against"),
+        order=("condition_id", "metric", "against", "layer"),
+    ),
+    "judgement": Table(
+        {"judge": _S, **_AT, "criterion": _S, "vote": _I, "score": _I, "status": _S,
+         "reply_id": _S},
+        key=("judge", *_AT, "criterion", "vote"),
+        order=("judge", "condition_id", "criterion", "layer", "image_id", "vote"),
+    ),
+    "reply": Table(
+        {"reply_id": _S, "judge": _S, "model_asked": _S, "model_answered": _S,
+         "prompt_sha256": _S, "image_sha256": _S, "text": _S, "tokens_in": _I,
+         "tokens_out": _I, "at": _S},
+        key=("reply_id",), order=("reply_id",),
+    ),
+}
+
+LAYER_METRICS = tuple(
+    name for name in TABLES["layer_stat"].columns if name not in (*_AT, "n_outlier_tokens")
+)
+CAPTION_METRICS = ("n_tokens", "mean_logprob", "final_logprob")
