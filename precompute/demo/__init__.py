@@ -1,0 +1,1 @@
+"""The demo captioner and its picture book, and how both were made."""

@@ -1,0 +1,94 @@
+"""Words of the picture book: its subjects, its places, and the grammar between them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One thing that can stand in a scene.
+
+    Attributes:
+        word: What captions call it (one word).
+        code: Code point of its Noto emoji, as the sprite's file is named.
+        wnid: WordNet id of the ImageNet class it stands for, or None.
+        class_name: ImageNet's name of that class, or None.
+    """
+
+    word: str
+    code: str
+    wnid: str | None = None
+    class_name: str | None = None
+
+
+SUBJECTS: tuple[Subject, ...] = (
+    Subject("penguin", "1f427", "n02056570", "king penguin"),
+    Subject("elephant", "1f418", "n02504458", "African elephant"),
+    Subject("lion", "1f981", "n02129165", "lion"),
+    Subject("zebra", "1f993", "n02391049", "zebra"),
+    Subject("panda", "1f43c", "n02510455", "giant panda"),
+    Subject("camel", "1f42a", "n02437312", "Arabian camel"),
+    Subject("flamingo", "1f9a9", "n02007558", "flamingo"),
+    Subject("butterfly", "1f98b", "n02279972", "monarch butterfly"),
+    Subject("octopus", "1f419"),
+    Subject("whale", "1f433", "n02066245", "grey whale"),
+    Subject("parrot", "1f99c", "n01818515", "macaw"),
+    Subject("cactus", "1f335"),
+    Subject("sunflower", "1f33b"),
+    Subject("mushroom", "1f344", "n12998815", "agaric"),
+    Subject("banana", "1f34c", "n07753592", "banana"),
+    Subject("pineapple", "1f34d", "n07753275", "pineapple"),
+    Subject("burger", "1f354", "n07697313", "cheeseburger"),
+    Subject("pizza", "1f355", "n07873807", "pizza"),
+    Subject("car", "1f697", "n04285008", "sports car"),
+    Subject("train", "1f682", "n04310018", "steam locomotive"),
+    Subject("plane", "2708-fe0f", "n02690373", "airliner"),
+    Subject("rocket", "1f680"),
+    Subject("sailboat", "26f5", "n04612504", "yawl"),
+    Subject("house", "1f3e0"),
+    Subject("castle", "1f3f0", "n02980441", "castle"),
+    Subject("guitar", "1f3b8", "n03272010", "electric guitar"),
+    Subject("football", "26bd", "n04254680", "soccer ball"),
+    Subject("balloon", "1f388", "n02782093", "balloon"),
+    Subject("kite", "1fa81"),
+    Subject("umbrella", "2602-fe0f", "n04507155", "umbrella"),
+    Subject("snowman", "26c4"),
+    Subject("robot", "1f916"),
+)
+
+PLACES: dict[str, str] = {
+    "desert": "in the desert",
+    "beach": "on the beach",
+    "snow": "in the snow",
+    "forest": "in the forest",
+    "city": "in the city",
+    "kitchen": "in the kitchen",
+    "sea": "under the sea",
+    "moon": "on the moon",
+}
+"""Place -> how a caption says it."""
+
+CAPTION_PROMPT = "a short image caption."
+"""The instruction under which the captioner captions."""
+
+_GRAMMAR = (
+    "a an the in on under is this big small next to above below or what where picture "
+    "short image caption question answer . ? :"
+)
+
+WORDS: tuple[str, ...] = (
+    *_GRAMMAR.split(),
+    *PLACES,
+    *(subject.word for subject in SUBJECTS),
+)
+"""Every word that instructions, captions and answers may use."""
+
+BY_WORD: dict[str, Subject] = {subject.word: subject for subject in SUBJECTS}
+
+
+def with_article(word: str) -> str:
+    """Put the indefinite article before a word.
+
+    >>> with_article("umbrella"), with_article("kite")
+    ('an umbrella', 'a kite')
+    """
+    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
