@@ -1,0 +1,1 @@
+"""Images -> model -> parts: the offline stage. Knows no Streamlit."""

@@ -1,0 +1,130 @@
+"""What a run keeps of a batch of images: the numbers of every layer and head, and all states."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from precompute import attention
+from precompute.layers import LayerRecord, run_layers
+from precompute.models.tower import VisionTower
+
+Columns = dict[str, Tensor]
+"""Column name -> values. A value that is undefined is NaN; parts store it as NULL."""
+
+
+@dataclass(frozen=True)
+class Capture:
+    """A batch of images after one pass through the tower, in float32 on the CPU but for `states`.
+
+    Attributes:
+        states: Z^0..Z^L on the model's device and in its dtype, for decoding.
+        layer_stat: each [batch, layer], the columns of the table of that name.
+        head_stat: each [batch, layer, head], likewise.
+        cls_attention: the CLS row of every head's pattern, [batch, layer, head, token].
+        contribution: |x_i^{l,h}|, the same shape.
+        token_norm: |Z^l_i|, [batch, layer + 1, token].
+        cls_state: Z^l of the CLS token, [batch, layer + 1, width].
+    """
+
+    states: list[Float[Tensor, "batch token width"]]
+    layer_stat: Columns
+    head_stat: Columns
+    cls_attention: Float[Tensor, "batch layer head token"]
+    contribution: Float[Tensor, "batch layer head token"]
+    token_norm: Float[Tensor, "batch states token"]
+    cls_state: Float[Tensor, "batch states width"]
+
+
+@torch.inference_mode()
+def capture(tower: VisionTower, pixels: Float[Tensor, "batch 3 y x"]) -> Capture:
+    """Run a batch through the tower once and keep what a run keeps.
+
+    Raises:
+        ValueError: a state holds NaN or infinity; the message names the first such layer.
+    """
+    states = [tower.embed(pixels)]
+    layers: list[Columns] = []
+    heads: list[Columns] = []
+    patterns: list[Tensor] = []
+    contributions: list[Tensor] = []
+    for record in run_layers(tower, states[0]):
+        layers.append(layer_stats(record, patterns[-1] if patterns else None))
+        heads.append(head_stats(record))
+        patterns.append(record.cls_pattern)
+        contributions.append(record.contribution)
+        states.append(record.resid_post)
+    norms = torch.stack([state.float().norm(dim=-1) for state in states], 1)
+    finite = norms.isfinite().all(2).all(0)
+    if not finite.all():
+        raise ValueError(
+            f"expected finite states; Z^{int((~finite).nonzero()[0])} holds NaN or infinity. "
+            "Use dtype = 'float32' (or 'bfloat16'; never float16) under [model]."
+        )
+    return Capture(
+        states=states,
+        layer_stat=_by_layer(layers),
+        head_stat=_by_layer(heads),
+        cls_attention=torch.stack(patterns, 1).cpu(),
+        contribution=torch.stack(contributions, 1).cpu(),
+        token_norm=norms.cpu(),
+        cls_state=torch.stack([state[:, 0].float() for state in states], 1).cpu(),
+    )
+
+
+def layer_stats(record: LayerRecord, previous: Tensor | None) -> Columns:
+    """The columns of `layer_stat` at one layer, each [batch].
+
+    Norms are of the CLS token's vectors but where the name says `patch`. `attn_share` is
+    <MSA, dZ> / |dZ|^2: the part of the step that attention makes along the step itself; the MLP
+    has the rest, and either may lie outside [0, 1] where the two pull apart.
+
+    Args:
+        record: the layer.
+        previous: the CLS pattern [batch, head, token] of the layer below; None at l = 1, where
+            dA and the map shift are undefined.
+    """
+    pattern = record.cls_pattern
+    here = attention.attn_to_patches(pattern).mean(-1)
+    attn, update = record.attn_out.float(), record.update.float()
+    before, after = record.resid_pre.float(), record.resid_post.float()
+    share = (attn * update).sum(-1) / update.square().sum(-1)
+    undefined = torch.full_like(here, torch.nan)
+    return {
+        "attn_to_patches": here,
+        "delta_attn": undefined
+        if previous is None
+        else here - attention.attn_to_patches(previous).mean(-1),
+        "map_shift": undefined if previous is None else attention.map_shift(pattern, previous),
+        "attn_entropy": attention.entropy(pattern.mean(-2)),
+        "resid_norm": after[:, 0].norm(dim=-1),
+        "update_norm": update[:, 0].norm(dim=-1),
+        "attn_norm": attn[:, 0].norm(dim=-1),
+        "mlp_norm": record.mlp_out[:, 0].float().norm(dim=-1),
+        "attn_share": share[:, 0],
+        "patch_update_norm": update[:, 1:].norm(dim=-1).mean(-1),
+        "patch_attn_share": share[:, 1:].mean(-1),
+        "cos_prev": torch.cosine_similarity(after[:, 0], before[:, 0], dim=-1),
+        "n_outlier_tokens": attention.n_outliers(after.norm(dim=-1)),
+    }
+
+
+def head_stats(record: LayerRecord) -> Columns:
+    """The columns of `head_stat` at one layer, each [batch, head].
+
+    `contribution_norm` is |sum_i x_i^{l,h}|, what the head gives to CLS; `contribution_share`
+    its part of the step, <., dZ_cls> / |dZ_cls|^2. With those of b_O and the MLP they sum to 1.
+    """
+    given, update = record.head_out.float(), record.update[:, 0].float()
+    return {
+        "attn_to_patches": attention.attn_to_patches(record.cls_pattern),
+        "attn_entropy": attention.entropy(record.cls_pattern),
+        "contribution_norm": given.norm(dim=-1),
+        "contribution_share": torch.einsum("bhd,bd->bh", given, update)
+        / update.square().sum(-1, keepdim=True),
+    }
+
+
+def _by_layer(layers: list[Columns]) -> Columns:
+    return {name: torch.stack([layer[name] for layer in layers], 1).cpu() for name in layers[0]}

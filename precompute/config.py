@@ -1,0 +1,121 @@
+"""What a run computes, read from TOML, validated once, then frozen."""
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+PROJECT = Path(__file__).resolve().parent.parent
+"""Paths in a configuration are relative to this folder, so that a run starts from anywhere."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelConfig(_Frozen):
+    """Which captioner, and how its numbers are represented.
+
+    Attributes:
+        path: a folder with the checkpoint, relative to the project, or a name on the hub.
+        device: where it runs; `auto` takes CUDA if there is one.
+        dtype: of the weights; `auto` is bfloat16 on CUDA and float32 on the CPU.
+    """
+
+    backend: Literal["huggingface"] = "huggingface"
+    path: str
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+
+
+class DatasetConfig(_Frozen):
+    """A set of images; each makes a run of its own.
+
+    Attributes:
+        name: the readable part of the run's name.
+        kind: which loader of `precompute.images` reads it.
+        path: its folder, relative to the project.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    kind: Literal["whoops", "imagenet"]
+    path: str
+
+
+class CaptureConfig(_Frozen):
+    """How images are cut into parts and batches.
+
+    Attributes:
+        part_size: images a part; a part is what a killed run loses at most.
+        batch_size: images that go through the tower together.
+        cls_state: whether the CLS token's states are kept, L + 1 vectors of the model's width.
+    """
+
+    part_size: int = Field(default=32, ge=1)
+    batch_size: int = Field(default=16, ge=1)
+    cls_state: bool = False
+
+
+class Generation(_Frozen):
+    """How a caption is generated; the words are those of the library's `generate`."""
+
+    num_beams: int = Field(default=1, ge=1)
+    max_new_tokens: int = Field(default=30, ge=1)
+    min_new_tokens: int = Field(default=0, ge=0)
+    repetition_penalty: float = Field(default=1.0, gt=0)
+    length_penalty: float = 1.0
+
+
+class DecodeConfig(_Frozen):
+    """The instruction, how captions are generated, and how many states a batch holds."""
+
+    prompt: str
+    batch_size: int = Field(default=64, ge=1)
+    generation: Generation = Generation()
+
+
+class ScoreConfig(_Frozen):
+    """Which metrics of `precompute.metrics` are computed for every caption."""
+
+    metrics: tuple[str, ...] = ("exact", "rouge_l")
+
+
+class Config(_Frozen):
+    """One configuration file: a model, how it is read, and the data sets it is read on."""
+
+    model: ModelConfig
+    datasets: tuple[DatasetConfig, ...] = Field(min_length=1)
+    capture: CaptureConfig = CaptureConfig()
+    decode: DecodeConfig
+    score: ScoreConfig = ScoreConfig()
+
+
+def read_config(path: Path) -> Config:
+    """Read and validate a configuration.
+
+    Raises:
+        ValueError: the file is missing, is no TOML, or does not fit; the message lists every
+            field that does not, with what was expected.
+    """
+    if not path.is_file():
+        known = ", ".join(sorted(p.name for p in (PROJECT / "precompute/configs").glob("*.toml")))
+        raise ValueError(
+            f"expected a configuration file; {path} does not exist. "
+            f"precompute/configs has: {known}."
+        )
+    try:
+        return Config.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path} is not TOML: {error}") from error
+    except ValidationError as error:
+        wrong = "\n".join(
+            f"  {'.'.join(map(str, e['loc']))}: {e['msg']}; got {e['input']!r}"
+            for e in error.errors()
+        )
+        raise ValueError(f"{path} does not fit:\n{wrong}") from error
+
+
+def local_path(path: str) -> Path:
+    """A path of a configuration as a path of this machine: relative ones start at the project."""
+    return PROJECT / path

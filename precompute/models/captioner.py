@@ -1,0 +1,73 @@
+"""What a captioner is: a vision tower, and a way from one of its states to a sentence."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from jaxtyping import Float, Int
+from PIL import Image
+from torch import Tensor
+
+from precompute.config import Generation
+from precompute.models.tower import VisionTower
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the language model reads of one state and one prompt: its encoder's output.
+
+    It is computed once and serves the caption and every teacher-forced score of it.
+    """
+
+    hidden: Float[Tensor, "batch source model"]
+    mask: Int[Tensor, "batch source"]
+
+
+@runtime_checkable
+class Captioner(Protocol):
+    """A model that says what a state of its vision tower shows.
+
+    The two `library_` methods run the library's own code, untouched: the parity certificate holds
+    everything else against them.
+    """
+
+    @property
+    def tower(self) -> VisionTower:
+        """The vision tower."""
+        ...
+
+    def pixels(self, images: Sequence[Image.Image]) -> Float[Tensor, "batch 3 y x"]:
+        """The images as the tower takes them, on the tower's device."""
+        ...
+
+    def model_input(self, pixels: Float[Tensor, "batch 3 y x"]) -> list[Image.Image]:
+        """The pictures as the model saw them: `pixels` with the normalisation undone."""
+        ...
+
+    def read(self, states: Float[Tensor, "batch token width"], prompt: str) -> Memory:
+        """Final norm, Q-Former, projection and the language model's encoder."""
+        ...
+
+    def generate(self, memory: Memory, generation: Generation) -> list[list[int]]:
+        """Token ids of one caption a row: no start token, the end token included if reached."""
+        ...
+
+    def logprob(self, memory: Memory, captions: Sequence[Sequence[int]]) -> Float[Tensor, " batch"]:
+        """Mean log-probability a token of a given caption a row, teacher-forced, in nats."""
+        ...
+
+    def text(self, token_ids: Sequence[int]) -> str:
+        """A caption's words."""
+        ...
+
+    def library_final_state(
+        self, pixels: Float[Tensor, "batch 3 y x"]
+    ) -> Float[Tensor, "batch token width"]:
+        """Z^L by the library's own forward."""
+        ...
+
+    def library_captions(
+        self, images: Sequence[Image.Image], prompt: str, generation: Generation
+    ) -> list[list[int]]:
+        """Captions by the library's own processor and `generate`."""
+        ...

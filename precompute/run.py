@@ -1,0 +1,176 @@
+"""Carry out a plan: certificate, capture, scores, tables. Only what is missing is made."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image
+
+from precompute.images import ImageItem, UnreadableImage
+from precompute.models.captioner import Captioner
+from precompute.parity import certificate
+from precompute.pipeline import capture_settings, write_capture
+from precompute.plan import Plan
+from precompute.score import score_part, score_settings
+from precompute.stages import Advance, Watch, make_parts
+from store.parts import PartWriter, require_complete, stage_folder, sweep
+from store.runs import create_run, read_run, update_run
+
+log = logging.getLogger(__name__)
+
+
+class ParityError(Exception):
+    """The instrumented forward or its captions differ from the library's."""
+
+
+def execute(
+    plan: Plan,
+    results: Path,
+    captioner: Callable[[], Captioner],
+    watch: Watch,
+    accept_mismatch: bool = False,
+) -> Path:
+    """Make what is missing of a run.
+
+    Args:
+        plan: which run.
+        results: the folder of all runs.
+        captioner: gives the model; called only if a part has to be made.
+        watch: screen, Ctrl-C, publishing.
+        accept_mismatch: start though the certificate failed; the run says so ever after.
+
+    Returns:
+        The run's folder.
+
+    Raises:
+        ParityError: the certificate failed and is not accepted.
+        Stopped: Ctrl-C.
+    """
+    run = results / plan.run_id
+    if not (run / "run.json").exists():
+        run = create_run(results, plan.run_id, _manifest(plan, captioner(), accept_mismatch))
+    with _log_file(run):
+        sweep(run)
+        stage = stage_folder(run, "capture", capture_settings(plan.config))
+        update_run(run, stages={"capture": stage.name})
+        shards = plan.shards
+
+        def make(part: PartWriter, name: str, advance: Advance) -> None:
+            write_capture(
+                part, captioner(), shards[name], plan.dataset.name, plan.config, advance
+            )
+
+        try:
+            sizes = {name: len(items) for name, items in shards.items()}
+            make_parts(watch, run, stage, sizes, make)
+            score(run, plan.config.score.metrics, watch)
+        finally:
+            watch.publish(run)
+    return run
+
+
+def score(run: Path, metrics: Sequence[str], watch: Watch) -> None:
+    """Score the stored captions of a run with each metric; the caller publishes.
+
+    Raises:
+        StoreError: the captions are not complete yet.
+    """
+    capture = run / "parts" / read_run(run)["stages"]["capture"]
+    sources = {part.name: part for part in require_complete(capture)}
+    sizes = {name: part.rows["image"] for name, part in sources.items()}
+    for metric in metrics:
+        stage = stage_folder(run, f"score.{metric}", score_settings(metric, capture.name))
+        update_run(run, stages={f"score.{metric}": stage.name})
+
+        def make(part: PartWriter, name: str, advance: Advance, metric: str = metric) -> None:
+            part.table("score", score_part(sources[name], metric))
+            advance(sizes[name])
+
+        make_parts(watch, run, stage, sizes, make)
+
+
+def _manifest(plan: Plan, captioner: Captioner, accept_mismatch: bool) -> dict[str, object]:
+    """run.json of a new run, its certificate included."""
+    config, tower = plan.config, captioner.tower
+    batch = first_pictures(plan.items, config.capture.batch_size)
+    parity = certificate(captioner, batch, config.decode)
+    if not parity["passed"] and not accept_mismatch:
+        raise ParityError(_what_failed(parity))
+    parity["accepted_mismatch"] = not parity["passed"]
+    decides = plan.decides
+    return {
+        "model": config.model.path,
+        "backend": config.model.backend,
+        "weights_sha256": decides["weights"],
+        "dataset": plan.dataset.name,
+        "dataset_sha256": decides["data"],
+        "n_layers": tower.n_layers,
+        "n_heads": tower.n_heads,
+        "grid_h": tower.grid[0],
+        "grid_w": tower.grid[1],
+        "prompt": config.decode.prompt,
+        "generation": decides["generation"],
+        "config": config.model_dump(mode="json"),
+        "versions": decides["versions"],
+        "parity": parity,
+        "decides": decides,
+    }
+
+
+def first_pictures(items: Sequence[ImageItem], count: int) -> list[Image.Image]:
+    """The first pictures of a data set that open, at most `count`.
+
+    Raises:
+        ValueError: none does.
+    """
+    pictures: list[Image.Image] = []
+    for item in items:
+        if len(pictures) == count:
+            break
+        try:
+            pictures.append(item.open())
+        except UnreadableImage:
+            continue  # the capture of its part records it
+    if not pictures:
+        raise ValueError(
+            f"expected pictures; none of the {len(items)} of this data set opens. Look at the "
+            "first of them with an image viewer."
+        )
+    return pictures
+
+
+def _what_failed(parity: dict[str, object]) -> str:
+    checks = parity["checks"]
+    assert isinstance(checks, list)
+    failed = [
+        f"  - {c['name']}: {c['value']:.3g}, bound {c['bound']:.3g} ({c['detail']})"
+        for c in checks
+        if not c["passed"]
+    ]
+    return (
+        "this run would not agree with the library on its first batch:\n"
+        + "\n".join(failed)
+        + "\nCheck the installed versions against requirements.txt. --accept-mismatch starts all "
+        "the same; the dashboard then marks the run."
+    )
+
+
+@contextmanager
+def _log_file(run: Path) -> Iterator[None]:
+    """Log to run.log in the run's folder."""
+    handler = logging.FileHandler(run / "run.log", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logger = logging.getLogger("precompute")
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    except BaseException as error:
+        logger.error("ended: %s: %s", type(error).__name__, error)
+        raise
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        handler.close()
