@@ -1,0 +1,210 @@
+"""The reader's door: one run, read-only, at one generation."""
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import duckdb
+import pandas as pd
+from PIL import Image
+
+from store import tensors
+from store.errors import ImageNotFound, NotPublished, RunNotFound, TableNotFound
+from store.generations import LINK, current_generation, generation_path
+from store.runs import list_runs, read_run
+from store.tables import table_named
+
+_READ_ONLY: dict[str, Any] = {"enable_external_access": "false", "lock_configuration": "true"}
+Params = Sequence[Any] | Mapping[str, Any]
+
+
+class Run:
+    """A published run at one generation; made by `open_run`.
+
+    Safe to use from several threads: every query has a cursor of its own. It goes on reading its
+    generation when newer ones are published.
+
+    Attributes:
+        path: the run's folder.
+        generation: number of the generation, for cache keys.
+        info: run.json.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.info = read_run(path)
+        self.generation, self._con = _connect(path)
+
+    @property
+    def run_id(self) -> str:
+        """The run's name in full."""
+        return self.path.name
+
+    def sql(self, query: str, params: Params | None = None) -> pd.DataFrame:
+        """The result of a query; it can read this run's tables and nothing else.
+
+        Args:
+            query: DuckDB SQL, with ``?`` or ``$name`` for values.
+            params: the values.
+
+        Raises:
+            duckdb.Error: as DuckDB says it.
+        """
+        with self._con.cursor() as cursor:
+            return cursor.execute(query, params).df()
+
+    def table(
+        self,
+        name: str,
+        where: str | None = None,
+        params: Params | None = None,
+        limit: int | None = None,
+    ) -> pd.DataFrame:
+        """A table, or some rows of it.
+
+        Args:
+            name: a table of the schema.
+            where: an SQL condition, with ``?`` for values.
+            params: the values.
+            limit: at most so many rows.
+
+        Raises:
+            TableNotFound: no such table.
+            duckdb.Error: the condition is not SQL.
+        """
+        table_named(name)
+        condition = f" WHERE {where}" if where else ""
+        end = "" if limit is None else f" LIMIT {int(limit)}"
+        try:
+            return self.sql(f"SELECT * FROM {name}{condition}{end}", params)
+        except duckdb.CatalogException as error:
+            if name in self.tables():
+                raise
+            raise TableNotFound(
+                f"{self.run_id} must have table {name}; its generation {self.generation} has "
+                f"{', '.join(self.tables())}. Publish it again."
+            ) from error
+
+    def tables(self) -> list[str]:
+        """The names of the tables that the published file has."""
+        with self._con.cursor() as cursor:
+            return [str(row[0]) for row in cursor.execute("SHOW TABLES").fetchall()]
+
+    def tensors(self, image_id: str) -> tensors.ImageTensors:
+        """The arrays of an image.
+
+        Raises:
+            ImageNotFound: no such image, or no arrays of it.
+        """
+        with self._con.cursor() as cursor:
+            rows = cursor.execute(
+                "SELECT part, row_in_part FROM image WHERE image_id = ?", [image_id]
+            ).fetchall()
+        if not rows:
+            raise ImageNotFound(
+                f"image must be one of run {self.run_id}; got {image_id!r}. Table image lists them."
+            )
+        part, row = rows[0]
+        image = tensors.read_image(self.path / "parts" / part / tensors.FILE_NAME, row)
+        if image.image_id != image_id:
+            raise ImageNotFound(
+                f"row {row} of {part} must be {image_id!r}; got {image.image_id!r}: the parts "
+                "changed after they were published. Publish again."
+            )
+        return image
+
+    def picture(self, image_id: str) -> Image.Image:
+        """The picture as the model saw it, RGB.
+
+        Raises:
+            ImageNotFound: no such image, or no arrays of it.
+        """
+        return Image.open(io.BytesIO(self.tensors(image_id).model_input)).convert("RGB")
+
+    def close(self) -> None:
+        """Let go of the published file; twice does no harm."""
+        self._con.close()
+
+    def __enter__(self) -> "Run":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Run({self.run_id!r}, generation={self.generation})"
+
+
+def open_run(run_or_results: Path | str, name: str | None = None) -> Run:
+    """Open a run for reading.
+
+    Args:
+        run_or_results: a run's folder, or the folder of all runs.
+        name: which one, of the folder of all runs: its name with or without the hash. May be
+            left out if there is only one.
+
+    Returns:
+        The run at its current generation; close it, or use ``with``.
+
+    Raises:
+        RunNotFound: no such run, or several that fit.
+        NotPublished: it has no published tables yet.
+
+    >>> from store import open_run
+    >>> with open_run("results", "whoops") as run:
+    ...     captions = run.table("caption", "condition_id = ? AND layer = ?", ["baseline", 2])
+    ...     first = captions.image_id[0]
+    ...     layers, heads, tokens = run.tensors(first).cls_attention.shape
+    >>> list(captions.columns[:4])
+    ['condition_id', 'image_id', 'layer', 'text']
+    >>> layers == run.info["n_layers"]
+    True
+    """
+    return Run(find_run(Path(run_or_results), name))
+
+
+def find_run(folder: Path, name: str | None = None) -> Path:
+    """The folder of a run; see `open_run`."""
+    if name is None and (folder / "run.json").is_file():
+        return folder
+    runs = list_runs(folder)
+    if name is None:
+        fitting = runs
+    else:
+        exact = [run for run in runs if run.name == name]
+        fitting = exact or [run for run in runs if run.name.rpartition("-")[0] == name]
+    if len(fitting) == 1:
+        return fitting[0]
+    wanted = "one run" if name is None else f"one run named {name!r}"
+    raise RunNotFound(
+        f"expected {wanted} in {folder}; got {', '.join(run.name for run in fitting) or 'none'} "
+        f"of {', '.join(run.name for run in runs) or 'none'}. Name one, or make one: `make demo`."
+    )
+
+
+def _connect(run: Path) -> tuple[int, duckdb.DuckDBPyConnection]:
+    # The generation that the link names may be removed before it is opened, if this process
+    # slept for longer than the grace time: look again.
+    for _ in range(5):
+        number = current_generation(run)
+        path = run / LINK if number is None else generation_path(run, number)
+        if not path.exists():
+            if number is None:
+                break
+            continue
+        try:
+            return number or 0, duckdb.connect(str(path), read_only=True, config=_READ_ONLY)
+        except duckdb.IOException:
+            if path.exists():
+                raise
+    raise NotPublished(
+        f"{run.name} must have published tables; got none. `python -m precompute publish` makes "
+        "them from its parts."
+    )

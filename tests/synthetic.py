@@ -1,0 +1,250 @@
+"""A complete, plausible, random run through the store's public functions; no model needed."""
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from store.parts import Part, iter_tables, list_parts, mark_complete, stage_folder, write_part
+from store.publish import publish as publish_run
+from store.runs import create_run, run_id, update_run
+from store.schema import BASELINE
+from store.tensors import ImageTensors, TensorWriter
+from store.text import normalise
+
+SUBJECTS = ("penguin", "cactus", "snowman", "camel", "piano", "robot", "whale", "teapot")
+PLACES = ("in the desert", "on the beach", "in space", "in the snow")
+CATEGORIES = ("biology", "physics", "customs")
+PARITY = {
+    "passed": True,
+    "accepted_mismatch": False,
+    "checks": [
+        {"name": "final_state", "value": 2e-7, "bound": 1e-4, "passed": True,
+         "detail": "largest difference of Z^L"},
+        {"name": "captions", "value": 0.0, "bound": 0.0, "passed": True,
+         "detail": "captions that differ"},
+        {"name": "attention_rows", "value": 1e-7, "bound": 1e-5, "passed": True, "detail": "sum 1"},
+        {"name": "contributions", "value": 3e-8, "bound": 1e-5, "passed": True,
+         "detail": "Eq. 3's sum against MSA_cls"},
+    ],
+}
+
+
+def make_run(
+    results: Path,
+    name: str = "synthetic",
+    n_images: int = 12,
+    n_layers: int = 5,
+    n_heads: int = 3,
+    grid: tuple[int, int] = (4, 4),
+    seed: int = 0,
+    with_scores: bool = True,
+    publish: bool = True,
+    part_size: int = 5,
+) -> Path:
+    """Write a run of random numbers that look like a run.
+
+    Returns:
+        The run's folder. Layers 1..n_layers have stats, layers 0..n_layers captions; the pictures
+        are 64 x 64.
+    """
+    run = begin_run(Path(results), name, n_layers, n_heads, grid, seed)
+    settings = {"code": 1, "seed": seed}
+    capture = stage_folder(run, "capture", settings)
+    update_run(run, stages={"capture": capture.name})
+    names = []
+    for start in range(0, n_images, part_size):
+        images = list(range(start, min(start + part_size, n_images)))
+        names.append(f"part-{start // part_size:05d}")
+        write_capture_part(capture, names[-1], images, n_layers, n_heads, grid, seed)
+    mark_complete(capture, names)
+    if with_scores:
+        write_scores(run, capture)
+    if publish:
+        publish_run(run)
+    return run
+
+
+def begin_run(
+    results: Path, name: str, n_layers: int, n_heads: int, grid: tuple[int, int], seed: int
+) -> Path:
+    """A run with its run.json and no parts."""
+    decides = {"weights": "0" * 64, "seed": seed, "n_layers": n_layers, "n_heads": n_heads,
+               "grid": list(grid)}
+    return create_run(results, run_id(name, decides), {
+        "decides": decides, "model": "synthetic", "backend": "none", "weights_sha256": "0" * 64,
+        "dataset": name, "dataset_sha256": "1" * 64, "n_layers": n_layers, "n_heads": n_heads,
+        "grid_h": grid[0], "grid_w": grid[1], "prompt": "A short image description.",
+        "generation": {"num_beams": 1, "max_new_tokens": 12}, "config": {"seed": seed},
+        "versions": {"python": "3.11", "store": "1"}, "parity": PARITY,
+    })
+
+
+def image_id(i: int) -> str:
+    """The id of the i-th image."""
+    return f"img{i:05d}"
+
+
+def write_capture_part(
+    stage: Path,
+    name: str,
+    images: list[int],
+    n_layers: int,
+    n_heads: int,
+    grid: tuple[int, int],
+    seed: int = 0,
+) -> None:
+    """One part of the capture stage; the same arguments give the same rows."""
+    expects = {"images": [image_id(i) for i in images]}
+    with write_part(stage, name, expects) as part:
+        made = [_Scene(i, n_layers, n_heads, grid, seed) for i in images]
+        n_tokens = grid[0] * grid[1] + 1
+        with TensorWriter(part.tensors_path, n_layers, n_heads, n_tokens, width=8) as writer:
+            for scene in made:
+                writer.append(scene.tensors)
+        part.table("image", [scene.row for scene in made])
+        part.table("condition", [{"condition_id": BASELINE, "kind": "baseline", "layers": [],
+                                  "heads": []}])
+        part.table("layer_stat", [row for scene in made for row in scene.layer_stat()])
+        part.table("head_stat", [row for scene in made for row in scene.head_stat()])
+        part.table("caption", [row for scene in made for row in scene.captions()])
+        part.meta = {"batch": [image_id(i) for i in images], "seconds": 0.1 * len(images)}
+
+
+class _Scene:
+    """One image: its arrays, and the rows that follow from them."""
+
+    def __init__(
+        self, i: int, n_layers: int, n_heads: int, grid: tuple[int, int], seed: int
+    ) -> None:
+        self.id = image_id(i)
+        self.L, self.H = n_layers, n_heads
+        self.rng = np.random.default_rng([seed, i])
+        self.subjects = self.rng.choice(SUBJECTS, 2, replace=False).tolist()
+        self.place = str(self.rng.choice(PLACES))
+        self.settles = int(self.rng.integers(0, n_layers + 1))
+        n = grid[0] * grid[1] + 1
+        logits = self.rng.normal(0, 2, (n_layers, n_heads, n))
+        self.attention = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+        contribution = self.attention * self.rng.uniform(0.5, 1.5, self.attention.shape)
+        norms = self.rng.gamma(9.0, 1.0, (n_layers + 1, n))
+        norms[-2:, 1 + i % (n - 1)] *= 20  # an outlier token
+        self.tensors = ImageTensors(
+            self.id, self.attention, contribution, norms,
+            self.rng.normal(size=(n_layers + 1, 8)), _jpeg(self.rng, grid),
+        )
+        self.row = {
+            "image_id": self.id, "dataset": "synthetic", "source": f"test/{self.id}.jpg",
+            "width": 320, "height": 240, "sha256": f"{i:064x}",
+            "label": None if i % 3 else self.subjects[0], "category": CATEGORIES[i % 3],
+            "refs": [self.text(self.L), f"{self.subjects[0]} and {self.subjects[1]}"],
+            "explanation": f"A {self.subjects[0]} is never seen {self.place}.",
+        }
+
+    def text(self, layer: int) -> str:
+        """Vague at first, then the place, then the subjects; fixed from layer `settles` on."""
+        if layer >= self.settles:
+            return f"a {self.subjects[0]} next to a {self.subjects[1]} {self.place}"
+        other = SUBJECTS[(SUBJECTS.index(self.subjects[0]) + 1 + layer) % len(SUBJECTS)]
+        return f"a {other} {self.place}" if layer else "a a a a"
+
+    def layer_stat(self) -> list[dict[str, Any]]:
+        attn = self.attention[:, :, 1:].sum(-1).mean(1)
+        return [
+            {
+                **_at(self.id, layer),
+                "attn_to_patches": attn[layer - 1],
+                "delta_attn": attn[layer - 1] - attn[layer - 2] if layer > 1 else None,
+                "map_shift": self.rng.uniform() if layer > 1 else None,
+                "attn_entropy": self.rng.uniform(0, 3), "resid_norm": 5.0 + layer,
+                "update_norm": self.rng.gamma(3), "attn_norm": self.rng.gamma(2),
+                "mlp_norm": self.rng.gamma(2), "attn_share": self.rng.normal(0.5, 0.2),
+                "patch_update_norm": self.rng.gamma(3),
+                "patch_attn_share": self.rng.normal(0.5, 0.2),
+                "cos_prev": self.rng.uniform(0.5, 1), "n_outlier_tokens": int(layer == self.L),
+            }
+            for layer in range(1, self.L + 1)
+        ]
+
+    def head_stat(self) -> list[dict[str, Any]]:
+        return [
+            {
+                **_at(self.id, layer), "head": head,
+                "attn_to_patches": self.attention[layer - 1, head, 1:].sum(),
+                "attn_entropy": self.rng.uniform(0, 3), "contribution_norm": self.rng.gamma(2),
+                "contribution_share": self.rng.normal(1 / self.H, 0.1),
+            }
+            for layer in range(1, self.L + 1) for head in range(self.H)
+        ]
+
+    def captions(self) -> list[dict[str, Any]]:
+        return [
+            {
+                **_at(self.id, layer), "text": (text := self.text(layer)),
+                "token_ids": [len(word) for word in text.split()], "n_tokens": len(text.split()),
+                "mean_logprob": -self.rng.gamma(2, 0.3),
+                "final_logprob": -self.rng.gamma(2, 0.3) * (1 + self.L - layer),
+            }
+            for layer in range(self.L + 1)
+        ]
+
+
+def _at(image: str, layer: int) -> dict[str, Any]:
+    return {"condition_id": BASELINE, "image_id": image, "layer": layer}
+
+
+def _jpeg(rng: np.random.Generator, grid: tuple[int, int]) -> bytes:
+    small = Image.fromarray(rng.integers(0, 255, (*grid, 3), dtype=np.uint8))
+    buffer = io.BytesIO()
+    small.resize((64, 64), Image.Resampling.NEAREST).save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
+
+
+def write_scores(run: Path, capture: Path) -> Path:
+    """The score stage over stored captions: exact and rouge_l, against previous, final, reference.
+
+    `rouge_l` is an overlap of words here, not the metric of that name.
+    """
+    stage = stage_folder(run, "score", {"capture": capture.name, "metrics": ["exact", "rouge_l"]})
+    update_run(run, stages={"score": stage.name})
+    parts = list_parts(capture)
+    for part in parts:
+        with write_part(stage, part.name, {"of": part.id}) as written:
+            written.table("score", score_rows(part))
+    mark_complete(stage, [part.name for part in parts])
+    return stage
+
+
+def score_rows(part: Part) -> list[dict[str, Any]]:
+    """Rows of table score for the captions of one part."""
+    ((_, images),) = iter_tables([part], "image")
+    ((_, captions),) = iter_tables([part], "caption")
+    refs = {row["image_id"]: row["refs"] for row in images.to_pylist()}
+    texts: dict[str, dict[int, str]] = {}
+    for row in captions.to_pylist():
+        texts.setdefault(row["image_id"], {})[row["layer"]] = row["text"]
+    rows = []
+    for image, by_layer in texts.items():
+        for layer, text in by_layer.items():
+            against: Mapping[str, list[str]] = {
+                "previous": [by_layer[layer - 1]] if layer else [],
+                "final": [by_layer[max(by_layer)]], "reference": refs[image],
+            }
+            for metric, score in (("exact", _exact), ("rouge_l", _overlap)):
+                for kind, others in against.items():
+                    value = max((score(text, other) for other in others), default=None)
+                    rows.append({**_at(image, layer), "metric": metric, "against": kind,
+                                 "value": value})
+    return rows
+
+
+def _exact(a: str, b: str) -> float:
+    return float(normalise(a) == normalise(b))
+
+
+def _overlap(a: str, b: str) -> float:
+    one, other = set(normalise(a).split()), set(normalise(b).split())
+    return 2 * len(one & other) / (len(one) + len(other))
