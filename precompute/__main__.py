@@ -75,7 +75,7 @@ def score(
         with Watch() as watch:
             for folder in _runs(results, name):
                 score_run(folder, metrics or list(METRICS), watch)
-                watch.publish(folder)
+                publish_run(folder)
 
 
 @app.command()
@@ -83,7 +83,7 @@ def publish(name: RunName = None, results: Results = Path("results")) -> None:
     """Build results.duckdb from the parts."""
     with _plain_errors():
         for folder in _runs(results, name):
-            typer.echo(f"{folder.name}: generation {publish_run(folder)}")
+            typer.echo(f"{folder.name}: generation {publish_run(folder).number}")
 
 
 @app.command()

@@ -15,6 +15,7 @@ from precompute.plan import Plan
 from precompute.score import score_part, score_settings
 from precompute.stages import Advance, Watch, make_parts
 from store.parts import PartWriter, require_complete, stage_folder, sweep
+from store.publish import publish
 from store.runs import create_run, read_run, update_run
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ def execute(
             make_parts(watch, run, stage, sizes, make)
             score(run, plan.config.score.metrics, watch)
         finally:
-            watch.publish(run)
+            publish(run)
     return run
 
 
@@ -162,9 +163,10 @@ def _log_file(run: Path) -> Iterator[None]:
     handler = logging.FileHandler(run / "run.log", encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger = logging.getLogger("precompute")
-    level = logger.level
+    before = logger.level, logger.propagate
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
+    logger.propagate = False  # the screen belongs to the progress bars
     try:
         yield
     except BaseException as error:
@@ -172,5 +174,5 @@ def _log_file(run: Path) -> Iterator[None]:
         raise
     finally:
         logger.removeHandler(handler)
-        logger.setLevel(level)
+        logger.level, logger.propagate = before
         handler.close()

@@ -20,16 +20,13 @@ from rich.progress import (
 from rich.text import Text
 
 from store.parts import PartWriter, has_part, mark_complete, write_part
-from store.publish import publish
+from store.publish import is_due, publish
 from store.runs import write_progress
 
 log = logging.getLogger(__name__)
 
 Advance = Callable[[int], None]
 MakePart = Callable[[PartWriter, str, Advance], None]
-
-_PUBLISH_EVERY = 10
-"""While a run goes on, publishing takes at most one part in this many of its time."""
 
 
 class Stopped(Exception):
@@ -49,8 +46,6 @@ class Watch:
             console=Console(stderr=True),
         )
         self.stopping = False
-        self._published_at = -float("inf")
-        self._publishing_took = 0.0
 
     def __enter__(self) -> Self:
         """Show the bars, and turn the first Ctrl-C into a stop after the part being made."""
@@ -75,15 +70,8 @@ class Watch:
         """
         if self.stopping:
             raise Stopped("stopped after a whole part; the same command goes on from here.")
-        if time.monotonic() - self._published_at > _PUBLISH_EVERY * self._publishing_took:
-            self.publish(run)
-
-    def publish(self, run: Path) -> None:
-        """Publish the parts of a run now."""
-        begun = time.monotonic()
-        publish(run)
-        self._published_at = time.monotonic()
-        self._publishing_took = self._published_at - begun
+        if is_due(run):
+            publish(run)
 
 
 class _Speed(ProgressColumn):

@@ -1,0 +1,102 @@
+"""The command line as a person meets it."""
+
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from precompute.__main__ import app
+from precompute.config import PROJECT
+
+
+@pytest.fixture
+def peel():
+    def call(*arguments):
+        return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+    return call
+
+
+@pytest.fixture
+def toml(config, tmp_path):
+    path = tmp_path / "tiny.toml"
+    model, (dataset,) = config.model, config.datasets
+    path.write_text(f"""
+        [model]
+        path = "{model.path}"
+        device = "cpu"
+        [[datasets]]
+        name = "tiny"
+        kind = "whoops"
+        path = "{dataset.path}"
+        [capture]
+        part_size = 3
+        batch_size = 3
+        [decode]
+        prompt = "a short image caption."
+        generation = {{ max_new_tokens = 3 }}
+    """)
+    return path
+
+
+def test_plan_run_score_verify_export(peel, toml, tmp_path):
+    results = tmp_path / "results"
+    told = peel("plan", toml, "--results", results)
+    assert told.exit_code == 0, told.output
+    for words in ("6 in 2 parts; 6 to do", "3 layers x 8 heads", "24 to decode", "images/s"):
+        assert words in told.output
+    assert not results.exists()
+
+    ran = peel("run", toml, "--results", results)
+    assert ran.exit_code == 0, ran.output
+    name = re.search(r"tiny-\w{8}", ran.output)[0]
+    assert "0 to do" in peel("plan", toml, "--results", results).output
+
+    assert "every part is whole" in peel("verify", "--results", results).output
+    assert peel("score", "--metric", "exact", "--results", results).exit_code == 0
+    assert peel("publish", name, "--results", results).exit_code == 0
+
+    table = tmp_path / "captions.csv"
+    exported = peel("export", name, "caption", table, "--results", results)
+    assert exported.exit_code == 0, exported.output
+    assert len(table.read_text().splitlines()) == 5 * 4 + 1
+
+    part = next(results.rglob("caption.parquet"))
+    content = bytearray(part.read_bytes())
+    content[20] ^= 1
+    part.write_bytes(content)
+    damaged = peel("verify", name, "--results", results)
+    assert damaged.exit_code == 1
+    assert "caption.parquet" in damaged.output
+
+
+def test_the_papers_run_says_what_is_missing_and_names_the_demo(peel, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    told = peel("run", PROJECT / "precompute/configs/whoops.toml", "--results", tmp_path)
+    assert told.exit_code == 1
+    for words in ("a CUDA GPU", "hf download Salesforce/instructblip-flan-t5-xl", "data/whoops"):
+        assert words in told.output
+    assert "make demo" in told.output
+    assert "Traceback" not in told.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("score", "--metric", "meteor"), "metrics are exact, rouge_l; got meteor"),
+        (("verify",), "holds no runs. `make demo-run` makes two"),
+        (("publish", "nobody"), "expected a run nobody"),
+        (("run", "none.toml"), "does not exist"),
+    ],
+)
+def test_errors_say_what_to_do(peel, arguments, words, tmp_path):
+    told = peel(*arguments, "--results", tmp_path)
+    assert told.exit_code == 1
+    assert words in " ".join(told.output.split())
+    assert "Traceback" not in told.output
+
+
+def test_every_command_is_in_the_readme():
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    for command in app.registered_commands:
+        assert f"precompute {command.callback.__name__}" in readme, command.callback.__name__

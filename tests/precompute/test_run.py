@@ -1,0 +1,150 @@
+"""From pictures to published tables, in one process."""
+
+import json
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from precompute.capture import capture
+from precompute.config import CaptureConfig, ScoreConfig
+from precompute.metrics.rouge_l import rouge_l
+from precompute.plan import plan_runs
+from precompute.run import ParityError, execute, score
+from precompute.stages import Stopped, Watch
+from store import open_run
+from store.publish import publish
+
+
+@pytest.fixture(scope="module")
+def folder(config, captioner, tmp_path_factory):
+    (plan,) = plan_runs(config)
+    with Watch() as watch:
+        return execute(plan, tmp_path_factory.mktemp("results"), lambda: captioner, watch)
+
+
+def test_tables_are_filled(folder):
+    with open_run(folder) as run:
+        counts = {name: len(run.table(name)) for name in ("image", "layer_stat", "head_stat")}
+        assert counts == {"image": 5, "layer_stat": 5 * 3, "head_stat": 5 * 3 * 8}
+        assert len(run.table("caption")) == 5 * 4
+        assert set(run.table("condition").condition_id) == {"baseline"}
+        skipped = run.table("skipped")
+        assert skipped.source.tolist() == ["test/3.png"]
+        scores = run.table("score")
+        assert set(scores.metric) == {"exact", "rouge_l"}
+        assert set(scores.against) == {"previous", "final", "reference"}
+        assert not run.table("curve").empty
+
+
+def test_rows_and_arrays_are_those_of_a_direct_computation(folder, captioner, pictures):
+    """The image behind the broken one keeps its own numbers."""
+    with open_run(folder) as run:
+        kept = run.tensors("img-5")
+        stats = run.table("layer_stat").query("image_id == 'img-5'").sort_values("layer")
+    taken = capture(captioner.tower, captioner.pixels(pictures[4:5]))
+    np.testing.assert_allclose(kept.cls_attention, taken.cls_attention[0], atol=1e-3)
+    np.testing.assert_allclose(kept.contribution, taken.contribution[0], rtol=2e-3, atol=1e-3)
+    np.testing.assert_allclose(kept.token_norm, taken.token_norm[0], rtol=1e-3)
+    np.testing.assert_allclose(kept.cls_state, taken.cls_state[0], rtol=2e-3, atol=2e-3)
+    for name, column in taken.layer_stat.items():
+        expected = column[0].double().numpy()
+        np.testing.assert_allclose(
+            stats[name].to_numpy(dtype=float, na_value=np.nan), expected, rtol=1e-3, atol=1e-4
+        )
+
+
+def test_scores_hold_against_a_plain_loop(folder):
+    with open_run(folder) as run:
+        scores = run.table("score").query("metric == 'rouge_l'")
+        text = run.table("caption").set_index(["image_id", "layer"]).text
+        refs = run.table("image").set_index("image_id").refs
+    for row in scores.itertuples():
+        against = {
+            "previous": lambda r=row: [text[r.image_id, r.layer - 1]],
+            "final": lambda r=row: [text[r.image_id, 3]],
+            "reference": lambda r=row: list(refs[r.image_id]),
+        }[row.against]()
+        own = text[row.image_id, row.layer]
+        if own and any(against):
+            assert row.value == pytest.approx(rouge_l([own], [against])[0], rel=1e-6)
+        else:
+            assert np.isnan(row.value)
+
+
+def test_the_certificate_is_kept(folder):
+    info = json.loads((folder / "run.json").read_text())
+    assert info["parity"]["passed"]
+    assert not info["parity"]["accepted_mismatch"]
+    assert len(info["parity"]["checks"]) == 4
+    assert info["n_layers"] == 3
+
+
+def test_a_second_run_makes_nothing_and_loads_no_model(folder, config):
+    (plan,) = plan_runs(config)
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("part.json")}
+
+    def no_model():
+        pytest.fail("nothing is missing")
+
+    with Watch() as watch:
+        assert execute(plan, folder.parent, no_model, watch) == folder
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("part.json")} == before
+
+
+def test_a_new_metric_is_added_to_an_old_run(run, config, tmp_path):
+    only = config.model_copy(update={"score": ScoreConfig(metrics=("exact",))})
+    folder = run(tmp_path, only)
+    with Watch() as watch:
+        score(folder, ["rouge_l"], watch)
+    publish(folder)
+    with open_run(folder) as opened:
+        assert set(opened.table("score").metric) == {"exact", "rouge_l"}
+
+
+def test_other_batches_are_another_run(config):
+    other = config.model_copy(update={"capture": CaptureConfig(part_size=3, batch_size=2)})
+    assert plan_runs(config)[0].run_id != plan_runs(other)[0].run_id
+
+
+def test_ctrl_c_stops_after_the_part_and_the_next_run_goes_on(config, captioner, tmp_path):
+    (plan,) = plan_runs(config)
+    with Watch() as watch, pytest.raises(Stopped, match="goes on from here"):
+        os.kill(os.getpid(), signal.SIGINT)
+        execute(plan, tmp_path, lambda: captioner, watch)
+    assert len(list(tmp_path.rglob("part.json"))) == 1
+    with open_run(tmp_path) as opened:
+        assert len(opened.table("image")) == 2
+    with Watch() as watch:
+        execute(plan, tmp_path, lambda: captioner, watch)
+    with open_run(tmp_path) as opened:
+        assert len(opened.table("image")) == 5
+
+
+def test_a_failed_certificate_stops_the_run_unless_accepted(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("precompute.parity.NEAR_TIE", -1.0)
+    with pytest.raises(ParityError, match=r"captions: .* bound -1(.|\n)*--accept-mismatch"):
+        run(tmp_path)
+    assert not list(tmp_path.rglob("run.json"))
+    folder = run(tmp_path, accept_mismatch=True)
+    info = json.loads((folder / "run.json").read_text())
+    assert info["parity"]["accepted_mismatch"]
+
+
+def test_a_part_that_fails_is_named_and_the_others_stay(run, tmp_path, monkeypatch):
+    calls = []
+
+    def breaks(*arguments):
+        calls.append(1)
+        if len(calls) == 2:
+            raise ValueError("out of luck")
+        return decode(*arguments)
+
+    from precompute.pipeline import decode_layers as decode
+
+    monkeypatch.setattr("precompute.pipeline.decode_layers", breaks)
+    with pytest.raises(RuntimeError, match=r"part images-000002 of capture-\w+ in .*out of luck"):
+        run(tmp_path)
+    with open_run(tmp_path) as opened:
+        assert len(opened.table("image")) == 2
