@@ -1,0 +1,1 @@
+"""The pages that read a results folder. Knows no torch."""

@@ -1,0 +1,40 @@
+"""The router, the shared sidebar, and the one place where errors become sentences."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from dashboard import problems, selection
+from dashboard.views import image, images, layers, runs
+from store.errors import StoreError
+from store.queries import DatabaseError
+
+
+def _page(show: Callable[[selection.Place], None]) -> Callable[[], None]:
+    def run() -> None:
+        if place is None:
+            problems.no_runs()
+        else:
+            show(place)
+
+    return run
+
+
+st.set_page_config("Peel", page_icon=":material/layers:", layout="wide")
+one = st.Page(_page(image.show), title="Image", url_path="image", icon=":material/image:",
+              help="One picture, layer by layer and head by head.")
+st.session_state["image_page"] = one  # where the cards of the Images page lead
+page = st.navigation([
+    st.Page(_page(images.show), title="Images", url_path="images", default=True,
+            icon=":material/grid_view:", help="Browse, filter and sort the pictures."),
+    one,
+    st.Page(_page(layers.show), title="Layers", url_path="layers",
+            icon=":material/show_chart:", help="The whole data set over layers."),
+    st.Page(_page(runs.show), title="Runs", url_path="runs",
+            icon=":material/inventory_2:", help="Where the numbers come from."),
+])
+try:
+    place = selection.choose_run()
+    page.run()
+except (StoreError, DatabaseError) as error:
+    problems.show(error)

@@ -1,0 +1,214 @@
+"""What pages ask of a run, cached. Every key carries the run's path and its generation.
+
+A newer generation is a new key, so a page shows it at its next rerun, without a restart.
+"""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard import overlays
+from store import Run, open_run, queries
+from store.errors import NotPublished
+from store.generations import LINK, current_generation
+from store.predicates import Predicate, Quantity
+from store.queries import Selection, Sort
+from store.runs import list_runs
+from store.schema import CAPTION_METRICS
+from store.tensors import ImageTensors
+
+THUMBNAIL = 240
+"""Width of a thumbnail, pixels: twice what a card shows, for sharp screens."""
+
+
+class Key(NamedTuple):
+    """One generation of one run: the start of every cache key."""
+
+    path: str
+    generation: int
+
+
+def results_folder() -> Path:
+    """Where runs are: the environment variable PEEL_RESULTS, else `results`."""
+    return Path(os.environ.get("PEEL_RESULTS", "results"))
+
+
+def runs() -> list[Path]:
+    """The run folders, by name."""
+    return list_runs(results_folder())
+
+
+def key_of(run: Path) -> Key:
+    """The run's newest published generation.
+
+    Raises:
+        NotPublished: it has none yet.
+    """
+    number = current_generation(run)
+    if number is None and not (run / LINK).exists():
+        raise NotPublished(f"{run.name} has no published tables yet.")
+    return Key(str(run), number or 0)
+
+
+def _first(frame: pd.DataFrame) -> dict[str, Any]:
+    """The first row; NULL is None."""
+    row = frame.iloc[0].astype(object)
+    return {str(name): None if np.ndim(value) == 0 and pd.isna(value) else value
+            for name, value in row.items()}
+
+
+@st.cache_resource(max_entries=8, show_spinner=False, on_release=lambda run: run.close())
+def _open(key: Key) -> Run:
+    return open_run(Path(key.path))
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def run_row(key: Key) -> dict[str, Any]:
+    """The run's own row, and run.json beside it (`info`)."""
+    run = _open(key)
+    return _first(queries.run_row(run)) | {"info": run.info}
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def conditions(key: Key) -> list[str]:
+    """Conditions, the baseline first."""
+    return queries.conditions(_open(key))
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def quantities(key: Key) -> list[str]:
+    """Names of everything that images can be filtered and sorted by: `rouge_l:final`."""
+    scored = queries.scored(_open(key))
+    names = [metric if pd.isna(against) else f"{metric}:{against}"
+             for metric, against in zip(scored["metric"], scored["against"], strict=True)]
+    return [*names, *CAPTION_METRICS, *queries.LAYER_COLUMNS]
+
+
+def has_layers(quantity: Quantity) -> bool:
+    """Whether a quantity differs by layer; those of a whole image do not."""
+    return quantity.against is not None or queries.has_layers(quantity.metric)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def page(key: Key, selection: Selection, sort: Sort | None, limit: int, offset: int
+         ) -> pd.DataFrame:
+    """One page of images."""
+    return queries.filter_images(_open(key), selection, sort, limit, offset)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def count(key: Key, selection: Selection) -> int:
+    """How many images a selection has."""
+    return queries.count_images(_open(key), selection)
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def histogram(key: Key, predicate: Predicate, condition: str) -> pd.DataFrame:
+    """How a predicate's quantity spreads over all images."""
+    return queries.histogram(_open(key), predicate, condition)
+
+
+def export(key: Key, selection: Selection, sort: Sort | None) -> pd.DataFrame:
+    """All images of a selection with the values that were asked for; not cached, it may be long."""
+    run = _open(key)
+    frame = queries.filter_images(run, selection, sort)
+    return frame.merge(queries.predicate_values(run, selection), on="image_id", how="left")
+
+
+@st.cache_data(max_entries=512, show_spinner=False)
+def thumbnail(key: Key, image_id: str) -> bytes:
+    """A small JPEG of a picture as the model saw it."""
+    return overlays.thumbnail(tensors(key, image_id).model_input, THUMBNAIL)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def tensors(key: Key, image_id: str) -> ImageTensors:
+    """One image's arrays; shared, never to be written to."""
+    return _open(key).tensors(image_id)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def image(key: Key, image_id: str) -> dict[str, Any] | None:
+    """One image's row, or None if there is no such image."""
+    frame = queries.image_row(_open(key), image_id)
+    return None if frame.empty else _first(frame)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def first_image(key: Key) -> str | None:
+    """The image with the least id; None if the run has none."""
+    frame = queries.filter_images(_open(key), Selection(), limit=1)
+    return None if frame.empty else str(frame["image_id"][0])
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def neighbours(key: Key, image_id: str) -> tuple[str | None, str | None]:
+    """The images before and after this one, by id."""
+    return queries.neighbours(_open(key), image_id)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def captions(key: Key, image_id: str, condition: str) -> pd.DataFrame:
+    """One image's captions, a row a layer."""
+    return queries.captions(_open(key), image_id, condition)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def scores(key: Key, image_id: str, condition: str) -> pd.DataFrame:
+    """One image's scores."""
+    return queries.scores(_open(key), image_id, condition)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def layer_stats(key: Key, image_id: str, condition: str) -> pd.DataFrame:
+    """One image's measures a layer."""
+    return queries.layer_stats(_open(key), image_id, condition)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def head_stats(key: Key, image_id: str, condition: str) -> pd.DataFrame:
+    """One image's measures a layer and head."""
+    return queries.head_stats(_open(key), image_id, condition)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def curves(key: Key, condition: str) -> pd.DataFrame:
+    """The data set's curves."""
+    return queries.curves(_open(key), condition)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def tables(key: Key) -> pd.DataFrame:
+    """Rows of every table."""
+    return queries.table_rows(_open(key))
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def skipped(key: Key) -> pd.DataFrame:
+    """Pictures left out, and why."""
+    return queries.skipped(_open(key))
+
+
+@st.cache_data(ttl="30s", max_entries=16, show_spinner=False)
+def sizes(run: str) -> dict[str, float]:
+    """Megabytes of a run's folder: tables of all generations, and each stage's parts."""
+    folder = Path(run)
+    stages = sorted(path for path in folder.glob("parts/*") if path.is_dir())
+    found = {"tables (results-*.duckdb)": _bytes(folder.glob("results-*.duckdb"))}
+    found.update({path.name: _bytes(path.rglob("*")) for path in stages})
+    return {name: size / 1e6 for name, size in found.items()}
+
+
+def _bytes(paths: Iterable[Path]) -> int:
+    total = 0
+    for path in paths:
+        try:
+            total += path.stat().st_size if path.is_file() else 0
+        except FileNotFoundError:
+            continue  # a run under way renames its folders
+    return total

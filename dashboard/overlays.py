@@ -1,0 +1,165 @@
+"""Maps of a picture's patches as pictures. Pure functions: arrays in, image out."""
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Floats = NDArray[np.floating]
+Bools = NDArray[np.bool_]
+Pixels = NDArray[np.uint8]
+
+VIRIDIS = ("#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962",
+           "#addc30", "#fde725")
+"""Colours from low to high; even in lightness, and safe for colour-blind eyes."""
+
+OUTLIER_MADS = 10.0
+"""Scaled MADs above the median: the rule by which the run counted its outlier tokens."""
+
+_MAD_TO_SIGMA = 1.4826
+_SHARED_QUANTILE = 0.998
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The values at the two ends of the colour bar.
+
+    Attributes:
+        low: shown in the first colour.
+        high: shown in the last colour.
+        clipped: whether values above `high` exist; they are shown in the last colour, too.
+    """
+
+    low: float
+    high: float
+    clipped: bool
+
+
+def patch_map(tokens: Floats, grid: tuple[int, int]) -> Floats:
+    """Token values without CLS, laid out as the patches lie in the picture.
+
+    Args:
+        tokens: [N+1], token 0 being CLS.
+        grid: rows and columns of patches.
+
+    Raises:
+        ValueError: the grid has another number of patches.
+    """
+    if tokens.shape != (1 + grid[0] * grid[1],):
+        raise ValueError(f"expected {1 + grid[0] * grid[1]} tokens for a grid of {grid[0]} by "
+                         f"{grid[1]} patches and CLS; got shape {tokens.shape}")
+    patches: Floats = tokens[1:].astype(np.float32).reshape(grid)
+    return patches
+
+
+def head_tokens(values: Floats, layer: int, head: int | None) -> Floats:
+    """Token values of one head, or of the mean over heads.
+
+    Args:
+        values: [L, H, N+1].
+        layer: 1..L.
+        head: 0..H-1, or None for the mean.
+    """
+    heads = values[layer - 1].astype(np.float32)
+    tokens: Floats = heads.mean(0) if head is None else heads[head]
+    return tokens
+
+
+def shared_scale(values: Floats) -> Scale:
+    """One scale for every head and layer of an image: 0 to the 99.8th percentile over patches.
+
+    Not to the maximum: one patch of one head often takes nearly all attention, and on its scale
+    every other map is black.
+    """
+    patches = values[..., 1:].astype(np.float32)
+    high = float(np.quantile(patches, _SHARED_QUANTILE))
+    return Scale(0.0, high if high > 0 else 1.0, bool(patches.max() > high))
+
+
+def own_scale(values: Floats) -> Scale:
+    """The scale of one map alone: least to largest."""
+    low, high = float(values.min()), float(values.max())
+    return Scale(low, high if high > low else low + 1.0, False)
+
+
+def outliers(norms: Floats, grid: tuple[int, int]) -> Bools:
+    """Which patches' norms lie `OUTLIER_MADS` scaled MADs above the picture's median.
+
+    Args:
+        norms: [N+1], the token norms of one layer.
+        grid: rows and columns of patches.
+    """
+    patches = patch_map(norms, grid)
+    median = np.median(patches)
+    mad = np.median(np.abs(patches - median))
+    return np.asarray(patches > median + OUTLIER_MADS * _MAD_TO_SIGMA * mad)
+
+
+def without(values: Floats, mask: Bools) -> Floats:
+    """The map with masked patches filled by the median of their unmasked neighbours."""
+    filled = values.copy()
+    for row, column in np.argwhere(mask):
+        window = np.s_[max(row - 1, 0):row + 2, max(column - 1, 0):column + 2]
+        near = values[window][~mask[window]]
+        filled[row, column] = np.median(near if near.size else values[~mask]) if (
+            near.size or not mask.all()) else 0.0
+    return filled
+
+
+def colour(values: Floats, scale: Scale, palette: tuple[str, ...] = VIRIDIS) -> Pixels:
+    """Values as colours, linear between the palette's; beyond the ends the end colour."""
+    stops = np.array([[int(c[i:i + 2], 16) for i in (1, 3, 5)] for c in palette], np.float32)
+    place = np.clip((values - scale.low) / (scale.high - scale.low), 0, 1) * (len(stops) - 1)
+    at = np.arange(len(stops))
+    channels = [np.interp(place, at, stops[:, i]) for i in range(3)]
+    pixels: Pixels = np.rint(np.stack(channels, -1)).astype(np.uint8)
+    return pixels
+
+
+def blend(
+    picture: bytes, values: Floats, scale: Scale, *, opacity: float, smooth: bool, width: int,
+) -> bytes:
+    """A map laid over its picture.
+
+    Args:
+        picture: the picture as the model saw it, JPEG.
+        values: [rows, columns], one a patch.
+        scale: colours' ends.
+        opacity: 0 shows the picture alone, 1 the map alone.
+        smooth: interpolate between patches; else every patch is one flat square.
+        width: of the result, pixels; the height follows the grid.
+
+    Returns:
+        PNG bytes.
+    """
+    size = (width, round(width * values.shape[0] / values.shape[1]))
+    way = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
+    # Values are enlarged, not colours: between two colours of a palette lies a false third.
+    large = np.asarray(Image.fromarray(values.astype(np.float32)).resize(size, way))
+    below = np.asarray(enlarged(picture, size), np.float32)
+    mixed = (1 - opacity) * below + opacity * colour(large, scale).astype(np.float32)
+    return png(np.rint(mixed).astype(np.uint8))
+
+
+def enlarged(picture: bytes, size: tuple[int, int]) -> Image.Image:
+    """The picture at another size."""
+    with Image.open(io.BytesIO(picture)) as image:
+        return image.convert("RGB").resize(size, Image.Resampling.BICUBIC)
+
+
+def png(pixels: Pixels) -> bytes:
+    """PNG bytes, packed for speed."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def thumbnail(picture: bytes, width: int) -> bytes:
+    """A small JPEG of the picture."""
+    buffer = io.BytesIO()
+    with Image.open(io.BytesIO(picture)) as image:
+        height = round(width * image.height / image.width)
+        enlarged(picture, (width, height)).save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()

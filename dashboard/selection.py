@@ -1,0 +1,148 @@
+"""The one selection that drives every page and lives in the link.
+
+Widgets carry it: their keys are the parameters of the URL. A value in a link that does not exist
+falls back to the default, and a note says so.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import streamlit as st
+
+from dashboard import data, words
+from dashboard.data import Key
+from store.errors import NotPublished
+from store.schema import BASELINE
+
+IN_URL: Final = "query-params"
+MAPS = ("attention", "contribution")
+MEAN = "mean"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the pages look.
+
+    Attributes:
+        run: the run's folder.
+        key: its newest generation; None if nothing is published yet.
+        condition: which edits of the model.
+    """
+
+    run: Path
+    key: Key | None
+    condition: str
+
+    @property
+    def published(self) -> Key:
+        """The newest generation.
+
+        Raises:
+            NotPublished: there is none; the error says what to do.
+        """
+        return self.key or data.key_of(self.run)
+
+
+def note_unknown(name: str, known: Collection[str], what: str) -> None:
+    """Say so if the link names something that does not exist.
+
+    To be called before the widget of that name, which clears the parameter.
+    """
+    asked = st.query_params.get(name)
+    if asked is not None and asked not in known:
+        # A code span of `repr` would still be Markdown: the link is a stranger's text.
+        st.toast("The link asked for something that is not here.")
+        st.session_state.setdefault("notes", []).append(
+            f"The link names {what} “{asked[:80]}”, which is not here; the default is shown.")
+
+
+def notes() -> list[str]:
+    """The notes of this rerun; they are gone afterwards."""
+    found: list[str] = st.session_state.pop("notes", [])
+    return found
+
+
+def choose_run() -> Place | None:
+    """Draw run and condition in the sidebar; None if there is no run at all."""
+    runs = {run.name: run for run in data.runs()}
+    if not runs:
+        return None
+    with st.sidebar:
+        note_unknown("run", runs, "the run")
+        name = st.selectbox("Run", list(runs), key="run", bind=IN_URL)
+        run = runs[name]
+        try:
+            key = data.key_of(run)
+        except NotPublished:
+            return Place(run, None, BASELINE)
+        known = data.conditions(key)
+        if len(known) < 2:
+            return Place(run, key, BASELINE)
+        note_unknown("condition", known, "the condition")
+        condition = st.selectbox(
+            "Condition", known, key="condition", bind=IN_URL,
+            help="Which edit of the model: in the baseline nothing is edited.")
+    return Place(run, key, condition)
+
+
+def choose_image(key: Key) -> str | None:
+    """Draw the field of the image's id; the image to show, or None if the run has none."""
+    first = data.first_image(key)
+    if first is None:
+        return None
+    asked = st.text_input("Image id", key="image", bind=IN_URL, placeholder=first).strip()
+    if asked and data.image(key, asked) is None:
+        st.session_state.setdefault("notes", []).append(
+            f"There is no image “{asked[:80]}” in this run; the first one is shown.")
+        asked = ""
+    return asked or first
+
+
+def forget_cell(image_id: str) -> None:
+    """On another image, start at its own strongest cell, unless a link or a button says where."""
+    if st.session_state.get("image_seen") not in (None, image_id):
+        for name in ("layer", "head"):
+            if name not in st.query_params:
+                st.session_state.pop(name, None)
+    st.session_state["image_seen"] = image_id
+
+
+def set_image(image_id: str) -> None:
+    """Move to an image and stay at the cell; from callbacks only."""
+    st.session_state["image"] = st.session_state["image_seen"] = image_id
+
+
+def set_layer(layer: int) -> None:
+    """Move to a layer; from callbacks only."""
+    st.session_state["layer"] = layer
+
+
+def set_cell(layer: int, column: str) -> None:
+    """Move to a cell of the matrix; `column` is a head's number, or "mean"."""
+    st.session_state["layer"] = layer
+    st.session_state["head"] = column
+
+
+def choose_layer(top: int, default: int) -> int:
+    """Draw the layer slider, 0..top."""
+    note_unknown("layer", {str(layer) for layer in range(top + 1)}, "layer")
+    return int(st.slider("Layer (Z^l)", 0, top, value=default, key="layer", bind=IN_URL))
+
+
+def choose_head(n_heads: int, default: str) -> int | None:
+    """Draw the choice of a head; None is the mean over heads."""
+    options = [MEAN, *map(str, range(n_heads))]
+    note_unknown("head", options, "head")
+    chosen = st.selectbox("Head", options, index=options.index(default), key="head", bind=IN_URL)
+    return None if chosen == MEAN else int(chosen)
+
+
+def choose_map() -> str:
+    """Draw the choice between what CLS attends to and what patches give it."""
+    note_unknown("map", MAPS, "the map")
+    return str(st.segmented_control(
+        "Map", MAPS, default=MAPS[0], required=True, key="map", bind=IN_URL,
+        format_func=str, help=f"Attention: what the CLS token looks at. "
+        f"Contribution: {words.word('contribution_norm').meaning}"))

@@ -1,0 +1,102 @@
+"""All pictures: filter, sort, search, and open one."""
+
+import math
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import data, filters, plain, selection, words
+from dashboard.data import Key
+from dashboard.selection import IN_URL, Place
+from store.predicates import Quantity
+from store.queries import Search, Selection, Sort
+
+_PER_PAGE = 24
+_ID = "image id"
+
+
+def show(place: Place) -> None:
+    """Draw the page."""
+    key = place.published
+    top = int(data.run_row(key)["n_layers"])
+    search = _search(top)
+    predicates = filters.choose(key, place.condition, top)
+    chosen = Selection(predicates, search, place.condition)
+    count = data.count(key, chosen)
+    bar, order = st.columns([1.3, 2], vertical_alignment="bottom", gap="large")
+    with order:
+        sort = _sort(key, top)
+    with bar:
+        total = data.count(key, Selection(condition=place.condition))
+        plain.line(f"{count:,} of {total:,} images")
+    for note in selection.notes():
+        plain.line(note, "small")
+    if count == 0:
+        plain.line("No image fits. Take a filter away, or move its threshold.")
+        return
+    pages = math.ceil(count / _PER_PAGE)
+    if st.session_state.get("page", 1) > pages:
+        st.session_state["page"] = pages
+    grid = st.container()
+    foot, export = st.columns([3, 1.2], vertical_alignment="center")
+    with foot:
+        number = st.pagination(pages, key="page", bind=IN_URL) if pages > 1 else 1
+    with grid:
+        _cards(key, data.page(key, chosen, sort, _PER_PAGE, (number - 1) * _PER_PAGE), sort)
+    with export:
+        _export(key, chosen, sort)
+
+
+def _search(top: int) -> Search | None:
+    text, layer = st.columns([4, 1.2])
+    found = text.text_input("Search in captions", key="find", bind=IN_URL, type="search",
+                            placeholder="words of a caption")
+    options = ["any layer", *(f"layer {number}" for number in range(top, -1, -1))]
+    selection.note_unknown("find_in", options, "the layer to search in")
+    where = layer.selectbox("Search in", options, key="find_in", bind=IN_URL)
+    if not found.strip():
+        return None
+    return Search(found, None if where == options[0] else int(where.split()[1]))
+
+
+def _sort(key: Key, top: int) -> Sort | None:
+    by, at, way = st.columns([2.2, 1.2, 1.2], vertical_alignment="bottom")
+    names = [_ID, *data.quantities(key)]
+    selection.note_unknown("sort", names, "the order")
+    name = by.selectbox("Sort by", names, key="sort", bind=IN_URL)
+    if name == _ID:
+        return None
+    quantity = filters.named(name)
+    layer: int | None = None
+    if data.has_layers(quantity):
+        options = ["any layer", *(f"layer {number}" for number in range(top, -1, -1))]
+        where = at.selectbox("at", options, key="sort_at", bind=IN_URL)
+        layer = None if where == options[0] else int(where.split()[1])
+    down = way.segmented_control("Order", ("largest", "least"), default="largest", required=True,
+                                 key="order", bind=IN_URL) == "largest"
+    return Sort(Quantity(quantity.metric, quantity.against, layer), down)
+
+
+def _cards(key: Key, rows: pd.DataFrame, sort: Sort | None) -> None:
+    grid = st.grid("auto", min_column_width=150, gap="small")
+    for row in rows.astype(object).to_dict("records"):
+        image_id = str(row["image_id"])
+        with grid.cell():
+            st.image(data.thumbnail(key, image_id), width="stretch",
+                     alt=f"Picture {image_id} as the model saw it.")
+            plain.line("(no caption)" if pd.isna(row["caption"]) else row["caption"], "card")
+            if sort is not None:
+                value = "none" if pd.isna(row["sort_value"]) else f"{row['sort_value']:.3g}"
+                plain.line(f"{words.title(sort.quantity.metric, sort.quantity.against)}: {value}",
+                           "small")
+            st.page_link(st.session_state["image_page"], label="Open",
+                         icon=":material/arrow_forward:", query_params={"image": image_id})
+
+
+def _export(key: Key, chosen: Selection, sort: Sort | None) -> None:
+    with st.popover("Export", icon=":material/download:", width="stretch"):
+        plain.line("All images that fit, with the values that the filters look at.", "small")
+        st.download_button("CSV", lambda: data.export(key, chosen, sort).to_csv(index=False),
+                           "peel-images.csv", "text/csv", on_click="ignore", width="stretch")
+        st.download_button("Parquet", lambda: data.export(key, chosen, sort).to_parquet(
+            index=False), "peel-images.parquet", on_click="ignore", width="stretch")

@@ -1,0 +1,112 @@
+"""Where the numbers come from: provenance, certificate, counts, sizes, and what is under way."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import data, plain
+from dashboard.data import Key
+from dashboard.selection import Place
+from store.runs import read_progress, read_run
+
+_FACTS = ("run_id", "created_at", "model", "backend", "weights_sha256", "dataset",
+          "dataset_sha256", "n_layers", "n_heads", "grid_h", "grid_w", "prompt")
+_DETAILS = ("generation", "config", "versions", "decides")
+
+
+def show(place: Place) -> None:
+    """Draw the page."""
+    st.header("Runs")
+    _progress(place.run)
+    info = read_run(place.run)
+    _certificate(info.get("parity"))
+    left, right = st.columns([1.5, 1], gap="large")
+    with left:
+        _provenance(info)
+    with right:
+        if place.key is None:
+            plain.line("Nothing is published yet: the tables come with the first generation.")
+        else:
+            _counts(place.key)
+        _sizes(place.run)
+    if place.key is not None:
+        _skipped(place.key)
+
+
+@st.fragment(run_every="2s")
+def _progress(run: Path) -> None:
+    progress = read_progress(run)
+    if progress is None or progress.done >= progress.total:
+        return
+    if not progress.alive:
+        plain.line(f"Stage {progress.stage} stopped at {progress.done} of {progress.total}. "
+                   "Start the same command again: it does only what is missing.")
+        return
+    left = progress.seconds_left
+    about = "" if left is None else f", about {timedelta(seconds=round(left))} left"
+    rate = "" if progress.rate is None else f", {progress.rate:.2g} a second"
+    # The stage's name is a file name of our own; the label is Markdown all the same.
+    st.progress(min(progress.done / max(progress.total, 1), 1.0))
+    plain.line(f"Under way: {progress.stage}, {progress.done} of {progress.total}{rate}{about}. "
+               "The pages show newer generations by themselves.", "small")
+
+
+def _certificate(parity: dict[str, Any] | None) -> None:
+    st.subheader("Certificate")
+    if not parity:
+        st.badge("not checked", icon=":material/help:", color="gray")
+        plain.line("This run says nothing about whether its numbers are the model's own.", "small")
+        return
+    if parity.get("passed"):
+        st.badge("passed", icon=":material/verified:", color="green")
+    elif parity.get("accepted_mismatch"):
+        st.badge("mismatch accepted", icon=":material/warning:", color="orange")
+    else:
+        st.badge("failed", icon=":material/error:", color="red")
+    plain.line("Before it started, the run compared its own forward pass with the library's.",
+               "small")
+    checks = pd.DataFrame(parity.get("checks") or [])
+    if not checks.empty:
+        st.dataframe(checks, hide_index=True, column_config={
+            "value": st.column_config.NumberColumn("found", format="%.2e"),
+            "bound": st.column_config.NumberColumn("allowed", format="%.2e")})
+
+
+def _provenance(info: dict[str, Any]) -> None:
+    st.subheader("Provenance")
+    rows = [(name.replace("_", " "), str(info[name])) for name in _FACTS
+            if info.get(name) is not None]
+    st.dataframe(pd.DataFrame(rows, columns=["what", "value"]), hide_index=True,
+                 column_config={"what": st.column_config.TextColumn(width="small")})
+    for name in _DETAILS:
+        if info.get(name):
+            with st.expander(name):
+                st.code(json.dumps(info[name], indent=2, ensure_ascii=False), language="json")
+
+
+def _counts(key: Key) -> None:
+    st.subheader("Counts")
+    tables = data.tables(key)
+    st.dataframe(tables[tables["rows"] > 0], hide_index=True, column_config={
+        "table_name": "table", "rows": st.column_config.NumberColumn(format="localized")})
+    plain.line(f"Generation {key.generation}.", "small")
+
+
+def _sizes(run: Path) -> None:
+    st.subheader("On disk")
+    sizes = data.sizes(str(run))
+    st.dataframe(pd.DataFrame(sizes.items(), columns=["what", "MB"]), hide_index=True,
+                 column_config={"MB": st.column_config.NumberColumn(format="%.1f")})
+
+
+def _skipped(key: Key) -> None:
+    skipped = data.skipped(key)
+    st.subheader("Skipped pictures")
+    if skipped.empty:
+        plain.line("None.", "small")
+    else:
+        st.dataframe(skipped, hide_index=True)

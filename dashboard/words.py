@@ -1,0 +1,104 @@
+"""What metrics are called, in which unit they come, and what they mean, one sentence each."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Word:
+    """One metric in words.
+
+    Attributes:
+        label: what an axis or a menu calls it.
+        unit: its unit or range.
+        meaning: one sentence for a newcomer.
+    """
+
+    label: str
+    unit: str
+    meaning: str
+
+    @property
+    def axis(self) -> str:
+        """Label and unit, as an axis title."""
+        return f"{self.label} ({self.unit})" if self.unit else self.label
+
+
+LAYER_AXIS = "layer (Z^l)"
+"""The one name of the horizontal axis of every curve."""
+
+_NORM = "vector length"
+_SHARE = "share"
+METRICS: dict[str, Word] = {
+    "attn_to_patches": Word("Attention to patches A", "share of attention, 0 to 1", (
+        "How much of its attention the CLS token gives to the picture's patches; "
+        "the rest it gives to itself.")),
+    "delta_attn": Word("Change of attention ΔA", "difference of shares", (
+        "A of this layer minus A of the layer below. There is none for layer 1.")),
+    "map_shift": Word("Map shift", "total variation, 0 to 1", (
+        "How far the attention map moved since the layer below: 0 is the same map, "
+        "1 is a map on other patches altogether.")),
+    "attn_entropy": Word("Attention entropy", "nats", (
+        "How spread out the attention over patches is: 0 is a single patch, "
+        "ln N is all patches alike.")),
+    "resid_norm": Word("State norm", _NORM, "Length of the CLS token's state Z^l."),
+    "update_norm": Word("Update norm", _NORM, (
+        "Length of what this layer adds to the CLS token: attention and MLP together.")),
+    "attn_norm": Word("Attention norm", _NORM, (
+        "Length of what the attention of this layer adds to the CLS token.")),
+    "mlp_norm": Word("MLP norm", _NORM, (
+        "Length of what the MLP of this layer adds to the CLS token.")),
+    "attn_share": Word("Attention share of the update", _SHARE, (
+        "Part of the CLS token's update that attention makes; the MLP makes the rest. "
+        "Outside 0 to 1 the two work against each other.")),
+    "patch_update_norm": Word("Update norm, patches", _NORM, (
+        "Length of what this layer adds to a patch token, mean over patches.")),
+    "patch_attn_share": Word("Attention share, patches", _SHARE, (
+        "Part of a patch token's update that attention makes, mean over patches.")),
+    "cos_prev": Word("Likeness to the layer below", "cosine", (
+        "Cosine between the CLS token's states of this layer and the one below: "
+        "1 is the same direction.")),
+    "n_outlier_tokens": Word("Outlier tokens", "tokens", (
+        "Patch tokens whose length is far above the picture's median at this layer.")),
+    "n_tokens": Word("Caption length", "tokens", "Tokens of the caption, the end token included."),
+    "mean_logprob": Word("Caption log-probability", "nats a token", (
+        "How sure the decoder is of the caption that it wrote from this layer: 0 is certain.")),
+    "final_logprob": Word("Final caption's log-probability", "nats a token", (
+        "How probable the final caption already is when read from this layer: 0 is certain.")),
+    "contribution_norm": Word("Contribution norm", _NORM, (
+        "Length of what a head adds to the CLS token; on a patch, of what that patch gives "
+        "to the CLS token through the head.")),
+    "contribution_share": Word("Contribution share", _SHARE, (
+        "Part of the CLS token's update at this layer that the head makes; "
+        "below 0 it works against the update.")),
+    "rouge_l": Word("ROUGE-L", "0 to 1", (
+        "Overlap of two captions by their longest common run of words: 1 is the same words.")),
+    "exact": Word("Exact match", "0 or 1", "1 if two captions are the same words, else 0."),
+    "exact_match": Word("Exact match", "0 or 1", "1 if two captions are the same words, else 0."),
+}
+
+AGAINST = {
+    "previous": "the layer below",
+    "final": "the final caption",
+    "reference": "the references",
+    "baseline": "the baseline",
+    "shuffled": "other images' references",
+    "label": "the label",
+    "self": "itself",
+}
+
+
+def word(metric: str) -> Word:
+    """A metric in words; one nobody described keeps its name."""
+    return METRICS.get(metric, Word(metric.replace("_", " "), "", ""))
+
+
+def title(metric: str, against: str | None = None) -> str:
+    """A metric's label, and for a score what it is held against."""
+    label = word(metric).label
+    return label if against is None else f"{label} against {AGAINST.get(against, against)}"
+
+
+def axis(metric: str, against: str | None = None) -> str:
+    """The title with its unit."""
+    unit = word(metric).unit
+    return f"{title(metric, against)} ({unit})" if unit else title(metric, against)
