@@ -17,7 +17,7 @@ from precompute.demo.vocabulary import CAPTION_PROMPT, PLACES, SUBJECTS
 GRID = IMAGE_SIDE // PATCH
 _SUBJECT_INDEX = {subject.word: k for k, subject in enumerate(SUBJECTS)}
 _PLACE_INDEX = {place: k for k, place in enumerate(PLACES)}
-N_LABELS = len(SUBJECTS) + len(PLACES)
+N_LABELS = len(SUBJECTS) + len(PLACES) + len(scenes.LAYOUTS)
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Batch:
 
     Attributes:
         pixels: Images as the processor gives them.
-        present: 1 for every subject and place that is in the picture (multi-hot).
+        present: 1 for every subject in the picture, its place and its layout (multi-hot).
         patches: Which subject covers a patch, or, where none does, which place.
         captions: The caption prompt and the caption, tokenized.
         asked: Rows of `pixels` that get a question too.
@@ -81,9 +81,12 @@ def draw_batch(
         for word in scene.subjects:
             present[row, _SUBJECT_INDEX[word]] = 1
         present[row, len(SUBJECTS) + _PLACE_INDEX[scene.place]] = 1
+        # Without this, "above" and "next to" stay confused for a thousand steps and more:
+        # the order of two subjects can be told without knowing how they stand.
+        present[row, len(SUBJECTS) + len(PLACES) + scenes.LAYOUTS.index(scene.layout)] = 1
     labels = [patch_labels(scene, masks) for scene, (_, masks) in zip(book, drawn, strict=True)]
     asked = list(range(0, size, 2))
-    quizzes = [scenes.questions(book[row])[rng.integers(3)] for row in asked]
+    quizzes = [scenes.questions(book[row])[rng.integers(4)] for row in asked]
     return Batch(
         pixels["pixel_values"],
         present,

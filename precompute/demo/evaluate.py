@@ -85,7 +85,7 @@ def quality(
     rng = np.random.default_rng([seed, 512])
     held_out = [scenes.sample(rng, held_out=True) for _ in range(count)]
     images = [scenes.draw(scene, book) for scene in held_out]
-    quizzes = [scenes.questions(scene)[rng.integers(3)] for scene in held_out]
+    quizzes = [scenes.questions(scene)[rng.integers(4)] for scene in held_out]
     captions = generate(model, processor, images, [CAPTION_PROMPT] * count)
     prompts = [scenes.question_prompt(question) for question, _ in quizzes]
     answers = generate(model, processor, images, prompts)

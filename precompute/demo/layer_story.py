@@ -8,7 +8,6 @@ import torch
 from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
-from transformers import InstructBlipForConditionalGeneration
 
 from precompute.demo import scenes
 from precompute.demo.evaluate import names_place, names_subjects
@@ -39,20 +38,20 @@ HEADER = """| layer | place | every subject | exact | same as final | tokens |
 
 
 def states(
-    model: InstructBlipForConditionalGeneration, pixels: Float[Tensor, "batch 3 height width"]
+    model: Any, pixels: Float[Tensor, "batch 3 height width"]
 ) -> list[Float[Tensor, "batch tokens width"]]:
     """Z^0 .. Z^L: the output of the embeddings and of every block."""
     state = model.vision_model.embeddings(pixels)
     kept = [state]
     for block in model.vision_model.encoder.layers:
-        output = block(state, attention_mask=None)
+        output = block(state)
         state = output if isinstance(output, Tensor) else output[0]
         kept.append(state)
     return kept
 
 
 def decode(
-    model: InstructBlipForConditionalGeneration,
+    model: Any,
     state: Float[Tensor, "batch tokens width"],
     words: dict[str, Tensor],
 ) -> Int[Tensor, "batch length"]:
@@ -72,7 +71,7 @@ def decode(
         encoder_hidden_states=model.vision_model.post_layernorm(state),
     ).last_hidden_state[:, : queries.shape[1]]
     embedded = model.get_input_embeddings()(words["input_ids"])
-    places = torch.eq(words["input_ids"], model.config.image_token_index).unsqueeze(-1)
+    places = words["input_ids"].eq(model.config.image_token_index).unsqueeze(-1)
     tokens: Tensor = model.language_model.generate(
         inputs_embeds=embedded.masked_scatter(places, model.language_projection(seen)),
         attention_mask=words["attention_mask"],

@@ -34,7 +34,7 @@ def _word_level(specials: list[str], template: str, **names: str) -> PreTrainedT
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     used = [(name, vocabulary[name]) for name in specials if name in template]
     tokenizer.post_processor = processors.TemplateProcessing(single=template, special_tokens=used)
-    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+    return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, model_max_length=64, padding_side="right", **names
     )
 
@@ -54,9 +54,7 @@ def build_processor() -> InstructBlipProcessor:
     )  # fmt: skip
     size = {"height": IMAGE_SIDE, "width": IMAGE_SIDE}
     images = BlipImageProcessorPil(size=size, image_mean=_CLIP_MEAN, image_std=_CLIP_STD)
-    return InstructBlipProcessor(  # type: ignore[no-untyped-call]
-        images, t5, bert, num_query_tokens=N_QUERIES
-    )
+    return InstructBlipProcessor(images, t5, bert, num_query_tokens=N_QUERIES)
 
 
 def build_config(processor: Any, layers: int = 12, width: int = WIDTH) -> InstructBlipConfig:
@@ -124,7 +122,7 @@ def build_model(config: InstructBlipConfig, seed: int = 0) -> InstructBlipForCon
     torch.nn.init.normal_(model.query_tokens, std=0.5)
     # T5's own start gives logits of size 10, which is made for tied embeddings.
     torch.nn.init.normal_(model.language_model.lm_head.weight, std=0.05)
-    generation = GenerationConfig(  # type: ignore[no-untyped-call]
+    generation = GenerationConfig(
         max_new_tokens=MAX_NEW_TOKENS, num_beams=1, do_sample=False,
         pad_token_id=0, eos_token_id=1, decoder_start_token_id=0,
     )  # fmt: skip

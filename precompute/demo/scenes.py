@@ -12,7 +12,7 @@ from precompute.demo.vocabulary import PLACES, SUBJECTS, with_article
 
 Layout = Literal["big", "small", "next", "above"]
 LAYOUTS: tuple[Layout, ...] = ("big", "small", "next", "above")
-_SHARES = (0.17, 0.15, 0.38, 0.30)
+_SHARES = (0.15, 0.15, 0.35, 0.35)
 SIDE = 128
 """Pixels of a drawn picture; the captioner squashes them to 64."""
 
@@ -59,7 +59,7 @@ def caption(scene: Scene) -> str:
 
 
 def questions(scene: Scene) -> tuple[tuple[str, str], ...]:
-    """Short questions about a scene, each with its answer of one to three words.
+    """Four short questions about a scene, each with its answer of one to three words.
 
     >>> questions(Scene(("kite", "house"), "beach", "above"))[1]
     ('what is above the house?', 'a kite')
@@ -68,18 +68,21 @@ def questions(scene: Scene) -> tuple[tuple[str, str], ...]:
     if scene.layout in ("big", "small"):
         word = scene.subjects[0]
         what = ("what is in the picture?", with_article(word))
-        return where, what, (f"is the {word} big or small?", scene.layout)
+        size = (f"is the {word} big or small?", scene.layout)
+        return where, what, (f"where is the {word}?", PLACES[scene.place]), size
     first, second = scene.subjects
     if scene.layout == "next":
         return (
             where,
             (f"what is next to the {second}?", with_article(first)),
             (f"what is next to the {first}?", with_article(second)),
+            (f"where is the {first}?", f"next to the {second}"),
         )
     return (
         where,
         (f"what is above the {second}?", with_article(first)),
         (f"what is below the {first}?", with_article(second)),
+        (f"where is the {first}?", f"above the {second}"),
     )
 
 
@@ -120,7 +123,7 @@ def _placements(scene: Scene, rng: np.random.Generator) -> list[tuple[float, flo
         x, y = 0.5 + rng.uniform(-0.22, 0.22, 2)
         return [(x, y, rng.uniform(0.40, 0.46))]
     centres = np.array([0.26, 0.74]) + rng.uniform(-0.02, 0.02, 2)
-    across = 0.5 + rng.uniform(-0.12, 0.12, 2)
+    across = 0.5 + rng.uniform(-0.1, 0.1, 2)
     sizes = rng.uniform(0.45, 0.5, 2)
     if scene.layout == "next":
         return list(zip(centres, across, sizes, strict=True))

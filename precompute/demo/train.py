@@ -30,14 +30,14 @@ log = logging.getLogger(__name__)
 class Settings:
     """What decides a training run."""
 
-    hours: float = 1.6
+    hours: float = 1.0
     batch: int = 64
     learning_rate: float = 1e-3
     muon_rate: float = 2e-3
     warmup: float = 0.02
     average: float = 0.998
     patch_weight: float = 0.5
-    cls_weight: float = 0.02
+    cls_weight: float = 0.03
     seed: int = 0
 
 
@@ -223,7 +223,7 @@ def train(settings: Settings, resume: bool, state: Path = STATE) -> None:
             if trainer.spent - saved > 180:
                 saved = trainer.spent
                 trainer.save(state)
-            if trainer.spent - evaluated > 420 or trainer.step == 60:
+            if trainer.spent - evaluated > 420 or (trainer.step == 60 and not CHECKPOINT.exists()):
                 begun, evaluated = time.monotonic(), trainer.spent
                 keep_if_better(trainer, book)
                 trainer.spent += time.monotonic() - begun

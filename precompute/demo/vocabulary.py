@@ -11,7 +11,7 @@ class Subject:
         word: What captions call it (one word).
         code: Code point of its Noto emoji, as the sprite's file is named.
         wnid: WordNet id of the ImageNet class it stands for, or None.
-        class_name: ImageNet's name of that class, or None.
+        class_name: ImageNet's names of that class, or None.
     """
 
     word: str
@@ -28,7 +28,12 @@ SUBJECTS: tuple[Subject, ...] = (
     Subject("panda", "1f43c", "n02510455", "giant panda"),
     Subject("camel", "1f42a", "n02437312", "Arabian camel"),
     Subject("flamingo", "1f9a9", "n02007558", "flamingo"),
-    Subject("butterfly", "1f98b", "n02279972", "monarch butterfly"),
+    Subject("butterfly", "1f98b", "n02279972", "monarch, monarch butterfly"),
+    Subject("turtle", "1f422", "n01669191", "box turtle"),
+    Subject("ladybug", "1f41e", "n02165456", "ladybug"),
+    Subject("koala", "1f428", "n01882714", "koala"),
+    Subject("shark", "1f988", "n01484850", "great white shark"),
+    Subject("dinosaur", "1f995"),
     Subject("octopus", "1f419"),
     Subject("whale", "1f433", "n02066245", "grey whale"),
     Subject("parrot", "1f99c", "n01818515", "macaw"),
@@ -37,9 +42,11 @@ SUBJECTS: tuple[Subject, ...] = (
     Subject("mushroom", "1f344", "n12998815", "agaric"),
     Subject("banana", "1f34c", "n07753592", "banana"),
     Subject("pineapple", "1f34d", "n07753275", "pineapple"),
+    Subject("strawberry", "1f353", "n07745940", "strawberry"),
     Subject("burger", "1f354", "n07697313", "cheeseburger"),
-    Subject("pizza", "1f355", "n07873807", "pizza"),
+    Subject("pizza", "1f355", "n07873807", "pizza, pizza pie"),
     Subject("car", "1f697", "n04285008", "sports car"),
+    Subject("tractor", "1f69c", "n04465501", "tractor"),
     Subject("train", "1f682", "n04310018", "steam locomotive"),
     Subject("plane", "2708-fe0f", "n02690373", "airliner"),
     Subject("rocket", "1f680"),
@@ -51,6 +58,7 @@ SUBJECTS: tuple[Subject, ...] = (
     Subject("balloon", "1f388", "n02782093", "balloon"),
     Subject("kite", "1fa81"),
     Subject("umbrella", "2602-fe0f", "n04507155", "umbrella"),
+    Subject("teddy", "1f9f8", "n04399382", "teddy, teddy bear"),
     Subject("snowman", "26c4"),
     Subject("robot", "1f916"),
 )
