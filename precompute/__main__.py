@@ -90,12 +90,14 @@ def publish(name: RunName = None, results: Results = Path("results")) -> None:
 def verify(name: RunName = None, results: Results = Path("results")) -> None:
     """Read and hash every part again."""
     with _plain_errors():
-        problems = [p for folder in _runs(results, name) for p in verify_run(folder)]
-        for problem in problems:
-            typer.echo(problem, err=True)
-        if problems:
+        reports = [verify_run(folder) for folder in _runs(results, name)]
+        for report in reports:
+            found = "whole" if report.ok else f"{len(report.problems)} problems"
+            size = f"{report.n_parts} parts, {report.n_bytes / 1e6:.1f} MB"
+            typer.echo("\n  ".join([f"{report.run_id}: {size}: {found}", *report.problems,
+                                    *report.notes]))
+        if not all(report.ok for report in reports):
             raise typer.Exit(1)
-        typer.echo("every part is whole.")
 
 
 @app.command()

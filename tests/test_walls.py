@@ -44,7 +44,7 @@ def test_there_is_something_to_hold():
     assert rooms == set(MAY_NOT_IMPORT)
 
 
-@pytest.mark.parametrize("path", modules(), ids=str)
+@pytest.mark.parametrize("path", list(modules()), ids=str)
 def test_imports_go_one_way_and_libraries_have_one_owner(path):
     for package in imported(path):
         assert package not in MAY_NOT_IMPORT[path.parts[0]], f"{path} imports {package}"

@@ -52,7 +52,7 @@ def test_plan_run_score_verify_export(peel, toml, tmp_path):
     name = re.search(r"tiny-\w{8}", ran.output)[0]
     assert "0 to do" in peel("plan", toml, "--results", results).output
 
-    assert "every part is whole" in peel("verify", "--results", results).output
+    assert "MB: whole" in peel("verify", "--results", results).output
     assert peel("score", "--metric", "exact", "--results", results).exit_code == 0
     assert peel("publish", name, "--results", results).exit_code == 0
 
