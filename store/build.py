@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from store.errors import PartDamaged, PublishRefused
 from store.files import file_sha256
-from store.parts import Part, check_sizes
+from store.reading import Part, check_sizes
 from store.schema import BASELINE, SCHEMA_VERSION, TABLES
 from store.upgrades import Upgrade, upgraded
 
@@ -136,7 +136,8 @@ def _columns(name: str) -> str:
             chosen.append("file_row_number::INTEGER AS row_in_part")
         elif pa.types.is_floating(kind):
             # NULL alone means "not there": in SQL a NaN is larger than every number.
-            chosen.append(f'CASE WHEN isnan("{column}") THEN NULL ELSE "{column}" END AS "{column}"')
+            value = f'"{column}"'
+            chosen.append(f"CASE WHEN isnan({value}) THEN NULL ELSE {value} END AS {value}")
         else:
             chosen.append(f'"{column}"')  # quoted: `at` is a word of SQL, too
     return ", ".join(chosen)

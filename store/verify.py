@@ -1,0 +1,113 @@
+"""Is a run what it says? Every part read and hashed again, and counted against the tables."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from store.build import SHARED
+from store.catalog import open_run
+from store.errors import NotPublished, StoreError
+from store.files import file_sha256
+from store.parts import Part, read_part, verify_part
+from store.publish import published_manifest
+from store.runs import read_run
+from store.schema import SCHEMA_VERSION
+
+_COMPUTED = ("run", "curve", "image_stat", *SHARED)
+"""Tables that publish fills or joins: their rows are not those of the parts."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `verify_run` found.
+
+    Attributes:
+        run_id: the run.
+        n_parts: parts looked at.
+        n_bytes: bytes read.
+        problems: what is wrong, a sentence each.
+        notes: what is worth knowing and not wrong.
+    """
+
+    run_id: str
+    n_parts: int
+    n_bytes: int
+    problems: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+
+def verify_run(run: Path) -> Report:
+    """Read and hash every part of a run, of all settings, and compare with what is published.
+
+    Args:
+        run: the run's folder; nothing in it is changed.
+
+    Returns:
+        The report; what is wrong is in it, not raised.
+
+    Raises:
+        RunNotFound: no run.json.
+    """
+    run = Path(run)
+    read_run(run)
+    problems: list[str] = []
+    parts: dict[str, Part] = {}
+    for path in sorted((run / "parts").glob("[!.]*/[!.]*/")):
+        try:
+            part = read_part(path)
+        except StoreError as error:
+            problems.append(str(error))
+            continue
+        parts[part.id] = part
+        problems += verify_part(part)
+    found, notes = _against_published(run, parts)
+    n_bytes = sum(file["bytes"] for p in parts.values() for file in p.manifest["files"].values())
+    return Report(run.name, len(parts), n_bytes, (*problems, *found), tuple(notes))
+
+
+def _against_published(run: Path, parts: dict[str, Part]) -> tuple[list[str], list[str]]:
+    try:
+        side = published_manifest(run)
+    except NotPublished as error:
+        return [], [str(error)]
+    published = {f"{folder}/{name}": sha for folder, names in side["parts"].items()
+                 for name, sha in names.items()}
+    problems = [f"{part}: is published and is not among the parts"
+                for part in published if part not in parts]
+    problems += [f"{part}: part.json changed after it was published"
+                 for part, sha in published.items()
+                 if part in parts and file_sha256(parts[part].path / "part.json") != sha]
+    waiting = sorted(set(parts) - set(published))
+    notes = [f"{len(waiting)} parts are not published, first {waiting[0]}"] if waiting else []
+    current = all(part.manifest["schema_version"] == SCHEMA_VERSION for part in parts.values())
+    if not current:
+        notes.append("some parts are of an older schema: their rows are not counted")
+    elif not problems:
+        try:
+            problems += _count(run, [parts[name] for name in published])
+        except duckdb.Error as error:
+            problems.append(f"the published tables cannot be read: {error}. Remove the files "
+                            "results*.duckdb and publish again: nothing is lost")
+    return problems, notes
+
+
+def _count(run: Path, parts: list[Part]) -> list[str]:
+    expected: dict[str, int] = {}
+    for part in parts:
+        for table, rows in part.rows.items():
+            expected[table] = expected.get(table, 0) + rows
+    problems = []
+    with open_run(run) as opened:
+        for table, rows in expected.items():
+            if table not in _COMPUTED:
+                there = int(opened.sql(f"SELECT count(*) AS n FROM {table}")["n"].iloc[0])
+                if there != rows:
+                    problems.append(f"table {table}: expected {rows} rows of the parts, "
+                                    f"got {there}")
+    return problems
