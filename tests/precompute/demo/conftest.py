@@ -1,0 +1,21 @@
+"""Stand-ins for the sprites, which only a network can fetch."""
+
+import colorsys
+
+import pytest
+from PIL import Image, ImageDraw
+
+from precompute.demo.vocabulary import SUBJECTS
+
+
+@pytest.fixture(scope="session")
+def book():
+    """A disc of its own colour for each subject."""
+    discs = {}
+    for k, subject in enumerate(SUBJECTS):
+        red, green, blue = colorsys.hsv_to_rgb(k / len(SUBJECTS), 1, 1)
+        disc = Image.new("RGBA", (64, 64), (0, 0, 0, 0))
+        colour = (int(255 * red), int(255 * green), int(255 * blue), 255)
+        ImageDraw.Draw(disc).ellipse([4, 4, 60, 60], fill=colour)
+        discs[subject.word] = disc
+    return discs

@@ -1,0 +1,92 @@
+import hashlib
+import io
+
+import pytest
+from PIL import Image
+
+from precompute.images import ImageItem, UnreadableImage, fingerprint
+from precompute.images.item import openers
+
+
+def item(path, image_id="a", references=("one", "two")):
+    opened, read = openers(path, path.name)
+    return ImageItem(image_id, path.name, opened, references, read=read)
+
+
+@pytest.fixture
+def picture(tmp_path):
+    path = tmp_path / "grey.png"
+    Image.new("L", (6, 4), 128).save(path, "JPEG")
+    return path
+
+
+def test_pictures_open_by_content_and_in_rgb(picture):
+    assert picture.read_bytes()[:2] == b"\xff\xd8", "a JPEG under the name of a PNG"
+    opened = item(picture).open()
+    assert (opened.mode, opened.size) == ("RGB", (6, 4))
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "P", "RGBA", "LA", "1"])
+def test_every_mode_becomes_rgb(tmp_path, mode):
+    path = tmp_path / "picture"
+    Image.new(mode, (3, 2)).save(path, "JPEG" if mode == "CMYK" else "PNG")
+    assert item(path).open().mode == "RGB"
+
+
+@pytest.mark.parametrize("content", [b"", b"not a picture", None], ids=["empty", "text", "cut"])
+def test_a_broken_picture_says_which_and_why(tmp_path, content):
+    path = tmp_path / "broken.png"
+    if content is None:
+        whole = io.BytesIO()
+        Image.effect_noise((64, 64), 50).save(whole, "PNG")
+        content = whole.getvalue()[:2000]
+    path.write_bytes(content)
+    with pytest.raises(
+        UnreadableImage, match=r"cannot read the picture broken\.png: \w+"
+    ) as caught:
+        item(path).open()
+    assert caught.value.source == "broken.png"
+    assert "0x" not in caught.value.reason, "the reason must not change from run to run"
+
+
+def test_an_absent_picture_is_unreadable(tmp_path):
+    with pytest.raises(UnreadableImage, match="No such file"):
+        item(tmp_path / "absent.png").open()
+
+
+def test_fingerprint_is_a_sha256_that_repeats(picture):
+    assert fingerprint([item(picture)]) == fingerprint([item(picture)])
+    assert len(fingerprint([])) == len(hashlib.sha256().hexdigest())
+
+
+def test_fingerprint_sees_ids_references_their_bounds_and_their_order(picture):
+    variants = [
+        [item(picture)],
+        [item(picture, "b")],
+        [item(picture, references=("onet", "wo"))],
+        [item(picture, references=("two", "one"))],
+        [item(picture), item(picture, "b")],
+        [item(picture, "b"), item(picture)],
+    ]
+    assert len({fingerprint(items) for items in variants}) == len(variants)
+
+
+def test_fingerprint_sees_the_bytes_of_a_file(picture):
+    before = fingerprint([item(picture)])
+    picture.write_bytes(picture.read_bytes() + b"\0")
+    assert fingerprint([item(picture)]) != before
+
+
+def test_fingerprint_survives_an_absent_picture(tmp_path):
+    path = tmp_path / "later.png"
+    before = fingerprint([item(path)])
+    Image.new("RGB", (2, 2)).save(path)
+    assert fingerprint([item(path)]) != before
+
+
+def test_fingerprint_of_pictures_without_files():
+    red, blue = (
+        ImageItem("a", "memory", lambda colour=colour: Image.new("RGB", (2, 2), colour))
+        for colour in ("red", "blue")
+    )
+    assert fingerprint([red]) != fingerprint([blue])
