@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from store.export import export_table
-from store.verify import verify_run
 
 from precompute.config import Config, read_config
 from precompute.estimate import describe
@@ -21,8 +19,10 @@ from precompute.run import score as score_run
 from precompute.stages import Stopped, Watch
 from store.catalog import open_run
 from store.errors import StoreError
+from store.export import export_table
 from store.publish import publish as publish_run
 from store.runs import list_runs
+from store.verify import verify_run
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 

@@ -114,7 +114,7 @@ def _image_row(item: ImageItem, picture: Image.Image, dataset: str) -> Row:
         "source": item.source,
         "width": picture.width,
         "height": picture.height,
-        "sha256": hashlib.sha256(picture.tobytes()).hexdigest(),
+        "sha256": hashlib.sha256(item.read()).hexdigest(),
         "label": item.label,
         "category": item.category,
         "refs": list(item.references),

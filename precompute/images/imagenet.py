@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from precompute.images.item import ImageItem, UnknownLayout, openers
+from precompute.images.item import ImageItem, UnknownLayout, file_reader
 
 CLASS_NAMES = ("synset_words.txt", "LOC_synset_mapping.txt")
 """Files that may name the classes, a line each: `n02056570 king penguin, Aptenodytes ...`."""
@@ -50,12 +50,10 @@ def class_names(path: Path) -> dict[str, str]:
 def _item(file: Path, names: dict[str, str]) -> ImageItem:
     named = _NAMED.match(file.stem)
     assert named is not None, file
-    opened, read = openers(file, file.name)
     wnid = named["wnid"]
     return ImageItem(
         image_id=file.stem,
         source=file.name,
-        open=opened,
+        read=file_reader(file, file.name),
         label=names.get(wnid, wnid),
-        read=read,
     )

@@ -4,13 +4,12 @@ import hashlib
 import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from PIL import Image
 
 
-class UnreadableImage(ValueError):  # noqa: N818
+class UnreadableImage(ValueError):
     """A picture that cannot be opened; a run records it as skipped and goes on."""
 
     def __init__(self, source: str, reason: str) -> None:
@@ -20,7 +19,7 @@ class UnreadableImage(ValueError):  # noqa: N818
         self.reason = reason
 
 
-class UnknownLayout(ValueError):  # noqa: N818
+class UnknownLayout(ValueError):
     """A folder that is not laid out as its data set should be."""
 
     def __init__(self, dataset: str, path: Path, expected: str, found: str, remedy: str) -> None:
@@ -37,58 +36,49 @@ class ImageItem:
     Attributes:
         image_id: Unique in its data set and stable between runs.
         source: Where the picture is, relative to the data set's folder.
-        open: Gives the picture in RGB; raises `UnreadableImage`.
+        read: Gives the picture file's bytes; raises `UnreadableImage`.
         references: What people wrote of it, to score captions against; may be empty.
         label: Name of its class, or None.
         category: Name of its group in the data set, or None.
         explanation: What a person said is odd about it, or None.
         questions: Pairs of a question and its expected answer.
-        read: Gives the file's bytes, for fingerprints; raises `UnreadableImage`.
     """
 
     image_id: str
     source: str
-    open: Callable[[], Image.Image]
+    read: Callable[[], bytes]
     references: tuple[str, ...] = ()
     label: str | None = None
     category: str | None = None
     explanation: str | None = None
     questions: tuple[tuple[str, str], ...] = ()
-    read: Callable[[], bytes] | None = None
+
+    def open(self) -> Image.Image:
+        """Decode the picture by its content, whatever its name says, to RGB.
+
+        Raises:
+            UnreadableImage: If the bytes are missing, cut off, or no picture.
+        """
+        content = self.read()
+        try:
+            with Image.open(io.BytesIO(content)) as image:
+                return image.convert("RGB")
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            # An unknown format's message names a buffer's address, which changes every time.
+            reason = str(error).split("<_io")[0].strip() or type(error).__name__
+            raise UnreadableImage(self.source, reason) from error
 
 
-def read_file(path: Path, source: str) -> bytes:
-    """Read a picture's file.
+def file_reader(path: Path, source: str) -> Callable[[], bytes]:
+    """The `read` of a picture that lies in a file of its own."""
 
-    Raises:
-        UnreadableImage: If there is no such file or it cannot be read.
-    """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UnreadableImage(source, error.strerror or str(error)) from error
+    def read() -> bytes:
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise UnreadableImage(source, error.strerror or str(error)) from error
 
-
-def open_picture(read: Callable[[], bytes], source: str) -> Image.Image:
-    """Decode a picture by its content, whatever its name says, to RGB.
-
-    Raises:
-        UnreadableImage: If the bytes are missing, cut off, or no picture.
-    """
-    content = read()
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            return image.convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        # The message of an unknown format names a buffer's address, which changes every time.
-        reason = str(error).split("<_io")[0].strip() or type(error).__name__
-        raise UnreadableImage(source, reason) from error
-
-
-def openers(path: Path, source: str) -> tuple[Callable[[], Image.Image], Callable[[], bytes]]:
-    """Make the `open` and `read` of an `ImageItem` that lies in a file of its own."""
-    read = partial(read_file, path, source)
-    return partial(open_picture, read, source), read
+    return read
 
 
 def fingerprint(items: Iterable[ImageItem]) -> str:
@@ -102,8 +92,7 @@ def fingerprint(items: Iterable[ImageItem]) -> str:
     total = hashlib.sha256()
     for item in items:
         try:
-            content = item.read() if item.read else item.open().tobytes()
-            picture = hashlib.sha256(content).hexdigest()
+            picture = hashlib.sha256(item.read()).hexdigest()
         except UnreadableImage:
             picture = "unreadable"
         for field in (item.image_id, picture, *item.references):

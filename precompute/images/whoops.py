@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from precompute.images.item import ImageItem, UnknownLayout, openers
+from precompute.images.item import ImageItem, UnknownLayout, file_reader
 
 METADATA = "metadata.csv"
 _COLUMNS = {"file_name", "crowd_captions"}
@@ -46,19 +46,17 @@ def item_from_row(row: Mapping[str, Any], root: Path, folder: Path) -> ImageItem
     """
     path = folder / row["file_name"]
     source = path.relative_to(root).as_posix()
-    opened, read = openers(path, source)
     captions = tuple(text for text in as_list(row["crowd_captions"]) if text)
     selected = row.get("selected_caption")
     return ImageItem(
         image_id=row.get("image_id") or path.stem,
         source=source,
-        open=opened,
+        read=file_reader(path, source),
         # The crowd's captions are what published scores are computed against.
         references=captions or ((selected,) if selected else ()),
         category=row.get("commonsense_category") or None,
         explanation=row.get("designer_explanation") or None,
         questions=tuple((q, a) for q, a in as_list(row.get("question_answering_pairs"))),
-        read=read,
     )
 
 
