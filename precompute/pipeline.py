@@ -157,7 +157,8 @@ def _tensors(
 ) -> Iterator[ImageTensors]:
     for i, image_id in enumerate(image_ids):
         jpeg = io.BytesIO()
-        seen[i].save(jpeg, "JPEG", quality=_JPEG_QUALITY)
+        # Colour at full resolution: small pictures show the blur of the usual 4:2:0.
+        seen[i].save(jpeg, "JPEG", quality=_JPEG_QUALITY, subsampling="4:4:4")
         yield ImageTensors(
             image_id=image_id,
             cls_attention=taken.cls_attention[i].numpy(),
