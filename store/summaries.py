@@ -107,11 +107,12 @@ def summarise(chunks: Iterator[tuple[slice, Array]], weights: Array, n_columns: 
         total += filled.sum(axis=0)
         n += there.sum(axis=0)
     low, high = np.full(n_columns, np.nan), np.full(n_columns, np.nan)
-    has = n > 0
     # A sample may draw no image that has a value: it says nothing about that column.
-    means = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)[:, has]
-    low[has], high[has] = np.nanpercentile(means, _INTERVAL, axis=0)
-    mean = np.divide(total, n, out=np.full(n_columns, np.nan), where=has)
+    means = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
+    has = counts.any(axis=0)
+    if has.any():
+        low[has], high[has] = np.nanpercentile(means[:, has], _INTERVAL, axis=0)
+    mean = np.divide(total, n, out=np.full(n_columns, np.nan), where=n > 0)
     return Summary(n, mean, low, high)
 
 

@@ -1,0 +1,310 @@
+"""Publishing: generations, readers that are not disturbed, and what is refused."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from filelock import FileLock
+
+from store import open_run
+from store.errors import (
+    PartDamaged,
+    PublishLocked,
+    PublishRefused,
+    SchemaTooNew,
+    StageMixed,
+)
+from store.files import write_json
+from store.generations import current_generation
+from store.parts import list_parts, read_part, stage_folder, write_part
+from store.publish import current_parts, is_due, publish, published_manifest
+from store.runs import read_run, update_run
+from store.schema import SCHEMA_VERSION, TABLES
+from tests.synthetic import begin_run, write_capture_part
+
+ROOT = Path(__file__).parents[2]
+
+
+def capture(run: Path) -> Path:
+    return run / "parts" / read_run(run)["stages"]["capture"]
+
+
+def add_part(run: Path, name: str, images: list[int]) -> None:
+    write_capture_part(capture(run), name, images, 5, 3, (4, 4))
+
+
+def tables_of(run: Path) -> dict[str, str]:
+    with open_run(run) as opened:
+        return {name: opened.table(name).to_csv() for name in TABLES}
+
+
+def test_all_tables_exist_with_the_columns_of_the_schema(run: Path) -> None:
+    with open_run(run) as opened:
+        for name, table in TABLES.items():
+            frame = opened.table(name)
+            assert list(frame.columns) == list(table.columns)
+            keys = frame[list(table.key)]
+            assert not keys.duplicated().any() and not keys.isna().any().any()
+
+
+def test_rows_are_sorted_as_the_schema_says(run: Path) -> None:
+    with open_run(run) as opened:
+        for name, table in TABLES.items():
+            frame = opened.table(name)
+            assert frame.equals(frame.sort_values(list(table.order), ignore_index=True)), name
+
+
+def test_published_rows_are_those_of_the_parts(run: Path) -> None:
+    parts = list_parts(capture(run))
+    stored = pd.concat(pd.read_parquet(part.path / "caption.parquet") for part in parts)
+    order = list(TABLES["caption"].order)
+    with open_run(run) as opened:
+        there = opened.table("caption")
+    columns = [column for column in there if column != "token_ids"]
+    pd.testing.assert_frame_equal(
+        there[columns], stored.sort_values(order, ignore_index=True)[columns], check_dtype=False
+    )
+
+
+def test_nothing_is_done_when_nothing_changed(run: Path) -> None:
+    first = published_manifest(run)
+    again = publish(run)
+    assert not again.created and again.number == 1 and again.rows == first["rows"]
+    update_run(run, parity={"passed": False})
+    changed = publish(run)
+    assert changed.created and changed.number == 2
+
+
+def test_a_link_is_relative_and_old_generations_go_after_the_grace(run: Path) -> None:
+    assert (run / "results.duckdb").readlink() == Path("results-1.duckdb")
+    add_part(run, "more", [20])
+    publish(run)
+    assert {p.name for p in run.glob("results-*.duckdb")} == \
+        {"results-1.duckdb", "results-2.duckdb"}
+    publish(run, grace=0.0)
+    assert [p.name for p in run.glob("results-*.duckdb")] == ["results-2.duckdb"]
+    assert current_generation(run) == 2
+    assert list(run.glob(".publish~*")) == []
+
+
+def test_a_reader_keeps_its_generation(run: Path) -> None:
+    with open_run(run) as old:
+        add_part(run, "more", [20])
+        assert publish(run, grace=0.0).number == 2
+        publish(run, grace=0.0)
+        assert not (run / "results-1.duckdb").exists()
+        assert len(old.table("image")) == 12 and old.generation == 1
+        with open_run(run) as new:
+            assert len(new.table("image")) == 13 and new.generation == 2
+
+
+READER = """
+import sys, time
+from store import open_run
+run = open_run(sys.argv[1])
+print(len(run.table("image")), flush=True)
+sys.stdin.readline()
+print(len(run.table("image")), len(run.table("head_stat")), flush=True)
+print(len(open_run(sys.argv[1]).table("image")), flush=True)
+"""
+
+
+def test_publish_with_a_reader_open_in_another_process(run: Path) -> None:
+    reader = subprocess.Popen(
+        [sys.executable, "-c", READER, str(run)], cwd=ROOT, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )
+    assert reader.stdin is not None and reader.stdout is not None
+    assert reader.stdout.readline() == "12\n"
+    for i in (20, 21):
+        add_part(run, f"more{i}", [i])
+        publish(run, grace=0.0)
+    out, _ = reader.communicate("\n", timeout=60)
+    assert out == "12 180\n14\n"
+
+
+def test_readers_never_fail_during_repeated_publishes(run: Path) -> None:
+    failures: list[BaseException] = []
+    seen: list[tuple[int, int]] = []
+    stop = threading.Event()
+
+    def read() -> None:
+        while not stop.is_set():
+            try:
+                with open_run(run) as opened:
+                    seen.append((opened.generation, len(opened.table("image"))))
+                    opened.tensors("img00003")
+            except BaseException as error:
+                failures.append(error)
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for thread in readers:
+        thread.start()
+    for i in range(20, 26):
+        add_part(run, f"more{i}", [i])
+        publish(run, grace=0.0)
+    stop.set()
+    for thread in readers:
+        thread.join()
+    assert failures == []
+    assert seen and all(images == 11 + generation for generation, images in seen)
+
+
+def test_deleting_the_published_files_loses_nothing(run: Path) -> None:
+    before = tables_of(run)
+    for path in run.glob("results*"):
+        path.unlink()
+    assert current_generation(run) is None
+    publish(run)
+    assert tables_of(run) == before
+
+
+def test_a_dangling_link_is_published_anew(run: Path) -> None:
+    (run / "results-1.duckdb").unlink()
+    assert publish(run).created
+    with open_run(run) as opened:
+        assert len(opened.table("image")) == 12
+
+
+def test_parts_that_vanish_are_refused(run: Path) -> None:
+    shutil.rmtree(capture(run) / "part-00001")
+    shutil.rmtree(next((run / "parts").glob("score-*")) / "part-00001")
+    with pytest.raises(PublishRefused, match="part-00001"):
+        publish(run)
+    assert current_generation(run) == 1
+    assert publish(run, allow_fewer=True).rows["image"] == 7
+
+
+def test_two_settings_of_a_stage_are_refused_unless_one_is_named(run: Path) -> None:
+    other = stage_folder(run, "capture", {"code": 2})
+    write_capture_part(other, "part-00000", [0, 1], 5, 3, (4, 4))
+    info = read_run(run)
+    assert next(iter(current_parts(run, info))) == info["stages"]["capture"]
+    stages = {k: v for k, v in info["stages"].items() if k != "capture"}
+    with pytest.raises(StageMixed, match="update_run"):
+        current_parts(run, {**info, "stages": stages})
+    update_run(run, stages={"capture": other.name})
+    assert publish(run).rows["image"] == 2
+
+
+def test_a_named_stage_without_parts_does_not_bring_back_the_old_one(run: Path) -> None:
+    update_run(run, stages={"score": stage_folder(run, "score", {"new": 1}).name})
+    assert [name.rpartition("-")[0] for name in current_parts(run, read_run(run))] == ["capture"]
+
+
+def test_the_same_work_twice_is_refused(run: Path) -> None:
+    add_part(run, "again", [3])
+    with pytest.raises(PublishRefused, match="img00003"):
+        publish(run)
+    with open_run(run) as opened:
+        assert len(opened.table("image")) == 12
+    assert list(run.glob(".publish~*")) == []
+
+
+def test_damaged_parts_are_named(run: Path) -> None:
+    path = capture(run) / "part-00001" / "caption.parquet"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    update_run(run, note="changed")
+    with pytest.raises(PartDamaged, match="part-00001"):
+        publish(run)
+    (path.parent / "tensors.h5").unlink()
+    with pytest.raises(PartDamaged, match=r"tensors\.h5.*no such file"):
+        publish(run)
+
+
+def test_one_publisher_at_a_time(run: Path) -> None:
+    with FileLock(run / ".publish.lock"), pytest.raises(PublishLocked, match="Try again"):
+        publish(run, timeout=0)
+
+
+def test_older_parts_are_upgraded_and_newer_refused(run: Path) -> None:
+    path = capture(run) / "part-00001"
+    manifest = read_part(path).manifest
+    write_json(path / "part.json", {**manifest, "schema_version": SCHEMA_VERSION - 1})
+
+    def lift(tables: dict[str, pa.Table]) -> dict[str, pa.Table]:
+        old = tables["image"]
+        at = old.column_names.index("category")
+        return {**tables, "image": old.set_column(at, "category", pa.array(["old"] * len(old)))}
+
+    with pytest.raises(SchemaTooNew):
+        publish(run)
+    publish(run, upgrades={SCHEMA_VERSION - 1: lift})
+    with open_run(run) as opened:
+        images = opened.table("image", "category = 'old'")
+        assert list(images.image_id) == [f"img{i:05d}" for i in range(5, 10)]
+        assert set(images.part) == {f"{capture(run).name}/part-00001"}
+        assert opened.tensors("img00007").image_id == "img00007"
+    write_json(path / "part.json", {**manifest, "schema_version": SCHEMA_VERSION + 1})
+    with pytest.raises(SchemaTooNew):
+        publish(run)
+
+
+def test_nan_is_published_as_null(run: Path) -> None:
+    stage = stage_folder(run, "extra", {})
+    with write_part(stage, "p0") as part:
+        part.table("answer", [{"condition_id": "baseline", "image_id": "img00000", "layer": 1,
+                               "question": "where", "score": np.nan}])
+    publish(run)
+    with open_run(run) as opened:
+        assert len(opened.table("answer", "score IS NULL")) == 1
+
+
+def test_a_run_without_parts_publishes_empty_tables(tmp_path: Path) -> None:
+    run = begin_run(tmp_path, "empty", 2, 2, (2, 2), 0)
+    generation = publish(run)
+    assert {name for name, rows in generation.rows.items() if rows} == {"run", "condition"}
+
+
+def test_publishing_is_due_after_ten_times_its_duration(run: Path) -> None:
+    side = json.loads((run / "results-1.json").read_text())
+    for age, due in ((9, False), (11, True)):
+        write_json(run / "results-1.json",
+                   {**side, "seconds": 10.0, "published_at": time.time() - 10 * age})
+        assert is_due(run) == due
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import store.publish as publish
+def die(*args, **kwargs):
+    os.kill(os.getpid(), signal.SIGKILL)
+if sys.argv[2] == "build": publish.summaries.add_curves = die
+if sys.argv[2] == "sidecar": publish.write_json = die
+if sys.argv[2] == "link": publish._point = die
+if sys.argv[2] == "clean": publish._remove_old = die
+publish.publish(Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("where", ["build", "sidecar", "link", "clean"])
+def test_a_killed_publisher_harms_nobody(run: Path, where: str) -> None:
+    add_part(run, "more", [20])
+    done = subprocess.run([sys.executable, "-c", KILLED, str(run), where], cwd=ROOT, check=False,
+                          env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert done.returncode == -9
+    with open_run(run) as opened:
+        assert len(opened.table("image")) == (13 if where == "clean" else 12)
+    publish(run)
+    with open_run(run) as opened:
+        assert len(opened.table("image")) == 13
+    assert list(run.glob(".publish~*")) == []
+
+
+def test_a_strangers_sql_reads_the_link(run: Path) -> None:
+    with duckdb.connect(str(run / "results.duckdb"), read_only=True) as con:
+        assert con.execute("SELECT count(*) FROM image").fetchall() == [(12,)]
