@@ -79,11 +79,11 @@ def publish(
         PublishRefused: parts are gone, or rows repeat a key.
     """
     run = Path(run)
-    info = read_run(run)
+    read_run(run)  # before a lock file is left in a folder that is no run
     try:
         with FileLock(run / ".publish.lock", timeout=timeout):
             sweep(run)
-            generation = _publish(run, info, allow_fewer, upgrades)
+            generation = _publish(run, read_run(run), allow_fewer, upgrades)
             _remove_old(run, generation.number, grace)
             return generation
     except Timeout as error:

@@ -1,5 +1,6 @@
 """The reader's door: what it finds, what it cannot do, and copies of runs."""
 
+import doctest
 import os
 import shutil
 import subprocess
@@ -7,11 +8,13 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
+from types import ModuleType
 
 import duckdb
 import pytest
 
 import store.catalog
+import store.text
 from store import open_run
 from store.errors import ImageNotFound, NotPublished, RunNotFound, TableNotFound
 from store.generations import current_generation
@@ -154,12 +157,11 @@ def test_a_read_only_folder_opens() -> None:
     assert done.stdout == "12 (64, 64)\nread-only\n", done.stderr
 
 
-def test_the_example_in_the_docstring_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("module", [store.catalog, store.text])
+def test_the_examples_in_docstrings_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: ModuleType
 ) -> None:
-    import doctest
-
     make_run(tmp_path / "results", "whoops")
     monkeypatch.chdir(tmp_path)
-    result = doctest.testmod(store.catalog)
+    result = doctest.testmod(module)
     assert result.attempted > 0 and result.failed == 0
