@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from precompute.demo import batches, evaluate, scenes, train
+from precompute.demo import batches, evaluate, scenes, trainer
 from precompute.demo.scenes import Scene
 from precompute.demo.vocabulary import PLACES, SUBJECTS
 
@@ -10,22 +10,22 @@ from precompute.demo.vocabulary import PLACES, SUBJECTS
 @pytest.fixture
 def small(monkeypatch):
     """A trainer of a two-layer captioner."""
-    build = train.build_config
-    monkeypatch.setattr(train, "build_config", lambda processor: build(processor, 2, 32))
-    monkeypatch.setattr(train.Readouts.__init__, "__defaults__", (32,))
-    return lambda: train.Trainer(train.Settings(batch=6))
+    build = trainer.build_config
+    monkeypatch.setattr(trainer, "build_config", lambda processor: build(processor, 2, 32))
+    monkeypatch.setattr(trainer.Readouts.__init__, "__defaults__", (32,))
+    return lambda: trainer.Trainer(trainer.Settings(batch=6))
 
 
-def draw(trainer, book, seed=0):
-    return batches.draw_batch(6, book, trainer.processor, np.random.default_rng(seed))
+def draw(run, book, seed=0):
+    return batches.draw_batch(6, book, run.processor, np.random.default_rng(seed))
 
 
 def test_a_batch_says_what_is_in_its_pictures(small, book):
-    trainer = small()
-    batch = draw(trainer, book)
+    run = small()
+    batch = draw(run, book)
     rng = np.random.default_rng(0)
     expected = [scenes.sample(rng) for _ in range(6)]
-    tokenizer = trainer.processor.tokenizer
+    tokenizer = run.processor.tokenizer
     labels = batch.captions["labels"].masked_fill(batch.captions["labels"] < 0, 0)
     captions = tokenizer.batch_decode(labels, skip_special_tokens=True)
     assert captions == [scenes.caption(scene) for scene in expected]
@@ -47,31 +47,31 @@ def test_patches_are_labelled_by_what_covers_them(book):
 
 
 def test_steps_lower_the_loss_and_a_restart_goes_on_alike(small, book, tmp_path):
-    trainer = small()
-    batch = draw(trainer, book)
-    before = trainer.advance(batch)["caption"]
-    trainer.spent = 30.0
-    trainer.save(tmp_path / "state.pt")
-    after = trainer.advance(batch)["caption"]
+    run = small()
+    batch = draw(run, book)
+    before = run.advance(batch)["caption"]
+    run.spent = 30.0
+    run.save(tmp_path / "state.pt")
+    after = run.advance(batch)["caption"]
     assert after < before
     restarted = small()
     restarted.load(tmp_path / "state.pt")
     assert (restarted.step, restarted.spent) == (1, 30.0)
     assert restarted.advance(batch)["caption"] == pytest.approx(after, rel=1e-3)
-    for name, weight in trainer.averages.items():
+    for name, weight in run.averages.items():
         torch.testing.assert_close(weight, restarted.averages[name], rtol=1e-2, atol=1e-3)
 
 
 def test_every_weight_is_trained_once(small):
-    trainer = small()
-    groups = [p for o in trainer.optimizers for group in o.param_groups for p in group["params"]]
+    run = small()
+    groups = [p for o in run.optimizers for group in o.param_groups for p in group["params"]]
     assert len({id(p) for p in groups}) == len(groups)
-    weights = [*trainer.model.parameters(), *trainer.readouts.parameters()]
+    weights = [*run.model.parameters(), *run.readouts.parameters()]
     assert {id(p) for p in groups} == {id(p) for p in weights}
 
 
 def test_the_rate_rises_then_falls_to_nothing():
-    rates = [train.rate(progress, 0.02) for progress in (0.0, 0.01, 0.02, 0.5, 0.9, 1.0, 1.1)]
+    rates = [trainer.rate(progress, 0.02) for progress in (0.0, 0.01, 0.02, 0.5, 0.9, 1.0, 1.1)]
     assert rates[0] < rates[1] < rates[2] == 1.0
     assert rates[2] > rates[3] > rates[4] > rates[5] == rates[6] == pytest.approx(0)
 
