@@ -39,7 +39,7 @@ class Watch:
     def __init__(self) -> None:
         self.bar = Progress(
             TextColumn("{task.description}"),
-            BarColumn(),
+            BarColumn(bar_width=20),
             MofNCompleteColumn(),
             _Speed(),
             TimeRemainingColumn(),
@@ -78,7 +78,8 @@ class _Speed(ProgressColumn):
     """Images a second of a stage."""
 
     def render(self, task: Task) -> Text:
-        return Text(f"{task.finished_speed or task.speed or 0:.1f} images/s")
+        """The speed, short enough for a narrow screen."""
+        return Text(f"{task.finished_speed or task.speed or 0:.1f} images/s", no_wrap=True)
 
 
 def make_parts(
@@ -101,7 +102,9 @@ def make_parts(
     label = stage.name.rsplit("-", 1)[0]
     missing = [name for name in sizes if not has_part(stage, name)]
     total, done = sum(sizes.values()), sum(sizes.values()) - sum(sizes[m] for m in missing)
-    task = watch.bar.add_task(f"{run.name} {label}", total=total, completed=done)
+    task = watch.bar.add_task(
+        f"{run.name} {label}", total=total, completed=done, visible=bool(missing)
+    )
     begun, before = time.monotonic(), done
 
     def advance(images: int) -> None:
