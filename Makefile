@@ -1,5 +1,5 @@
 # make demo | test | precompute | dashboard: the README says what each does.
-PYTHON ?= python3.11
+PYTHON ?= $(or $(shell command -v python3.11),python3)
 RESULTS ?= results
 CONFIG ?= precompute/configs/whoops.toml
 PORT ?= 8501

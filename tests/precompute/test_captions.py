@@ -7,7 +7,9 @@ import torch
 
 from precompute.captions import decode_layers
 from precompute.capture import capture
-from precompute.config import DecodeConfig, Generation
+from precompute.config import PROJECT, DecodeConfig, Generation, local_path, read_config
+from precompute.images import load
+from precompute.models import load_captioner
 
 PROMPT = "a short image caption."
 
@@ -69,3 +71,25 @@ def test_the_last_layers_final_logprob_is_its_own(captioner, pixels):
     config = DecodeConfig(prompt=PROMPT, batch_size=4, generation=Generation(max_new_tokens=4))
     for caption in decode_layers(captioner, capture(captioner.tower, pixels).states, config)[-1]:
         assert caption.final_logprob == caption.mean_logprob
+
+
+def test_the_demos_story_token_for_token_in_all_its_layers():
+    """The shipped captioner on shipped pictures, read as the demo reads them."""
+    config = read_config(PROJECT / "precompute/configs/demo.toml")
+    captioner = load_captioner(config.model)
+    items = load("whoops", local_path(config.datasets[0].path))[:12]
+    pictures = [item.open() for item in items]
+    states = capture(captioner.tower, captioner.pixels(pictures)).states
+    got = decode_layers(captioner, states, config.decode)
+    assert len(got) == captioner.tower.n_layers + 1 >= 13
+
+    prompts = [config.decode.prompt] * len(pictures)
+    inputs = captioner.processor(pictures, prompts, return_tensors="pt")
+    for layer, captions in enumerate(got):
+        expected = truncated(captioner.model, layer).generate(
+            **inputs, do_sample=False, **config.decode.generation.model_dump()
+        )
+        for caption, row in zip(captions, expected.tolist(), strict=True):
+            assert list(caption.token_ids) == row[1 : row.index(1) + 1], layer
+    right = sum(c.text == i.references[0] for c, i in zip(got[-1], items, strict=True))
+    assert right >= 10, "the shipped captioner names what it was trained to name"
