@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import torch
+from rich.filesize import decimal
 
 from precompute.captions import decode_layers
 from precompute.capture import capture
@@ -13,9 +14,6 @@ from precompute.pipeline import tensor_bytes
 from precompute.plan import Plan
 from precompute.run import first_pictures
 from store.parts import has_part
-
-_GB = 1e9
-
 
 def describe(plan: Plan, captioner: Captioner, results: Path) -> str:
     """A plan in words: images, layers, heads, captions, disk, memory and time.
@@ -37,16 +35,16 @@ def describe(plan: Plan, captioner: Captioner, results: Path) -> str:
         if not any(has_part(folder, name) for folder in folders)
     )
     states = config.capture.batch_size * (tower.n_layers + 1) * tower.n_tokens * tower.width
-    disk = n_images * tensor_bytes(tower, config) / _GB
-    free = shutil.disk_usage(results if results.is_dir() else Path.cwd()).free / _GB
+    disk = n_images * tensor_bytes(tower, config)
+    free = shutil.disk_usage(results if results.is_dir() else Path.cwd()).free
     return "\n".join([
         f"{plan.run_id}",
         f"  images    {n_images} in {len(plan.shards)} parts; {left} to do",
         f"  tower     {tower.n_layers} layers x {tower.n_heads} heads, "
         f"{tower.grid[0]} x {tower.grid[1]} patches, width {tower.width}",
         f"  captions  {n_images * (tower.n_layers + 1)} to decode, {tower.n_layers + 1} an image",
-        f"  disk      {disk:.2f} GB of tensors; {free:.0f} GB free",
-        f"  memory    {states * tower.dtype.itemsize / _GB:.2f} GB for the states of a batch",
+        f"  disk      {decimal(disk)} of arrays; {decimal(free)} free",
+        f"  memory    {decimal(states * tower.dtype.itemsize)} for the states of a batch",
         f"  time      {_duration(left * per_image)} at {1 / per_image:.2f} images/s "
         f"(one batch of {len(pictures)}, {plan.decides['device']}, {torch.get_num_threads()} "
         "threads)",
