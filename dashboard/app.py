@@ -1,13 +1,16 @@
 """The router, the shared sidebar, and the one place where errors become sentences."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import streamlit as st
 
-from dashboard import problems, selection
+from dashboard import plain, problems, selection
 from dashboard.views import image, images, layers, runs
 from store.errors import StoreError
 from store.queries import DatabaseError
+
+_SIDEBAR = 232  # pixels; the rest of 1280 holds matrix, map and captions side by side
 
 
 def _page(show: Callable[[selection.Place], None]) -> Callable[[], None]:
@@ -20,7 +23,10 @@ def _page(show: Callable[[selection.Place], None]) -> Callable[[], None]:
     return run
 
 
-st.set_page_config("Peel", page_icon=":material/layers:", layout="wide")
+st.set_page_config("Peel", page_icon=":material/layers:", layout="wide",
+                   initial_sidebar_state=_SIDEBAR)
+st.logo(Path(__file__).parent / "peel.svg", size="large")
+plain.narrow_margins()
 one = st.Page(_page(image.show), title="Image", url_path="image", icon=":material/image:",
               help="One picture, layer by layer and head by head.")
 st.session_state["image_page"] = one  # where the cards of the Images page lead

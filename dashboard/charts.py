@@ -13,15 +13,23 @@ from dashboard.overlays import VIRIDIS, Scale
 from store.predicates import Predicate
 
 BLUE, ORANGE, GREEN, PINK, SKY, AMBER, GREY = (
-    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#808080")
-"""Okabe and Ito's colours, told apart by every kind of eye, on light and on dark."""
+    "#2b8cc4", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#808080")
+"""Okabe and Ito's colours, told apart by every kind of eye; the blue lighter, for dark pages."""
 
 DIVERGING = ("#b35806", "#f1a340", "#f2e6d8", "#998ec3", "#542788")
 """Orange below zero, violet above, pale in the middle."""
 
 Chart = alt.Chart | alt.LayerChart | alt.FacetChart
 
+_FIT_X = alt.AutoSizeParams(type="fit-x", contains="padding")
+"""The chart takes the width it is given; its height is that of the plot."""
+
+_PAD = alt.AutoSizeParams(type="pad", contains="content")
+"""The plot keeps its size, and title, axes and legend come on top of it."""
+
 MEAN = "mean"
+_CELL_AXIS: dict[str, Any] = {"ticks": False, "domain": False, "labelFlush": False,
+                              "labelBound": False, "labelPadding": 4, "labelOverlap": True}
 _GAP = " "  # an empty column that sets the mean apart from the heads
 
 
@@ -40,7 +48,7 @@ def _rule(layer: int) -> alt.Chart:
 
 def curve(
     frame: pd.DataFrame, metric: str, *, top: int, layer: int, color: str = BLUE,
-    height: int = 170,
+    height: int = 130,
 ) -> Chart:
     """One image's measure over layers, with a rule at the chosen layer; points can be chosen.
 
@@ -67,20 +75,25 @@ def curve(
         layers.insert(0, alt.Chart(pd.DataFrame({"value": [0]})).mark_rule(
             color=GREY, opacity=0.5).encode(y="value:Q"))
     return alt.layer(*layers).properties(
-        height=height, title=alt.TitleParams(words.word(metric).label, anchor="start"))
+        height=height, autosize=_FIT_X,
+        title=alt.TitleParams(words.word(metric).label, anchor="start", frame="group"))
 
 
-def bands(frame: pd.DataFrame, axis: str, *, height: int = 240) -> Chart:
+def bands(
+    frame: pd.DataFrame, axis: str, heading: str | None = None, *, height: int = 180
+) -> Chart:
     """Data-set means over layers with their bootstrap intervals, one colour a series.
 
     Args:
         frame: layer, series, mean, low, high, n; series in the order of the legend.
         axis: title of the vertical axis, with the unit.
+        heading: title of the legend, if there are several series.
         height: in pixels.
     """
     series = list(dict.fromkeys(frame["series"]))
     top = int(frame["layer"].max())
-    legend = alt.Legend(title=None, orient="top", labelLimit=400) if len(series) > 1 else None
+    legend = alt.Legend(title=heading, orient="top", labelLimit=300, symbolOpacity=1,
+                        symbolSize=60, titleOrient="left") if len(series) > 1 else None
     base = alt.Chart(frame).encode(
         x=_layer_axis(top),
         color=alt.Color("series:N", sort=series, legend=legend, scale=alt.Scale(
@@ -94,10 +107,10 @@ def bands(frame: pd.DataFrame, axis: str, *, height: int = 240) -> Chart:
         base.mark_area(opacity=0.18).encode(y=value, y2="high:Q"),
         base.mark_line(strokeWidth=1.8).encode(y="mean:Q"),
         base.mark_point(filled=True, size=32, opacity=1).encode(y="mean:Q", tooltip=tooltip),
-    ).properties(height=height)
+    ).properties(height=height, autosize=_FIT_X)
 
 
-def histogram(frame: pd.DataFrame, predicate: Predicate, *, height: int = 90) -> Chart:
+def histogram(frame: pd.DataFrame, predicate: Predicate, *, height: int = 60) -> Chart:
     """How many images have which value; the images that pass are coloured.
 
     Args:
@@ -118,7 +131,7 @@ def histogram(frame: pd.DataFrame, predicate: Predicate, *, height: int = 90) ->
                  alt.Tooltip("n:Q", title="images")])
     rule = alt.Chart(pd.DataFrame({"low": [predicate.threshold]})).mark_rule(
         color=ORANGE, strokeWidth=2).encode(x="low:Q")
-    return alt.layer(bars, rule).properties(height=height)
+    return alt.layer(bars, rule).properties(height=height, autosize=_FIT_X)
 
 
 def matrix(
@@ -139,24 +152,26 @@ def matrix(
     cells = pd.concat([mean, heads.assign(column=heads["head"].astype(str))])[
         ["layer", "column", metric]].rename(columns={metric: "value"})
     chosen = (cells["layer"] == layer) & (cells["column"] == (MEAN if head is None else str(head)))
-    cells = cells.assign(chosen=chosen)
+    cells = cells.assign(chosen=chosen.astype(int))
     columns = [MEAN, _GAP, *map(str, sorted(heads["head"].unique()))]
     cell = 26 if len(columns) <= 12 else 19
     chart: alt.Chart = alt.Chart(cells).mark_rect(cornerRadius=2, cursor="pointer").encode(
         x=alt.X("column:O", sort=columns, title="head", scale=alt.Scale(domain=columns),
-                axis=alt.Axis(orient="top", labelAngle=0, ticks=False, domain=False)),
-        y=alt.Y("layer:O", title="layer l", axis=alt.Axis(ticks=False, domain=False)),
+                axis=alt.Axis(orient="top", labelAngle=0, **_CELL_AXIS)),
+        y=alt.Y("layer:O", title="layer (Z^l)", axis=alt.Axis(**_CELL_AXIS)),
         color=alt.Color("value:Q", title=words.word(metric).axis, scale=_matrix_scale(cells),
                         legend=alt.Legend(orient="bottom", gradientLength=cell * len(columns),
-                                          gradientThickness=9, titleLimit=400, tickCount=4)),
+                                          gradientThickness=9, titleLimit=400, tickCount=4,
+                                          padding=0)),
         stroke=alt.condition("datum.chosen", alt.value(ORANGE), alt.value(None)),
         strokeWidth=alt.condition("datum.chosen", alt.value(3), alt.value(0)),
-        order=alt.Order("chosen:N"),
+        order=alt.Order("chosen:Q"),
         tooltip=[alt.Tooltip("layer:O", title="layer"), alt.Tooltip("column:O", title="head"),
                  alt.Tooltip("value:Q", title=words.word(metric).label, format=".4f")],
     ).add_params(
         alt.selection_point(name="cell", fields=["layer", "column"], toggle=False)
-    ).properties(width=alt.Step(cell), height=alt.Step(cell if len(heads) < 300 else 13))
+    ).properties(width=cell * len(columns), height=(cell if len(heads) < 300 else 13)
+                 * cells["layer"].nunique(), autosize=_PAD)
     return chart
 
 
@@ -166,8 +181,8 @@ def _matrix_scale(cells: pd.DataFrame) -> alt.Scale:
         # Zero is the middle, and one wild cell does not take the colours from all others.
         end = float(np.quantile(values.abs(), 0.99)) or 1.0
         return alt.Scale(domain=[-end, -end / 2, 0, end / 2, end], range=list(DIVERGING),
-                         clamp=True)
-    return alt.Scale(range=list(VIRIDIS))
+                         clamp=True, interpolate="rgb")
+    return alt.Scale(range=list(VIRIDIS), interpolate="rgb")
 
 
 def overlay(
@@ -202,7 +217,8 @@ def overlay(
         stroke=alt.condition("datum.marked", alt.value("#ffffff"), alt.value(None)),
         tooltip=[alt.Tooltip("y:Q", title="row"), alt.Tooltip("x:Q", title="column"),
                  alt.Tooltip("value:Q", title=title, format=".5f")])
-    return alt.layer(image, patches).properties(width=width, height=height)
+    return alt.layer(image, patches).properties(
+        width=width, height=height, autosize=_PAD)
 
 
 def _colour_bar(scale: Scale, title: str, width: int) -> alt.Fill:
@@ -211,8 +227,8 @@ def _colour_bar(scale: Scale, title: str, width: int) -> alt.Fill:
     last = f"'≥ ' + {number}" if scale.clipped else number
     return alt.Fill(
         "value:Q", title=title,
-        scale=alt.Scale(domain=stops, range=list(VIRIDIS), clamp=True),
+        scale=alt.Scale(domain=stops, range=list(VIRIDIS), clamp=True, interpolate="rgb"),
         legend=alt.Legend(
             orient="bottom", gradientLength=width, gradientThickness=10, gradientOpacity=1,
-            titleLimit=width, values=[scale.low, *stops[2:-1:2], scale.high],
+            padding=0, titleLimit=width, values=[scale.low, *stops[2:-1:2], scale.high],
             labelExpr=f"datum.value >= {scale.high * 0.999} ? {last} : {number}"))

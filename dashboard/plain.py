@@ -10,15 +10,33 @@ import streamlit as st
 
 _STYLES = {
     "title": "font-family:'Source Serif',serif;font-size:1.6rem;font-weight:600;line-height:1.25",
+    "heading": "font-family:'Source Serif',serif;font-size:1.08rem;font-weight:600",
     "body": "font-size:1rem;line-height:1.4",
+    "meaning": "font-size:0.86rem;line-height:1.4;opacity:0.75;min-height:2.8em",
     "small": "font-size:0.86rem;line-height:1.4;opacity:0.75",
+    "note": "font-size:0.93rem;padding:0.4rem 0.7rem;border-left:3px solid #e69f00",
     "card": "font-size:0.9rem;line-height:1.3;min-height:2.6em;overflow-wrap:anywhere",
 }
 
 
 def line(text: str, kind: str = "body") -> None:
-    """Show a line of text; `kind` is title, body, small or card."""
+    """Show a line of text; `kind` is title, heading, body, small, meaning, note or card."""
     st.html(f'<div style="{_STYLES[kind]}">{html.escape(text)}</div>')
+
+
+def facts(rows: list[tuple[str, str]]) -> None:
+    """Show names and values; long values wrap instead of being cut."""
+    cells = "".join(
+        f'<dt style="opacity:0.7">{html.escape(name)}</dt>'
+        f'<dd style="margin:0;overflow-wrap:anywhere">{html.escape(value)}</dd>'
+        for name, value in rows)
+    st.html(f'<dl style="{_STYLES["body"]};display:grid;grid-template-columns:9.5rem 1fr;'
+            f'gap:0.3rem 1rem;margin:0;padding:0">{cells}</dl>')
+
+
+def narrow_margins() -> None:
+    """Give the page's width to its content: the theme has no setting for side margins."""
+    st.html("<style>.stMainBlockContainer {padding-left: 1.6rem; padding-right: 1.6rem}</style>")
 
 
 def points(texts: list[str]) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 
 import streamlit as st
 
-from dashboard import data, words
+from dashboard import data, plain, words
 from dashboard.data import Key
 from store.errors import NotPublished
 from store.schema import BASELINE
@@ -19,6 +19,7 @@ from store.schema import BASELINE
 IN_URL: Final = "query-params"
 MAPS = ("attention", "contribution")
 MEAN = "mean"
+_LISTED = 4  # so many runs are shown in full; more are a menu
 
 
 @dataclass(frozen=True)
@@ -52,16 +53,14 @@ def note_unknown(name: str, known: Collection[str], what: str) -> None:
     """
     asked = st.query_params.get(name)
     if asked is not None and asked not in known:
-        # A code span of `repr` would still be Markdown: the link is a stranger's text.
-        st.toast("The link asked for something that is not here.")
         st.session_state.setdefault("notes", []).append(
             f"The link names {what} “{asked[:80]}”, which is not here; the default is shown.")
 
 
-def notes() -> list[str]:
-    """The notes of this rerun; they are gone afterwards."""
-    found: list[str] = st.session_state.pop("notes", [])
-    return found
+def show_notes() -> None:
+    """Show the notes of this rerun; they are gone afterwards."""
+    for note in st.session_state.pop("notes", []):
+        plain.line(note, "note")
 
 
 def choose_run() -> Place | None:
@@ -71,8 +70,21 @@ def choose_run() -> Place | None:
         return None
     with st.sidebar:
         note_unknown("run", runs, "the run")
-        name = st.selectbox("Run", list(runs), key="run", bind=IN_URL)
-        run = runs[name]
+        if len(st.query_params.get_all("run")) > 1:
+            # A card's link names the run for who opens it in a new tab; within the session
+            # Streamlit adds it a second time. Setting the value makes it one again.
+            st.session_state["run"] = st.query_params["run"]
+        if "run_named" not in st.session_state and "run" not in st.query_params:
+            # A default would be left out of the link, and mean another run once there are more.
+            # Both: the state alone does not reach the link before the widget exists, and the
+            # link cannot be set once it does.
+            st.session_state["run"] = st.query_params["run"] = next(iter(runs))
+        st.session_state["run_named"] = True
+        if len(runs) <= _LISTED:
+            name = st.radio("Run", list(runs), index=None, key="run", bind=IN_URL)
+        else:
+            name = st.selectbox("Run", list(runs), index=None, key="run", bind=IN_URL)
+        run = runs[name or next(iter(runs))]
         try:
             key = data.key_of(run)
         except NotPublished:
@@ -123,6 +135,20 @@ def set_cell(layer: int, column: str) -> None:
     """Move to a cell of the matrix; `column` is a head's number, or "mean"."""
     st.session_state["layer"] = layer
     st.session_state["head"] = column
+
+
+def follow(chart: str) -> None:
+    """Move to what was clicked in a chart; from its callback only.
+
+    Args:
+        chart: the chart's key. Its selection is named `cell` (layer, column) or `point` (layer).
+    """
+    for chosen in st.session_state[chart]["selection"].values():
+        for place in chosen:
+            if "column" in place:
+                set_cell(int(place["layer"]), str(place["column"]))
+            else:
+                set_layer(int(place["layer"]))
 
 
 def choose_layer(top: int, default: int) -> int:

@@ -29,12 +29,12 @@ LAYER_AXIS = "layer (Z^l)"
 _NORM = "vector length"
 _SHARE = "share"
 METRICS: dict[str, Word] = {
-    "attn_to_patches": Word("Attention to patches A", "share of attention, 0 to 1", (
+    "attn_to_patches": Word("Attention to patches A", "share of attention", (
         "How much of its attention the CLS token gives to the picture's patches; "
         "the rest it gives to itself.")),
     "delta_attn": Word("Change of attention ΔA", "difference of shares", (
         "A of this layer minus A of the layer below. There is none for layer 1.")),
-    "map_shift": Word("Map shift", "total variation, 0 to 1", (
+    "map_shift": Word("Map shift", "distance, 0 to 1", (
         "How far the attention map moved since the layer below: 0 is the same map, "
         "1 is a map on other patches altogether.")),
     "attn_entropy": Word("Attention entropy", "nats", (
@@ -70,6 +70,10 @@ METRICS: dict[str, Word] = {
     "contribution_share": Word("Contribution share", _SHARE, (
         "Part of the CLS token's update at this layer that the head makes; "
         "below 0 it works against the update.")),
+    "convergence_layer": Word("Convergence layer", "layer", (
+        "The first layer from which every caption is the final one, word for word.")),
+    "convergence_layer_rouge_l": Word("Convergence layer, ROUGE-L", "layer", (
+        "The first layer from which every caption scores 0.9 or more against the final one.")),
     "rouge_l": Word("ROUGE-L", "0 to 1", (
         "Overlap of two captions by their longest common run of words: 1 is the same words.")),
     "exact": Word("Exact match", "0 or 1", "1 if two captions are the same words, else 0."),

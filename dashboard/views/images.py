@@ -1,6 +1,7 @@
 """All pictures: filter, sort, search, and open one."""
 
 import math
+from pathlib import Path
 
 import pandas as pd
 import streamlit as st
@@ -19,18 +20,16 @@ def show(place: Place) -> None:
     """Draw the page."""
     key = place.published
     top = int(data.run_row(key)["n_layers"])
-    search = _search(top)
+    with st.sidebar:
+        search = _search(top)
     predicates = filters.choose(key, place.condition, top)
     chosen = Selection(predicates, search, place.condition)
     count = data.count(key, chosen)
-    bar, order = st.columns([1.3, 2], vertical_alignment="bottom", gap="large")
-    with order:
+    with st.sidebar:
         sort = _sort(key, top)
-    with bar:
-        total = data.count(key, Selection(condition=place.condition))
-        plain.line(f"{count:,} of {total:,} images")
-    for note in selection.notes():
-        plain.line(note, "small")
+    total = data.count(key, Selection(condition=place.condition))
+    plain.line(f"{count:,} of {total:,} images")
+    selection.show_notes()
     if count == 0:
         plain.line("No image fits. Take a filter away, or move its threshold.")
         return
@@ -48,33 +47,35 @@ def show(place: Place) -> None:
 
 
 def _search(top: int) -> Search | None:
-    text, layer = st.columns([4, 1.2])
-    found = text.text_input("Search in captions", key="find", bind=IN_URL, type="search",
-                            placeholder="words of a caption")
+    found = st.text_input("Search in captions", key="find", bind=IN_URL, type="search",
+                          placeholder="words of a caption")
     options = ["any layer", *(f"layer {number}" for number in range(top, -1, -1))]
     selection.note_unknown("find_in", options, "the layer to search in")
-    where = layer.selectbox("Search in", options, key="find_in", bind=IN_URL)
+    where = st.selectbox("Search in", options, key="find_in", bind=IN_URL)
     if not found.strip():
         return None
     return Search(found, None if where == options[0] else int(where.split()[1]))
 
 
 def _sort(key: Key, top: int) -> Sort | None:
-    by, at, way = st.columns([2.2, 1.2, 1.2], vertical_alignment="bottom")
     names = [_ID, *data.quantities(key)]
-    selection.note_unknown("sort", names, "the order")
-    name = by.selectbox("Sort by", names, key="sort", bind=IN_URL)
+    selection.note_unknown("sort", [_named(name) for name in names], "the order")
+    name = st.selectbox("Sort by", names, key="sort", bind=IN_URL, format_func=_named)
     if name == _ID:
         return None
     quantity = filters.named(name)
     layer: int | None = None
     if data.has_layers(quantity):
         options = ["any layer", *(f"layer {number}" for number in range(top, -1, -1))]
-        where = at.selectbox("at", options, key="sort_at", bind=IN_URL)
+        where = st.selectbox("at", options, key="sort_at", bind=IN_URL)
         layer = None if where == options[0] else int(where.split()[1])
-    down = way.segmented_control("Order", ("largest", "least"), default="largest", required=True,
+    down = st.segmented_control("Order", ("largest", "least"), default="largest", required=True,
                                  key="order", bind=IN_URL) == "largest"
     return Sort(Quantity(quantity.metric, quantity.against, layer), down)
+
+
+def _named(name: str) -> str:
+    return name if name == _ID else words.title(*name.split(":"))
 
 
 def _cards(key: Key, rows: pd.DataFrame, sort: Sort | None) -> None:
@@ -90,7 +91,8 @@ def _cards(key: Key, rows: pd.DataFrame, sort: Sort | None) -> None:
                 plain.line(f"{words.title(sort.quantity.metric, sort.quantity.against)}: {value}",
                            "small")
             st.page_link(st.session_state["image_page"], label="Open",
-                         icon=":material/arrow_forward:", query_params={"image": image_id})
+                         icon=":material/arrow_forward:",
+                         query_params={"run": Path(key.path).name, "image": image_id})
 
 
 def _export(key: Key, chosen: Selection, sort: Sort | None) -> None:

@@ -3,21 +3,26 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, data, plain, words
+from dashboard import charts, data, plain, selection, words
 from dashboard.selection import Place
+from store.schema import CAPTION_METRICS, LAYER_METRICS
 
 _ROOMS = (
     ("Where it looks", ("attn_to_patches", "delta_attn", "map_shift", "attn_entropy")),
-    ("Who moves the state", ("attn_share", "patch_attn_share", "resid_norm", "cos_prev")),
-    ("How sure it is of its words", ("final_logprob", "mean_logprob")),
+    ("Who moves the state", (
+        "update_norm", "attn_share", "resid_norm", "cos_prev", "patch_update_norm",
+        "patch_attn_share")),
+    ("How sure it is of its words", ("final_logprob", "mean_logprob", "n_tokens")),
 )
-_NORMS = ("update_norm", "attn_norm", "mlp_norm")
+_PARTS = {"update_norm": "the whole update", "attn_norm": "attention", "mlp_norm": "MLP"}
+"""One chart: what a layer adds, and the two parts that make it."""
 
 
 def show(place: Place) -> None:
     """Draw the page."""
     curves = data.curves(place.published, place.condition)
     st.header("Layers")
+    selection.show_notes()
     if curves.empty:
         plain.line("This run has no curves for this condition yet. Publish it again: "
                    "python -m precompute publish.")
@@ -25,45 +30,31 @@ def show(place: Place) -> None:
     n = int(curves["n"].max())
     plain.line(f"Means over {n} images; bands are 95% bootstrap intervals over images. "
                f"Layer 0 is the embedding, before the first block.", "small")
-    scored = curves[curves["against"].notna()]
-    plainly = curves[curves["against"].isna()]
-    _say(scored)
-    for heading, metrics in _ROOMS:
-        st.subheader(heading)
-        grid = st.columns(2, gap="medium")
-        shown = [metric for metric in metrics if (plainly["metric"] == metric).any()]
-        for i, metric in enumerate(shown):
-            with grid[i % 2]:
-                _draw(metric, plainly[plainly["metric"] == metric].assign(
-                    series=words.word(metric).label))
-        if "attn_share" in metrics:
-            _norms(plainly)
+    scored = sorted(set(curves["metric"]) - {*CAPTION_METRICS, *LAYER_METRICS})
+    for heading, metrics in (("What it says", tuple(scored)), *_ROOMS):
+        shown = [metric for metric in metrics if (curves["metric"] == metric).any()]
+        if shown:
+            st.subheader(heading)
+        for pair in (shown[i:i + 2] for i in range(0, len(shown), 2)):
+            for column, metric in zip(st.columns(2, gap="medium"), pair, strict=False):
+                with column:
+                    _draw(metric, curves)
 
 
-def _say(scored: pd.DataFrame) -> None:
-    if scored.empty:
-        return
-    st.subheader("What it says")
-    grid = st.columns(2, gap="medium")
-    for i, (metric, frame) in enumerate(scored.groupby("metric")):
-        with grid[i % 2]:
-            _draw(str(metric), frame.assign(series=[
-                f"against {words.AGAINST.get(name, name)}" for name in frame["against"]]))
+def _draw(metric: str, curves: pd.DataFrame) -> None:
+    word = words.word(metric)
+    with st.container(border=True):
+        plain.line(word.label, "heading")
+        if metric == "update_norm":
+            frame = curves[curves["metric"].isin(_PARTS)].assign(
+                series=lambda rows: rows["metric"].map(_PARTS))
+        else:
+            frame = curves[curves["metric"] == metric].assign(
+                series=lambda rows: rows["against"].replace(words.AGAINST))
+        plain.line(word.meaning, "meaning")
+        st.altair_chart(charts.bands(frame, word.unit or "value", _heading(metric)),
+                        alt=f"{word.label} over layers.")
 
 
-def _norms(curves: pd.DataFrame) -> None:
-    frame = curves[curves["metric"].isin(_NORMS)]
-    if frame.empty:
-        return
-    labels = {"update_norm": "the whole update", "attn_norm": "attention", "mlp_norm": "MLP"}
-    frame = frame.assign(series=frame["metric"].map(labels))
-    st.markdown("##### What a layer adds to the CLS token")
-    plain.line("Length of the update, and of the two parts that make it.", "small")
-    st.altair_chart(charts.bands(frame, "vector length"), alt="Norms of updates over layers.")
-
-
-def _draw(metric: str, frame: pd.DataFrame) -> None:
-    st.markdown(f"##### {words.word(metric).label}")
-    plain.line(words.word(metric).meaning, "small")
-    st.altair_chart(charts.bands(frame, words.word(metric).unit or "value"),
-                    alt=f"{words.word(metric).label} over layers.")
+def _heading(metric: str) -> str | None:
+    return None if metric in _PARTS else "against"

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, plain
+from dashboard import data, plain, selection
 from dashboard.data import Key
 from dashboard.selection import Place
 from store.runs import read_progress, read_run
@@ -21,6 +21,7 @@ _DETAILS = ("generation", "config", "versions", "decides")
 def show(place: Place) -> None:
     """Draw the page."""
     st.header("Runs")
+    selection.show_notes()
     _progress(place.run)
     info = read_run(place.run)
     _certificate(info.get("parity"))
@@ -80,8 +81,7 @@ def _provenance(info: dict[str, Any]) -> None:
     st.subheader("Provenance")
     rows = [(name.replace("_", " "), str(info[name])) for name in _FACTS
             if info.get(name) is not None]
-    st.dataframe(pd.DataFrame(rows, columns=["what", "value"]), hide_index=True,
-                 column_config={"what": st.column_config.TextColumn(width="small")})
+    plain.facts(rows)
     for name in _DETAILS:
         if info.get(name):
             with st.expander(name):

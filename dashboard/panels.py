@@ -1,0 +1,144 @@
+"""The panels of the Image page; each draws itself where it is called."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard import charts, data, ladder, overlays, plain, selection, words
+from dashboard.data import Key
+
+_MAP_WIDTH = 336
+_MATRIX = ("contribution_share", "contribution_norm", "attn_to_patches", "attn_entropy")
+
+
+@dataclass(frozen=True)
+class Look:
+    """How maps are drawn: colours by each map's own values, interpolated, without outliers."""
+
+    own: bool
+    smooth: bool
+    hide: bool
+    opacity: float
+
+
+def look() -> Look:
+    """The switches of how maps are drawn."""
+    own = st.toggle("Own scale", key="own", bind=selection.IN_URL, help=(
+        "Colours from this map's least to its largest value. Off: one scale for all heads "
+        "and layers of the picture, so that maps compare."))
+    smooth = st.toggle("Smooth", key="smooth", bind=selection.IN_URL, help=(
+        "Interpolate between patches. Off: every patch is one flat square, as it is."))
+    hide = st.toggle("Hide outlier tokens", key="hide", bind=selection.IN_URL, help=(
+        "Outlier tokens (framed in white) are far longer than the others, and often serve the "
+        "model as scratch space. Hidden, they show their neighbours' median."))
+    opacity = st.slider("Opacity", 0.0, 1.0, 0.65, 0.05, key="opacity", bind=selection.IN_URL)
+    return Look(own, smooth, hide, opacity)
+
+
+def matrix(
+    heads: pd.DataFrame, layer: int, head: int | None, peak: tuple[int, int] | None
+) -> None:
+    """Layers by heads, by a metric of choice; a cell moves to its layer and head."""
+    metric = st.selectbox("Heads by", _MATRIX, key="cells", bind=selection.IN_URL,
+                          format_func=lambda name: words.word(name).label)
+    if heads.empty:
+        plain.line("No measures of heads were taken under this condition.", "small")
+        return
+
+    # A new key for every place: the chart forgets its click, and any cell can be clicked again.
+    name = f"matrix-{layer}-{head}"
+    st.altair_chart(charts.matrix(heads, metric, layer=layer, head=head), width="content",
+                    key=name, on_select=partial(selection.follow, name),
+                    alt="Every head of every layer as a cell.")
+    plain.line(words.word(metric).meaning, "small")
+    if peak is None:
+        return
+    where = f"layer {peak[0]}, head {peak[1]}"
+    if peak == (layer, head):
+        plain.line(f"This is the cell with the largest effect: {where}. Of all heads it makes the "
+                   "largest part of its layer's update of the CLS token.", "small")
+    else:
+        st.button(f"Largest effect: {where}", type="tertiary", icon=":material/my_location:",
+                  on_click=selection.set_cell, args=(peak[0], str(peak[1])))
+
+
+def overlay(
+    key: Key, image_id: str, layer: int, peak: tuple[int, int] | None, run: dict[str, Any],
+    look: Look,
+) -> int | None:
+    """The map of one head, or of their mean, over the picture.
+
+    Returns:
+        The chosen head; None for the mean.
+    """
+    pick, which = st.columns([1, 2.3])
+    with pick:
+        head = selection.choose_head(
+            int(run["n_heads"]), str(peak[1]) if peak else selection.MEAN)
+    with which:
+        kind = selection.choose_map()
+    tensors = data.tensors(key, image_id)
+    grid = (int(run["grid_h"]), int(run["grid_w"]))
+    if layer == 0:
+        st.image(overlays.png(np.asarray(overlays.enlarged(
+            tensors.model_input, (_MAP_WIDTH, round(_MAP_WIDTH * grid[0] / grid[1]))))),
+            alt="The picture as the model saw it.")
+        plain.line("Z^0 is the picture's patches before the first block: it has a caption, and no "
+                   "attention yet.", "small")
+        return head
+    values = tensors.cls_attention if kind == "attention" else tensors.contribution
+    tokens = overlays.patch_map(overlays.head_tokens(values, layer, head), grid)
+    marked = overlays.outliers(tensors.token_norm[layer], grid)
+    shown = overlays.without(tokens, marked) if look.hide else tokens
+    scale = overlays.own_scale(shown) if look.own else overlays.shared_scale(values)
+    blended = overlays.blend(tensors.model_input, shown, scale, opacity=look.opacity,
+                             smooth=look.smooth, width=_MAP_WIDTH)
+    name = "attention of CLS (share)" if kind == "attention" else "contribution to CLS (length)"
+    st.altair_chart(charts.overlay(blended, shown, scale, name, width=_MAP_WIDTH, marked=marked),
+                    width="content", alt=f"The {kind} map of layer {layer} over the picture.")
+    if look.own:
+        st.warning("Own scale: colours do not compare with those of other maps.")
+    return head
+
+
+def story(captions: pd.DataFrame, layer: int) -> None:
+    """The caption of every layer, with the words that changed; a row moves to its layer."""
+    against = st.segmented_control("Captions, compared with", ("previous", "final"),
+                                   default="previous", required=True, key="against",
+                                   bind=selection.IN_URL)
+    with st.container(height=500, border=False):
+        ladder.show(ladder.rows(captions, against == "final"), layer, selection.set_layer)
+
+
+def curves(key: Key, image_id: str, condition: str, top: int, layer: int) -> None:
+    """Curves over layers with a rule at the chosen one; a point moves to its layer."""
+    stats = data.layer_stats(key, image_id, condition)
+    spoken = data.captions(key, image_id, condition)
+    shown = [(stats, "attn_to_patches", charts.BLUE), (stats, "delta_attn", charts.ORANGE),
+             (spoken, "final_logprob", charts.GREEN)]
+    for column, (frame, metric, color) in zip(st.columns(3), shown, strict=True):
+        name = f"curve-{metric}-{layer}"
+        chart = charts.curve(frame.rename(columns={metric: "value"}), metric, top=top,
+                             layer=layer, color=color)
+        column.altair_chart(chart, key=name, on_select=partial(selection.follow, name),
+                            alt=f"{words.word(metric).label} over layers.")
+
+
+def scores(key: Key, image_id: str, condition: str, layer: int) -> None:
+    """What the chosen layer's caption scores."""
+    scores = data.scores(key, image_id, condition)
+    here = scores[scores["layer"] == layer]
+    if here.empty:
+        return
+    table = here.assign(
+        score=[words.word(metric).label for metric in here["metric"]],
+        against=[words.AGAINST.get(name, name) for name in here["against"]],
+    ).pivot(index="score", columns="against", values="value")
+    st.markdown(f"##### Scores of the caption at layer {layer}")
+    st.dataframe(table, column_config={
+        name: st.column_config.NumberColumn(f"against {name}", format="%.3f")
+        for name in table.columns})

@@ -1,0 +1,294 @@
+"""Every page, and every state in which a page has nothing or something wrong to show."""
+
+import json
+from pathlib import Path
+
+import duckdb
+import pytest
+from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
+
+from dashboard import data, selection
+from store.runs import list_runs, update_run, write_progress
+from tests.synthetic import make_run
+
+APP = str(Path(__file__).parents[2] / "dashboard" / "app.py")
+
+
+@pytest.fixture(scope="session")
+def results(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("results")
+    make_run(folder, "one", n_images=30, n_layers=5, n_heads=3, seed=1)
+    make_run(folder, "two", n_images=3, n_layers=4, n_heads=2, seed=2)
+    return folder
+
+
+@pytest.fixture
+def visit(results, monkeypatch):
+    """Opens a page: visit("image", image="img00001"), or in another folder with folder=."""
+
+    def open_page(page, folder=results, /, **query):
+        monkeypatch.setenv("PEEL_RESULTS", str(folder))
+        at = AppTest.from_file(APP, default_timeout=60)
+        at.query_params.update(query)
+        if page != "images":  # the default page; AppTest.switch_page knows pages of files alone
+            at._page_hash = calc_hash(page)
+        return at.run()
+
+    return open_page
+
+
+def words(at):
+    """All text of a page, our own HTML included."""
+    shown = [element.proto.body for element in at.get("html")]
+    return "\n".join([*shown, *(element.value for element in (*at.markdown, *at.header,
+                                                             *at.subheader))])
+
+
+PAGES = ("images", "image", "layers", "runs")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_opens(visit, page):
+    at = visit(page)
+    assert not at.exception
+    assert len(words(at)) > 100
+
+
+def test_the_link_names_the_run_from_the_start(visit, results):
+    at = visit("images")
+    assert at.query_params["run"] == list_runs(results)[0].name
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_runs(visit, tmp_path, page):
+    for folder in (tmp_path, tmp_path / "absent"):
+        at = visit(page, folder)
+        assert not at.exception
+        assert at.header[0].value == "No run yet"
+        assert "make demo" in words(at)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_run_that_is_not_published(visit, tmp_path, page):
+    run = make_run(tmp_path, n_images=2, publish=False)
+    write_progress(run, "capture", 1, 2, 0.5)
+    at = visit(page, tmp_path)
+    assert not at.exception
+    if page == "runs":
+        assert "Under way: capture, 1 of 2" in words(at)
+        assert "Nothing is published yet" in words(at)
+    else:
+        assert at.header[0].value == "Nothing to show yet"
+        assert "page **Runs**" in words(at)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_an_older_file_without_a_table(visit, tmp_path, page):
+    run = make_run(tmp_path, n_images=2)
+    with duckdb.connect(str(run / "results-1.duckdb")) as con:
+        for table in ("score", "curve", "skipped", "head_stat"):
+            con.execute(f"DROP TABLE {table}")
+    at = visit(page, tmp_path)
+    assert not at.exception
+    assert "of another version" in at.header[-1].value
+    assert "python -m precompute publish" in words(at)
+
+
+@pytest.mark.parametrize("page", ("images", "image", "layers"))
+def test_a_damaged_file(visit, tmp_path, page):
+    run = make_run(tmp_path, n_images=2)
+    (run / "results-1.duckdb").write_bytes(b"no database" * 500)
+    at = visit(page, tmp_path)
+    assert not at.exception
+    assert at.header[0].value == "This run cannot be read"
+    assert "verify" in words(at)
+
+
+def test_arrays_that_were_not_copied(visit, tmp_path):
+    run = make_run(tmp_path, n_images=2)
+    for path in run.rglob("tensors.h5"):
+        path.unlink()
+    at = visit("image", tmp_path)
+    assert not at.exception
+    assert "Copy the whole run folder" in words(at)
+
+
+@pytest.mark.parametrize(("query", "note"), [
+    ({"run": "gone"}, "the run “gone”"),
+    ({"image": "gone"}, "no image “gone”"),
+    ({"layer": "99"}, "layer “99”"),
+    ({"head": "9"}, "head “9”"),
+    ({"map": "gone"}, "the map “gone”"),
+])
+def test_what_a_link_names_in_vain_falls_back_with_a_note(visit, query, note):
+    at = visit("image", **query)
+    assert not at.exception
+    assert note in words(at)
+    assert "img00000" in words(at)
+
+
+def test_a_filter_that_cannot_be_read_is_said_so(visit):
+    at = visit("images", filter="map_shift ~ 3")
+    assert not at.exception
+    assert "The filter cannot be read" in words(at)
+    assert "30 of 30 images" in words(at)
+    at = visit("images", filter="bertscore:final>0.5;map_shift>=0")
+    assert "asks for bertscore:final, which this run does not have" in words(at)
+
+
+def test_filters_of_the_link_are_applied_and_drawn(visit, results):
+    at = visit("images", filter="rouge_l:final@2<0.9;|delta_attn|>0.01")
+    key = data.key_of(list_runs(results)[0])
+    from store.predicates import parse_predicates
+    from store.queries import Selection
+    count = data.count(key, Selection(parse_predicates(at.text_input(key="filter").value)))
+    assert 0 < count < 30
+    assert f"{count} of 30 images" in words(at)
+    assert len([n for n in at.number_input if n.key.startswith("threshold")]) == 2
+
+
+def test_thresholds_can_be_moved_and_filters_dropped(visit):
+    at = visit("images", filter="map_shift@3>0.2;n_tokens>=0")
+    at.number_input(key="threshold-0").set_value(2.0).run()
+    assert at.text_input(key="filter").value == "map_shift@3>2;n_tokens>=0"
+    assert "0 of 30 images" in words(at)
+    assert "No image fits" in words(at)
+    at.button(key="drop-0").click().run()
+    assert at.text_input(key="filter").value == "n_tokens>=0"
+    assert "30 of 30 images" in words(at)
+    assert not at.exception
+
+
+def test_a_filter_can_be_built(visit):
+    at = visit("images")
+    at.selectbox(key="new_metric").select("rouge_l:final").run()
+    at.selectbox(key="new_layer").select(2)
+    at.selectbox(key="new_op").select("<")
+    at.number_input(key="new_threshold").set_value(0.75).run()
+    next(button for button in at.button if button.label == "Add").click().run()
+    assert at.text_input(key="filter").value == "rouge_l:final@2<0.75"
+    assert not at.exception
+
+
+def test_search_and_order(visit):
+    at = visit("images", find="PENGUIN", find_in="layer 5", sort="Map shift", order="least")
+    assert not at.exception
+    shown = words(at)
+    assert "Map shift: " in shown
+    values = [float(line.split("Map shift: ")[1].split("<")[0])
+              for line in shown.splitlines() if "Map shift: " in line]
+    assert values == sorted(values)
+    assert all("penguin" in line for line in shown.splitlines() if " next to a " in line)
+
+
+def test_pages_of_images(visit):
+    at = visit("images", page="2")
+    opened = [link for link in at.get("page_link") if link.proto.label == "Open"]
+    assert len(opened) == 6
+    at = visit("images", page="2", filter="n_tokens>99")
+    assert not at.exception
+
+
+def test_exports_hold_all_images_with_the_values_asked_for(results):
+    from store.predicates import parse_predicates
+    from store.queries import Selection
+    key = data.key_of(list_runs(results)[0])
+    chosen = Selection(parse_predicates("rouge_l:final@2>=0;|delta_attn|>=0"))
+    frame = data.export(key, chosen, None)
+    assert list(frame.columns) == ["image_id", "label", "category", "caption", "sort_value",
+                                   "rouge_l:final@2", "|delta_attn|"]
+    assert len(frame) == 30
+    assert frame["|delta_attn|"].between(0, 1).all()
+    frame.to_csv(index=False)
+    assert frame.to_parquet(index=False)[:4] == b"PAR1"
+
+
+def test_a_first_visit_opens_at_the_strongest_cell_and_says_so(visit, results):
+    from dashboard.views.image import strongest
+    key = data.key_of(list_runs(results)[0])
+    heads = data.head_stats(key, "img00002", "baseline")
+    best = heads.sort_values("contribution_share").iloc[-1]
+    assert strongest(heads) == (best["layer"], best["head"])
+    at = visit("image", image="img00002")
+    assert at.slider(key="layer").value == best["layer"]
+    assert at.selectbox(key="head").value == str(int(best["head"]))
+    assert "the cell with the largest effect" in words(at)
+
+
+def test_layer_0_has_a_caption_and_no_attention(visit):
+    at = visit("image", layer="0")
+    assert not at.exception
+    assert "no attention yet" in words(at)
+
+
+@pytest.mark.parametrize("query", [
+    {"map": "contribution", "own": "true", "smooth": "true", "hide": "true", "head": "mean"},
+    {"layer": "5", "cells": "Attention entropy", "against": "final"},
+])
+def test_other_ways_to_look(visit, query):
+    at = visit("image", **query)
+    assert not at.exception
+    assert bool(at.warning) == ("own" in query)
+
+
+def test_a_click_on_a_cell_or_a_point_moves_the_selection(monkeypatch):
+    # AppTest does not call the callbacks of charts; the browser tests click for real.
+    state = {"matrix": {"selection": {"cell": [{"layer": 4, "column": "mean"}]}},
+             "curve": {"selection": {"point": [{"layer": 0}]}},
+             "nothing": {"selection": {"cell": []}}}
+    monkeypatch.setattr(selection.st, "session_state", state)
+    selection.follow("matrix")
+    assert (state["layer"], state["head"]) == (4, "mean")
+    selection.follow("curve")
+    selection.follow("nothing")
+    assert (state["layer"], state["head"]) == (0, "mean")
+
+
+def test_next_keeps_the_cell_and_another_image_starts_anew(visit):
+    at = visit("image", image="img00001", layer="1", head="2")
+    next(button for button in at.button if button.label == "Next").click().run()
+    assert at.text_input(key="image").value == "img00002"
+    assert (at.slider(key="layer").value, at.selectbox(key="head").value) == (1, "2")
+
+
+def test_a_newer_generation_is_seen_without_a_restart(visit, tmp_path):
+    from tests.synthetic import begin_run, stage_folder, write_capture_part
+    run = begin_run(tmp_path, "grows", 2, 2, (2, 2), 0)
+    stage = stage_folder(run, "capture", {"code": 1})
+    update_run(run, stages={"capture": stage.name})
+    from store.publish import publish
+    write_capture_part(stage, "part-00000", [0, 1], 2, 2, (2, 2))
+    publish(run)
+    at = visit("images", tmp_path)
+    assert "2 of 2 images" in words(at)
+    write_capture_part(stage, "part-00001", [2, 3, 4], 2, 2, (2, 2))
+    publish(run)
+    at.run()
+    assert "5 of 5 images" in words(at)
+    at = visit("layers", tmp_path)
+    assert "Means over 5 images" in words(at)
+
+
+@pytest.mark.parametrize(("parity", "badge"), [
+    ({"passed": True}, "passed"),
+    ({"passed": False, "accepted_mismatch": True}, "mismatch accepted"),
+    ({"passed": False}, "failed"),
+    (None, "not checked"),
+])
+def test_the_certificate_is_shown_as_it_is(visit, tmp_path, parity, badge):
+    run = make_run(tmp_path, n_images=2)
+    update_run(run, parity=parity)
+    at = visit("runs", tmp_path)
+    assert not at.exception
+    assert badge in words(at)
+
+
+def test_a_stage_whose_process_is_gone_says_how_to_go_on(visit, tmp_path):
+    run = make_run(tmp_path, n_images=2)
+    write_progress(run, "score", 1, 9)
+    path = run / "progress" / "score.json"
+    progress = json.loads(path.read_text())
+    progress["owner"]["start"] = 1  # the same process id, another process
+    path.write_text(json.dumps(progress))
+    assert "stopped at 1 of 9" in words(visit("runs", tmp_path))

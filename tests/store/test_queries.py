@@ -1,0 +1,190 @@
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from store import queries
+from store.errors import TableNotFound
+from store.predicates import OPERATORS, Predicate, Quantity
+from store.queries import Search, Selection, Sort
+from store.schema import TABLES
+
+L = 3
+IMAGES = [f"i{n}" for n in range(6)]
+PLAIN = ("delta_attn", "n_outlier_tokens", "mean_logprob", "n_tokens")
+SCORES = (("rouge_l", "final"), ("rouge_l", "previous"))
+# Few values, so that thresholds are met exactly; 0.1 is not the same number in 32 and 64 bits.
+VALUES = (None, float("nan"), -0.5, 0.0, 0.1, 0.5, 2.0)
+
+
+class Memory:
+    """The tables of a run, in memory."""
+
+    def __init__(self, **tables):
+        self.con = duckdb.connect()
+        self.frames = {}
+        for name in ("run", "image", "layer_stat", "caption", "score", "image_stat", "condition",
+                     "skipped", "curve", "head_stat"):
+            schema = TABLES[name].arrow
+            rows = pa.Table.from_pylist(tables.get(name, []), schema=pa.schema(
+                [pa.field(field.name, field.type) for field in schema]))
+            self.con.register("rows", rows)
+            self.con.execute(f"CREATE TABLE {name} AS SELECT * FROM rows")
+            self.con.unregister("rows")
+            self.frames[name] = tables.get(name, [])
+
+    def sql(self, query, params=None):
+        return self.con.execute(query, params).df()
+
+
+values = st.sampled_from(VALUES)
+whole = st.none() | st.integers(-1, 2)
+
+
+@st.composite
+def runs(draw):
+    rows = {"run": [{"run_id": "r", "n_layers": L}], "layer_stat": [], "caption": [], "score": [],
+            "image_stat": [], "image": [{"image_id": image} for image in IMAGES]}
+    for image in IMAGES:
+        for condition in ("baseline", "other"):
+            at = {"condition_id": condition, "image_id": image}
+            rows["image_stat"].append({**at, "metric": "convergence_layer",
+                                       "value": draw(values)})
+            for layer in range(L + 1):
+                here = {**at, "layer": layer}
+                text = draw(st.sampled_from((None, "", "A Cat", "a cat 100% _", "dog")))
+                rows["caption"].append({**here, "text": text, "mean_logprob": draw(values),
+                                        "n_tokens": draw(whole)})
+                if layer:
+                    rows["layer_stat"].append({**here, "delta_attn": draw(values),
+                                               "n_outlier_tokens": draw(whole)})
+                for metric, against in SCORES:
+                    rows["score"].append({**here, "metric": metric, "against": against,
+                                          "value": draw(values)})
+    return Memory(**rows)
+
+
+quantities = st.one_of(
+    st.builds(Quantity, st.sampled_from(PLAIN), st.none(), st.none() | st.integers(0, L + 1),
+              st.booleans()),
+    st.builds(lambda key, layer, absolute: Quantity(*key, layer, absolute),
+              st.sampled_from(SCORES), st.none() | st.integers(0, L), st.booleans()),
+    st.builds(Quantity, st.just("convergence_layer"), st.none(), st.none(), st.booleans()))
+predicates = st.builds(Predicate, quantities, st.sampled_from(OPERATORS),
+                       st.sampled_from((-1.0, -0.5, 0.0, 0.1, 0.5, 0.3)))
+
+
+def found(run, quantity, condition):
+    """Slow and plain: (image, value) of every row that a quantity means."""
+    for name in ("layer_stat", "caption", "score", "image_stat"):
+        for row in run.frames[name]:
+            if row["condition_id"] != condition:
+                continue
+            if name in ("score", "image_stat"):
+                if (row["metric"], row.get("against")) != (quantity.metric, quantity.against):
+                    continue
+                value = row["value"]
+            elif quantity.against is None and quantity.metric in row:
+                value = row[quantity.metric]
+            else:
+                continue
+            if quantity.layer is not None and name != "image_stat" and (
+                    row["layer"] != quantity.layer):
+                continue
+            if value is not None and not np.isnan(value):
+                yield row["image_id"], np.float32(abs(value) if quantity.absolute else value)
+
+
+def passing(run, predicate, condition):
+    compare = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
+    return {image for image, value in found(run, predicate.quantity, condition)
+            if compare[predicate.op](value, np.float32(predicate.threshold))}
+
+
+@settings(max_examples=60, deadline=None)
+@given(runs(), st.lists(predicates, max_size=3).map(tuple), st.sampled_from(("baseline", "other")))
+def test_predicates_mean_what_a_loop_finds(run, chosen, condition):
+    selection = Selection(chosen, condition=condition)
+    expected = sorted(set(IMAGES).intersection(*(passing(run, p, condition) for p in chosen)))
+    assert list(queries.filter_images(run, selection)["image_id"]) == expected
+    assert queries.count_images(run, selection) == len(expected)
+    exported = queries.predicate_values(run, selection)
+    assert sorted(exported["image_id"]) == expected
+    for predicate in chosen:
+        bins = queries.histogram(run, predicate, condition)
+        images = {image for image, _ in found(run, predicate.quantity, condition)}
+        assert bins["n"].sum() == len(images)
+
+
+@settings(max_examples=30, deadline=None)
+@given(runs(), quantities, st.booleans())
+def test_order_is_by_the_extreme_value_and_missing_ones_come_last(run, quantity, descending):
+    rows = queries.filter_images(run, Selection(), Sort(quantity, descending))
+    best = {}
+    for image, value in found(run, quantity, "baseline"):
+        best[image] = (max if descending else min)(best.get(image, value), value)
+    sign = -1 if descending else 1
+    assert list(rows["image_id"]) == sorted(
+        IMAGES, key=lambda image: (image not in best, sign * best.get(image, 0), image))
+    pages = [queries.filter_images(run, Selection(), Sort(quantity, descending), 4, offset)
+             for offset in (0, 4)]
+    together = pd.concat(pages)
+    assert list(together["image_id"]) == list(rows["image_id"])
+    assert list(together["sort_value"].astype(float).fillna(-9)) == list(
+        rows["sort_value"].astype(float).fillna(-9))
+
+
+@settings(max_examples=30, deadline=None)
+@given(runs(), st.sampled_from(("CAT", "100%", "_", " dog ", "'; --", "zebra")),
+       st.none() | st.integers(0, L))
+def test_search_finds_plain_text_in_any_case(run, text, layer):
+    expected = sorted({
+        row["image_id"] for row in run.frames["caption"]
+        if row["condition_id"] == "baseline" and layer in (None, row["layer"])
+        and text.strip().lower() in (row["text"] or "").lower()})
+    rows = queries.filter_images(run, Selection(search=Search(text, layer)))
+    assert list(rows["image_id"]) == expected
+
+
+def test_one_page_shows_the_final_caption():
+    run = Memory(run=[{"run_id": "r", "n_layers": 1}], image=[{"image_id": "a"}], caption=[
+        {"condition_id": "baseline", "image_id": "a", "layer": layer, "text": f"z{layer}"}
+        for layer in (0, 1)])
+    assert list(queries.filter_images(run, Selection())["caption"]) == ["z1"]
+    assert queries.captions(run, "a")["text"].tolist() == ["z0", "z1"]
+    assert queries.neighbours(run, "a") == (None, None)
+    assert queries.image_row(run, "b").empty
+
+
+def test_histogram_counts_an_image_once_with_the_value_that_decides():
+    run = Memory(image=[{"image_id": "a"}, {"image_id": "b"}], layer_stat=[
+        {"condition_id": "baseline", "image_id": image, "layer": layer, "map_shift": value}
+        for image, layer, value in (("a", 1, 0.0), ("a", 2, 1.0), ("b", 1, 0.0), ("b", 2, 0.25))])
+    bins = queries.histogram(run, Predicate(Quantity("map_shift"), ">", 0.5), bins=2)
+    assert bins["n"].tolist() == [1, 1]
+    assert bins["low"].tolist() == pytest.approx([0.25, 0.625])
+    assert queries.histogram(run, Predicate(Quantity("resid_norm"), ">", 0.5)).empty
+
+
+def test_infinities_satisfy_predicates_and_stay_out_of_histograms():
+    run = Memory(image=[{"image_id": "a"}], layer_stat=[
+        {"condition_id": "baseline", "image_id": "a", "layer": 1, "map_shift": float("inf")}])
+    predicate = Predicate(Quantity("map_shift"), ">", 0.5)
+    assert queries.count_images(run, Selection((predicate,))) == 1
+    assert queries.histogram(run, predicate).empty
+
+
+def test_a_missing_table_says_what_to_do():
+    run = Memory()
+    run.con.execute("DROP TABLE curve")
+    with pytest.raises(TableNotFound, match=r"curve.*precompute publish"):
+        queries.curves(run)
+
+
+def test_names_of_columns_come_from_the_schema():
+    assert set(queries.LAYER_COLUMNS) < set(TABLES["layer_stat"].columns)
+    assert queries.has_layers("mean_logprob")
+    assert not queries.has_layers("convergence_layer")
