@@ -159,9 +159,9 @@ def captions(key: Key, image_id: str, condition: str) -> pd.DataFrame:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def scores(key: Key, image_id: str, condition: str) -> pd.DataFrame:
-    """One image's scores."""
-    return queries.scores(_open(key), image_id, condition)
+def scores(key: Key, image_id: str, layer: int, condition: str) -> pd.DataFrame:
+    """One image's scores at a layer."""
+    return queries.scores(_open(key), image_id, layer, condition)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -130,8 +130,7 @@ def curves(key: Key, image_id: str, condition: str, top: int, layer: int) -> Non
 
 def scores(key: Key, image_id: str, condition: str, layer: int) -> None:
     """What the chosen layer's caption scores."""
-    scores = data.scores(key, image_id, condition)
-    here = scores[scores["layer"] == layer]
+    here = data.scores(key, image_id, layer, condition)
     if here.empty:
         return
     table = here.assign(

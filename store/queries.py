@@ -262,10 +262,14 @@ def captions(run: Source, image_id: str, condition: str = BASELINE) -> pd.DataFr
                    "WHERE condition_id = ? AND image_id = ? ORDER BY layer", (condition, image_id))
 
 
-def scores(run: Source, image_id: str, condition: str = BASELINE) -> pd.DataFrame:
-    """One image's scores: layer, metric, against, value."""
-    return _ask(run, 'SELECT layer, metric, "against", value FROM score WHERE condition_id = ? '
-                   'AND image_id = ? ORDER BY metric, "against", layer', (condition, image_id))
+def scores(run: Source, image_id: str, layer: int, condition: str = BASELINE) -> pd.DataFrame:
+    """One image's scores at a layer: metric, against, value.
+
+    The layer is in the query since the table is sorted by it: all layers would read it whole.
+    """
+    return _ask(run, 'SELECT metric, "against", value FROM score WHERE condition_id = ? '
+                'AND layer = ? AND image_id = ? ORDER BY metric, "against"',
+                (condition, layer, image_id))
 
 
 def layer_stats(run: Source, image_id: str, condition: str = BASELINE) -> pd.DataFrame:

@@ -1,0 +1,95 @@
+"""Whatever a caption, a label or a link says is shown as text."""
+
+import html
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
+
+from dashboard import ladder, plain
+from store.publish import publish
+from tests import synthetic
+
+APP = str(Path(__file__).parents[2] / "dashboard" / "app.py")
+HOSTILE = (
+    "<script>document.title = 'owned'</script><img src=x onerror=alert(1)>",
+    "[a link](https://example.org) **bold** $x^2$ :material/warning: :red[red] `code` # head",
+    "</div></dl><style>* {display: none}</style>",
+    "&lt;b&gt; \" ' \\ ]]> --> {{ }} %s",
+)
+
+
+def make_hostile_run(folder):
+    """A run in which everything that others wrote is hostile."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(synthetic._Scene, "text", lambda self, layer: HOSTILE[layer % len(HOSTILE)])
+    made = synthetic._Scene.__init__
+
+    def init(self, *args):
+        made(self, *args)
+        self.row |= {"label": HOSTILE[0], "category": HOSTILE[1], "explanation": HOSTILE[2],
+                     "refs": list(HOSTILE)}
+
+    patch.setattr(synthetic._Scene, "__init__", init)
+    run = synthetic.make_run(folder, n_images=2, publish=False)
+    patch.undo()
+    publish(run)
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("hostile")
+    make_hostile_run(folder)
+    return folder
+
+
+@pytest.mark.parametrize("page", ["images", "image", "layers", "runs"])
+def test_nothing_hostile_reaches_a_page_as_markup(hostile, monkeypatch, page):
+    monkeypatch.setenv("PEEL_RESULTS", str(hostile))
+    at = AppTest.from_file(APP, default_timeout=60)
+    at.query_params.update(image=HOSTILE[0], run=HOSTILE[1], layer=HOSTILE[2], sort=HOSTILE[0],
+                           find=HOSTILE[1], filter=HOSTILE[0], page="-1", map=HOSTILE[1])
+    at._page_hash = "" if page == "images" else calc_hash(page)
+    at.run()
+    assert not at.exception
+    markdown = [element.value for element in (*at.markdown, *at.header, *at.subheader,
+                                              *at.caption, *at.warning, *at.error)]
+    ours = [element.proto.body for element in at.get("html")]
+    for text in HOSTILE:
+        assert not any(text in shown for shown in markdown)
+        # In our own HTML, Markdown means nothing: what needs no escaping may stand as it is.
+        assert text == html.escape(text) or not any(text in shown for shown in ours)
+    assert not any("<script" in shown or "<img" in shown for shown in ours)
+    if page == "image":
+        assert any(html.escape(HOSTILE[1])[:40] in shown for shown in ours)
+
+
+def test_labels_of_widgets_and_links_hold_no_text_of_others(hostile, monkeypatch):
+    monkeypatch.setenv("PEEL_RESULTS", str(hostile))
+    at = AppTest.from_file(APP, default_timeout=60)
+    at._page_hash = calc_hash("image")
+    at.run()
+    labels = [widget.label for widget in (*at.button, *at.slider, *at.selectbox, *at.toggle,
+                                          *at.text_input, *at.radio)]
+    assert labels
+    assert not any(text in label for text in HOSTILE for label in labels)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_escaped_text_reads_as_it_was_written(monkeypatch, text):
+    shown = []
+    monkeypatch.setattr(plain.st, "html", shown.append)
+    plain.line(text)
+    plain.points([text])
+    plain.facts([(text, text)])
+    for body in shown:
+        assert html.escape(text) in body
+        assert text in html.unescape(body)
+
+
+def test_the_ladder_never_makes_markup():
+    script = Path(ladder.__file__).with_suffix(".js").read_text(encoding="utf-8")
+    for way in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
+        assert way not in script
+    assert "textContent" in script
