@@ -15,6 +15,7 @@ from precompute.plan import Plan
 from precompute.run import first_pictures
 from store.parts import has_part
 
+
 def describe(plan: Plan, captioner: Captioner, results: Path) -> str:
     """A plan in words: images, layers, heads, captions, disk, memory and time.
 
