@@ -118,7 +118,7 @@ def test_a_filter_leaves_fewer_images_and_a_link_that_reopens_them(tab, server, 
     count = tab.get_by_text(re.compile(r"^\d+ of \d+ images$"))
     expect(count).to_be_visible()
     everything = count.inner_text()
-    tab.get_by_label("Filters").fill("rouge_l:final@1<0.9;attn_entropy>=0")
+    tab.get_by_role("textbox", name="Filters").fill("rouge_l:final@1<0.9;attn_entropy>=0")
     tab.keyboard.press("Enter")
     expect(count).not_to_have_text(everything)
     expect(tab.locator("[data-testid=stVegaLiteChart]")).to_have_count(2)
@@ -130,7 +130,7 @@ def test_a_filter_leaves_fewer_images_and_a_link_that_reopens_them(tab, server, 
         again = other.new_page()
         again.goto(tab.url)
         expect(again.get_by_text(filtered)).to_be_visible()
-        expect(again.get_by_label("Filters")).to_have_value(
+        expect(again.get_by_role("textbox", name="Filters")).to_have_value(
             "rouge_l:final@1<0.9;attn_entropy>=0")
 
 
@@ -165,7 +165,7 @@ def test_a_card_opens_its_image_and_the_layer_moves_every_panel(tab, server, bro
     settled(tab)
     assert overlay.screenshot() != before
     slider = tab.get_by_role("slider", name=re.compile("Layer"))
-    expect(slider).to_have_attribute("aria-valuenow", str(layer))
+    expect(slider).to_have_value(str(layer))
     slider.press("ArrowRight")
     expect(chosen_row(tab)).to_have_attribute("data-layer", str(layer + 1))
     expect(tab).to_have_url(re.compile(f"layer={layer + 1}"))
@@ -189,7 +189,8 @@ def test_cells_points_and_the_back_button(tab, server, results):
     settled(tab)
     curve = tab.locator("[data-testid=stVegaLiteChart]").last
     curve.scroll_into_view_if_needed()
-    curve.locator("path[aria-label^='layer: 0']").first.click(force=True)
+    # The first path of that label is the line itself; the points come after it.
+    curve.locator("path[aria-label*='; layer: 0;']").nth(1).click(force=True)
     expect(chosen_row(tab)).to_have_attribute("data-layer", "0")
     expect(tab.get_by_text("no attention yet")).to_be_visible()
     picture(tab, "image-layer-0")
@@ -203,7 +204,7 @@ def test_another_image_starts_at_its_own_strongest_cell(tab, server):
     expect(chosen_row(tab)).to_be_visible()
     tab.locator(".row[data-layer='0']").click()
     expect(tab).to_have_url(re.compile("layer=0"))
-    tab.get_by_role("button", name="Next").click()
+    tab.get_by_test_id("stSidebar").get_by_role("button", name="Next").click()
     expect(tab.get_by_text("no attention yet")).to_be_visible()
     tab.get_by_role("link", name="Images").click()
     cards(tab).nth(2).click()
