@@ -9,12 +9,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dashboard import words
-from dashboard.overlays import VIRIDIS, Scale
+from dashboard.overlays import INFERNO, Scale
 from store.predicates import Predicate
 
 BLUE, ORANGE, GREEN, PINK, SKY, AMBER, GREY = (
     "#2b8cc4", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#808080")
 """Okabe and Ito's colours, told apart by every kind of eye; the blue lighter, for dark pages."""
+
+VIRIDIS = ("#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962",
+           "#addc30", "#fde725")
+"""From low to high, for what has one sign."""
 
 DIVERGING = ("#b35806", "#f1a340", "#f2e6d8", "#998ec3", "#542788")
 """Orange below zero, violet above, pale in the middle."""
@@ -159,10 +163,10 @@ def matrix(
         x=alt.X("column:O", sort=columns, title="head", scale=alt.Scale(domain=columns),
                 axis=alt.Axis(orient="top", labelAngle=0, **_CELL_AXIS)),
         y=alt.Y("layer:O", title="layer (Z^l)", axis=alt.Axis(**_CELL_AXIS)),
-        color=alt.Color("value:Q", title=words.word(metric).axis, scale=_matrix_scale(cells),
-                        legend=alt.Legend(orient="bottom", gradientLength=cell * len(columns),
-                                          gradientThickness=9, titleLimit=400, tickCount=4,
-                                          padding=0)),
+        color=alt.Color(
+            "value:Q", title=words.word(metric).axis, scale=_matrix_scale(cells, metric),
+            legend=alt.Legend(orient="bottom", gradientLength=max(cell * len(columns), 180),
+                              gradientThickness=9, titleLimit=400, tickCount=4, padding=0)),
         stroke=alt.condition("datum.chosen", alt.value(ORANGE), alt.value(None)),
         strokeWidth=alt.condition("datum.chosen", alt.value(3), alt.value(0)),
         order=alt.Order("chosen:Q"),
@@ -175,9 +179,9 @@ def matrix(
     return chart
 
 
-def _matrix_scale(cells: pd.DataFrame) -> alt.Scale:
+def _matrix_scale(cells: pd.DataFrame, metric: str) -> alt.Scale:
     values = cells["value"].dropna()
-    if len(values) and values.min() < 0:
+    if metric == "contribution_share" and len(values):
         # Zero is the middle, and one wild cell does not take the colours from all others.
         end = float(np.quantile(values.abs(), 0.99)) or 1.0
         return alt.Scale(domain=[-end, -end / 2, 0, end / 2, end], range=list(DIVERGING),
@@ -222,13 +226,13 @@ def overlay(
 
 
 def _colour_bar(scale: Scale, title: str, width: int) -> alt.Fill:
-    stops: list[Any] = list(np.linspace(scale.low, scale.high, len(VIRIDIS)))
+    stops: list[Any] = list(np.linspace(scale.low, scale.high, len(INFERNO)))
     number = "format(datum.value, '.3~g')"
     last = f"'≥ ' + {number}" if scale.clipped else number
     return alt.Fill(
         "value:Q", title=title,
-        scale=alt.Scale(domain=stops, range=list(VIRIDIS), clamp=True, interpolate="rgb"),
+        scale=alt.Scale(domain=stops, range=list(INFERNO), clamp=True, interpolate="rgb"),
         legend=alt.Legend(
             orient="bottom", gradientLength=width, gradientThickness=10, gradientOpacity=1,
-            padding=0, titleLimit=width, values=[scale.low, *stops[2:-1:2], scale.high],
+            padding=0, titleLimit=width, values=[scale.low, stops[3], stops[6], scale.high],
             labelExpr=f"datum.value >= {scale.high * 0.999} ? {last} : {number}"))

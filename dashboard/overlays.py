@@ -11,9 +11,10 @@ Floats = NDArray[np.floating]
 Bools = NDArray[np.bool_]
 Pixels = NDArray[np.uint8]
 
-VIRIDIS = ("#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962",
-           "#addc30", "#fde725")
-"""Colours from low to high; even in lightness, and safe for colour-blind eyes."""
+INFERNO = ("#000004", "#1b0c41", "#4a0c6b", "#781c6d", "#a52c60", "#cf4446", "#ed6925",
+           "#fb9b06", "#f7d13d", "#fcffa4")
+"""Colours from low to high; even in lightness, and safe for colour-blind eyes. It begins in black,
+so that over a picture low values dim it and leave it its own colours."""
 
 OUTLIER_MADS = 10.0
 """Scaled MADs above the median: the rule by which the run counted its outlier tokens."""
@@ -108,7 +109,7 @@ def without(values: Floats, mask: Bools) -> Floats:
     return filled
 
 
-def colour(values: Floats, scale: Scale, palette: tuple[str, ...] = VIRIDIS) -> Pixels:
+def colour(values: Floats, scale: Scale, palette: tuple[str, ...] = INFERNO) -> Pixels:
     """Values as colours, linear between the palette's; beyond the ends the end colour."""
     stops = np.array([[int(c[i:i + 2], 16) for i in (1, 3, 5)] for c in palette], np.float32)
     place = np.clip((values - scale.low) / (scale.high - scale.low), 0, 1) * (len(stops) - 1)

@@ -98,10 +98,10 @@ def overlay(
     blended = overlays.blend(tensors.model_input, shown, scale, opacity=look.opacity,
                              smooth=look.smooth, width=_MAP_WIDTH)
     name = "attention of CLS (share)" if kind == "attention" else "contribution to CLS (length)"
+    if look.own:
+        plain.line("Own scale: colours do not compare with those of other maps.", "note")
     st.altair_chart(charts.overlay(blended, shown, scale, name, width=_MAP_WIDTH, marked=marked),
                     width="content", alt=f"The {kind} map of layer {layer} over the picture.")
-    if look.own:
-        st.warning("Own scale: colours do not compare with those of other maps.")
     return head
 
 

@@ -14,6 +14,7 @@ import streamlit as st
 from dashboard import data, plain, words
 from dashboard.data import Key
 from store.errors import NotPublished
+from store.runs import read_run
 from store.schema import BASELINE
 
 IN_URL: Final = "query-params"
@@ -85,6 +86,7 @@ def choose_run() -> Place | None:
         else:
             name = st.selectbox("Run", list(runs), index=None, key="run", bind=IN_URL)
         run = runs[name or next(iter(runs))]
+        _certificate(run)
         try:
             key = data.key_of(run)
         except NotPublished:
@@ -124,6 +126,15 @@ def forget_cell(image_id: str) -> None:
 def set_image(image_id: str) -> None:
     """Move to an image and stay at the cell; from callbacks only."""
     st.session_state["image"] = st.session_state["image_seen"] = image_id
+
+
+def _certificate(run: Path) -> None:
+    # A passed one is quiet; the Runs page shows it in full.
+    parity = read_run(run).get("parity")
+    if not parity or not parity.get("passed"):
+        label, icon, color = words.certificate(parity)
+        st.badge(f"certificate: {label}", icon=icon, color=color, help=(
+            "Whether the run's numbers are the model's own; the page Runs has the details."))
 
 
 def set_layer(layer: int) -> None:

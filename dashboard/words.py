@@ -1,6 +1,10 @@
 """What metrics are called, in which unit they come, and what they mean, one sentence each."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Literal
+
+BadgeColor = Literal["gray", "green", "orange", "red"]
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,17 @@ AGAINST = {
     "label": "the label",
     "self": "itself",
 }
+
+
+def certificate(parity: Mapping[str, Any] | None) -> tuple[str, str, BadgeColor]:
+    """What the parity certificate says: words, icon and colour of a badge."""
+    if not parity:
+        return "not checked", ":material/help:", "gray"
+    if parity.get("passed"):
+        return "passed", ":material/verified:", "green"
+    if parity.get("accepted_mismatch"):
+        return "mismatch accepted", ":material/warning:", "orange"
+    return "failed", ":material/error:", "red"
 
 
 def word(metric: str) -> Word:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, plain, selection
+from dashboard import data, plain, selection, words
 from dashboard.data import Key
 from dashboard.selection import Place
 from store.runs import read_progress, read_run
@@ -58,16 +58,11 @@ def _progress(run: Path) -> None:
 
 def _certificate(parity: dict[str, Any] | None) -> None:
     st.subheader("Certificate")
+    label, icon, color = words.certificate(parity)
+    st.badge(label, icon=icon, color=color)
     if not parity:
-        st.badge("not checked", icon=":material/help:", color="gray")
         plain.line("This run says nothing about whether its numbers are the model's own.", "small")
         return
-    if parity.get("passed"):
-        st.badge("passed", icon=":material/verified:", color="green")
-    elif parity.get("accepted_mismatch"):
-        st.badge("mismatch accepted", icon=":material/warning:", color="orange")
-    else:
-        st.badge("failed", icon=":material/error:", color="red")
     plain.line("Before it started, the run compared its own forward pass with the library's.",
                "small")
     checks = pd.DataFrame(parity.get("checks") or [])

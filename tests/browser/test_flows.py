@@ -97,7 +97,8 @@ def settled(tab):
     """Wait until no script runs, so that what is seen is the answer."""
     expect(tab.locator("[data-testid=stApp]")).to_have_attribute("data-test-script-state",
                                                                  "notRunning")
-    tab.wait_for_timeout(300)
+    expect(tab.locator("[data-testid=stSkeleton]")).to_have_count(0)
+    tab.wait_for_timeout(500)
 
 
 def picture(tab, name):

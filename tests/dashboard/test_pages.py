@@ -229,7 +229,7 @@ def test_layer_0_has_a_caption_and_no_attention(visit):
 def test_other_ways_to_look(visit, query):
     at = visit("image", **query)
     assert not at.exception
-    assert bool(at.warning) == ("own" in query)
+    assert ("colours do not compare" in words(at)) == ("own" in query)
 
 
 def test_a_click_on_a_cell_or_a_point_moves_the_selection(monkeypatch):
@@ -282,6 +282,8 @@ def test_the_certificate_is_shown_as_it_is(visit, tmp_path, parity, badge):
     at = visit("runs", tmp_path)
     assert not at.exception
     assert badge in words(at)
+    on_other_pages = f"certificate: {badge}" in words(visit("images", tmp_path))
+    assert on_other_pages == (badge != "passed")
 
 
 def test_a_stage_whose_process_is_gone_says_how_to_go_on(visit, tmp_path):
