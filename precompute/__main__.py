@@ -10,7 +10,7 @@ import typer
 
 from precompute.config import Config, read_config
 from precompute.estimate import describe
-from precompute.metrics import METRICS
+from precompute.metrics import require_known
 from precompute.models import load_captioner
 from precompute.plan import plan_runs
 from precompute.preflight import NotReady, require_ready
@@ -21,7 +21,7 @@ from store.catalog import open_run
 from store.errors import StoreError
 from store.export import export_table
 from store.publish import publish as publish_run
-from store.runs import list_runs
+from store.runs import list_runs, read_run
 from store.verify import verify_run
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -63,18 +63,22 @@ def run(
 
 @app.command()
 def score(
-    metrics: Annotated[list[str] | None, typer.Option("--metric", help="All, if none.")] = None,
+    metrics: Annotated[
+        list[str] | None, typer.Option("--metric", help="Those of the configuration, if none.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Instead of each run's own configuration.")
+    ] = None,
     name: Annotated[str | None, typer.Option("--run", help="All runs, if none.")] = None,
     results: Results = Path("results"),
 ) -> None:
-    """Score the stored captions of runs with more metrics. Needs no model."""
+    """Score the stored captions of runs, with more metrics too. Needs no vision model."""
     with _plain_errors():
-        unknown = sorted(set(metrics or ()) - set(METRICS))
-        if unknown:
-            raise ValueError(f"metrics are {', '.join(METRICS)}; got {', '.join(unknown)}.")
+        require_known(metrics or ())
         with Watch() as watch:
             for folder in _runs(results, name):
-                score_run(folder, metrics or list(METRICS), watch)
+                own = read_config(config) if config else Config(**read_run(folder)["config"])
+                score_run(folder, own, watch, metrics or ())
                 publish_run(folder)
 
 

@@ -75,10 +75,33 @@ class DecodeConfig(_Frozen):
     generation: Generation = Generation()
 
 
+class BertScoreConfig(_Frozen):
+    """The model of BERTScore; the defaults are bert-score's own for English.
+
+    Attributes:
+        model: a folder of the project, a name on the hub, or `package:` and the name of an
+            installed package that carries a model.
+        layer: whose output is compared; the layers above are dropped.
+        rescale: whether unrelated sentences score 0, by the package's baseline of the model.
+    """
+
+    model: str = "roberta-large"
+    layer: int = Field(default=17, ge=1)
+    rescale: bool = True
+
+
 class ScoreConfig(_Frozen):
-    """Which metrics of `precompute.metrics` are computed for every caption."""
+    """How captions are scored.
+
+    Attributes:
+        metrics: of `precompute.metrics`; those that have no meaning for a data set are left out.
+        shuffles: with the references of how many other images `shuffled` is the mean.
+        bertscore: the model of the metric of that name.
+    """
 
     metrics: tuple[str, ...] = ("exact", "rouge_l")
+    shuffles: int = Field(default=3, ge=1)
+    bertscore: BertScoreConfig = BertScoreConfig()
 
 
 class JudgeConfig(_Frozen):

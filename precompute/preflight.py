@@ -3,6 +3,8 @@
 import torch
 
 from precompute.config import Config, local_path
+from precompute.metrics import require_known
+from precompute.metrics.bertscore import is_here
 from precompute.models import weight_files
 
 _DEMO = "`make demo` shows everything on the small captioner that comes with the project."
@@ -17,7 +19,9 @@ def require_ready(config: Config) -> None:
 
     Raises:
         NotReady: with one line a thing that is missing and how to get it.
+        ValueError: a metric that there is not.
     """
+    require_known(config.score.metrics)
     missing = []
     if config.model.device == "cuda" and not torch.cuda.is_available():
         missing.append(
@@ -36,6 +40,12 @@ def require_ready(config: Config) -> None:
         for dataset in config.datasets
         if not local_path(dataset.path).is_dir()
     ]
+    if "bertscore" in config.score.metrics and not is_here(config.score.bertscore):
+        name = config.score.bertscore.model
+        missing.append(
+            f"the BERTScore model {name}: neither a folder of the project nor in the hub's cache. "
+            f"`hf download {name}` gets it; or take bertscore out of [score] metrics."
+        )
     if missing:
         raise NotReady(
             "this run needs what is not here:\n"

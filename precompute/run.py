@@ -1,5 +1,6 @@
 """Carry out a plan: certificate, capture, scores, tables. Only what is missing is made."""
 
+import functools
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -7,12 +8,15 @@ from pathlib import Path
 
 from PIL import Image
 
+from precompute.config import Config
+from precompute.corpus import read_corpus, synonyms
 from precompute.images import ImageItem, UnreadableImage
+from precompute.metrics import METRICS, Corpus, Metric, Score
 from precompute.models.captioner import Captioner
 from precompute.parity import certificate
 from precompute.pipeline import capture_settings, write_capture
 from precompute.plan import Plan
-from precompute.score import score_part, score_settings
+from precompute.score import Known, knowledge, score_part, score_settings
 from precompute.stages import Advance, Watch, make_parts
 from store.parts import PartWriter, require_complete, stage_folder, sweep
 from store.publish import publish
@@ -65,30 +69,58 @@ def execute(
         try:
             sizes = {name: len(items) for name, items in shards.items()}
             make_parts(watch, run, stage, sizes, make)
-            score(run, plan.config.score.metrics, watch)
+            score(run, plan.config, watch)
         finally:
             publish(run)
     return run
 
 
-def score(run: Path, metrics: Sequence[str], watch: Watch) -> None:
-    """Score the stored captions of a run with each metric; the caller publishes.
+def score(run: Path, config: Config, watch: Watch, metrics: Sequence[str] = ()) -> None:
+    """Score the stored captions of a run; the caller publishes.
+
+    Args:
+        run: the run's folder.
+        config: how to score; also names the data set's folder, where synonyms of labels are.
+        watch: screen, Ctrl-C, publishing.
+        metrics: instead of the configuration's.
 
     Raises:
         StoreError: the captions are not complete yet.
+        ValueError: a metric's model is not on this machine.
     """
-    capture = run / "parts" / read_run(run)["stages"]["capture"]
+    info = read_run(run)
+    capture = run / "parts" / info["stages"]["capture"]
     sources = {part.name: part for part in require_complete(capture)}
     sizes = {name: part.rows["image"] for name, part in sources.items()}
-    for metric in metrics:
-        stage = stage_folder(run, f"score.{metric}", score_settings(metric, capture.name))
-        update_run(run, stages={f"score.{metric}": stage.name})
+    corpus = read_corpus(list(sources.values()), synonyms(config, info["dataset"]))
+    shuffles = config.score.shuffles
+    for name in metrics or config.score.metrics:
+        metric = METRICS[name](config.score, corpus)
+        if metric is None:
+            continue
+        settings = score_settings(name, metric, capture.name, corpus, shuffles)
+        stage = stage_folder(run, f"score.{name}", settings)
+        update_run(run, stages={f"score.{name}": stage.name})
+        ready = functools.cache(functools.partial(_ready, metric, stage, corpus, shuffles))
 
-        def make(part: PartWriter, name: str, advance: Advance, metric: str = metric) -> None:
-            part.table("score", score_part(sources[name], metric))
-            advance(sizes[name])
+        def make(
+            part: PartWriter,
+            source: str,
+            advance: Advance,
+            name: str = name,
+            metric: Metric = metric,
+            ready: Callable[[], tuple[Score, dict[str, Known]]] = ready,
+        ) -> None:
+            part.table("score", score_part(sources[source], name, metric, *ready()))
+            advance(sizes[source])
 
         make_parts(watch, run, stage, sizes, make)
+
+
+def _ready(
+    metric: Metric, stage: Path, corpus: Corpus, shuffles: int
+) -> tuple[Score, dict[str, Known]]:
+    return metric.open(stage), knowledge(corpus, metric, shuffles)
 
 
 def _manifest(plan: Plan, captioner: Captioner, accept_mismatch: bool) -> dict[str, object]:

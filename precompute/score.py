@@ -1,21 +1,28 @@
-"""Score stored captions: dS (Eq. 9) and likeness to the final caption and to the references.
+"""Score stored captions: dS (Eq. 9), likeness to the final caption and references, grounding.
 
 A stage of its own over parts on disk: it needs no vision model, restarts where it stopped, and a
 new metric can be added to an old run. Each metric is a stage, so that adding one recomputes none.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from precompute.metrics import METRICS
-from store.parts import Part, read_table
+import pyarrow as pa
 
-VERSION = 1
+from precompute.corpus import SEED, derangements
+from precompute.metrics import Corpus, Metric, Score
+from store.parts import Part, read_table
+from store.schema import BASELINE
+
+VERSION = 2
 """Of what a metric's stage computes; part of the stage's identity."""
 
-Row = dict[str, object]
-Texts = Sequence[str]
-"""The captions of one image, Z^0's first."""
+GAIN = "grounded_gain_"
+"""Before a metric's name: its score against own references (or label) minus that of `shuffled`."""
+
+Story = Mapping[int, str]
+"""The captions of one image under one condition, by layer."""
 
 
 @dataclass(frozen=True)
@@ -28,77 +35,134 @@ class Pair:
     references: tuple[str, ...]
 
 
-def pairs(captions: Texts, references: Sequence[str]) -> Iterator[Pair]:
+@dataclass(frozen=True)
+class Known:
+    """What the captions of one image may be held against, beside each other.
+
+    Attributes:
+        reference: what people wrote of it.
+        label: the names of its class.
+        shuffled: the same of other images, one entry a derangement.
+        baseline: its captions when nothing is edited.
+    """
+
+    reference: tuple[str, ...] = ()
+    label: tuple[str, ...] = ()
+    shuffled: tuple[tuple[str, ...], ...] = ()
+    baseline: Story | None = None
+
+
+def pairs(story: Story, known: Known, against: Sequence[str], place: str) -> Iterator[Pair]:
     """What one image's captions are scored against.
 
-    `previous` is the caption of the layer below (dS^l, undefined at l = 0), `final` that of Z^L,
-    `reference` the image's own references; a data set without references has no such rows.
+    `previous` is the caption of the layer below (dS^l), `final` that of the last layer,
+    `reference` and `label` the image's own, `shuffled` those of others (one pair each),
+    `baseline` the caption of the same layer without the condition's edit. For `self` the
+    "references" are the condition and the layer. What an image lacks gives no pairs.
     """
-    for layer, text in enumerate(captions):
-        if layer:
-            yield Pair(layer, "previous", text, (captions[layer - 1],))
-        yield Pair(layer, "final", text, (captions[-1],))
-        if references:
-            yield Pair(layer, "reference", text, tuple(references))
+    last = max(story, default=0)
+    for layer, text in sorted(story.items()):
+        held: dict[str, Sequence[tuple[str, ...]]] = {
+            "previous": [(story[layer - 1],)] if layer - 1 in story else [],
+            "final": [(story[last],)],
+            "reference": [known.reference] if known.reference else [],
+            "label": [known.label] if known.label else [],
+            "shuffled": known.shuffled,
+            "baseline": [(known.baseline[layer],)]
+            if known.baseline and layer in known.baseline
+            else [],
+            "self": [(place, str(layer))],
+        }
+        for kind in against:
+            for references in held[kind]:
+                yield Pair(layer, kind, text, references)
 
 
-def score_rows(
-    metric: str,
-    condition_id: str,
-    captions: Mapping[str, Texts],
-    references: Mapping[str, Sequence[str]],
-) -> list[Row]:
-    """Rows of the table `score` for one metric.
+def knowledge(corpus: Corpus, metric: Metric, shuffles: int) -> dict[str, Known]:
+    """What each image's captions are held against by a metric."""
+    own = corpus.names if "label" in metric.against else corpus.references
+    wanted = shuffles if "shuffled" in metric.against else 0
+    others = derangements(own, wanted)
+    return {
+        image: Known(
+            corpus.references.get(image, ()),
+            corpus.names.get(image, ()),
+            tuple(own[of[image]] for of in others if image in of),
+        )
+        for image in corpus.references.keys() | corpus.names.keys()
+    }
 
-    Early layers of many images say the same words, so every distinct pair is scored once. A pair
-    with an empty side is not scored: its value is None, never 0.
 
-    Args:
-        metric: a name in `METRICS`.
-        condition_id: the condition that the captions were given under.
-        captions: image -> captions by layer.
-        references: image -> its references, possibly none.
+def score_pairs(asked: Sequence[Pair], score: Score) -> list[float]:
+    """The value of every pair; NaN where a side is empty or the metric has none.
+
+    Early layers of many images say the same words, so every distinct pair is scored once.
     """
-    rows = [
-        (image_id, pair)
-        for image_id, texts in captions.items()
-        for pair in pairs(texts, references[image_id])
-    ]
     distinct = list(dict.fromkeys(
         (pair.text, pair.references)
-        for _, pair in rows
-        if pair.text.strip() and any(r.strip() for r in pair.references)
+        for pair in asked
+        if pair.text.strip() and any(text.strip() for text in pair.references)
     ))
-    values = METRICS[metric]([t for t, _ in distinct], [r for _, r in distinct])
+    values = score([text for text, _ in distinct], [own for _, own in distinct]) if distinct else []
     value_of = dict(zip(distinct, values, strict=True))
-    return [
-        {
-            "condition_id": condition_id,
-            "image_id": image_id,
-            "layer": pair.layer,
-            "metric": metric,
-            "against": pair.against,
-            "value": value_of.get((pair.text, pair.references)),
-        }
-        for image_id, pair in rows
-    ]
+    return [value_of.get((pair.text, pair.references), math.nan) for pair in asked]
 
 
-def score_settings(metric: str, captions: str) -> dict[str, object]:
-    """What identifies the stage of one metric: the metric, and the captions it scored."""
-    return {"version": VERSION, "metric": metric, "captions": captions}
+def score_image(asked: Sequence[Pair], values: Sequence[float]) -> dict[tuple[int, str], float]:
+    """Layer and against -> value of one image, the mean over those of others' references.
+
+    The key ``(layer, GAIN)`` holds the gain over others, where there is something to compare.
+    """
+    found: dict[tuple[int, str], list[float]] = {}
+    for pair, value in zip(asked, values, strict=True):
+        found.setdefault((pair.layer, pair.against), []).append(value)
+    means = {at: sum(of) / len(of) for at, of in found.items()}
+    for layer, against in list(means):
+        if against in ("reference", "label") and (layer, "shuffled") in means:
+            means[layer, GAIN] = means[layer, against] - means[layer, "shuffled"]
+    return means
 
 
-def score_part(captions: Part, metric: str) -> list[Row]:
+def score_settings(
+    name: str, metric: Metric, captions: str, corpus: Corpus, shuffles: int
+) -> dict[str, object]:
+    """What identifies the stage of one metric, the captions it scored included."""
+    settings = {"version": VERSION, "metric": name, "captions": captions, **metric.settings}
+    if "shuffled" in metric.against:
+        settings |= {"shuffles": shuffles, "seed": SEED, "corpus": corpus.sha256}
+    return settings
+
+
+def score_part(
+    captions: Part, name: str, metric: Metric, score: Score, known: Mapping[str, Known]
+) -> pa.Table:
     """The rows of `score` for one part of captions."""
-    images = read_table([captions], "image").to_pylist()
-    references = {row["image_id"]: row["refs"] or [] for row in images}
+    columns: dict[str, list[object]] = {
+        column: [] for column in ("condition_id", "image_id", "layer", "metric", "against", "value")
+    }
+    stories = _stories(captions)
+    asked: dict[tuple[str, str], list[Pair]] = {}
+    for (condition, image), story in stories.items():
+        own = known.get(image, Known())
+        if condition != BASELINE:
+            own = Known(own.reference, own.label, own.shuffled, stories.get((BASELINE, image)))
+        asked[condition, image] = list(pairs(story, own, metric.against, condition))
+    values = iter(score_pairs([pair for of in asked.values() for pair in of], score))
+    for (condition, image), of in asked.items():
+        for (layer, against), value in score_image(of, [next(values) for _ in of]).items():
+            gain = against == GAIN
+            row = (condition, image, layer, GAIN + name if gain else name,
+                   "shuffled" if gain else against, None if math.isnan(value) else value)
+            for column, cell in zip(columns.values(), row, strict=True):
+                column.append(cell)
+    return pa.table(columns)
+
+
+def _stories(captions: Part) -> dict[tuple[str, str], dict[int, str]]:
+    """Condition and image -> layer -> text; an empty text stays one."""
     table = read_table([captions], "caption").select(["condition_id", "image_id", "layer", "text"])
-    told: dict[str, dict[str, list[str]]] = {}
-    for row in table.sort_by("layer").to_pylist():
-        told.setdefault(row["condition_id"], {}).setdefault(row["image_id"], []).append(row["text"])
-    return [
-        row
-        for condition_id, stories in told.items()
-        for row in score_rows(metric, condition_id, stories, references)
-    ]
+    found: dict[tuple[str, str], dict[int, str]] = {}
+    for row in table.to_pylist():
+        story = found.setdefault((row["condition_id"], row["image_id"]), {})
+        story[row["layer"]] = row["text"] or ""
+    return found

@@ -7,7 +7,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 OWNERS = {
-    "transformers": ("precompute/models", "precompute/demo"),
+    "transformers": ("precompute/models", "precompute/demo", "precompute/metrics/bertscore.py"),
+    "bert_score": ("precompute/metrics/bertscore.py",),
+    "pycocoevalcap": ("precompute/metrics",),
     "torch": ("precompute",),
     "streamlit": ("dashboard",),
     "duckdb": ("store",),

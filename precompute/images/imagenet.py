@@ -39,11 +39,23 @@ def load(path: Path) -> Sequence[ImageItem]:
 
 def class_names(path: Path) -> dict[str, str]:
     """Read wnid -> first class name from the first of `CLASS_NAMES` that is in the folder."""
+    return {wnid: names[0] for wnid, names in _all_names(path).items()}
+
+
+def synonyms(path: Path) -> dict[str, list[str]]:
+    """Read first class name -> all names; `crane`, two classes' first name, has those of both."""
+    found: dict[str, list[str]] = {}
+    for names in _all_names(path).values():
+        found.setdefault(names[0], []).extend(names)
+    return found
+
+
+def _all_names(path: Path) -> dict[str, list[str]]:
     for name in CLASS_NAMES:
         if (path / name).is_file():
             lines = (path / name).read_text(encoding="utf-8").splitlines()
             pairs = (line.split(maxsplit=1) for line in lines if line.strip())
-            return {wnid: words.split(",")[0].strip() for wnid, words in pairs}
+            return {wnid: [n.strip() for n in words.split(",")] for wnid, words in pairs}
     return {}
 
 

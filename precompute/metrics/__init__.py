@@ -1,17 +1,82 @@
 """Metrics over captions: one a file, each a pure function, registered here by one line.
 
-A metric takes n texts, none of them empty, and for each its references, at least one. It gives n
-values. What cannot be scored never reaches a metric (`precompute.score`).
+A line says how a metric is made ready for a data set; None says that it has no meaning there.
+What cannot be scored never reaches a metric (`precompute.score`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
+from functools import partial
 
+from precompute.config import ScoreConfig
+from precompute.metrics import bertscore, cider
+from precompute.metrics.bleu import bleu
+from precompute.metrics.coco import coco_bleu4, coco_rouge_l
 from precompute.metrics.exact import exact
+from precompute.metrics.label import label
+from precompute.metrics.lexical import n_nouns, noun_depth, repetition
+from precompute.metrics.metric import PAIRED, Corpus, Metric, Score
+from precompute.metrics.ptb import tokeniser
 from precompute.metrics.rouge_l import rouge_l
+from precompute.metrics.uniqueness import open_uniqueness
 
-Metric = Callable[[Sequence[str], Sequence[Sequence[str]]], list[float]]
+__all__ = ["METRICS", "Corpus", "Metric", "Score", "require_known"]
 
-METRICS: dict[str, Metric] = {
-    "exact": exact,
-    "rouge_l": rouge_l,
+Prepare = Callable[[ScoreConfig, Corpus], Metric | None]
+
+
+def _fixed(score: Score, *against: str) -> Prepare:
+    """A metric that needs nothing but the texts."""
+    return lambda config, corpus: Metric(lambda stage: score, against or PAIRED)
+
+
+def _coco(score: Score) -> Prepare:
+    return lambda config, corpus: Metric(
+        lambda stage: score, settings={"tokeniser": tokeniser()}
+    )
+
+
+def _cider(config: ScoreConfig, corpus: Corpus) -> Metric | None:
+    if not corpus.references:
+        return None  # no document frequencies
+    settings = {"tokeniser": tokeniser(), "frozen_on": corpus.sha256}
+    return Metric(partial(cider.open_cider, corpus), settings=settings)
+
+
+def _bertscore(config: ScoreConfig, corpus: Corpus) -> Metric:
+    return bertscore.prepare(config.bertscore)
+
+
+def _label(config: ScoreConfig, corpus: Corpus) -> Metric | None:
+    if corpus.references or not corpus.names:
+        return None
+    return Metric(lambda stage: label, ("label", "shuffled"))
+
+
+def _uniqueness(config: ScoreConfig, corpus: Corpus) -> Metric:
+    return Metric(lambda stage: open_uniqueness(corpus.captions), ("self",))
+
+
+METRICS: dict[str, Prepare] = {
+    "exact": _fixed(exact),
+    "bleu": _fixed(bleu),
+    "rouge_l": _fixed(rouge_l),
+    "coco_bleu4": _coco(coco_bleu4),
+    "coco_rouge_l": _coco(coco_rouge_l),
+    "cider": _cider,
+    "bertscore": _bertscore,
+    "label": _label,
+    "uniqueness": _uniqueness,
+    "repetition": _fixed(repetition, "self"),
+    "n_nouns": _fixed(n_nouns, "self"),
+    "noun_depth": _fixed(noun_depth, "self"),
 }
+
+
+def require_known(names: Iterable[str]) -> None:
+    """Check the names of metrics.
+
+    Raises:
+        ValueError: there are none of some of these names.
+    """
+    if unknown := sorted(set(names) - set(METRICS)):
+        raise ValueError(f"metrics are {', '.join(METRICS)}; got {', '.join(unknown)}.")

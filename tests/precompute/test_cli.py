@@ -83,7 +83,7 @@ def test_the_papers_run_says_what_is_missing_and_names_the_demo(peel, tmp_path, 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("score", "--metric", "meteor"), "metrics are exact, rouge_l; got meteor"),
+        (("score", "--metric", "meteor"), "noun_depth; got meteor"),
         (("verify",), "holds no runs. `make demo-run` makes two"),
         (("publish", "nobody"), "expected a run nobody"),
         (("run", "none.toml"), "does not exist"),

@@ -1,47 +1,202 @@
-"""Which pairs are scored, and what is left unscored."""
+"""Which pairs are scored, what is left unscored, and what stands in for what."""
 
-from precompute import metrics
-from precompute.score import pairs, score_rows
+import itertools
+import math
 
-STORY = ["", "a dog", "a cat on a mat"]
+import pytest
+
+from precompute.config import Config, ScoreConfig
+from precompute.corpus import derangements, read_corpus, synonyms
+from precompute.images import imagenet
+from precompute.metrics import METRICS, Corpus, Metric
+from precompute.metrics.rouge_l import rouge_l
+from precompute.score import (
+    Known,
+    knowledge,
+    pairs,
+    score_image,
+    score_pairs,
+    score_part,
+    score_settings,
+)
+from store.parts import read_part, stage_folder, write_part
+from store.text import normalise
+
+STORY = {0: "", 1: "a dog", 2: "a cat on a mat"}
+ALL = ("previous", "final", "reference", "shuffled", "baseline", "self")
 
 
 def test_pairs_of_one_image():
-    got = [(p.layer, p.against, p.text, p.references) for p in pairs(STORY, ["a cat"])]
-    assert got == [
-        (0, "final", "", ("a cat on a mat",)),
-        (0, "reference", "", ("a cat",)),
-        (1, "previous", "a dog", ("",)),
-        (1, "final", "a dog", ("a cat on a mat",)),
-        (1, "reference", "a dog", ("a cat",)),
-        (2, "previous", "a cat on a mat", ("a dog",)),
-        (2, "final", "a cat on a mat", ("a cat on a mat",)),
-        (2, "reference", "a cat on a mat", ("a cat",)),
-    ]
+    known = Known(("a cat",), shuffled=(("x",), ("y",)), baseline={1: "a cow"})
+    got = [(p.layer, p.against, p.references) for p in pairs(STORY, known, ALL, "c")]
+    final, own = ("a cat on a mat",), ("a cat",)
+    others = [("shuffled", ("x",)), ("shuffled", ("y",))]
+    expected = {
+        0: [("final", final), ("reference", own), *others, ("self", ("c", "0"))],
+        1: [("previous", ("",)), ("final", final), ("reference", own), *others,
+            ("baseline", ("a cow",)), ("self", ("c", "1"))],
+        2: [("previous", ("a dog",)), ("final", final), ("reference", own), *others,
+            ("self", ("c", "2"))],
+    }
+    assert got == [(layer, *row) for layer, rows in expected.items() for row in rows]
 
 
 def test_without_references_there_are_no_rows_against_them():
-    assert {pair.against for pair in pairs(STORY, [])} == {"previous", "final"}
+    asked = pairs(STORY, Known(), ("previous", "final", "reference", "shuffled"), "c")
+    assert {pair.against for pair in asked} == {"previous", "final"}
 
 
 def test_an_empty_side_is_unscored_and_never_0():
-    rows = score_rows("exact", "baseline", {"i": STORY}, {"i": ["a cat"]})
-    value = {(row["layer"], row["against"]): row["value"] for row in rows}
-    assert value[0, "final"] is value[0, "reference"] is value[1, "previous"] is None
-    assert value[1, "final"] == 0.0
-    assert value[2, "final"] == 1.0
+    asked = list(pairs(STORY, Known(("a cat",)), ("previous", "final", "reference"), "c"))
+    values = score_image(asked, score_pairs(asked, lambda texts, _: [0.0] * len(texts)))
+    unscored = {(0, "final"), (0, "reference"), (1, "previous")}
+    for at, value in values.items():
+        assert math.isnan(value) == (at in unscored)
 
 
-def test_a_pair_that_many_images_share_is_scored_once(monkeypatch):
+def test_a_pair_that_many_images_share_is_scored_once():
     asked = []
 
     def counting(texts, references):
         asked.extend(texts)
         return [0.5] * len(texts)
 
-    monkeypatch.setitem(metrics.METRICS, "exact", counting)
-    stories = {str(i): ["a man", "a man"] for i in range(100)}
-    rows = score_rows("exact", "baseline", stories, dict.fromkeys(stories, ()))
+    story = {0: "a man", 1: "a man"}
+    all_pairs = [p for _ in range(100) for p in pairs(story, Known(), ("previous", "final"), "c")]
+    assert score_pairs(all_pairs, counting) == [0.5] * 300
     assert asked == ["a man"]
-    assert len(rows) == 300
-    assert {row["value"] for row in rows} == {0.5}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_derangements_give_everybody_another(seed):
+    own = {f"{k}": (f"text {k}",) for k in range(2 + seed)}
+    for of in derangements(own, 3, seed):
+        assert sorted(of) == sorted(of.values()) == sorted(own)
+        assert all(one != other for one, other in of.items())
+    assert derangements(own, 3, seed) == derangements(own, 3, seed)
+
+
+def test_a_stand_in_has_other_texts():
+    own = {f"{k}": (f"class {k % 3}",) for k in range(30)}
+    for of in derangements(own, 5):
+        assert len(of) == 30
+        assert all(own[one] != own[other] for one, other in of.items())
+    assert derangements({"a": ("x",), "b": ("x",)}, 2) == [{}, {}]
+
+
+def write_captions(run, stories, refs=(), labels=()):
+    """A part with captions, as a capture leaves it; stories[condition][image][layer]."""
+    images = sorted({image for of in stories.values() for image in of})
+    stage = stage_folder(run, "capture", {})
+    with write_part(stage, "p") as part:
+        part.table("image", [
+            {"image_id": image, "refs": dict(refs).get(image, []),
+             "label": dict(labels).get(image)}
+            for image in images
+        ])
+        part.table("caption", [
+            {"condition_id": condition, "image_id": image, "layer": layer, "text": text}
+            for condition, of in stories.items()
+            for image, story in of.items() for layer, text in enumerate(story)
+        ])
+    return read_part(stage / "p")
+
+
+def scored(part, name, tmp_path, config=None, corpus=None):
+    corpus = corpus or read_corpus([part], {})
+    config = config or ScoreConfig()
+    metric = METRICS[name](config, corpus)
+    known = knowledge(corpus, metric, config.shuffles)
+    table = score_part(part, name, metric, metric.open(tmp_path), known)
+    return {
+        (r["condition_id"], r["image_id"], r["layer"], r["metric"], r["against"]): r["value"]
+        for r in table.to_pylist()
+    }
+
+
+def test_the_gain_is_own_minus_others(tmp_path):
+    refs = {"i": ["a cat on a mat", "a cat"], "j": ["a dog"], "k": ["two owls on a mat"]}
+    stories = {"i": ["a", "a cat"], "j": ["a", "a dog"], "k": ["a", "an owl"]}
+    part = write_captions(tmp_path, {"baseline": stories}, refs)
+    got = scored(part, "rouge_l", tmp_path, ScoreConfig(shuffles=4))
+    own = {image: tuple(texts) for image, texts in refs.items()}
+    maps = derangements(own, 4)
+    for image, layer in itertools.product(refs, (0, 1)):
+        text = stories[image][layer]
+        mine = rouge_l([text], [refs[image]])[0]
+        theirs = sum(rouge_l([text], [refs[of[image]]])[0] for of in maps) / 4
+        at = ("baseline", image, layer)
+        assert got[(*at, "rouge_l", "reference")] == pytest.approx(mine)
+        assert got[(*at, "rouge_l", "shuffled")] == pytest.approx(theirs)
+        assert got[(*at, "grounded_gain_rouge_l", "shuffled")] == pytest.approx(mine - theirs)
+
+
+def test_other_conditions_are_held_against_the_baseline(tmp_path):
+    part = write_captions(tmp_path, {
+        "baseline": {"i": ["a cat", "a dog"]}, "skip:1": {"i": ["a cat", "a cow"]}})
+    got = scored(part, "exact", tmp_path)
+    assert got["skip:1", "i", 0, "exact", "baseline"] == 1.0
+    assert got["skip:1", "i", 1, "exact", "baseline"] == 0.0
+    assert not [at for at in got if at[0] == "baseline" and at[-1] == "baseline"]
+
+
+def test_labels_stand_in_for_references(tmp_path):
+    labels = {"i": "penguin", "j": "crane", "k": "crane"}
+    stories = {"i": ["a penguin"], "j": ["a heron"], "k": ["a penguin"]}
+    part = write_captions(tmp_path, {"baseline": stories}, labels=labels)
+    corpus = read_corpus([part], {"crane": ["crane", "heron"]})
+    got = scored(part, "label", tmp_path, corpus=corpus)
+    values = {at[1:]: value for at, value in got.items()}
+    for image, own, other in (("i", 1.0, 0.0), ("j", 1.0, 0.0), ("k", 0.0, 1.0)):
+        assert values[image, 0, "label", "label"] == own
+        assert values[image, 0, "label", "shuffled"] == other
+        assert values[image, 0, "grounded_gain_label", "shuffled"] == own - other
+
+
+def test_metrics_without_meaning_are_left_out():
+    neither = Corpus({}, {}, "")
+    both = Corpus({"i": ("a cat",)}, {"i": ("cat",)}, "")
+    assert METRICS["cider"](ScoreConfig(), neither) is None
+    assert METRICS["label"](ScoreConfig(), neither) is None
+    assert METRICS["label"](ScoreConfig(), both) is None
+
+
+def test_uniqueness_by_comparing_all(tmp_path):
+    stories = {"i": ["A man.", "a cat", ""], "j": ["a man", "a dog", ""], "k": ["", "a man", "x"]}
+    other = {"i": ["a man", "a cat", "x"]}
+    part = write_captions(tmp_path, {"baseline": stories, "c": other})
+    got = scored(part, "uniqueness", tmp_path)
+    for image, layer in itertools.product(stories, range(3)):
+        text = normalise(stories[image][layer])
+        alone = not any(
+            normalise(stories[o][layer]) == text for o in stories if o != image
+        )
+        value = got["baseline", image, layer, "uniqueness", "self"]
+        assert value == (float(alone) if text else None)
+    assert got["c", "i", 0, "uniqueness", "self"] == 1.0
+
+
+def test_what_decides_the_numbers_is_in_the_settings():
+    metric = Metric(lambda stage: rouge_l, settings={"tokeniser": "t"})
+    corpus = Corpus({}, {}, "sha")
+    settings = score_settings("rouge_l", metric, "capture-1", corpus, 3)
+    assert settings["shuffles"] == 3
+    assert settings["corpus"] == "sha"
+    assert settings["tokeniser"] == "t"
+    alone = score_settings("n", Metric(lambda stage: rouge_l, ("self",)), "c", corpus, 3)
+    assert "shuffles" not in alone
+
+
+def test_synonyms_are_read_beside_the_pictures(tmp_path):
+    (tmp_path / "synset_words.txt").write_text(
+        "n02056570 king penguin, Aptenodytes patagonica\nn1 crane\nn2 crane, lifter\n")
+    expected = {"king penguin": ["king penguin", "Aptenodytes patagonica"],
+                "crane": ["crane", "crane", "lifter"]}
+    assert imagenet.synonyms(tmp_path) == expected
+    assert imagenet.class_names(tmp_path)["n02056570"] == "king penguin"
+    config = Config.model_validate({
+        "model": {"path": "x"}, "decode": {"prompt": "p"},
+        "datasets": [{"name": "here", "kind": "imagenet", "path": str(tmp_path)},
+                     {"name": "away", "kind": "imagenet", "path": "nowhere"}]})
+    assert synonyms(config, "here") == expected
+    assert synonyms(config, "away") == {}

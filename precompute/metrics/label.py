@@ -1,0 +1,18 @@
+"""Whether a caption names the class of its picture: grounding where there are no references."""
+
+from collections.abc import Sequence
+
+from store.text import normalise
+
+
+def label(texts: Sequence[str], references: Sequence[Sequence[str]]) -> list[float]:
+    """1 where a text has one of the class's names, as whole words in a row, else 0.
+
+    Args:
+        texts: the captions.
+        references: the names of each picture's class: its synonyms, where they are known.
+    """
+    return [
+        float(any(f" {normalise(name)} " in f" {normalise(text)} " for name in names))
+        for text, names in zip(texts, references, strict=True)
+    ]
