@@ -16,6 +16,12 @@ BLUE, ORANGE, GREEN, PINK, SKY, AMBER, GREY = (
     "#2b8cc4", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#808080")
 """Okabe and Ito's colours, told apart by every kind of eye; the blue lighter, for dark pages."""
 
+_AGAINST = {"final": BLUE, "previous": ORANGE, "reference": GREEN, "shuffled": PINK,
+            "label": AMBER, "baseline": GREY, "self": BLUE}
+_SERIES = {words.AGAINST[name]: color for name, color in _AGAINST.items()} | {
+    words.WHOLE: BLUE, words.ATTENTION: ORANGE, words.MLP: GREEN}
+"""A series keeps its colour whichever others stand beside it."""
+
 VIRIDIS = ("#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962",
            "#addc30", "#fde725")
 """From low to high, for what has one sign."""
@@ -97,11 +103,11 @@ def bands(
     series = list(dict.fromkeys(frame["series"]))
     top = int(frame["layer"].max())
     legend = alt.Legend(title=heading, orient="top", labelLimit=300, symbolOpacity=1,
-                        symbolSize=60, titleOrient="left") if len(series) > 1 else None
+                        symbolSize=60, titleOrient="left", columns=3) if len(series) > 1 else None
     base = alt.Chart(frame).encode(
         x=_layer_axis(top),
         color=alt.Color("series:N", sort=series, legend=legend, scale=alt.Scale(
-            domain=series, range=[BLUE, ORANGE, GREEN, PINK, SKY, AMBER, GREY][:len(series)])))
+            domain=series, range=[_SERIES.get(name, SKY) for name in series])))
     tooltip = [alt.Tooltip("series:N", title="series"), alt.Tooltip("layer:Q", title="layer"),
                *(alt.Tooltip(f"{name}:Q", title=text, format=".4f") for name, text in (
                    ("mean", "mean"), ("low", "95% from"), ("high", "95% to"))),

@@ -117,6 +117,10 @@ def export(key: Key, selection: Selection, sort: Sort | None) -> pd.DataFrame:
     """All images of a selection with the values that were asked for; not cached, it may be long."""
     run = _open(key)
     frame = queries.filter_images(run, selection, sort)
+    if sort is None:
+        frame = frame.drop(columns="sort_value")
+    else:
+        frame = frame.rename(columns={"sort_value": f"sorted by {sort.quantity}"})
     return frame.merge(queries.predicate_values(run, selection), on="image_id", how="left")
 
 

@@ -80,8 +80,8 @@ METRICS: dict[str, Word] = {
         "The first layer from which every caption scores 0.9 or more against the final one.")),
     "rouge_l": Word("ROUGE-L", "0 to 1", (
         "Overlap of two captions by their longest common run of words: 1 is the same words.")),
-    "exact": Word("Exact match", "0 or 1", "1 if two captions are the same words, else 0."),
-    "exact_match": Word("Exact match", "0 or 1", "1 if two captions are the same words, else 0."),
+    "exact": Word("Exact match", "0 to 1", "1 if two captions are the same words, else 0."),
+    "exact_match": Word("Exact match", "0 to 1", "1 if two captions are the same words, else 0."),
 }
 
 AGAINST = {
@@ -93,6 +93,9 @@ AGAINST = {
     "label": "the label",
     "self": "itself",
 }
+
+WHOLE, ATTENTION, MLP = "the whole update", "attention", "MLP"
+"""What a layer adds, and the two parts that make it."""
 
 
 def certificate(parity: Mapping[str, Any] | None) -> tuple[str, str, BadgeColor]:

@@ -14,7 +14,7 @@ _ROOMS = (
         "patch_attn_share")),
     ("How sure it is of its words", ("final_logprob", "mean_logprob", "n_tokens")),
 )
-_PARTS = {"update_norm": "the whole update", "attn_norm": "attention", "mlp_norm": "MLP"}
+_PARTS = {"update_norm": words.WHOLE, "attn_norm": words.ATTENTION, "mlp_norm": words.MLP}
 """One chart: what a layer adds, and the two parts that make it."""
 
 

@@ -191,15 +191,17 @@ def test_pages_of_images(visit):
 
 
 def test_exports_hold_all_images_with_the_values_asked_for(results):
-    from store.predicates import parse_predicates
-    from store.queries import Selection
+    from store.predicates import Quantity, parse_predicates
+    from store.queries import Selection, Sort
     key = data.key_of(list_runs(results)[0])
     chosen = Selection(parse_predicates("rouge_l:final@2>=0;|delta_attn|>=0"))
     frame = data.export(key, chosen, None)
-    assert list(frame.columns) == ["image_id", "label", "category", "caption", "sort_value",
+    assert list(frame.columns) == ["image_id", "label", "category", "caption",
                                    "rouge_l:final@2", "|delta_attn|"]
     assert len(frame) == 30
     assert frame["|delta_attn|"].between(0, 1).all()
+    by = Sort(Quantity("map_shift"))
+    assert data.export(key, chosen, by)["sorted by map_shift"].is_monotonic_decreasing
     frame.to_csv(index=False)
     assert frame.to_parquet(index=False)[:4] == b"PAR1"
 
