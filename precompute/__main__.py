@@ -10,6 +10,9 @@ import typer
 
 from precompute.config import Config, read_config
 from precompute.estimate import describe
+from precompute.judge.config import judge_config
+from precompute.judge.exchange import export_ledger, import_ledger, read_batch, write_batch
+from precompute.judge.session import ask_all, ask_by_batch, dry_run
 from precompute.metrics import require_known
 from precompute.models import load_captioner
 from precompute.plan import plan_runs
@@ -17,7 +20,7 @@ from precompute.preflight import NotReady, require_ready
 from precompute.run import ParityError, execute
 from precompute.run import score as score_run
 from precompute.stages import Stopped, Watch
-from store.catalog import open_run
+from store.catalog import find_run, open_run
 from store.errors import StoreError
 from store.export import export_table
 from store.publish import publish as publish_run
@@ -83,6 +86,42 @@ def score(
 
 
 @app.command()
+def judge(
+    config: ConfigPath,
+    name: Annotated[str | None, typer.Option("--run", help="Needed if there are several.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="Instead of the configuration's.")] = None,
+    model: Annotated[str | None, typer.Option(help="Instead of the configuration's.")] = None,
+    only_show: Annotated[
+        bool, typer.Option("--dry-run", help="Show the cost and one exact question; send nothing.")
+    ] = False,
+    to_batch: Annotated[
+        Path | None, typer.Option("--write-batch", help="Write the questions to a .jsonl instead.")
+    ] = None,
+    from_batch: Annotated[
+        Path | None, typer.Option("--read-batch", help="Take the answers of such a batch.")
+    ] = None,
+    results: Results = Path("results"),
+) -> None:
+    """Let a vision model score captions. Its key is PEEL_JUDGE_KEY; every reply is kept."""
+    with _plain_errors():
+        settings = judge_config(read_config(config).judge, base_url, model)
+        folder = find_run(results, name)
+        if only_show:
+            typer.echo(dry_run(folder, settings))
+        elif to_batch:
+            n = ask_by_batch(folder, settings, lambda todo, _: write_batch(todo, to_batch),
+                             typer.echo)
+            typer.echo(f"{n} questions in {to_batch}")
+        elif from_batch:
+            n = ask_by_batch(folder, settings,
+                             lambda todo, ledger: read_batch(todo, ledger, from_batch), typer.echo)
+            typer.echo(f"{n} new replies")
+        else:
+            with Watch() as watch:
+                ask_all(folder, settings, watch, typer.echo)
+
+
+@app.command()
 def publish(name: RunName = None, results: Results = Path("results")) -> None:
     """Build results.duckdb from the parts."""
     with _plain_errors():
@@ -107,13 +146,31 @@ def verify(name: RunName = None, results: Results = Path("results")) -> None:
 @app.command()
 def export(
     name: Annotated[str, typer.Argument(help="A run of the results folder.")],
-    table: Annotated[str, typer.Argument(help="A table, e.g. caption.")],
-    path: Annotated[Path, typer.Argument(help="A file ending in .csv or .parquet.")],
+    table: Annotated[str, typer.Argument(help="A table, e.g. caption; or: ledger.")],
+    path: Annotated[Path, typer.Argument(help="A .csv or .parquet file; of a ledger, .jsonl.")],
     results: Results = Path("results"),
 ) -> None:
-    """Write one table of a run to a CSV or Parquet file."""
-    with _plain_errors(), open_run(results, name) as opened:
-        export_table(opened, table, path)
+    """Write one table of a run to a file, or all replies of its judges."""
+    with _plain_errors():
+        if table == "ledger":
+            typer.echo(f"{export_ledger(find_run(results, name), path)} replies")
+            return
+        with open_run(results, name) as opened:
+            export_table(opened, table, path)
+
+
+@app.command("import")
+def import_(
+    name: Annotated[str, typer.Argument(help="A run of the results folder.")],
+    path: Annotated[Path, typer.Argument(help="A .jsonl that `export RUN ledger` wrote.")],
+    results: Results = Path("results"),
+) -> None:
+    """Add the replies of judges that a copy of the run has got elsewhere."""
+    with _plain_errors():
+        folder = find_run(results, name)
+        for of, count in import_ledger(folder, path).items():
+            typer.echo(f"{of}: {count} new replies")
+        publish_run(folder)
 
 
 def _ready(path: Path) -> Config:

@@ -4,7 +4,9 @@ import tomllib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from precompute.judge.config import JudgeConfig
 
 PROJECT = Path(__file__).resolve().parent.parent
 """Paths in a configuration are relative to this folder, so that a run starts from anywhere."""
@@ -102,42 +104,6 @@ class ScoreConfig(_Frozen):
     metrics: tuple[str, ...] = ("exact", "rouge_l")
     shuffles: int = Field(default=3, ge=1)
     bertscore: BertScoreConfig = BertScoreConfig()
-
-
-class JudgeConfig(_Frozen):
-    """The vision model that judges captions, and how much may be spent on it.
-
-    Its key is not here: the environment has it, as PEEL_JUDGE_KEY.
-
-    Attributes:
-        base_url: an OpenAI-compatible endpoint, such as `http://localhost:11434/v1`.
-        model: the model's name there.
-        layers: whose captions are judged, in our numbering; the paper's, scaled, if none.
-        detail: how closely the picture is looked at, where the model knows that.
-        temperature: of its answers; the server's own if none.
-        votes: times that every question is asked.
-        images: judge so many images, a random sample that larger numbers add to; all if none.
-        answer_tokens: the longest answer.
-        concurrency: questions under way at a time.
-        timeout: seconds that an answer may take.
-        retries: times that a question is sent again after an error that may pass.
-        max_requests: of one judge on one run: so many requests, and no more.
-        max_tokens: of one judge on one run, in and out: so many tokens, and no more.
-    """
-
-    base_url: str = Field(pattern=r"^https?://[^@?#\s]+$")
-    model: str = Field(min_length=1)
-    layers: tuple[NonNegativeInt, ...] | None = Field(default=None, min_length=2)
-    detail: Literal["auto", "low", "high"] = "auto"
-    temperature: float | None = Field(default=None, ge=0)
-    votes: int = Field(default=1, ge=1)
-    images: int | None = Field(default=None, ge=1)
-    answer_tokens: int = Field(default=2000, ge=1)
-    concurrency: int = Field(default=4, ge=1)
-    timeout: float = Field(default=120.0, gt=0)
-    retries: int = Field(default=5, ge=0)
-    max_requests: int = Field(default=1000, ge=0)
-    max_tokens: int = Field(default=3_000_000, ge=0)
 
 
 class Config(_Frozen):

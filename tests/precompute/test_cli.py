@@ -99,4 +99,5 @@ def test_errors_say_what_to_do(peel, arguments, words, tmp_path):
 def test_every_command_is_in_the_readme():
     readme = (PROJECT / "README.md").read_text(encoding="utf-8")
     for command in app.registered_commands:
-        assert f"precompute {command.callback.__name__}" in readme, command.callback.__name__
+        name = command.name or command.callback.__name__
+        assert f"precompute {name}" in readme, name

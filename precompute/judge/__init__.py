@@ -1,0 +1,7 @@
+"""A vision model scores captions of layers, as the paper did with GPT-4V (its Figures 4 and 5).
+
+`prompt` words the question, `identity` names the judge, `questions` lists what is to be asked,
+`client` asks, `ledger` keeps every reply the moment it comes, `verdict` reads it, `seal` turns
+replies into parts, `budget` guards the cost, `session` does it all, `exchange` carries replies
+between machines.
+"""

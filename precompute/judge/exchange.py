@@ -1,0 +1,135 @@
+"""Replies between machines: a run's ledgers as one JSONL file, and questions as a batch file.
+
+The batch file has the lines that `vllm run-batch` and hosted batch services read, and what these
+give back is read here: a machine without a server, or with a cheaper queue, can do the asking.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from precompute.judge.client import Unanswered, read_reply, request_body
+from precompute.judge.ledger import Entry, JudgeError, Ledger, ledgers, read_ledger
+from precompute.judge.questions import captions_of
+from precompute.judge.seal import seal
+from precompute.judge.session import Plan, entry_of
+from store.files import Owner
+
+_FORMAT = "json_schema"
+
+
+def export_ledger(run: Path, path: Path) -> int:
+    """Write every reply of every judge of a run to a file; returns how many."""
+    return _write_lines(
+        path, (entry.model_dump_json() for file in ledgers(run) for entry in read_ledger(file))
+    )
+
+
+def import_ledger(run: Path, path: Path) -> dict[str, int]:
+    """Add the replies of a file to the ledgers of a run, and seal them.
+
+    Args:
+        run: the run that they are about.
+        path: from `export_ledger`, of this run or of a copy of it.
+
+    Returns:
+        Judge -> replies that were new.
+
+    Raises:
+        JudgeError: a line that is no reply, or is about another run or other captions; nothing
+            is added then.
+    """
+    captions = captions_of(run).name
+    entries = [_entry(line, n, path) for n, line in _lines(path)]
+    for entry in entries:
+        if (entry.run_id, entry.captions) != (run.name, captions):
+            raise JudgeError(
+                f"replies must be about {run.name}, {captions}; {path.name} has one about "
+                f"{entry.run_id}, {entry.captions}. Import it into that run."
+            )
+    added = {}
+    for judge in {entry.judge.name: entry.judge for entry in entries}.values():
+        with Ledger(run, judge) as ledger:
+            own = {entry.reply_id: entry for entry in entries if entry.judge == judge}
+            added[judge.name] = ledger.add(list(own.values()))
+            seal(run, judge)
+    return added
+
+
+def write_batch(todo: Plan, path: Path) -> int:
+    """Write the open questions of a plan as a batch file; returns how many."""
+    return _write_lines(path, (
+        json.dumps({
+            "custom_id": question.reply_id, "method": "POST", "url": "/v1/chat/completions",
+            "body": request_body(todo.judge, question.story, question.story.picture()),
+        })
+        for question in todo.open
+    ))
+
+
+def read_batch(todo: Plan, ledger: Ledger, path: Path) -> int:
+    """Add the answers of a batch to a ledger; returns how many were new.
+
+    Lines without an answer, and those that answer another judge's questions, are passed over.
+
+    Raises:
+        JudgeError: a line that no batch gives.
+    """
+    asked = {question.reply_id: question for question in todo.open}
+    found: dict[str, Entry] = {}
+    for n, line in _lines(path):
+        try:
+            answer = json.loads(line)
+            question = asked.get(answer["custom_id"])
+            response: dict[str, Any] = answer.get("response") or {}
+            if question is None or response.get("status_code") != 200:
+                continue
+            reply = read_reply(json.dumps(response["body"]), _FORMAT)
+        except Unanswered:
+            continue
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise JudgeError(
+                f"a batch's answers have custom_id and response; line {n} of {path} has not "
+                f"({error!r}). Is it the batch's output?"
+            ) from error
+        found[question.reply_id] = entry_of(todo, question, question.story.picture(), reply)
+    return ledger.add(list(found.values()))
+
+
+def _entry(line: str, n: int, path: Path) -> Entry:
+    try:
+        return Entry.model_validate_json(line)
+    except ValidationError as error:
+        raise JudgeError(
+            f"every line must be a reply as `export RUN ledger FILE.jsonl` writes it; line {n} of "
+            f"{path} is not: {error.errors()[0]['msg']}."
+        ) from error
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    try:
+        with path.open(encoding="utf-8") as file:
+            for n, line in enumerate(file, 1):
+                if line.strip():
+                    yield n, line
+    except OSError as error:
+        raise JudgeError(f"expected a JSONL file; {path}: {error.strerror}.") from error
+
+
+def _write_lines(path: Path, lines: Iterator[str]) -> int:
+    if path.suffix != ".jsonl":
+        raise JudgeError(f"a file of replies or questions ends in .jsonl; got {path.name!r}.")
+    temporary = path.parent / Owner.here().token(path.name)
+    count = 0
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            for line in lines:
+                file.write(line + "\n")
+                count += 1
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return count

@@ -1,0 +1,72 @@
+"""Who a judge is: all that decides its answers. Two that differ in anything are never merged."""
+
+import re
+
+from pydantic import BaseModel, ConfigDict
+
+from precompute.judge.config import JudgeConfig
+from precompute.judge.prompt import template_sha256
+from store.files import short_hash
+
+PAPER_LAYERS = range(20, 31)
+"""Judged in the paper's Figure 5. It numbers 39 blocks' outputs 0..38: its k is our k + 1."""
+PAPER_BLOCKS = 39
+
+
+class Judge(BaseModel):
+    """A model, a question, and how it is put.
+
+    Attributes:
+        model: the name asked for; what answers is kept with every reply.
+        prompt_sha256: of the question's wording and the answer's schema.
+        layers: whose captions one question shows, ascending.
+        detail: how closely the picture is looked at.
+        temperature: asked for; None for the server's own.
+        answer_tokens: where an answer is cut off.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    prompt_sha256: str
+    layers: tuple[int, ...]
+    detail: str
+    temperature: float | None
+    answer_tokens: int
+
+    @property
+    def name(self) -> str:
+        """Readable, and different for different judges: `gpt-4o-1a2b3c4d`."""
+        short = re.sub(r"[^A-Za-z0-9_.]+", "-", self.model.rsplit("/", 1)[-1]).strip("-._")
+        return f"{short or 'judge'}-{short_hash(self.model_dump(mode='json'))}"
+
+
+def judge_of(config: JudgeConfig, n_layers: int) -> Judge:
+    """The judge of a configuration, for a tower of `n_layers` blocks.
+
+    Raises:
+        ValueError: a layer that the tower does not have, or the same one twice.
+    """
+    layers = tuple(sorted(config.layers or default_layers(n_layers)))
+    if layers[-1] > n_layers or len(set(layers)) < len(layers):
+        raise ValueError(
+            f"a judge's layers must be different ones of 0..{n_layers}; got {list(layers)}. "
+            "Correct `layers` in [judge], or leave it out."
+        )
+    return Judge(
+        model=config.model, prompt_sha256=template_sha256(), layers=layers, detail=config.detail,
+        temperature=config.temperature, answer_tokens=config.answer_tokens,
+    )
+
+
+def default_layers(n_layers: int) -> tuple[int, ...]:
+    """The paper's layers, scaled to the depth of a tower.
+
+    >>> default_layers(39) == tuple(range(21, 32))
+    True
+    >>> default_layers(12)
+    (6, 7, 8, 9, 10)
+    """
+    ends = PAPER_LAYERS[0], PAPER_LAYERS[-1]
+    first, last = (round((layer + 1) / PAPER_BLOCKS * n_layers) for layer in ends)
+    return tuple(range(min(first, n_layers - 1), max(last, first + 1) + 1))

@@ -1,0 +1,61 @@
+"""Replies of a ledger -> parts with the tables `reply` and `judgement`, which publish takes."""
+
+from pathlib import Path
+
+from precompute.judge.identity import Judge
+from precompute.judge.ledger import Entry, ledger_path, of_captions, read_ledger
+from precompute.judge.questions import captions_of
+from precompute.judge.verdict import VERSION, judgement_rows
+from store.files import short_hash
+from store.parts import iter_tables, list_parts, stage_folder, write_part
+from store.runs import update_run
+
+PART_REPLIES = 5000
+"""Replies a part, at most."""
+
+
+def seal(run: Path, judge: Judge) -> int:
+    """Make parts of the replies that are in no part yet.
+
+    Killed half-way it has made fewer parts, and the next call makes the rest: the ledger stays.
+
+    Returns:
+        How many replies were sealed.
+    """
+    captions = captions_of(run).name
+    # Captions and the way of reading are not the judge's: with others, replies are sealed anew.
+    settings = {"version": VERSION, "captions": captions, "judge": judge.model_dump(mode="json")}
+    name = f"judge.{judge.name}"
+    stage = stage_folder(run, name, settings)
+    update_run(run, stages={name: stage.name})
+    sealed = {
+        str(reply_id)
+        for _, table in iter_tables(list_parts(stage), "reply")
+        for reply_id in table["reply_id"].to_pylist()
+    }
+    count, waiting = 0, list[Entry]()
+    for entry in of_captions(read_ledger(ledger_path(run, judge)), run, captions):
+        if entry.reply_id not in sealed:
+            waiting.append(entry)
+        if len(waiting) == PART_REPLIES:
+            count += _write(stage, waiting)
+            waiting = []
+    return count + _write(stage, waiting)
+
+
+def _write(stage: Path, entries: list[Entry]) -> int:
+    if entries:
+        of = short_hash([entry.reply_id for entry in entries])
+        with write_part(stage, f"replies-{of}", {"replies": of}) as part:
+            part.table("reply", [_reply_row(entry) for entry in entries])
+            part.table("judgement", [row for e in entries for row in judgement_rows(e)])
+    return len(entries)
+
+
+def _reply_row(entry: Entry) -> dict[str, object]:
+    return {
+        "reply_id": entry.reply_id, "judge": entry.judge.name, "model_asked": entry.judge.model,
+        "model_answered": entry.model_answered, "prompt_sha256": entry.prompt_sha256,
+        "image_sha256": entry.image_sha256, "text": entry.text, "tokens_in": entry.tokens_in,
+        "tokens_out": entry.tokens_out, "at": entry.at,
+    }
