@@ -193,7 +193,7 @@ def _build(
             build.fill_run(con, info)
             summaries.add_convergence(con)
             summaries.add_curves(con, scratch)
-            for name in ("image_stat", "curve"):
+            for name in ("image_stat", "curve", "landmark"):
                 build.settle(con, name)
             rows = {name: build.count(con, name) for name in TABLES}
         fsync(temporary)

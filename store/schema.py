@@ -122,6 +122,10 @@ TABLES: dict[str, Table] = {
         key=("condition_id", "layer", "metric", "against"),
         order=("condition_id", "metric", "against", "layer"),
     ),
+    "landmark": Table(
+        {"condition_id": _S, "metric": _S, "layer": _I, "low": _I, "high": _I, "rule": _S},
+        key=("condition_id", "metric"), order=("condition_id", "metric"),
+    ),
     "judgement": Table(
         {"judge": _S, **_AT, "criterion": _S, "vote": _I, "score": _I, "status": _S,
          "reply_id": _S},

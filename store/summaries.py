@@ -1,4 +1,4 @@
-"""What publish computes from the tables: curves over layers, and convergence of images."""
+"""What publish computes from the tables: curves over layers, landmarks, convergence of images."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,12 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from store import landmarks
 from store.schema import CAPTION_METRICS, LAYER_METRICS
 from store.text import normalise
 
 Array = NDArray[Any]
 
-VERSION = 1
+VERSION = 2
 """Goes up when a summary is computed differently, so that publish makes a new generation."""
 
 N_BOOTSTRAP = 1000
@@ -39,6 +40,16 @@ _SOURCES = (
     *(f"SELECT condition_id, layer, '{metric}' AS metric, '{against}' AS against, image_id, "
       f"{metric} AS value FROM {table}" for table, metric, against in _METRICS),
     "SELECT condition_id, layer, metric, against, image_id, value FROM score",
+    # An image counts once, however many questions are asked about it.
+    "SELECT condition_id, layer, 'answer_accuracy' AS metric, 'reference' AS against, image_id, "
+    "avg(score)::FLOAT AS value FROM answer GROUP BY condition_id, layer, image_id",
+)
+_OF_LANDMARKS = (
+    "SELECT condition_id, layer, 'mean_logprob' AS metric, 'self' AS against, image_id, "
+    "mean_logprob AS value FROM caption UNION ALL "
+    "SELECT condition_id, layer, metric, against, image_id, value FROM score WHERE "
+    "(metric, against) IN (('repetition', 'self'), ('cider', 'reference')) "
+    f"OR metric LIKE '{landmarks.GAIN}%'"
 )
 
 
@@ -81,8 +92,10 @@ def bootstrap_weights(n_images: int, path: Path | None = None, seed: int = SEED)
     return weights
 
 
-def summarise(chunks: Iterator[tuple[slice, Array]], weights: Array, n_columns: int) -> Summary:
-    """Means and bootstrap intervals of many columns with the same samples of images.
+def sample_means(
+    chunks: Iterator[tuple[slice, Array]], weights: Array, n_columns: int
+) -> tuple[Array, Array, Array]:
+    """Means of many columns, over all images and over the same bootstrap samples of them.
 
     Because the samples are shared, intervals of differences between columns are paired.
 
@@ -93,7 +106,8 @@ def summarise(chunks: Iterator[tuple[slice, Array]], weights: Array, n_columns: 
         n_columns: K.
 
     Returns:
-        The summary; NaN in columns without a value.
+        Images with a value, int64 [K]; their means, float64 [K]; the samples' means, float64
+        [N_BOOTSTRAP, K]. NaN where there is no value.
     """
     sums = np.zeros((len(weights), n_columns))
     counts = np.zeros((len(weights), n_columns))
@@ -106,21 +120,31 @@ def summarise(chunks: Iterator[tuple[slice, Array]], weights: Array, n_columns: 
         counts += drawn @ there
         total += filled.sum(axis=0)
         n += there.sum(axis=0)
-    low, high = np.full(n_columns, np.nan), np.full(n_columns, np.nan)
     # A sample may draw no image that has a value: it says nothing about that column.
     means = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
-    has = counts.any(axis=0)
+    mean = np.divide(total, n, out=np.full(n_columns, np.nan), where=n > 0)
+    return n, mean, means
+
+
+def summarise(chunks: Iterator[tuple[slice, Array]], weights: Array, n_columns: int) -> Summary:
+    """Means and bootstrap intervals of many columns; the arguments are `sample_means`'.
+
+    Returns:
+        The summary; NaN in columns without a value.
+    """
+    n, mean, means = sample_means(chunks, weights, n_columns)
+    low, high = np.full(n_columns, np.nan), np.full(n_columns, np.nan)
+    has = np.isfinite(means).any(axis=0)
     if has.any():
         low[has], high[has] = np.nanpercentile(means[:, has], _INTERVAL, axis=0)
-    mean = np.divide(total, n, out=np.full(n_columns, np.nan), where=n > 0)
     return Summary(n, mean, low, high)
 
 
 def add_curves(con: duckdb.DuckDBPyConnection, scratch: Path) -> None:
-    """Fill table `curve` from layer_stat, caption and score.
+    """Fill table `curve` from layer_stat, caption, score and answer, and table `landmark`.
 
     Args:
-        con: the generation being built; table `image` and the three are filled.
+        con: the generation being built; table `image` and the four are filled.
         scratch: a folder for the weights.
     """
     con.execute(
@@ -132,22 +156,56 @@ def add_curves(con: duckdb.DuckDBPyConnection, scratch: Path) -> None:
         weights = bootstrap_weights(n_images, scratch / "weights.u1")
         for source in _SOURCES:
             _add_curves_of(con, source, weights)
+        _add_landmarks(con, weights)
     con.execute("DROP TABLE numbered")
 
 
 def _add_curves_of(con: duckdb.DuckDBPyConnection, source: str, weights: Array) -> None:
-    columns: pa.Table = con.sql(
-        f"SELECT DISTINCT condition_id, layer, metric, against FROM ({source}) "
-        "ORDER BY condition_id, metric, against, layer"
-    ).to_arrow_table()
-    # One condition at a time: the sums then take memory for its columns alone.
-    for condition in columns["condition_id"].unique().to_pylist():
-        chosen = columns.filter(pc.equal(columns["condition_id"], condition))
-        con.register("columns_here", chosen.append_column("k", pa.array(range(len(chosen)))))
+    for chosen in _columns(con, source):
         chunks = _chunks(con, source, weights.shape[1], len(chosen))
         summary = summarise(chunks, weights, len(chosen))
         con.unregister("columns_here")
         _insert(con, chosen, summary)
+
+
+def _columns(con: duckdb.DuckDBPyConnection, source: str) -> Iterator[pa.Table]:
+    """The columns of a source, with their numbers as `columns_here` until the next are asked for.
+
+    One condition at a time: the sums then take memory for its columns alone.
+    """
+    columns: pa.Table = con.sql(
+        f"SELECT DISTINCT condition_id, layer, metric, against FROM ({source}) "
+        "ORDER BY condition_id, metric, against, layer"
+    ).to_arrow_table()
+    for condition in columns["condition_id"].unique().to_pylist():
+        chosen = columns.filter(pc.equal(columns["condition_id"], condition))
+        con.register("columns_here", chosen.append_column("k", pa.array(range(len(chosen)))))
+        yield chosen
+
+
+def _add_landmarks(con: duckdb.DuckDBPyConnection, weights: Array) -> None:
+    """Fill table `landmark` by the rules of `store.landmarks`."""
+    for chosen in _columns(con, _OF_LANDMARKS):
+        chunks = _chunks(con, _OF_LANDMARKS, weights.shape[1], len(chosen))
+        _, mean, samples = sample_means(chunks, weights, len(chosen))
+        con.unregister("columns_here")
+        at: dict[landmarks.Curve, list[tuple[int, int]]] = {}
+        for k, row in enumerate(chosen.to_pylist()):
+            at.setdefault((row["metric"], row["against"]), []).append((row["layer"], k))
+        for rule in landmarks.rules(at):
+            layers, _ = zip(*at[rule.curves[0]], strict=True)
+            columns = {curve: [k for _, k in at[curve]] for curve in rule.curves}
+            if len({len(of) for of in columns.values()}) > 1:
+                continue  # curves of different layers cannot be looked at together
+            found = landmarks.find(
+                rule, layers, {curve: mean[of] for curve, of in columns.items()},
+                {curve: samples[:, of] for curve, of in columns.items()},
+            )
+            row = {"condition_id": chosen["condition_id"][0].as_py(), **found}
+            con.execute(
+                "INSERT INTO landmark SELECT $condition_id, $metric, $layer, $low, $high, $rule",
+                row,
+            )
 
 
 def _chunks(

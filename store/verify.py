@@ -14,7 +14,7 @@ from store.publish import published_manifest
 from store.runs import read_run
 from store.schema import SCHEMA_VERSION
 
-_COMPUTED = ("run", "curve", "image_stat", *SHARED)
+_COMPUTED = ("run", "curve", "landmark", "image_stat", *SHARED)
 """Tables that publish fills or joins: their rows are not those of the parts."""
 
 
