@@ -40,6 +40,7 @@ _PAD = alt.AutoSizeParams(type="pad", contains="content")
 MEAN = "mean"
 _CELL_AXIS: dict[str, Any] = {"ticks": False, "domain": False, "labelFlush": False,
                               "labelBound": False, "labelPadding": 4, "labelOverlap": True}
+_MATRIX_WIDTH = 262  # pixels; with its axis the third of a page that it has
 _GAP = " "  # an empty column that sets the mean apart from the heads
 
 
@@ -164,7 +165,7 @@ def matrix(
     chosen = (cells["layer"] == layer) & (cells["column"] == (MEAN if head is None else str(head)))
     cells = cells.assign(chosen=chosen.astype(int))
     columns = [MEAN, _GAP, *map(str, sorted(heads["head"].unique()))]
-    cell = 26 if len(columns) <= 12 else 19
+    cell = min(26, _MATRIX_WIDTH // len(columns))
     chart: alt.Chart = alt.Chart(cells).mark_rect(cornerRadius=2, cursor="pointer").encode(
         x=alt.X("column:O", sort=columns, title="head", scale=alt.Scale(domain=columns),
                 axis=alt.Axis(orient="top", labelAngle=0, **_CELL_AXIS)),

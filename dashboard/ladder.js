@@ -3,8 +3,22 @@ export default function (component) {
   const { data, parentElement, setTriggerValue } = component
   const root = parentElement.querySelector(".ladder")
   const held = root.querySelector(":focus")?.dataset.layer
+  const scrolled = root.scrollTop
   root.replaceChildren(...data.rows.map((row) => drawRow(row, data.layer, setTriggerValue)))
+  root.scrollTop = scrolled
+  show(root, data.layer)
   if (held) root.querySelector(`[data-layer="${held}"]`)?.focus()
+}
+
+// A newly chosen row comes into view; otherwise the reader's own scrolling stands.
+function show(root, layer) {
+  const row = root.querySelector(`[data-layer="${layer}"]`)
+  if (!row || root.dataset.chosen === String(layer)) return
+  root.dataset.chosen = layer
+  const [top, bottom] = [row.offsetTop, row.offsetTop + row.offsetHeight]
+  if (top < root.scrollTop || bottom > root.scrollTop + root.clientHeight) {
+    root.scrollTop = top - root.clientHeight / 2
+  }
 }
 
 function drawRow(row, chosen, setTriggerValue) {

@@ -110,8 +110,7 @@ def story(captions: pd.DataFrame, layer: int) -> None:
     against = st.segmented_control("Captions, compared with", ("previous", "final"),
                                    default="previous", required=True, key="against",
                                    bind=selection.IN_URL)
-    with st.container(height=500, border=False):
-        ladder.show(ladder.rows(captions, against == "final"), layer, selection.set_layer)
+    ladder.show(ladder.rows(captions, against == "final"), layer, selection.set_layer)
 
 
 def curves(key: Key, image_id: str, condition: str, top: int, layer: int) -> None:
