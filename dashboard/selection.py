@@ -133,7 +133,7 @@ def _certificate(run: Path) -> None:
     parity = read_run(run).get("parity")
     if not parity or not parity.get("passed"):
         label, icon, color = words.certificate(parity)
-        st.badge(f"certificate: {label}", icon=icon, color=color, help=(
+        st.badge(label, icon=icon, color=color, help=(
             "Whether the run's numbers are the model's own; the page Runs has the details."))
 
 

@@ -101,12 +101,12 @@ WHOLE, ATTENTION, MLP = "the whole update", "attention", "MLP"
 def certificate(parity: Mapping[str, Any] | None) -> tuple[str, str, BadgeColor]:
     """What the parity certificate says: words, icon and colour of a badge."""
     if not parity:
-        return "not checked", ":material/help:", "gray"
+        return "no certificate", ":material/help:", "gray"
     if parity.get("passed"):
         return "passed", ":material/verified:", "green"
     if parity.get("accepted_mismatch"):
         return "mismatch accepted", ":material/warning:", "orange"
-    return "failed", ":material/error:", "red"
+    return "certificate failed", ":material/error:", "red"
 
 
 def word(metric: str) -> Word:

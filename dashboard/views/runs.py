@@ -53,7 +53,7 @@ def _progress(run: Path) -> None:
     # The stage's name is a file name of our own; the label is Markdown all the same.
     st.progress(min(progress.done / max(progress.total, 1), 1.0))
     plain.line(f"Under way: {progress.stage}, {progress.done} of {progress.total}{rate}{about}. "
-               "The pages show newer generations by themselves.", "small")
+               "The pages show what is published next at the next click.", "small")
 
 
 def _certificate(parity: dict[str, Any] | None) -> None:
