@@ -11,13 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from store import landmarks
+from store import judged, landmarks
 from store.schema import CAPTION_METRICS, LAYER_METRICS
 from store.text import normalise
 
 Array = NDArray[Any]
 
-VERSION = 2
+VERSION = 3
 """Goes up when a summary is computed differently, so that publish makes a new generation."""
 
 N_BOOTSTRAP = 1000
@@ -40,6 +40,7 @@ _SOURCES = (
     *(f"SELECT condition_id, layer, '{metric}' AS metric, '{against}' AS against, image_id, "
       f"{metric} AS value FROM {table}" for table, metric, against in _METRICS),
     "SELECT condition_id, layer, metric, against, image_id, value FROM score",
+    *judged.CURVES,
     # An image counts once, however many questions are asked about it.
     "SELECT condition_id, layer, 'answer_accuracy' AS metric, 'reference' AS against, image_id, "
     "avg(score)::FLOAT AS value FROM answer GROUP BY condition_id, layer, image_id",
