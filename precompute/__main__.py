@@ -17,7 +17,7 @@ from precompute.metrics import require_known
 from precompute.models import load_captioner
 from precompute.plan import plan_runs
 from precompute.preflight import NotReady, require_ready
-from precompute.run import ParityError, execute
+from precompute.run import ParityError, ask_questions, execute
 from precompute.run import score as score_run
 from precompute.stages import Stopped, Watch
 from store.catalog import find_run, open_run
@@ -119,6 +119,21 @@ def judge(
         else:
             with Watch() as watch:
                 ask_all(folder, settings, watch, typer.echo)
+
+
+@app.command()
+def questions(config: ConfigPath, results: Results = Path("results")) -> None:
+    """Ask the layers of captured runs the questions of their data sets."""
+    with _plain_errors():
+        settings = _ready(config)
+        if settings.questions is None:
+            raise ValueError(f"{config} asks no questions; a section [questions] makes it.")
+        captioner = functools.cache(lambda: load_captioner(settings.model))
+        with Watch() as watch:
+            for planned in plan_runs(settings):
+                (folder,) = _runs(results, planned.run_id)
+                ask_questions(folder, planned, captioner, watch)
+                publish_run(folder)
 
 
 @app.command()

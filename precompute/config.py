@@ -106,6 +106,20 @@ class ScoreConfig(_Frozen):
     bertscore: BertScoreConfig = BertScoreConfig()
 
 
+class QuestionsConfig(_Frozen):
+    """How layers are asked the questions of a data set.
+
+    Attributes:
+        template: the instruction, with `{question}` where the question goes.
+        layers: which states Z^l are asked; all, if none are named.
+        generation: of an answer.
+    """
+
+    template: str = Field(default="Question: {question} Short answer:", pattern=r"\{question\}")
+    layers: tuple[int, ...] | None = None
+    generation: Generation = Generation(max_new_tokens=10)
+
+
 class Config(_Frozen):
     """One configuration file: a model, how it is read, and the data sets it is read on."""
 
@@ -114,6 +128,7 @@ class Config(_Frozen):
     capture: CaptureConfig = CaptureConfig()
     decode: DecodeConfig
     score: ScoreConfig = ScoreConfig()
+    questions: QuestionsConfig | None = None
     judge: JudgeConfig | None = None
 
 

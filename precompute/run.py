@@ -16,6 +16,7 @@ from precompute.models.captioner import Captioner
 from precompute.parity import certificate
 from precompute.pipeline import capture_settings, write_capture
 from precompute.plan import Plan
+from precompute.questions import questions_settings, write_answers
 from precompute.score import Known, knowledge, score_part, score_settings
 from precompute.stages import Advance, Watch, make_parts
 from store.parts import PartWriter, require_complete, stage_folder, sweep
@@ -70,6 +71,7 @@ def execute(
             sizes = {name: len(items) for name, items in shards.items()}
             make_parts(watch, run, stage, sizes, make)
             score(run, plan.config, watch)
+            ask_questions(run, plan, captioner, watch)
         finally:
             publish(run)
     return run
@@ -115,6 +117,24 @@ def score(run: Path, config: Config, watch: Watch, metrics: Sequence[str] = ()) 
             advance(sizes[source])
 
         make_parts(watch, run, stage, sizes, make)
+
+
+def ask_questions(
+    run: Path, plan: Plan, captioner: Callable[[], Captioner], watch: Watch
+) -> None:
+    """Ask the layers the data set's questions, if it has any and the configuration wants them."""
+    asked = {
+        name: items for name, items in plan.shards.items() if any(i.questions for i in items)
+    }
+    if plan.config.questions is None or not asked:
+        return
+    stage = stage_folder(run, "questions", questions_settings(plan.config, plan.items))
+    update_run(run, stages={"questions": stage.name})
+
+    def make(part: PartWriter, name: str, advance: Advance) -> None:
+        write_answers(part, captioner(), asked[name], plan.config, advance)
+
+    make_parts(watch, run, stage, {name: len(items) for name, items in asked.items()}, make)
 
 
 def _ready(

@@ -1,0 +1,1 @@
+"""Benchmarks of what has to scale; nothing imports them."""
