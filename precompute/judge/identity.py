@@ -69,4 +69,5 @@ def default_layers(n_layers: int) -> tuple[int, ...]:
     """
     ends = PAPER_LAYERS[0], PAPER_LAYERS[-1]
     first, last = (round((layer + 1) / PAPER_BLOCKS * n_layers) for layer in ends)
-    return tuple(range(min(first, n_layers - 1), max(last, first + 1) + 1))
+    first = min(first, n_layers - 1)
+    return tuple(range(first, max(last, first + 1) + 1))

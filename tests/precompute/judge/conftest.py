@@ -1,0 +1,41 @@
+"""A run, a judge on loopback, and one that asks it."""
+
+import pytest
+
+from precompute.judge.config import JudgeConfig
+from precompute.judge.session import ask_all
+from precompute.stages import Watch
+from tests.judge_server import JudgeServer
+from tests.synthetic import make_run
+
+
+@pytest.fixture
+def server():
+    server = JudgeServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Twelve images, five layers, unpublished scores left out."""
+    return make_run(tmp_path, with_scores=False)
+
+
+@pytest.fixture
+def config(server):
+    return JudgeConfig(base_url=server.url, model="org/judge:1", layers=(1, 2, 3, 5), timeout=5,
+                       retries=2)
+
+
+@pytest.fixture
+def judge(run):
+    """Runs a judge over the run; returns what was said."""
+
+    def go(config):
+        said = []
+        with Watch() as watch:
+            ask_all(run, config, watch, said.append)
+        return said
+
+    return go
