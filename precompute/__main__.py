@@ -16,7 +16,7 @@ from precompute.judge.session import ask_all, ask_by_batch, dry_run
 from precompute.metrics import require_known
 from precompute.models import load_captioner
 from precompute.plan import plan_runs
-from precompute.preflight import NotReady, require_ready
+from precompute.preflight import NotReady, require_ready, require_scorable
 from precompute.run import ParityError, ask_questions, execute
 from precompute.run import score as score_run
 from precompute.stages import Stopped, Watch
@@ -81,6 +81,7 @@ def score(
         with Watch() as watch:
             for folder in _runs(results, name):
                 own = read_config(config) if config else Config(**read_run(folder)["config"])
+                require_scorable(own.score, metrics or own.score.metrics)
                 score_run(folder, own, watch, metrics or ())
                 publish_run(folder)
 

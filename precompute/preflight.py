@@ -1,8 +1,10 @@
 """Before any work: is what the configuration names on this machine?"""
 
+from collections.abc import Sequence
+
 import torch
 
-from precompute.config import Config, local_path
+from precompute.config import Config, ScoreConfig, local_path
 from precompute.metrics import require_known
 from precompute.metrics.bertscore import is_here
 from precompute.models import weight_files
@@ -40,15 +42,32 @@ def require_ready(config: Config) -> None:
         for dataset in config.datasets
         if not local_path(dataset.path).is_dir()
     ]
-    if "bertscore" in config.score.metrics and not is_here(config.score.bertscore):
-        name = config.score.bertscore.model
-        missing.append(
-            f"the BERTScore model {name}: neither a folder of the project nor in the hub's cache. "
-            f"`hf download {name}` gets it; or take bertscore out of [score] metrics."
-        )
+    missing += _unscorable(config.score, config.score.metrics)
     if missing:
         raise NotReady(
             "this run needs what is not here:\n"
             + "\n".join(f"  - {line}" for line in missing)
             + f"\n{_DEMO}"
         )
+
+
+def require_scorable(config: ScoreConfig, metrics: Sequence[str]) -> None:
+    """Check the names of metrics, and that their models are on this machine.
+
+    Raises:
+        NotReady: BERTScore's model is not.
+        ValueError: a metric that there is not.
+    """
+    require_known(metrics)
+    for line in _unscorable(config, metrics):
+        raise NotReady(f"scoring needs {line}")
+
+
+def _unscorable(config: ScoreConfig, metrics: Sequence[str]) -> list[str]:
+    name = config.bertscore.model
+    if "bertscore" not in metrics or is_here(config.bertscore):
+        return []
+    return [
+        f"the BERTScore model {name}: neither a folder of the project nor in the hub's cache. "
+        f"`hf download {name}` gets it; or take bertscore out of [score] metrics."
+    ]

@@ -54,6 +54,10 @@ def test_plan_run_score_verify_export(peel, toml, tmp_path):
 
     assert "MB: whole" in peel("verify", "--results", results).output
     assert peel("score", "--metric", "exact", "--results", results).exit_code == 0
+    lacking = peel("score", "--metric", "bertscore", "--results", results)
+    assert lacking.exit_code == 1
+    assert "`hf download roberta-large` gets it" in lacking.output
+    assert "Traceback" not in lacking.output
     assert peel("publish", name, "--results", results).exit_code == 0
 
     table = tmp_path / "captions.csv"
