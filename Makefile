@@ -7,7 +7,7 @@ PORT ?= 8501
 BIN := .venv/bin
 PEEL := RESULTS="$(RESULTS)" $(BIN)/python -m precompute
 
-.PHONY: demo demo-run precompute dashboard serve train-demo test lint test-browser clean
+.PHONY: demo demo-run precompute dashboard serve train-demo bench test lint test-browser clean
 
 demo: demo-run serve
 
@@ -27,6 +27,9 @@ serve:
 # Trains the small captioner that the demo reads, for up to HOURS; EVAL_ONLY=1 only measures it.
 train-demo: .venv/all
 	$(BIN)/python -m precompute.demo.train $(if $(EVAL_ONLY),--eval-only) $(if $(HOURS),--hours $(HOURS))
+
+bench: .venv/all
+	$(BIN)/python -m bench.score
 
 test: lint
 	$(BIN)/python -m pytest -m "not browser"

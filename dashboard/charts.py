@@ -104,7 +104,7 @@ def bands(
     series = list(dict.fromkeys(frame["series"]))
     top = int(frame["layer"].max())
     legend = alt.Legend(title=heading, orient="top", labelLimit=300, symbolOpacity=1,
-                        symbolSize=60, titleOrient="left", columns=3) if len(series) > 1 else None
+                        symbolSize=60, titleOrient="left", columns=2) if len(series) > 1 else None
     base = alt.Chart(frame).encode(
         x=_layer_axis(top),
         color=alt.Color("series:N", sort=series, legend=legend, scale=alt.Scale(

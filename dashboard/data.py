@@ -187,6 +187,12 @@ def curves(key: Key, condition: str) -> pd.DataFrame:
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
+def landmarks(key: Key, condition: str) -> pd.DataFrame:
+    """The data set's landmarks."""
+    return queries.landmarks(_open(key), condition)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
 def tables(key: Key) -> pd.DataFrame:
     """Rows of every table."""
     return queries.table_rows(_open(key))

@@ -81,8 +81,37 @@ METRICS: dict[str, Word] = {
     "rouge_l": Word("ROUGE-L", "0 to 1", (
         "Overlap of two captions by their longest common run of words: 1 is the same words.")),
     "exact": Word("Exact match", "0 to 1", "1 if two captions are the same words, else 0."),
-    "exact_match": Word("Exact match", "0 to 1", "1 if two captions are the same words, else 0."),
+    "bertscore": Word("BERTScore", "F1", (
+        "Likeness of two captions in meaning, word by word, as a language model sees it.")),
+    "bleu": Word("BLEU", "0 to 1", (
+        "Share of a caption's runs of one to four words that the other has too (sacrebleu).")),
+    "cider": Word("CIDEr", "0 to 10", (
+        "Overlap of two captions' words and phrases, rare ones counting more (CIDEr-D).")),
+    "coco_bleu4": Word("BLEU-4, coco-caption", "0 to 1", (
+        "BLEU as coco-caption computes it, a caption at a time.")),
+    "coco_rouge_l": Word("ROUGE-L, coco-caption", "0 to 1", (
+        "ROUGE-L as coco-caption computes it: recall counts more than precision.")),
+    "label": Word("Names the class", "0 or 1", "Whether the caption names the picture's class."),
+    "uniqueness": Word("Unique captions", "share of images", (
+        "Images whose caption at this layer no other image has.")),
+    "repetition": Word("Repetition", "share", "Share of a caption's word pairs that repeat."),
+    "n_nouns": Word("Different nouns (proxy)", "nouns", (
+        "A proxy of abstract to concrete that needs no judge: how many things are named.")),
+    "noun_depth": Word("Depth of nouns (proxy)", "steps in WordNet", (
+        "A proxy of abstract to concrete that needs no judge: how specific the nouns are.")),
+    "answer_accuracy": Word("Questions answered right", "share of questions", (
+        "Short questions about the picture, asked of this layer.")),
+    "fluency_onset": Word("Fluency sets in", "layer", "The captions become sure of themselves."),
+    "cider_plateau": Word("CIDEr levels off", "layer", "Nothing is gained above."),
 }
+
+_FAMILIES = {
+    "grounded_gain_": ("Grounded gain, {}", (
+        "Score against the picture's own references minus the score against other pictures': "
+        "0 says nothing of this picture.")),
+    "grounding_onset_": ("Grounding sets in, {}", "The captions become those of their picture."),
+}
+"""Prefix -> label and meaning of metrics that are made from another, which follows the prefix."""
 
 AGAINST = {
     "previous": "the layer below",
@@ -111,6 +140,10 @@ def certificate(parity: Mapping[str, Any] | None) -> tuple[str, str, BadgeColor]
 
 def word(metric: str) -> Word:
     """A metric in words; one nobody described keeps its name."""
+    for prefix, (label, meaning) in _FAMILIES.items():
+        if metric.startswith(prefix):
+            of = word(metric.removeprefix(prefix)).label
+            return Word(label.format(of), "difference", meaning)
     return METRICS.get(metric, Word(metric.replace("_", " "), "", ""))
 
 

@@ -286,6 +286,13 @@ def head_stats(run: Source, image_id: str, condition: str = BASELINE) -> pd.Data
                    "ORDER BY layer, head", (condition, image_id))
 
 
+def landmarks(run: Source, condition: str = BASELINE) -> pd.DataFrame:
+    """Where fluency and grounding set in and CIDEr levels off: metric, layer, low, high, rule."""
+    return _ask(run, "SELECT metric, layer, low, high, rule FROM landmark "
+                   "WHERE condition_id = ? AND layer IS NOT NULL ORDER BY layer, metric",
+                (condition,))
+
+
 def curves(run: Source, condition: str = BASELINE) -> pd.DataFrame:
     """The data set's curves of a condition: layer, metric, against, n, mean, low, high."""
     return _ask(run, 'SELECT layer, metric, "against", n, mean, low, high FROM curve '

@@ -7,7 +7,10 @@ from dashboard import charts, data, plain, selection, words
 from dashboard.selection import Place
 from store.schema import CAPTION_METRICS, LAYER_METRICS
 
+_GROUNDING = ("answer_accuracy", "label", "uniqueness", "repetition")
+_PROXY = ("n_nouns", "noun_depth")
 _ROOMS = (
+    ("From abstract to concrete, without a judge", _PROXY),
     ("Where it looks", ("attn_to_patches", "delta_attn", "map_shift", "attn_entropy")),
     ("Who moves the state", (
         "update_norm", "attn_share", "resid_norm", "cos_prev", "patch_update_norm",
@@ -31,7 +34,14 @@ def show(place: Place) -> None:
     plain.line(f"Means over {n} images; bands are 95% bootstrap intervals over images. "
                f"Layer 0 is the embedding, before the first block.", "small")
     scored = sorted(set(curves["metric"]) - {*CAPTION_METRICS, *LAYER_METRICS})
-    for heading, metrics in (("What it says", tuple(scored)), *_ROOMS):
+    gains = tuple(metric for metric in scored if metric.startswith("grounded_gain_"))
+    likeness = tuple(m for m in scored if m not in {*gains, *_GROUNDING, *_PROXY})
+    _landmarks(place)
+    for heading, metrics in (
+        ("What it says", likeness),
+        ("Whether it says it of this picture", (*gains, *_GROUNDING)),
+        *_ROOMS,
+    ):
         shown = [metric for metric in metrics if (curves["metric"] == metric).any()]
         if shown:
             st.subheader(heading)
@@ -39,6 +49,20 @@ def show(place: Place) -> None:
             for column, metric in zip(st.columns(2, gap="medium"), pair, strict=False):
                 with column:
                     _draw(metric, curves)
+
+
+def _landmarks(place: Place) -> None:
+    found = data.landmarks(place.published, place.condition)
+    if found.empty:
+        return
+    st.subheader("Where things set in")
+    st.dataframe(pd.DataFrame({
+        "what": [words.word(metric).label for metric in found["metric"]],
+        "layer": found["layer"],
+        "95% interval": [f"{low} to {high}" for low, high in zip(
+            found["low"], found["high"], strict=True)],
+        "rule": found["rule"],
+    }), hide_index=True, column_config={"rule": st.column_config.TextColumn(width="large")})
 
 
 def _draw(metric: str, curves: pd.DataFrame) -> None:

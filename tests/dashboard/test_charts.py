@@ -89,3 +89,9 @@ def test_every_metric_of_the_tables_has_words():
         assert words.word(metric).meaning, metric
     assert words.title("rouge_l", "final") == "ROUGE-L against the final caption"
     assert words.word("new_metric").label == "new metric"
+
+
+def test_metrics_made_from_another_are_called_after_it():
+    assert words.word("grounded_gain_rouge_l").label == "Grounded gain, ROUGE-L"
+    assert words.word("grounding_onset_cider").label == "Grounding sets in, CIDEr"
+    assert words.word("grounded_gain_new").label == "Grounded gain, new"

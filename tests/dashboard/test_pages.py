@@ -9,6 +9,8 @@ from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
 from dashboard import data, selection
+from store import open_run
+from store.parts import stage_folder, write_part
 from store.runs import list_runs, update_run, write_progress
 from tests.synthetic import make_run
 
@@ -296,3 +298,21 @@ def test_a_stage_whose_process_is_gone_says_how_to_go_on(visit, tmp_path):
     progress["owner"]["start"] = 1  # the same process id, another process
     path.write_text(json.dumps(progress))
     assert "stopped at 1 of 9" in words(visit("runs", tmp_path))
+
+
+def test_landmarks_stand_above_the_curves(visit, tmp_path):
+    from store.publish import publish
+    run = make_run(tmp_path, n_images=3, n_layers=4)
+    with open_run(run) as opened:
+        images = opened.table("image")["image_id"]
+    stage = stage_folder(run, "score.cider", {})
+    with write_part(stage, "all") as part:
+        part.table("score", [
+            {"condition_id": "baseline", "image_id": image, "layer": layer, "metric": "cider",
+             "against": "reference", "value": float(min(layer, 2))}
+            for image in images for layer in range(5)])
+    publish(run)
+    at = visit("layers", tmp_path)
+    assert not at.exception
+    (found,) = (frame.value for frame in at.dataframe if "rule" in frame.value)
+    assert found[["what", "layer"]].values.tolist() == [["CIDEr levels off", 2]]

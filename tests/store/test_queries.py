@@ -27,7 +27,7 @@ class Memory:
         self.con = duckdb.connect()
         self.frames = {}
         for name in ("run", "image", "layer_stat", "caption", "score", "image_stat", "condition",
-                     "skipped", "curve", "head_stat"):
+                     "skipped", "curve", "head_stat", "landmark"):
             schema = TABLES[name].arrow
             rows = pa.Table.from_pylist(tables.get(name, []), schema=pa.schema(
                 [pa.field(field.name, field.type) for field in schema]))
@@ -188,3 +188,13 @@ def test_names_of_columns_come_from_the_schema():
     assert set(queries.LAYER_COLUMNS) < set(TABLES["layer_stat"].columns)
     assert queries.has_layers("mean_logprob")
     assert not queries.has_layers("convergence_layer")
+
+
+def test_landmarks_come_lowest_first_and_those_that_never_set_in_do_not():
+    found = {"condition_id": "baseline", "low": 1, "high": 3, "rule": "so and so"}
+    run = Memory(landmark=[
+        {**found, "metric": "cider_plateau", "layer": 9},
+        {**found, "metric": "fluency_onset", "layer": 2},
+        {**found, "metric": "grounding_onset_bleu", "layer": None},
+        {**found, "metric": "fluency_onset", "layer": 1, "condition_id": "skip:3"}])
+    assert queries.landmarks(run)["metric"].tolist() == ["fluency_onset", "cider_plateau"]
