@@ -66,6 +66,14 @@ def generate(
     return texts
 
 
+def unseen(
+    book: dict[str, Image.Image], count: int, rng: np.random.Generator
+) -> tuple[list[scenes.Scene], list[Image.Image]]:
+    """Draw scenes of combinations that training never sees."""
+    held_out = [scenes.sample(rng, held_out=True) for _ in range(count)]
+    return held_out, [scenes.draw(scene, book) for scene in held_out]
+
+
 def quality(
     model: InstructBlipForConditionalGeneration,
     processor: InstructBlipProcessor,
@@ -83,8 +91,7 @@ def quality(
         seed: Which scenes.
     """
     rng = np.random.default_rng([seed, 512])
-    held_out = [scenes.sample(rng, held_out=True) for _ in range(count)]
-    images = [scenes.draw(scene, book) for scene in held_out]
+    held_out, images = unseen(book, count, rng)
     quizzes = [scenes.questions(scene)[rng.integers(4)] for scene in held_out]
     captions = generate(model, processor, images, [CAPTION_PROMPT] * count)
     prompts = [scenes.question_prompt(question) for question, _ in quizzes]

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from precompute.demo import scenes
-from precompute.demo.evaluate import names_place, names_subjects
+from precompute.demo.evaluate import names_place, names_subjects, unseen
 from precompute.demo.model import MAX_NEW_TOKENS
 from precompute.demo.vocabulary import CAPTION_PROMPT
 
@@ -92,9 +92,7 @@ def story(
         count: How many scenes.
         seed: Which scenes.
     """
-    rng = np.random.default_rng([seed, 512])
-    held_out = [scenes.sample(rng, held_out=True) for _ in range(count)]
-    images = [scenes.draw(scene, book) for scene in held_out]
+    held_out, images = unseen(book, count, np.random.default_rng([seed, 512]))
     words = processor(images=images, text=[CAPTION_PROMPT] * count, return_tensors="pt")
     with torch.inference_mode():
         tokens = [decode(model, z, words) for z in states(model, words["pixel_values"])]

@@ -1,7 +1,5 @@
 """SIGKILL at any point and a second run: the same tables and arrays as without."""
 
-import importlib
-import os
 import signal
 
 import pytest
@@ -11,6 +9,7 @@ from precompute.plan import plan_runs
 from precompute.run import execute
 from precompute.stages import Watch
 from store import open_run
+from tests.kills import ended_by, in_child, kill_at
 
 POINTS = [
     ("precompute.pipeline", "decode_layers", 1),
@@ -37,32 +36,6 @@ def dump(folder):
     return tables, arrays
 
 
-def in_child(work):
-    """Run `work` in a forked process; returns the signal that ended it, 0 if none did."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            torch.set_num_threads(1)
-            work()
-        finally:
-            os._exit(0)
-    return os.WTERMSIG(os.waitpid(pid, 0)[1])
-
-
-def killed_at(module, function, call):
-    """Make the `call`th call of a function the last thing that this process does."""
-    home = importlib.import_module(module)
-    original, calls = getattr(home, function), []
-
-    def last(*arguments, **options):
-        calls.append(1)
-        if len(calls) == call:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return original(*arguments, **options)
-
-    setattr(home, function, last)
-
-
 @pytest.fixture(scope="module")
 def go(config, captioner):
     (plan,) = plan_runs(config)
@@ -82,10 +55,11 @@ def uninterrupted(go, tmp_path_factory):
 @pytest.mark.parametrize("point", POINTS, ids=lambda p: f"{p[0]}.{p[1]}-{p[2]}")
 def test_a_killed_run_ends_in_the_same_tables(point, go, uninterrupted, tmp_path):
     def die():
-        killed_at(*point)
+        torch.set_num_threads(1)  # a forked process has none of its parent's threads
+        kill_at(*point)
         go(tmp_path)
 
-    assert in_child(die) == signal.SIGKILL
+    assert ended_by(in_child(die)) == signal.SIGKILL
     tables, arrays = dump(go(tmp_path))
     expected_tables, expected_arrays = uninterrupted
     assert tables.keys() == expected_tables.keys()

@@ -1,6 +1,5 @@
 """SIGKILL at any moment: what was answered and written stays, and only the rest is asked again."""
 
-import importlib
 import os
 import signal
 import time
@@ -11,17 +10,7 @@ import pytest
 from precompute.judge.ledger import ledgers, read_ledger
 from store import open_run
 from tests.judge_server import scores
-
-
-def in_child(work):
-    """Starts `work` in a forked process."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            work()
-        finally:
-            os._exit(0)
-    return pid
+from tests.kills import ended_by, in_child, kill_at
 
 
 def written(run):
@@ -42,7 +31,7 @@ def test_killed_from_outside(after, run, server, config, judge):
     while server.answered < after:
         time.sleep(0.002)
     os.kill(pid, signal.SIGKILL)
-    assert os.WTERMSIG(os.waitpid(pid, 0)[1]) == signal.SIGKILL
+    assert ended_by(pid) == signal.SIGKILL
 
     kept, before = written(run), server.count
     # Whatever was answered before the last two that were under way is on the disk.
@@ -63,23 +52,13 @@ POINTS = [
 
 @pytest.mark.parametrize("point", POINTS, ids=lambda p: f"{p[0]}.{p[1]}-{p[2]}")
 def test_killed_at_a_point(point, run, server, config, judge):
-    module, function, call = point
     one = config.model_copy(update={"concurrency": 1})
 
     def die():
-        home = importlib.import_module(module)
-        original, calls = getattr(home, function), []
-
-        def last(*arguments, **options):
-            calls.append(1)
-            if len(calls) == call:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return original(*arguments, **options)
-
-        setattr(home, function, last)
+        kill_at(*point)
         judge(one)
 
-    assert os.WTERMSIG(os.waitpid(in_child(die), 0)[1]) == signal.SIGKILL
+    assert ended_by(in_child(die)) == signal.SIGKILL
     kept, answered = written(run), server.answered
     assert answered - 1 <= len(kept) <= answered
     judge(one)
