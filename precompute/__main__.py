@@ -19,7 +19,7 @@ from precompute.plan import plan_runs
 from precompute.preflight import NotReady, require_ready, require_scorable
 from precompute.run import ParityError, ask_questions, execute
 from precompute.run import score as score_run
-from precompute.stages import Stopped, Watch
+from precompute.stages import PartFailed, Stopped, Watch
 from store.catalog import find_run, open_run
 from store.errors import StoreError
 from store.export import export_table
@@ -217,7 +217,7 @@ def _plain_errors() -> Iterator[None]:
     """Errors that say what to do are shown without a traceback; others are bugs and keep it."""
     try:
         yield
-    except (NotReady, ParityError, StoreError, ValueError, Stopped) as error:
+    except (NotReady, ParityError, StoreError, ValueError, PartFailed, Stopped) as error:
         typer.secho(str(error), err=True, fg=typer.colors.RED)
         raise typer.Exit(130 if isinstance(error, Stopped) else 1) from error
 

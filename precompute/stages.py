@@ -33,6 +33,10 @@ class Stopped(Exception):
     """Somebody asked the run to stop; everything made so far is whole and published."""
 
 
+class PartFailed(RuntimeError):
+    """A part could not be made; the parts made before it stand."""
+
+
 class Watch:
     """The screen, the Ctrl-C and the publishing of one process; a context manager."""
 
@@ -97,7 +101,7 @@ def make_parts(
 
     Raises:
         Stopped: Ctrl-C.
-        RuntimeError: a part failed; names it, the cause is chained.
+        PartFailed: names the part; the cause is chained, its traceback in the log.
     """
     label = stage.name.rsplit("-", 1)[0]
     missing = [name for name in sizes if not has_part(stage, name)]
@@ -119,6 +123,7 @@ def make_parts(
             with write_part(stage, name) as part:
                 make(part, name, advance)
         except Exception as error:
-            raise RuntimeError(f"part {name} of {stage.name} in {run.name}: {error}") from error
+            log.exception("part %s failed", name)
+            raise PartFailed(f"part {name} of {stage.name} in {run.name}: {error}") from error
         watch.after_part(run)
     mark_complete(stage, list(sizes))

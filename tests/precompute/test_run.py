@@ -12,7 +12,7 @@ from precompute.config import CaptureConfig, ScoreConfig
 from precompute.metrics.rouge_l import rouge_l
 from precompute.plan import plan_runs
 from precompute.run import ParityError, execute, score
-from precompute.stages import Stopped, Watch
+from precompute.stages import PartFailed, Stopped, Watch
 from store import open_run
 from store.publish import publish
 
@@ -145,7 +145,9 @@ def test_a_part_that_fails_is_named_and_the_others_stay(run, tmp_path, monkeypat
     from precompute.pipeline import decode_layers as decode
 
     monkeypatch.setattr("precompute.pipeline.decode_layers", breaks)
-    with pytest.raises(RuntimeError, match=r"part images-000002 of capture-\w+ in .*out of luck"):
+    with pytest.raises(PartFailed, match=r"part images-000002 of capture-\w+ in .*out of luck"):
         run(tmp_path)
     with open_run(tmp_path) as opened:
         assert len(opened.table("image")) == 2
+    (log,) = tmp_path.rglob("run.log")
+    assert "Traceback" in log.read_text()
