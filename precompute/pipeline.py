@@ -15,7 +15,7 @@ from precompute.attention import OUTLIER_MADS
 from precompute.captions import Caption, decode_layers
 from precompute.capture import Capture, Columns, capture
 from precompute.config import Config
-from precompute.images import ImageItem, UnreadableImage
+from precompute.images import ImageItem, UnreadableImage, readable
 from precompute.models.captioner import Captioner
 from precompute.models.tower import VisionTower
 from store.parts import PartWriter
@@ -67,7 +67,12 @@ def write_capture(
     }
     stats: dict[str, list[pa.Table]] = {"layer_stat": [], "head_stat": []}
     tower = captioner.tower
-    pictures = _readable(items, rows["skipped"])
+
+    def skip(error: UnreadableImage) -> None:
+        log.warning("skipped %s: %s", error.source, error)
+        rows["skipped"].append({"source": error.source, "reason": str(error)})
+
+    pictures = readable(items, skip)
     width = tower.width if config.capture.cls_state else None
     part.meta["batches"] = []
     with TensorWriter(
@@ -92,19 +97,6 @@ def write_capture(
         part.table(name, of_name)
     for name, tables in stats.items():
         part.table(name, pa.concat_tables(tables) if tables else [])
-
-
-def _readable(
-    items: Sequence[ImageItem], skipped: list[Row]
-) -> Iterator[tuple[ImageItem, Image.Image]]:
-    for item in items:
-        try:
-            picture = item.open()
-        except UnreadableImage as error:
-            log.warning("skipped %s: %s", item.source, error)
-            skipped.append({"source": item.source, "reason": str(error)})
-            continue
-        yield item, picture
 
 
 def _image_row(item: ImageItem, picture: Image.Image, dataset: str) -> Row:

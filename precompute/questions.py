@@ -6,7 +6,7 @@ are not stored, so the tower is run again on the pictures that have questions.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Float
@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from precompute.config import Config, QuestionsConfig
-from precompute.images import ImageItem, UnreadableImage
+from precompute.images import ImageItem, readable
 from precompute.layers import run_layers
 from precompute.models.captioner import Captioner
 from store.parts import PartWriter
@@ -92,20 +92,13 @@ def write_answers(
     rows: list[Row] = []
     for start in range(0, len(items), size):
         batch = items[start : start + size]
-        readable = list(_readable([item for item in batch if item.questions]))
-        if readable:
-            states = tower_states(captioner, [picture for _, picture in readable])
-            rows += ask(captioner, [item for item, _ in readable], states, layers, config)
+        # What cannot be read, the capture recorded.
+        opened = list(readable(item for item in batch if item.questions))
+        if opened:
+            states = tower_states(captioner, [picture for _, picture in opened])
+            rows += ask(captioner, [item for item, _ in opened], states, layers, config)
         advance(len(batch))
     part.table("answer", rows)
-
-
-def _readable(items: Sequence[ImageItem]) -> Iterator[tuple[ImageItem, Image.Image]]:
-    for item in items:
-        try:
-            yield item, item.open()
-        except UnreadableImage:
-            continue  # the capture recorded it
 
 
 @torch.inference_mode()

@@ -4,13 +4,14 @@ import functools
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 from PIL import Image
 
 from precompute.config import Config
 from precompute.corpus import read_corpus, synonyms
-from precompute.images import ImageItem, UnreadableImage
+from precompute.images import ImageItem, readable
 from precompute.metrics import METRICS, Corpus, Metric, Score
 from precompute.models.captioner import Captioner
 from precompute.parity import certificate
@@ -177,14 +178,8 @@ def first_pictures(items: Sequence[ImageItem], count: int) -> list[Image.Image]:
     Raises:
         ValueError: none does.
     """
-    pictures: list[Image.Image] = []
-    for item in items:
-        if len(pictures) == count:
-            break
-        try:
-            pictures.append(item.open())
-        except UnreadableImage:
-            continue  # the capture of its part records it
+    # What cannot be read, the capture of its part records.
+    pictures = [picture for _, picture in islice(readable(items), count)]
     if not pictures:
         raise ValueError(
             f"expected pictures; none of the {len(items)} of this data set opens. Look at the "

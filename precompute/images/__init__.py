@@ -4,7 +4,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from precompute.images import imagenet, whoops
-from precompute.images.item import ImageItem, UnknownLayout, UnreadableImage, fingerprint
+from precompute.images.item import (
+    ImageItem,
+    UnknownLayout,
+    UnreadableImage,
+    fingerprint,
+    readable,
+)
 
 LOADERS: dict[str, Callable[[Path], Sequence[ImageItem]]] = {
     "whoops": whoops.load,
@@ -44,4 +50,12 @@ def load(kind: str, path: Path) -> Sequence[ImageItem]:
     return items
 
 
-__all__ = ["LOADERS", "ImageItem", "UnknownLayout", "UnreadableImage", "fingerprint", "load"]
+__all__ = [
+    "LOADERS",
+    "ImageItem",
+    "UnknownLayout",
+    "UnreadableImage",
+    "fingerprint",
+    "load",
+    "readable",
+]

@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,6 +79,24 @@ def file_reader(path: Path, source: str) -> Callable[[], bytes]:
             raise UnreadableImage(source, error.strerror or str(error)) from error
 
     return read
+
+
+def readable(
+    items: Iterable[ImageItem], skip: Callable[[UnreadableImage], object] = lambda _: None
+) -> Iterator[tuple[ImageItem, Image.Image]]:
+    """Open pictures one after the other, passing by those that cannot be opened.
+
+    Args:
+        items: The pictures.
+        skip: Told of each that is passed by.
+    """
+    for item in items:
+        try:
+            picture = item.open()
+        except UnreadableImage as error:
+            skip(error)
+            continue
+        yield item, picture
 
 
 def fingerprint(items: Iterable[ImageItem]) -> str:

@@ -4,7 +4,7 @@ import io
 import pytest
 from PIL import Image
 
-from precompute.images import ImageItem, UnreadableImage, fingerprint
+from precompute.images import ImageItem, UnreadableImage, fingerprint, readable
 from precompute.images.item import file_reader
 
 
@@ -81,3 +81,11 @@ def test_fingerprint_survives_an_absent_picture(tmp_path):
     before = fingerprint([item(path)])
     Image.new("RGB", (2, 2)).save(path)
     assert fingerprint([item(path)]) != before
+
+
+def test_readable_opens_in_order_and_tells_of_what_it_passes_by(picture, tmp_path):
+    items = [item(picture), item(tmp_path / "absent.png", "b"), item(picture, "c")]
+    skipped = []
+    opened = [(one.image_id, image.size) for one, image in readable(items, skipped.append)]
+    assert opened == [(items[0].image_id, (6, 4)), ("c", (6, 4))]
+    assert [error.source for error in skipped] == ["absent.png"]
