@@ -122,6 +122,26 @@ TABLES: dict[str, Table] = {
         key=("condition_id", "layer", "metric", "against"),
         order=("condition_id", "metric", "against", "layer"),
     ),
+    "head_effect": Table(
+        {**_AT_HEAD, "gradient": _F, "without": _F},
+        key=tuple(_AT_HEAD), order=("condition_id", "image_id", "layer", "head"),
+    ),
+    "answer_score": Table(
+        {**_AT, "question": _S, "metric": _S, "value": _F}, key=(*_AT, "question", "metric"),
+        order=("condition_id", "metric", "layer", "image_id", "question"),
+    ),
+    "head_curve": Table(
+        {"condition_id": _S, "layer": _I, "head": _I, "metric": _S, "against": _S, "n": _I,
+         "mean": pa.float64(), "low": pa.float64(), "high": pa.float64()},
+        key=("condition_id", "layer", "head", "metric", "against"),
+        order=("condition_id", "metric", "against", "layer", "head"),
+    ),
+    "change": Table(
+        {"condition_id": _S, "metric": _S, "against": _S, "n": _I, "baseline": pa.float64(),
+         "edited": pa.float64(), "difference": pa.float64(), "low": pa.float64(),
+         "high": pa.float64()},
+        key=("condition_id", "metric", "against"), order=("condition_id", "metric", "against"),
+    ),
     "landmark": Table(
         {"condition_id": _S, "metric": _S, "layer": _I, "low": _I, "high": _I, "rule": _S},
         key=("condition_id", "metric"), order=("condition_id", "metric"),
