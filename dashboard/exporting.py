@@ -1,0 +1,47 @@
+"""Figures and tables as files: CSV, SVG and PNG, made only when they are asked for."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+import vl_convert
+
+from dashboard.charts import Chart
+
+_WIDTH = 640  # pixels of a figure that on the page takes the width it is given
+_PNG_SCALE = 2
+
+
+def svg(chart: Chart) -> str:
+    """A chart as SVG, on white; nothing is fetched, whatever its text says."""
+    return vl_convert.vegalite_to_svg(_spec(chart), allowed_base_urls=[])
+
+
+def png(chart: Chart) -> bytes:
+    """A chart as PNG, two pixels a point."""
+    return vl_convert.vegalite_to_png(_spec(chart), scale=_PNG_SCALE, allowed_base_urls=[])
+
+
+def _spec(chart: Chart) -> dict[str, Any]:
+    spec: dict[str, Any] = chart.to_dict()
+    spec.setdefault("width", _WIDTH)
+    return spec
+
+
+def download_row(chart: Chart | None, frame: pd.DataFrame, name: str) -> None:
+    """Draw small buttons that give a figure and its numbers as files.
+
+    Args:
+        chart: the figure; None for a table alone.
+        frame: the numbers.
+        name: of the files, without an ending; also the buttons' key, so one a page.
+    """
+    files: list[tuple[str, str, Any]] = [("CSV", "text/csv", lambda: frame.to_csv(index=False))]
+    if chart is not None:
+        files += [("SVG", "image/svg+xml", lambda: svg(chart)),
+                  ("PNG", "image/png", lambda: png(chart))]
+    with st.container(horizontal=True, gap="xsmall", horizontal_alignment="right"):
+        for kind, mime, made in files:
+            st.download_button(
+                kind, made, f"peel-{name}.{kind.lower()}", mime, key=f"{name}-{kind}",
+                type="tertiary", icon=":material/download:", on_click="ignore")
