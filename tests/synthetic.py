@@ -1,19 +1,19 @@
 """A complete, plausible, random run through the store's public functions; no model needed."""
 
 import io
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from store.parts import Part, iter_tables, list_parts, mark_complete, stage_folder, write_part
+from store.parts import mark_complete, stage_folder, write_part
 from store.publish import publish as publish_run
 from store.runs import create_run, run_id, update_run
 from store.schema import BASELINE
 from store.tensors import ImageTensors, TensorWriter
-from store.text import normalise
+from tests.synthetic_scores import write_scores
+from tests.synthetic_stages import write_conditions
 
 SUBJECTS = ("penguin", "cactus", "snowman", "camel", "piano", "robot", "whale", "teapot")
 PLACES = ("in the desert", "on the beach", "in space", "in the snow")
@@ -44,8 +44,11 @@ def make_run(
     with_scores: bool = True,
     publish: bool = True,
     part_size: int = 5,
+    conditions: bool = False,
 ) -> Path:
     """Write a run of random numbers that look like a run.
+
+    With `conditions`, there are a sweep, a pruning, head captions and effects of heads, too.
 
     Returns:
         The run's folder. Layers 1..n_layers have stats, layers 0..n_layers captions; the pictures
@@ -63,6 +66,8 @@ def make_run(
     mark_complete(capture, names)
     if with_scores:
         write_scores(run, capture)
+    if conditions:
+        write_conditions(run, capture, n_layers, n_heads, seed)
     if publish:
         publish_run(run)
     return run
@@ -201,50 +206,3 @@ def _jpeg(rng: np.random.Generator, grid: tuple[int, int]) -> bytes:
     buffer = io.BytesIO()
     small.resize((64, 64), Image.Resampling.NEAREST).save(buffer, "JPEG", quality=90)
     return buffer.getvalue()
-
-
-def write_scores(run: Path, capture: Path) -> Path:
-    """The score stage over stored captions: exact and rouge_l, against previous, final, reference.
-
-    `rouge_l` is an overlap of words here, not the metric of that name.
-    """
-    stage = stage_folder(run, "score", {"capture": capture.name, "metrics": ["exact", "rouge_l"]})
-    update_run(run, stages={"score": stage.name})
-    parts = list_parts(capture)
-    for part in parts:
-        with write_part(stage, part.name, {"of": part.id}) as written:
-            written.table("score", score_rows(part))
-    mark_complete(stage, [part.name for part in parts])
-    return stage
-
-
-def score_rows(part: Part) -> list[dict[str, Any]]:
-    """Rows of table score for the captions of one part."""
-    ((_, images),) = iter_tables([part], "image")
-    ((_, captions),) = iter_tables([part], "caption")
-    refs = {row["image_id"]: row["refs"] for row in images.to_pylist()}
-    texts: dict[str, dict[int, str]] = {}
-    for row in captions.to_pylist():
-        texts.setdefault(row["image_id"], {})[row["layer"]] = row["text"]
-    rows = []
-    for image, by_layer in texts.items():
-        for layer, text in by_layer.items():
-            against: Mapping[str, list[str]] = {
-                "previous": [by_layer[layer - 1]] if layer else [],
-                "final": [by_layer[max(by_layer)]], "reference": refs[image],
-            }
-            for metric, score in (("exact", _exact), ("rouge_l", _overlap)):
-                for kind, others in against.items():
-                    value = max((score(text, other) for other in others), default=None)
-                    rows.append({**_at(image, layer), "metric": metric, "against": kind,
-                                 "value": value})
-    return rows
-
-
-def _exact(a: str, b: str) -> float:
-    return float(normalise(a) == normalise(b))
-
-
-def _overlap(a: str, b: str) -> float:
-    one, other = set(normalise(a).split()), set(normalise(b).split())
-    return 2 * len(one & other) / (len(one) + len(other))
