@@ -17,7 +17,7 @@ from store.text import normalise
 
 Array = NDArray[Any]
 
-VERSION = 3
+VERSION = 4
 """Goes up when a summary is computed differently, so that publish makes a new generation."""
 
 N_BOOTSTRAP = 1000
@@ -28,7 +28,10 @@ _INTERVAL = (2.5, 97.5)
 
 SELF, FINAL = "self", "final"
 
-CONVERGENCE_SCORES = {"convergence_layer_rouge_l": ("rouge_l", 0.9)}
+CONVERGENCE_SCORES = {
+    "convergence_layer_rouge_l": ("rouge_l", 0.9),
+    "convergence_layer_bertscore": ("bertscore", 0.9),
+}
 """Name in image_stat -> score metric and tau. Exact match has its own: `convergence_layer`."""
 
 _METRICS = (
@@ -44,6 +47,9 @@ _SOURCES = (
     # An image counts once, however many questions are asked about it.
     "SELECT condition_id, layer, 'answer_accuracy' AS metric, 'reference' AS against, image_id, "
     "avg(score)::FLOAT AS value FROM answer GROUP BY condition_id, layer, image_id",
+    "SELECT condition_id, layer, concat('answer_', a.metric) AS metric, 'reference' AS against, "
+    "image_id, avg(value)::FLOAT AS value FROM answer_score AS a "
+    "GROUP BY condition_id, layer, a.metric, image_id",
 )
 _OF_LANDMARKS = (
     "SELECT condition_id, layer, 'mean_logprob' AS metric, 'self' AS against, image_id, "
