@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from precompute.answers import score_answers
 from precompute.config import Config, read_config
 from precompute.estimate import describe
 from precompute.judge.config import judge_config
@@ -83,6 +84,7 @@ def score(
                 own = read_config(config) if config else Config(**read_run(folder)["config"])
                 require_scorable(own.score, metrics or own.score.metrics)
                 score_run(folder, own, watch, metrics or ())
+                score_answers(folder, own, watch, metrics or ())
                 publish_run(folder)
 
 
@@ -134,6 +136,7 @@ def questions(config: ConfigPath, results: Results = Path("results")) -> None:
             for planned in plan_runs(settings):
                 (folder,) = _runs(results, planned.run_id)
                 ask_questions(folder, planned, captioner, watch)
+                score_answers(folder, settings, watch)
                 publish_run(folder)
 
 

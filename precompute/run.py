@@ -9,6 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from precompute.answers import score_answers
 from precompute.config import Config
 from precompute.corpus import read_corpus, synonyms
 from precompute.images import ImageItem, readable
@@ -73,6 +74,7 @@ def execute(
             make_parts(watch, run, stage, sizes, make)
             score(run, plan.config, watch)
             ask_questions(run, plan, captioner, watch)
+            score_answers(run, plan.config, watch)
         finally:
             publish(run)
     return run
