@@ -7,6 +7,7 @@ No hooks, no patched modules, no `output_attentions`.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -17,15 +18,48 @@ from precompute.models.tower import Block, Heads, VisionTower
 
 
 @dataclass(frozen=True)
+class Attention:
+    """What the heads of one block make of a state, before W_O and whatever their scales.
+
+    Edits of the same block that start from the same state share it.
+    """
+
+    heads: Heads
+    z: Float[Tensor, "batch head token head_width"]
+
+
+@dataclass(frozen=True)
+class Constant:
+    """MSA(LN1(Zbar)) of one block: the same for every image, so it is computed once.
+
+    Attributes:
+        attention: of Zbar, as a batch of one.
+        attn_out: through W_O, scaled heads and b_O included.
+    """
+
+    attention: Attention
+    attn_out: Float[Tensor, "1 token width"]
+
+
+@dataclass(frozen=True)
 class LayerEdit:
     """How one block is computed otherwise than the library would.
 
+    All but `skip` go together: the heads of a constant are scaled when it is made.
+
     Attributes:
         head_scale: factor of every head's output before W_O; ones leave the block as it is,
-            0 removes a head. b_O stays.
+            0 removes a head. b_O stays. With a batch axis, every image has its own.
+        constant: stands in for MSA(LN1(Z^{l-1})): the paper's "averaging".
+        carried: Zbar, which the residual connection carries past MSA instead of Z^{l-1}: the
+            paper's "confusion".
+        skip: the block is left out: Z^l = Z^{l-1}.
     """
 
-    head_scale: Float[Tensor, " head"] | None = None
+    head_scale: Float[Tensor, "*batch head"] | None = None
+    constant: Constant | None = None
+    carried: Float[Tensor, "token width"] | None = None
+    skip: bool = False
 
 
 NO_EDIT = LayerEdit()
@@ -35,9 +69,11 @@ NO_EDIT = LayerEdit()
 class LayerRecord:
     """Everything that block `layer` (1..L) read, added and left.
 
+    Of a block that was skipped, `attn_out` and `mlp_out` are 0 and what heads did is NaN.
+
     Attributes:
         layer: index of the block, from 1.
-        resid_pre: Z^{l-1}.
+        resid_pre: Z^{l-1}, or what an edit lets the residual connection carry in its place.
         attn_out: MSA(LN1(Z^{l-1})), b_O included.
         mlp_out: MLP(LN2(resid_mid)).
         resid_post: Z^l.
@@ -87,6 +123,24 @@ def contribution_norms(
     return pattern * squared.clamp_min(0).sqrt()
 
 
+def attend(tower: VisionTower, layer: int, state: Float[Tensor, "batch token width"]) -> Attention:
+    """Queries, keys, values of block `layer` on Z^{l-1}, and what attention makes of them."""
+    block = tower.blocks[layer - 1]
+    heads = tower.split_heads(block, block.norm1(state))
+    return Attention(heads, scaled_dot_product_attention(heads.q, heads.k, heads.v))
+
+
+def constant(
+    tower: VisionTower,
+    layer: int,
+    mean: Float[Tensor, "token width"],
+    head_scale: Float[Tensor, " head"] | None = None,
+) -> Constant:
+    """MSA(LN1(Zbar)) of block `layer`, for a `LayerEdit`."""
+    attention = attend(tower, layer, mean[None])
+    return Constant(attention, _project(tower.blocks[layer - 1], attention.z, head_scale))
+
+
 def run_layers(
     tower: VisionTower,
     state: Float[Tensor, "batch token width"],
@@ -107,43 +161,131 @@ def run_layers(
         ValueError: an edit or `first` names a layer that the tower does not have.
     """
     edits = edits or {}
-    wrong = sorted(layer for layer in {first, *edits} if not 1 <= layer <= tower.n_layers)
-    if wrong:
+    _check_layers(tower, {first, *edits})
+    return _records(tower, state, edits, first)
+
+
+def run_states(
+    tower: VisionTower,
+    state: Float[Tensor, "batch token width"],
+    edits: Mapping[int, LayerEdit] | None = None,
+    first: int = 1,
+    attention: Attention | None = None,
+) -> Iterator[Float[Tensor, "batch token width"]]:
+    """Like `run_layers`, but for the states Z^first..Z^L alone: nothing beside them is computed.
+
+    Args:
+        tower: the borrowed tower.
+        state: Z^{first-1}.
+        edits: layer (1..L) -> how it is computed otherwise.
+        first: the first block to run, 1..L.
+        attention: of block `first` on `state`, where the caller has it already.
+
+    Raises:
+        ValueError: an edit or `first` names a layer that the tower does not have.
+    """
+    edits = edits or {}
+    _check_layers(tower, {first, *edits})
+    return _states(tower, state, edits, first, attention)
+
+
+def _check_layers(tower: VisionTower, layers: set[int]) -> None:
+    if wrong := sorted(layer for layer in layers if not 1 <= layer <= tower.n_layers):
         raise ValueError(
             f"layers run 1..{tower.n_layers} in this tower; got {wrong}. "
             "Layer l names the block that makes Z^l from Z^(l-1)."
         )
-    return _run(tower, state, edits, first)
 
 
-def _run(
+def _records(
     tower: VisionTower, state: Tensor, edits: Mapping[int, LayerEdit], first: int
 ) -> Iterator[LayerRecord]:
     for layer in range(first, tower.n_layers + 1):
-        record = _run_block(tower, layer, state, edits.get(layer, NO_EDIT))
-        yield record
-        state = record.resid_post
+        edit = edits.get(layer, NO_EDIT)
+        step = _run_block(tower, layer, state, edit, None)
+        yield _record(tower, layer, step, edit)
+        state = step.resid_post
 
 
-def _run_block(tower: VisionTower, layer: int, state: Tensor, edit: LayerEdit) -> LayerRecord:
+def _states(
+    tower: VisionTower,
+    state: Tensor,
+    edits: Mapping[int, LayerEdit],
+    first: int,
+    attention: Attention | None,
+) -> Iterator[Tensor]:
+    for layer in range(first, tower.n_layers + 1):
+        known = attention if layer == first else None
+        state = _run_block(tower, layer, state, edits.get(layer, NO_EDIT), known).resid_post
+        yield state
+
+
+class _Step(NamedTuple):
+    """One block's pass: what was carried past attention, what was added, what came out."""
+
+    resid_pre: Tensor
+    attention: Attention | None
+    attn_out: Tensor
+    mlp_out: Tensor
+    resid_post: Tensor
+
+
+def _run_block(
+    tower: VisionTower, layer: int, state: Tensor, edit: LayerEdit, attention: Attention | None
+) -> _Step:
+    if edit.skip:
+        nothing = torch.zeros_like(state)
+        return _Step(state, None, nothing, nothing, state)
     block = tower.blocks[layer - 1]
-    heads = tower.split_heads(block, block.norm1(state))
-    z = scaled_dot_product_attention(heads.q, heads.k, heads.v)
-    pattern = cls_pattern(heads)
-    contribution = contribution_norms(block, pattern, heads.v)
-    if edit.head_scale is not None:
-        z = z * edit.head_scale.to(z)[:, None, None]
-        contribution = contribution * edit.head_scale.to(contribution).abs()[:, None]
-    attn_out = block.proj(z.transpose(1, 2).flatten(2))
-    resid_mid = attn_out + state
+    if edit.constant is not None:
+        attention, attn_out = edit.constant.attention, edit.constant.attn_out.expand_as(state)
+    else:
+        attention = attention or attend(tower, layer, state)
+        attn_out = _project(block, attention.z, edit.head_scale)
+    resid_pre = state if edit.carried is None else edit.carried.expand_as(state)
+    resid_mid = attn_out + resid_pre
     mlp_out = block.mlp(block.norm2(resid_mid))
+    return _Step(resid_pre, attention, attn_out, mlp_out, mlp_out + resid_mid)
+
+
+def _project(block: Block, z: Tensor, head_scale: Tensor | None) -> Tensor:
+    """Heads side by side through W_O and b_O."""
+    out: Tensor = block.proj(_scaled(z, head_scale).transpose(1, 2).flatten(2))
+    return out
+
+
+def _scaled(z: Tensor, head_scale: Tensor | None) -> Tensor:
+    return z if head_scale is None else z * head_scale.to(z)[..., None, None]
+
+
+def _record(tower: VisionTower, layer: int, step: _Step, edit: LayerEdit) -> LayerRecord:
+    n_images = len(step.resid_post)
+    pattern, contribution, head_out = _observe(tower, layer, step, edit)
     return LayerRecord(
         layer=layer,
-        resid_pre=state,
-        attn_out=attn_out,
-        mlp_out=mlp_out,
-        resid_post=mlp_out + resid_mid,
-        cls_pattern=pattern,
-        contribution=contribution,
-        head_out=torch.einsum("bhe,hed->bhd", z[:, :, 0], block.w_o),
+        resid_pre=step.resid_pre,
+        attn_out=step.attn_out,
+        mlp_out=step.mlp_out,
+        resid_post=step.resid_post,
+        # A constant is a batch of one, whatever the number of images.
+        cls_pattern=pattern.expand(n_images, -1, -1),
+        contribution=contribution.expand(n_images, -1, -1),
+        head_out=head_out.expand(n_images, -1, -1),
     )
+
+
+def _observe(
+    tower: VisionTower, layer: int, step: _Step, edit: LayerEdit
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The CLS pattern, the lengths of contributions and the heads' gifts to CLS."""
+    block = tower.blocks[layer - 1]
+    if step.attention is None:
+        unknown = step.resid_post.new_full((1, tower.n_heads, 1), torch.nan)
+        over_tokens = unknown.float().expand(-1, -1, tower.n_tokens)
+        return over_tokens, over_tokens, unknown.expand(-1, -1, tower.width)
+    pattern = cls_pattern(step.attention.heads)
+    contribution = contribution_norms(block, pattern, step.attention.heads.v)
+    if edit.head_scale is not None:
+        contribution = contribution * edit.head_scale.to(contribution).abs()[..., None]
+    z = _scaled(step.attention.z[:, :, :1], edit.head_scale)[:, :, 0]
+    return pattern, contribution, torch.einsum("bhe,hed->bhd", z, block.w_o)
