@@ -20,15 +20,20 @@ class ModelConfig(_Frozen):
     """Which captioner, and how its numbers are represented.
 
     Attributes:
+        backend: which file of `precompute.models` reads the checkpoint.
         path: a folder with the checkpoint, relative to the project, or a name on the hub.
+        revision: of a checkpoint on the hub: a commit or a tag.
         device: where it runs; `auto` takes CUDA if there is one.
-        dtype: of the weights; `auto` is bfloat16 on CUDA and float32 on the CPU.
+        dtype: of the weights; `auto` is bfloat16 on a GPU that has it, else float32.
+        gpus: over how many GPUs the language model is spread.
     """
 
-    backend: Literal["huggingface"] = "huggingface"
+    backend: Literal["huggingface", "blip", "lavis"] = "huggingface"
     path: str
+    revision: str | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    gpus: int = Field(default=1, ge=1)
 
 
 class DatasetConfig(_Frozen):

@@ -1,21 +1,36 @@
 """The only place that knows a library's internals: one file a family of captioners.
 
-A back end's file offers `load(path, device, dtype) -> Captioner` and `weight_files(path)`.
+A back end's file offers
+
+    load(folder: Path, placement: Placement) -> Captioner
+    weight_files(folder: Path) -> list[Path]      raises CheckpointMissing with what is not there
+
+and is imported only when a configuration chooses it: LAVIS and transformers 5 cannot share an
+environment, so that one of the two is never importable.
 """
 
 import hashlib
+from importlib import import_module
 from pathlib import Path
+from typing import Protocol, cast, runtime_checkable
 
 import torch
 
-from precompute.config import PROJECT, ModelConfig
-from precompute.models import huggingface
-from precompute.models.captioner import Captioner
+from precompute.config import ModelConfig
+from precompute.models.captioner import Captioner, Placement
+from precompute.models.checkpoint import CheckpointMissing, find_folder, require_folder
 
 ATTENTION = "sdpa"
 """The attention implementation that every back end loads its model with."""
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+@runtime_checkable
+class _BackEnd(Protocol):
+    def load(self, folder: Path, placement: Placement) -> Captioner: ...
+
+    def weight_files(self, folder: Path) -> list[Path]: ...
 
 
 def device_of(config: ModelConfig) -> str:
@@ -26,15 +41,28 @@ def device_of(config: ModelConfig) -> str:
 
 
 def dtype_of(config: ModelConfig) -> torch.dtype:
-    """The dtype of the weights. Never float16: Flan-T5 turns to NaN in it."""
+    """The dtype of the weights. Never float16: Flan-T5 turns to NaN in it.
+
+    `auto` is bfloat16 on a GPU that computes it, float32 on older ones and on the CPU.
+    """
     if config.dtype != "auto":
         return _DTYPES[config.dtype]
-    return torch.bfloat16 if device_of(config) == "cuda" else torch.float32
+    fast = device_of(config) == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.bfloat16 if fast else torch.float32
 
 
 def weight_files(config: ModelConfig) -> list[Path]:
-    """The weights of this configuration that are on this machine; empty if there are none."""
-    return huggingface.weight_files(_checkpoint(config))
+    """The weights of this configuration that are on this machine; empty if they are not whole."""
+    return [] if missing_weights(config) else _back_end(config).weight_files(require_folder(config))
+
+
+def missing_weights(config: ModelConfig) -> str | None:
+    """What of the checkpoint is not on this machine and how to get it; None if all is there."""
+    try:
+        _back_end(config).weight_files(require_folder(config))
+    except CheckpointMissing as error:
+        return str(error)
+    return None
 
 
 def weights_sha256(config: ModelConfig) -> str:
@@ -48,11 +76,28 @@ def weights_sha256(config: ModelConfig) -> str:
 
 
 def load_captioner(config: ModelConfig) -> Captioner:
-    """Load the captioner of a configuration onto its device."""
-    return huggingface.load(_checkpoint(config), device_of(config), dtype_of(config))
+    """Load the captioner of a configuration onto its device.
+
+    Raises:
+        CheckpointMissing: the weights are not on this machine.
+        ValueError: the checkpoint does not fit the back end or the device.
+    """
+    placement = Placement(device_of(config), dtype_of(config), config.gpus)
+    return _back_end(config).load(require_folder(config), placement)
 
 
-def _checkpoint(config: ModelConfig) -> str:
-    """A folder of the project if there is one of that name, else a name on the hub."""
-    folder = PROJECT / config.path
-    return str(folder) if folder.is_dir() else config.path
+def _back_end(config: ModelConfig) -> _BackEnd:
+    return cast(_BackEnd, import_module(f"precompute.models.{config.backend}"))
+
+
+__all__ = [
+    "ATTENTION",
+    "CheckpointMissing",
+    "device_of",
+    "dtype_of",
+    "find_folder",
+    "load_captioner",
+    "missing_weights",
+    "weight_files",
+    "weights_sha256",
+]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+import torch
 from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
@@ -13,14 +14,36 @@ from precompute.models.tower import VisionTower
 
 
 @dataclass(frozen=True)
+class Placement:
+    """Where and how a model is loaded.
+
+    Attributes:
+        device: `cpu` or `cuda`.
+        dtype: of the weights.
+        gpus: over how many GPUs the language model is spread.
+    """
+
+    device: str
+    dtype: torch.dtype
+    gpus: int = 1
+
+
+@dataclass(frozen=True)
 class Memory:
-    """What the language model reads of one state and one prompt: its encoder's output.
+    """What the decoder reads of one state and one prompt.
 
     It is computed once and serves the caption and every teacher-forced score of it.
+
+    Attributes:
+        hidden: what the decoder's cross-attention reads.
+        mask: 1 where `hidden` counts.
+        prefix: the prompt as the first tokens of the decoder, in models without an encoder to
+            read it; a caption goes on from there and does not hold them.
     """
 
     hidden: Float[Tensor, "batch source model"]
     mask: Int[Tensor, "batch source"]
+    prefix: tuple[int, ...] = ()
 
 
 @runtime_checkable

@@ -17,10 +17,11 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers import InstructBlipForConditionalGeneration, InstructBlipProcessor
 from transformers.modeling_outputs import BaseModelOutput
-from transformers.utils import cached_file, logging
+from transformers.utils import logging
 
 from precompute.config import Generation
-from precompute.models.captioner import Memory
+from precompute.models.captioner import Memory, Placement
+from precompute.models.checkpoint import safetensors
 from precompute.models.tower import VisionTower, block
 
 _IGNORED = -100
@@ -178,15 +179,15 @@ def _generate_arguments(generation: Generation) -> dict[str, object]:
     return {**generation.model_dump(), "do_sample": False}
 
 
-def load(path: str, device: str, dtype: torch.dtype) -> HuggingFaceCaptioner:
-    """Load an InstructBLIP checkpoint, a folder or a name on the hub, in evaluation mode.
+def load(path: Path, placement: Placement) -> HuggingFaceCaptioner:
+    """Load an InstructBLIP checkpoint in evaluation mode.
 
     Raises:
         ValueError: the checkpoint's queries and image tokens do not fit each other.
     """
     logging.disable_progress_bar()
     model = InstructBlipForConditionalGeneration.from_pretrained(
-        path, dtype=dtype, attn_implementation="sdpa", use_safetensors=True
+        path, dtype=placement.dtype, attn_implementation="sdpa", use_safetensors=True
     )
     processor = InstructBlipProcessor.from_pretrained(path)
     # Checkpoints from before transformers 4.46 do not say it, and a wrong count of image tokens
@@ -198,19 +199,14 @@ def load(path: str, device: str, dtype: torch.dtype) -> HuggingFaceCaptioner:
             f"expected {model.config.num_query_tokens} query tokens as {path}/config.json says; "
             f"the weights have {n_query}. The folder mixes two checkpoints: fetch it anew."
         )
-    model = model.to(device).eval().requires_grad_(False)
+    model = model.to(placement.device).eval().requires_grad_(False)
     return HuggingFaceCaptioner(model, processor, view_tower(model.vision_model))
 
 
-def weight_files(path: str) -> list[Path]:
-    """The safetensors files of a checkpoint on this machine; empty where there are none."""
-    folder = Path(path)
-    if not folder.is_dir():
-        found = cached_file(
-            path, "config.json", local_files_only=True, _raise_exceptions_for_missing_entries=False,
-            _raise_exceptions_for_connection_errors=False,
-        )
-        if found is None:
-            return []
-        folder = Path(found).parent
-    return sorted(folder.glob("*.safetensors"))
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files of a checkpoint.
+
+    Raises:
+        CheckpointMissing: there are none, or not all.
+    """
+    return safetensors(folder)

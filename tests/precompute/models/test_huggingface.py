@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from precompute.models import huggingface
-from precompute.models.captioner import Captioner
+from precompute.models.captioner import Captioner, Placement
 
 
 def test_it_is_a_captioner(captioner):
@@ -34,10 +34,10 @@ def test_the_model_input_is_the_picture_it_saw(captioner):
 
 
 def test_a_checkpoint_loads_from_its_folder(checkpoint, captioner, pixels):
-    loaded = huggingface.load(str(checkpoint), "cpu", torch.float32)
+    loaded = huggingface.load(checkpoint, Placement("cpu", torch.float32))
     assert torch.equal(loaded.library_final_state(pixels), captioner.library_final_state(pixels))
     assert loaded.processor.num_query_tokens == captioner.model.config.num_query_tokens
-    assert [path.name for path in huggingface.weight_files(str(checkpoint))] == [
+    assert [path.name for path in huggingface.weight_files(checkpoint)] == [
         "model.safetensors"
     ]
 
@@ -46,10 +46,6 @@ def test_a_prompt_has_one_image_token_a_query(captioner):
     rows = captioner._prompt("a short image caption.", 2)
     image_token = captioner.model.config.image_token_id
     assert (rows["input_ids"] == image_token).sum(1).tolist() == [8, 8]
-
-
-def test_weights_that_are_not_here_are_no_files(tmp_path, monkeypatch):
-    assert huggingface.weight_files("nobody/nothing") == []
 
 
 @pytest.mark.parametrize("ids", [[5, 6, 1], [5, 6]])

@@ -1,0 +1,84 @@
+"""Where a checkpoint is on this machine, and whether all of it is. Knows no model library."""
+
+import json
+from pathlib import Path
+
+from huggingface_hub import try_to_load_from_cache
+from huggingface_hub.errors import HFValidationError
+
+from precompute.config import ModelConfig, local_path
+
+_INDEX = "model.safetensors.index.json"
+
+
+class CheckpointMissing(ValueError):
+    """A checkpoint, or a part of it, is not on this machine; the message gives the remedy."""
+
+
+def find_folder(config: ModelConfig) -> Path | None:
+    """The folder of a checkpoint: of the project, or else a snapshot in the hub's cache.
+
+    Never the network: a run reads the very files that were hashed for its name.
+    """
+    folder = local_path(config.path)
+    if folder.is_dir():
+        return folder
+    try:
+        found = try_to_load_from_cache(config.path, "config.json", revision=config.revision)
+    except HFValidationError:  # a path of no folder, and no hub's name either
+        return None
+    return Path(found).parent if isinstance(found, str) else None
+
+
+def require_folder(config: ModelConfig) -> Path:
+    """The folder of a checkpoint.
+
+    Raises:
+        CheckpointMissing: neither the project nor the hub's cache has it.
+    """
+    folder = find_folder(config)
+    if folder is None:
+        raise CheckpointMissing(
+            f"the model {wanted(config)}: neither a folder of the project nor in the hub's cache. "
+            f"`{download_command(config)}` gets it."
+        )
+    return folder
+
+
+def safetensors(folder: Path) -> list[Path]:
+    """The safetensors files of a folder, in order; of several, those that its index names.
+
+    Raises:
+        CheckpointMissing: there are none, or one that the index names is missing.
+    """
+    index = folder / _INDEX
+    if not index.is_file():
+        found = sorted(folder.glob("*.safetensors"))
+        if not found:
+            there = ", ".join(sorted(p.name for p in folder.iterdir())[:6]) or "nothing"
+            raise CheckpointMissing(
+                f"expected weights as *.safetensors in {folder}; found {there}. A checkpoint of "
+                "pickles (*.bin) is not read: name a revision that has safetensors, or save it "
+                "again with `save_pretrained`."
+            )
+        return found
+    names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        raise CheckpointMissing(
+            f"expected the {len(names)} weight files that {_INDEX} of {folder} names; "
+            f"{len(missing)} are missing, the first is {missing[0]}. The download was cut off: "
+            "the same `hf download` goes on from there."
+        )
+    return [folder / name for name in names]
+
+
+def wanted(config: ModelConfig) -> str:
+    """The checkpoint's name, with its revision if one is asked for."""
+    return f"{config.path} at revision {config.revision}" if config.revision else config.path
+
+
+def download_command(config: ModelConfig) -> str:
+    """What to type to get a checkpoint into the hub's cache, pickles left out."""
+    revision = f" --revision {config.revision}" if config.revision else ""
+    return f"hf download {config.path}{revision} --exclude '*.bin' --exclude '*.msgpack'"
