@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import plain, problems, selection
 from dashboard.views import image, images, layers, runs
 from store.errors import StoreError
-from store.queries import DatabaseError
+from store.asking import DatabaseError
 
 _SIDEBAR = 232  # pixels; the rest of 1280 holds matrix, map and captions side by side
 

@@ -13,13 +13,13 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import overlays
-from store import Run, open_run, queries
+from store import Run, image_queries, open_run, queries
 from store.errors import NotPublished
 from store.generations import LINK, current_generation
 from store.predicates import Predicate, Quantity
 from store.queries import Selection, Sort
 from store.runs import list_runs
-from store.schema import CAPTION_METRICS
+from store.schema import CAPTION_METRICS, LAYER_COLUMNS
 from store.tensors import ImageTensors
 
 THUMBNAIL = 240
@@ -86,7 +86,7 @@ def quantities(key: Key) -> list[str]:
     scored = queries.scored(_open(key))
     names = [metric if pd.isna(against) else f"{metric}:{against}"
              for metric, against in zip(scored["metric"], scored["against"], strict=True)]
-    return [*names, *CAPTION_METRICS, *queries.LAYER_COLUMNS]
+    return [*names, *CAPTION_METRICS, *LAYER_COLUMNS]
 
 
 def has_layers(quantity: Quantity) -> bool:
@@ -139,7 +139,7 @@ def tensors(key: Key, image_id: str) -> ImageTensors:
 @st.cache_data(max_entries=64, show_spinner=False)
 def image(key: Key, image_id: str) -> dict[str, Any] | None:
     """One image's row, or None if there is no such image."""
-    frame = queries.image_row(_open(key), image_id)
+    frame = image_queries.image_row(_open(key), image_id)
     return None if frame.empty else _first(frame)
 
 
@@ -153,31 +153,31 @@ def first_image(key: Key) -> str | None:
 @st.cache_data(max_entries=64, show_spinner=False)
 def neighbours(key: Key, image_id: str) -> tuple[str | None, str | None]:
     """The images before and after this one, by id."""
-    return queries.neighbours(_open(key), image_id)
+    return image_queries.neighbours(_open(key), image_id)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def captions(key: Key, image_id: str, condition: str) -> pd.DataFrame:
     """One image's captions, a row a layer."""
-    return queries.captions(_open(key), image_id, condition)
+    return image_queries.captions(_open(key), image_id, condition)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def scores(key: Key, image_id: str, layer: int, condition: str) -> pd.DataFrame:
     """One image's scores at a layer."""
-    return queries.scores(_open(key), image_id, layer, condition)
+    return image_queries.scores(_open(key), image_id, layer, condition)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def layer_stats(key: Key, image_id: str, condition: str) -> pd.DataFrame:
     """One image's measures a layer."""
-    return queries.layer_stats(_open(key), image_id, condition)
+    return image_queries.layer_stats(_open(key), image_id, condition)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def head_stats(key: Key, image_id: str, condition: str) -> pd.DataFrame:
     """One image's measures a layer and head."""
-    return queries.head_stats(_open(key), image_id, condition)
+    return image_queries.head_stats(_open(key), image_id, condition)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)

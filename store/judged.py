@@ -1,11 +1,20 @@
 """What publish computes from judgements. Judges are never merged: each has metrics of its own.
 
 With `J` the judge's name: curves `judge.J.<criterion>` and `judge.J.mean` over images and layers;
+`judge_step.J.<criterion>`, a layer's score minus that of the judged layer below, image by image;
 of an image `judge.J` (its mean over criteria and layers), `judge_rise.J` (that of the last judged
 layer minus that of the first) and `judge_spread.J` (how far votes on the same lie apart).
 """
 
+import re
+
 import duckdb
+
+MEAN = "mean"
+"""Stands where a criterion does, for the mean of them all."""
+
+STEP = "judge_step"
+_NAME = re.compile(r"judge\.(.+)\.([a-z_]+)")  # a judge's name ends in a hash after a hyphen
 
 _VOTED = (
     "SELECT judge, condition_id, image_id, layer, criterion, avg(score) AS value, "
@@ -21,13 +30,44 @@ _ENDS = (
     "FROM judgement GROUP BY judge"
 )
 
+_ALL = (
+    f"SELECT judge, condition_id, image_id, layer, criterion, value FROM ({_VOTED}) UNION ALL "
+    f"SELECT judge, condition_id, image_id, layer, '{MEAN}', value FROM ({_MEAN})"
+)
+# Neighbours are layers next to each other among the judge's, both scored for the same image.
+_STEPS = (
+    f"WITH values AS ({_ALL}), places AS (SELECT judge, layer, row_number() OVER (PARTITION BY "
+    "judge ORDER BY layer) AS place FROM (SELECT DISTINCT judge, layer FROM judgement)) "
+    "SELECT condition_id, layer, judge, criterion, image_id, value - lag(value) OVER story AS step,"
+    " place - lag(place) OVER story AS apart FROM values JOIN places USING (judge, layer) "
+    "WINDOW story AS (PARTITION BY judge, condition_id, image_id, criterion ORDER BY layer)"
+)
+
 CURVES = (
     "SELECT condition_id, layer, concat('judge.', judge, '.', criterion) AS metric, "
-    f"'self' AS against, image_id, value FROM ({_VOTED})",
-    "SELECT condition_id, layer, concat('judge.', judge, '.mean') AS metric, "
-    f"'self' AS against, image_id, value FROM ({_MEAN})",
+    f"'self' AS against, image_id, value FROM ({_ALL})",
+    f"SELECT condition_id, layer, concat('{STEP}.', judge, '.', criterion) AS metric, "
+    f"'previous' AS against, image_id, step AS value FROM ({_STEPS}) WHERE apart = 1",
 )
 """Rows (condition_id, layer, metric, against, image_id, value), one an image: its mean vote."""
+
+
+def values(criterion: str) -> str:
+    """SQL of rows with judge, condition_id, image_id, layer, value: of votes, their mean."""
+    # As 32-bit floats, like all metrics, so that thresholds are compared alike.
+    source = _MEAN if criterion == MEAN else _VOTED
+    return f"SELECT * REPLACE (value::FLOAT AS value) FROM ({source})"
+
+
+def criterion_of(metric: str) -> tuple[str, str] | None:
+    """The judge and the criterion (or `mean`) of the name of a judge's curve, else None.
+
+    >>> criterion_of("judge.gpt-4.1-1a2b3c4d.entities")
+    ('gpt-4.1-1a2b3c4d', 'entities')
+    >>> criterion_of("judge.gpt-4.1-1a2b3c4d")
+    """
+    found = _NAME.fullmatch(metric)
+    return (found[1], found[2]) if found else None
 
 
 def add_image_stats(con: duckdb.DuckDBPyConnection) -> None:

@@ -163,4 +163,5 @@ TABLES: dict[str, Table] = {
 LAYER_METRICS = tuple(
     name for name in TABLES["layer_stat"].columns if name not in (*_AT, "n_outlier_tokens")
 )
+LAYER_COLUMNS = (*LAYER_METRICS, "n_outlier_tokens")
 CAPTION_METRICS = ("n_tokens", "mean_logprob", "final_logprob")

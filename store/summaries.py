@@ -17,7 +17,7 @@ from store.text import normalise
 
 Array = NDArray[Any]
 
-VERSION = 4
+VERSION = 5
 """Goes up when a summary is computed differently, so that publish makes a new generation."""
 
 N_BOOTSTRAP = 1000

@@ -81,8 +81,8 @@ def test_the_colour_bar_says_when_values_are_clipped():
 
 
 def test_every_metric_of_the_tables_has_words():
-    from store.queries import LAYER_COLUMNS
-    from store.schema import CAPTION_METRICS, TABLES
+
+    from store.schema import CAPTION_METRICS, LAYER_COLUMNS, TABLES
 
     metrics = {*LAYER_COLUMNS, *CAPTION_METRICS, *TABLES["head_stat"].columns}
     for metric in metrics - {"condition_id", "image_id", "layer", "head"}:

@@ -53,7 +53,7 @@ def mean(rows, judge, image, layer):
 def test_curves(judged):
     run, rows = judged
     with open_run(run) as opened:
-        curve = opened.table("curve", "metric LIKE 'judge%'").set_index(["metric", "layer"])
+        curve = opened.table("curve", "metric LIKE 'judge.%'").set_index(["metric", "layer"])
     assert len(curve) == len(JUDGES) * len(LAYERS) * (len(CRITERIA) + 1)
     for judge, layer in itertools.product(JUDGES, LAYERS):
         for criterion in CRITERIA:
@@ -65,6 +65,26 @@ def test_curves(judged):
         values = [m for i in IMAGES if (m := mean(rows, judge, i, layer)) is not None]
         point = curve.loc[f"judge.{judge}.mean", layer]
         assert (point.n, point["mean"]) == (len(values), pytest.approx(np.mean(values)))
+
+
+def test_steps_are_paired_differences_of_neighbouring_judged_layers(judged):
+    run, rows = judged
+    with open_run(run) as opened:
+        curve = opened.table("curve", "metric LIKE 'judge_step%'").set_index(["metric", "layer"])
+    assert len(curve) == len(JUDGES) * (len(LAYERS) - 1) * (len(CRITERIA) + 1)
+    for judge, (below, layer) in itertools.product(JUDGES, itertools.pairwise(LAYERS)):
+        for criterion in CRITERIA:
+            pairs = [(votes(rows, judge, i, below, criterion), votes(rows, judge, i, layer,
+                                                                     criterion)) for i in IMAGES]
+            steps = [np.mean(b) - np.mean(a) for a, b in pairs if a and b]
+            point = curve.loc[f"judge_step.{judge}.{criterion}", layer]
+            assert (point.n, point["mean"]) == (len(steps), pytest.approx(np.mean(steps)))
+            assert point.against == "previous"
+        pairs = [(mean(rows, judge, i, below), mean(rows, judge, i, layer)) for i in IMAGES]
+        steps = [b - a for a, b in pairs if a is not None and b is not None]
+        point = curve.loc[f"judge_step.{judge}.mean", layer]
+        assert (point.n, point["mean"]) == (len(steps), pytest.approx(np.mean(steps)))
+        assert point.low <= point["mean"] <= point.high
 
 
 def test_image_statistics(judged):

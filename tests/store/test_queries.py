@@ -1,3 +1,5 @@
+import itertools
+
 import duckdb
 import numpy as np
 import pandas as pd
@@ -6,16 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store import queries
+from store import image_queries, queries
 from store.errors import TableNotFound
 from store.predicates import OPERATORS, Predicate, Quantity
 from store.queries import Search, Selection, Sort
-from store.schema import TABLES
+from store.schema import LAYER_COLUMNS, TABLES
 
 L = 3
 IMAGES = [f"i{n}" for n in range(6)]
 PLAIN = ("delta_attn", "n_outlier_tokens", "mean_logprob", "n_tokens")
 SCORES = (("rouge_l", "final"), ("rouge_l", "previous"))
+JUDGES, CRITERIA = ("j-1.5-aa", "k-bb"), ("entities", "information")
 # Few values, so that thresholds are met exactly; 0.1 is not the same number in 32 and 64 bits.
 VALUES = (None, float("nan"), -0.5, 0.0, 0.1, 0.5, 2.0)
 
@@ -27,7 +30,7 @@ class Memory:
         self.con = duckdb.connect()
         self.frames = {}
         for name in ("run", "image", "layer_stat", "caption", "score", "image_stat", "condition",
-                     "skipped", "curve", "head_stat", "landmark"):
+                     "skipped", "curve", "head_stat", "landmark", "judgement"):
             schema = TABLES[name].arrow
             rows = pa.Table.from_pylist(tables.get(name, []), schema=pa.schema(
                 [pa.field(field.name, field.type) for field in schema]))
@@ -41,13 +44,14 @@ class Memory:
 
 
 values = st.sampled_from(VALUES)
+grades = st.lists(st.sampled_from((None, 1, 3, 5)), min_size=2, max_size=2)
 whole = st.none() | st.integers(-1, 2)
 
 
 @st.composite
 def runs(draw):
     rows = {"run": [{"run_id": "r", "n_layers": L}], "layer_stat": [], "caption": [], "score": [],
-            "image_stat": [], "image": [{"image_id": image} for image in IMAGES]}
+            "image_stat": [], "judgement": [], "image": [{"image_id": image} for image in IMAGES]}
     for image in IMAGES:
         for condition in ("baseline", "other"):
             at = {"condition_id": condition, "image_id": image}
@@ -64,6 +68,12 @@ def runs(draw):
                 for metric, against in SCORES:
                     rows["score"].append({**here, "metric": metric, "against": against,
                                           "value": draw(values)})
+                if layer > 1:
+                    rows["judgement"] += [
+                        {**here, "judge": judge, "criterion": criterion, "vote": vote,
+                         "score": score, "status": "ok" if score else "refused", "reply_id": "r"}
+                        for judge in JUDGES for criterion in CRITERIA
+                        for vote, score in enumerate(draw(grades))]
     return Memory(**rows)
 
 
@@ -72,6 +82,9 @@ quantities = st.one_of(
               st.booleans()),
     st.builds(lambda key, layer, absolute: Quantity(*key, layer, absolute),
               st.sampled_from(SCORES), st.none() | st.integers(0, L), st.booleans()),
+    st.builds(lambda judge, of, layer: Quantity(f"judge.{judge}.{of}", None, layer),
+              st.sampled_from(JUDGES), st.sampled_from((*CRITERIA, "mean")),
+              st.none() | st.integers(1, L)),
     st.builds(Quantity, st.just("convergence_layer"), st.none(), st.none(), st.booleans()))
 predicates = st.builds(Predicate, quantities, st.sampled_from(OPERATORS),
                        st.sampled_from((-1.0, -0.5, 0.0, 0.1, 0.5, 0.3)))
@@ -79,6 +92,9 @@ predicates = st.builds(Predicate, quantities, st.sampled_from(OPERATORS),
 
 def found(run, quantity, condition):
     """Slow and plain: (image, value) of every row that a quantity means."""
+    if quantity.metric.startswith("judge."):
+        yield from voted(run, quantity, condition)
+        return
     for name in ("layer_stat", "caption", "score", "image_stat"):
         for row in run.frames[name]:
             if row["condition_id"] != condition:
@@ -96,6 +112,19 @@ def found(run, quantity, condition):
                 continue
             if value is not None and not np.isnan(value):
                 yield row["image_id"], np.float32(abs(value) if quantity.absolute else value)
+
+
+def voted(run, quantity, condition):
+    """(image, mean over votes), or over criteria whose votes are all there, a layer and image."""
+    judge, _, of = quantity.metric.removeprefix("judge.").rpartition(".")
+    for image, layer in itertools.product(IMAGES, range(L + 1)):
+        each = [[row["score"] for row in run.frames["judgement"]
+                 if (row["judge"], row["condition_id"], row["image_id"], row["layer"],
+                     row["criterion"]) == (judge, condition, image, layer, criterion)
+                 and row["score"] is not None]
+                for criterion in (CRITERIA if of == "mean" else (of,))]
+        if quantity.layer in (None, layer) and all(each):
+            yield image, np.float32(np.mean([np.mean(scores) for scores in each]))
 
 
 def passing(run, predicate, condition):
@@ -154,9 +183,9 @@ def test_one_page_shows_the_final_caption():
         {"condition_id": "baseline", "image_id": "a", "layer": layer, "text": f"z{layer}"}
         for layer in (0, 1)])
     assert list(queries.filter_images(run, Selection())["caption"]) == ["z1"]
-    assert queries.captions(run, "a")["text"].tolist() == ["z0", "z1"]
-    assert queries.neighbours(run, "a") == (None, None)
-    assert queries.image_row(run, "b").empty
+    assert image_queries.captions(run, "a")["text"].tolist() == ["z0", "z1"]
+    assert image_queries.neighbours(run, "a") == (None, None)
+    assert image_queries.image_row(run, "b").empty
 
 
 def test_histogram_counts_an_image_once_with_the_value_that_decides():
@@ -177,6 +206,29 @@ def test_infinities_satisfy_predicates_and_stay_out_of_histograms():
     assert queries.histogram(run, predicate).empty
 
 
+@settings(max_examples=40, deadline=None)
+@given(runs(), quantities, st.sampled_from((0.0, 0.2, 0.5, 0.9)))
+def test_quantiles_are_those_of_numpy(run, quantity, share):
+    there = [value for _, value in found(run, quantity, "baseline")]
+    got = queries.quantile(run, quantity, share)
+    assert got == (pytest.approx(np.quantile(there, share), abs=1e-6) if there else None)
+
+
+def test_convergence_counts_images_by_layer_and_those_that_never_settle():
+    run = Memory(image_stat=[
+        {"condition_id": condition, "image_id": f"i{n}", "metric": metric, "value": value}
+        for condition, metric, n, value in (
+            ("baseline", "convergence_layer", 0, 2.0), ("baseline", "convergence_layer", 1, 2.0),
+            ("baseline", "convergence_layer", 2, None), ("baseline", "judge_rise.j", 0, 1.0),
+            ("other", "convergence_layer", 0, 1.0),
+            ("baseline", "convergence_layer_rouge_l", 0, 3.0))])
+    frame = queries.convergence(run).astype(object)
+    rows = [(row.metric, None if pd.isna(row.layer) else row.layer, row.n)
+            for row in frame.itertuples()]
+    assert rows == [("convergence_layer", 2, 2), ("convergence_layer", None, 1),
+                    ("convergence_layer_rouge_l", 3, 1)]
+
+
 def test_a_missing_table_says_what_to_do():
     run = Memory()
     run.con.execute("DROP TABLE curve")
@@ -185,8 +237,10 @@ def test_a_missing_table_says_what_to_do():
 
 
 def test_names_of_columns_come_from_the_schema():
-    assert set(queries.LAYER_COLUMNS) < set(TABLES["layer_stat"].columns)
+    assert set(LAYER_COLUMNS) < set(TABLES["layer_stat"].columns)
     assert queries.has_layers("mean_logprob")
+    assert queries.has_layers("judge.gpt-4.1-1a2b3c4d.mean")
+    assert not queries.has_layers("judge.gpt-4.1-1a2b3c4d")
     assert not queries.has_layers("convergence_layer")
 
 
