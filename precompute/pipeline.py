@@ -1,35 +1,29 @@
 """One shard of images in -> one part out."""
 
 import hashlib
-import io
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
-from typing import Any
 
-import numpy as np
 import pyarrow as pa
 from PIL import Image
 
 from precompute.attention import OUTLIER_MADS
-from precompute.captions import Caption, decode_layers
-from precompute.capture import Capture, Columns, capture
+from precompute.captions import decode_layers
+from precompute.capture import capture
 from precompute.config import Config
 from precompute.images import ImageItem, UnreadableImage, readable
 from precompute.models.captioner import Captioner
 from precompute.models.tower import VisionTower
+from precompute.rows import Row, caption_rows, image_tensors, stat_table
 from store.parts import PartWriter
-from store.schema import BASELINE
-from store.tensors import ImageTensors, TensorWriter
+from store.tensors import TensorWriter
 
 log = logging.getLogger(__name__)
 
 VERSION = 1
 """Of what a capture part holds and how it is computed; part of the stage's identity."""
 
-_JPEG_QUALITY = 95
-
-Row = dict[str, Any]
 Advance = Callable[[int], None]
 
 
@@ -86,10 +80,11 @@ def write_capture(
                 _image_row(item, picture, dataset) for item, picture in batch
             ]
             ids = [item.image_id for item, _ in batch]
-            stats["layer_stat"].append(_stat_table(ids, taken.layer_stat, ("layer",)))
-            stats["head_stat"].append(_stat_table(ids, taken.head_stat, ("layer", "head")))
-            rows["caption"] += _caption_rows(ids, captions)
-            for image in _tensors(ids, taken, captioner.model_input(pixels), width is not None):
+            stats["layer_stat"].append(stat_table(ids, taken.layer_stat, ("layer",)))
+            stats["head_stat"].append(stat_table(ids, taken.head_stat, ("layer", "head")))
+            rows["caption"] += caption_rows(ids, captions)
+            seen = captioner.model_input(pixels)
+            for image in image_tensors(ids, taken, seen, width is not None):
                 tensors.append(image)
             part.meta["batches"].append(ids)
             advance(len(batch))
@@ -112,53 +107,6 @@ def _image_row(item: ImageItem, picture: Image.Image, dataset: str) -> Row:
         "refs": list(item.references),
         "explanation": item.explanation,
     }
-
-
-def _stat_table(image_ids: Sequence[str], columns: Columns, axes: tuple[str, ...]) -> pa.Table:
-    """A table whose values lie in arrays [image, *axes]; layers count from 1, NaN is NULL."""
-    shape = next(iter(columns.values())).shape
-    image, *index = (axis.ravel() for axis in np.indices(shape))
-    at = dict(zip(axes, index, strict=True))
-    at["layer"] = at["layer"] + 1
-    values = {
-        name: pa.array(column.numpy().ravel(), from_pandas=True) for name, column in columns.items()
-    }
-    ids = np.asarray(image_ids, dtype=object)[image]
-    return pa.table({"condition_id": [BASELINE] * len(ids), "image_id": ids, **at, **values})
-
-
-def _caption_rows(image_ids: Sequence[str], captions: list[list[Caption]]) -> list[Row]:
-    return [
-        {
-            "condition_id": BASELINE,
-            "image_id": image_id,
-            "layer": layer,
-            "text": caption.text,
-            "token_ids": list(caption.token_ids),
-            "n_tokens": len(caption.token_ids),
-            "mean_logprob": caption.mean_logprob,
-            "final_logprob": caption.final_logprob,
-        }
-        for layer, of_layer in enumerate(captions)
-        for image_id, caption in zip(image_ids, of_layer, strict=True)
-    ]
-
-
-def _tensors(
-    image_ids: Sequence[str], taken: Capture, seen: list[Image.Image], cls_state: bool
-) -> Iterator[ImageTensors]:
-    for i, image_id in enumerate(image_ids):
-        jpeg = io.BytesIO()
-        # Colour at full resolution: small pictures show the blur of the usual 4:2:0.
-        seen[i].save(jpeg, "JPEG", quality=_JPEG_QUALITY, subsampling="4:4:4")
-        yield ImageTensors(
-            image_id=image_id,
-            cls_attention=taken.cls_attention[i].numpy(),
-            contribution=taken.contribution[i].numpy(),
-            token_norm=taken.token_norm[i].numpy(),
-            cls_state=taken.cls_state[i].numpy() if cls_state else None,
-            model_input=jpeg.getvalue(),
-        )
 
 
 def tensor_bytes(tower: VisionTower, config: Config) -> int:

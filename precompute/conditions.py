@@ -1,0 +1,294 @@
+"""Conditions: what is edited, where, and from which mean; as values with readable ids.
+
+An id is a comma-separated list of edits, layers in this project's numbering (1..L):
+
+    mean:5   confuse:12-21   skip:3+7   heads:27-only-3   heads:27-without-3+5   skip:3,mean:5
+
+A mean that is not of this run's own images names the other run, `mean:12-21@imagenet-1a2b3c4d`;
+what differs from the defaults follows: `mean:5~output~token~n100~seed1`.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any, Literal, get_args
+
+from store.files import short_hash
+
+Kind = Literal["mean", "confuse", "skip", "heads"]
+State = Literal["input", "output"]
+Pool = Literal["position", "token"]
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+MEAN_IMAGES = 500
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a condition has to fit: L blocks of H heads."""
+
+    n_layers: int
+    n_heads: int
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One kind of edit over some layers.
+
+    Attributes:
+        kind: `mean`, `confuse`, `skip` or `heads` (README, "Conditions").
+        layers: 1..L, ascending.
+        scale: of kind `heads`: the factor of every head, the same at all these layers.
+
+    Raises:
+        ValueError: no layers, layers below 1 or twice, or a scale where none belongs.
+    """
+
+    kind: Kind
+    layers: tuple[int, ...]
+    scale: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"an edit must be one of {', '.join(KINDS)}; got {self.kind!r}.")
+        if not self.layers or list(self.layers) != sorted(set(self.layers)) or self.layers[0] < 1:
+            raise ValueError(
+                f"layers of {self.kind} must ascend from 1 at least; got {list(self.layers)}."
+            )
+        if (self.kind == "heads") != (self.scale is not None):
+            raise ValueError(f"heads need one scale each, {self.kind} none; got {self.scale}.")
+
+    @property
+    def heads(self) -> tuple[int, ...]:
+        """The heads that are not left as they are."""
+        return tuple(head for head, s in enumerate(self.scale or ()) if s != 1)
+
+    @property
+    def masks(self) -> bool:
+        """Whether heads are only kept or removed, never weighted."""
+        return set(self.scale or ()) <= {0.0, 1.0}
+
+    @property
+    def text(self) -> str:
+        """Its part of an id, where its mean is left out."""
+        return f"{self.kind}:{layers_text(self.layers)}{self._heads_text()}"
+
+    def _heads_text(self) -> str:
+        if self.scale is None:
+            return ""
+        removed = [head for head, s in enumerate(self.scale) if not s]
+        kept = [head for head, s in enumerate(self.scale) if s]
+        word, heads = ("only", kept) if len(kept) == 1 else ("without", removed)
+        return f"-{word}-{'+'.join(map(str, heads))}"
+
+
+@dataclass(frozen=True)
+class MeanSource:
+    """Which mean Zbar a condition uses.
+
+    Attributes:
+        run: whose images; None for the condition's own run.
+        n: how many of them, drawn with `seed`; all if there are fewer.
+        seed: of the draw.
+        state: of the edited block's input Z^{l-1}, or of its output Z^l.
+        pool: a mean for every token position, or one over all tokens as well.
+    """
+
+    run: str | None = None
+    n: int = MEAN_IMAGES
+    seed: int = 0
+    state: State = "input"
+    pool: Pool = "position"
+
+    def __post_init__(self) -> None:
+        if self.n < 1 or self.seed < 0:
+            raise ValueError(
+                f"a mean needs 1 image at least and a seed of 0 at least; got n={self.n}, "
+                f"seed={self.seed}."
+            )
+
+    def state_index(self, layer: int) -> int:
+        """The index of the state whose mean an edit of block `layer` uses."""
+        return layer - (self.state == "input")
+
+    @property
+    def text(self) -> str:
+        """Its part of an id; empty for the default."""
+        default = MeanSource()
+        return (
+            (f"@{self.run}" if self.run else "")
+            + (f"~{self.state}" if self.state != default.state else "")
+            + (f"~{self.pool}" if self.pool != default.pool else "")
+            + (f"~n{self.n}" if self.n != default.n else "")
+            + (f"~seed{self.seed}" if self.seed != default.seed else "")
+        )
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A set of edits: every image is computed anew with all of them at once.
+
+    Edits are put in order: equal ones over several layers are joined, so that equal conditions
+    are equal values with equal ids. On one layer any kinds go together but `skip`, which leaves
+    nothing to edit, and two different scales of heads.
+
+    Attributes:
+        edits: what is edited, by lowest layer.
+        mean: which mean; exactly where an edit is `mean` or `confuse`.
+        name: of a pruning, whose scales an id cannot say.
+        pruning: how its scales came about, as JSON values, for the condition's specification.
+
+    Raises:
+        ValueError: edits that contradict each other, a mean too many or missing, scales that an
+            id cannot say and no name.
+    """
+
+    edits: tuple[Edit, ...]
+    mean: MeanSource | None = None
+    name: str | None = None
+    pruning: Mapping[str, Any] | None = field(default=None, hash=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "edits", _joined(self.edits))
+        _check_combination(self.edits)
+        if (self.mean is not None) != any(e.kind in ("mean", "confuse") for e in self.edits):
+            raise ValueError(
+                "a condition names a mean exactly if it has an edit mean or confuse; got "
+                f"{', '.join(e.text for e in self.edits)} with mean {self.mean}."
+            )
+        if self.name is None and not all(e.masks for e in self.edits):
+            raise ValueError("scales other than 0 and 1 need a name; `prune:<name>-<hash>` is it.")
+
+    @property
+    def id(self) -> str:
+        """Its readable id; `parse` reads it back unless it is that of a pruning."""
+        if self.name is not None:
+            return f"prune:{self.name}-{short_hash([self._edits_json(), self.pruning])}"
+        return ",".join(
+            e.text + (self.mean.text if self.mean and e.kind in ("mean", "confuse") else "")
+            for e in self.edits
+        )
+
+    @property
+    def kind(self) -> str:
+        """`mean`, `confuse`, `skip`, `heads`, `prune`, or `mixed` where there are several."""
+        if self.name is not None:
+            return "prune"
+        kinds = {edit.kind for edit in self.edits}
+        return kinds.pop() if len(kinds) == 1 else "mixed"
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """The layers that are edited, ascending."""
+        return tuple(sorted({layer for edit in self.edits for layer in edit.layers}))
+
+    @property
+    def heads(self) -> tuple[int, ...]:
+        """The heads that are edited at some layer, ascending."""
+        return tuple(sorted({head for edit in self.edits for head in edit.heads}))
+
+    @property
+    def means(self) -> frozenset[int]:
+        """The states Z^l whose mean it needs."""
+        return frozenset(
+            self.mean.state_index(layer)
+            for edit in self.edits if self.mean and edit.kind in ("mean", "confuse")
+            for layer in edit.layers
+        )
+
+    def spec(self, run: str, dataset: str) -> dict[str, Any]:
+        """The full specification, as JSON values.
+
+        Args:
+            run: the run whose images the mean is of.
+            dataset: that run's data set.
+        """
+        mean = self.mean and {
+            "run": self.mean.run, "dataset": dataset, "n": self.mean.n, "seed": self.mean.seed,
+            "state": self.mean.state, "pool": self.mean.pool,
+        }
+        return {
+            "edits": self._edits_json(), "mean": mean,
+            "pruning": None if self.pruning is None else dict(self.pruning),
+        }
+
+    def row(self, run: str, dataset: str) -> dict[str, Any]:
+        """Its row of table `condition`; the arguments are `spec`'s."""
+        return {
+            "condition_id": self.id,
+            "kind": self.kind,
+            "layers": list(self.layers),
+            "heads": list(self.heads),
+            "source": f"{run}, {self.mean.n} images, seed {self.mean.seed}" if self.mean else None,
+            "spec": json.dumps(self.spec(run, dataset), sort_keys=True),
+        }
+
+    def _edits_json(self) -> list[dict[str, Any]]:
+        edits = []
+        for edit in self.edits:
+            value: dict[str, Any] = {"kind": edit.kind, "layers": list(edit.layers)}
+            if edit.scale is not None:
+                value["scale"] = {str(layer): list(edit.scale) for layer in edit.layers}
+            edits.append(value)
+        return edits
+
+
+def check(condition: Condition, shape: Shape) -> None:
+    """Hold a condition against a tower.
+
+    Raises:
+        ValueError: it has no such layer, or another number of heads.
+    """
+    for edit in condition.edits:
+        if edit.layers[-1] > shape.n_layers:
+            raise ValueError(
+                f"layers of {condition.id} must be in 1..{shape.n_layers} for this tower; got "
+                f"{edit.layers[-1]}. Layer l names the block that makes Z^l; the paper's are one "
+                "less (README, \"Conditions\")."
+            )
+        if edit.scale is not None and len(edit.scale) != shape.n_heads:
+            raise ValueError(
+                f"{condition.id} must scale the {shape.n_heads} heads of this tower; got "
+                f"{len(edit.scale)} scales."
+            )
+
+
+def layers_text(layers: Iterable[int]) -> str:
+    """Layers as an id has them.
+
+    >>> layers_text([3, 5, 6, 7])
+    '3+5-7'
+    """
+    runs = []
+    for _, group in groupby(enumerate(layers), lambda pair: pair[1] - pair[0]):
+        run = [layer for _, layer in group]
+        runs.append(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}")
+    return "+".join(runs)
+
+
+def _joined(edits: Iterable[Edit]) -> tuple[Edit, ...]:
+    """Equal edits over several layers as one, in order of the lowest layer."""
+    layers: dict[tuple[Kind, tuple[float, ...] | None], list[int]] = {}
+    for edit in edits:
+        layers.setdefault((edit.kind, edit.scale), []).extend(edit.layers)
+    joined = [Edit(kind, tuple(sorted(at)), scale) for (kind, scale), at in layers.items()]
+    return tuple(sorted(joined, key=lambda e: (e.layers, KINDS.index(e.kind), e.scale or ())))
+
+
+def _check_combination(edits: tuple[Edit, ...]) -> None:
+    if not edits:
+        raise ValueError("a condition has one edit at least; got none. The baseline is not one.")
+    at: dict[int, list[Edit]] = {}
+    for edit in edits:
+        if edit.scale is not None and not edit.heads:
+            raise ValueError(f"a scale of 1 for every head edits nothing; got {edit.text}.")
+        for layer in edit.layers:
+            at.setdefault(layer, []).append(edit)
+    for layer, those in at.items():
+        kinds = [edit.kind for edit in those]
+        if len(kinds) > 1 and ("skip" in kinds or len(set(kinds)) < len(kinds)):
+            raise ValueError(
+                f"edits of layer {layer} contradict each other: {', '.join(e.text for e in those)}."
+                " A skipped layer has nothing to edit, and heads have one scale each."
+            )
