@@ -1,14 +1,18 @@
 """Decode the states of all layers in full batches (README, "Captions of every layer")."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from precompute.config import DecodeConfig
-from precompute.models.captioner import Captioner
+from precompute.models.captioner import Captioner, Memory
+
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
@@ -51,20 +55,54 @@ def decode_layers(
     items = [(layer, image) for layer in range(last, -1, -1) for image in range(n_images)]
     final: dict[int, list[int]] = {}
     captions: dict[tuple[int, int], Caption] = {}
-    for batch in _chunks(items, config.batch_size):
+    for batch in batched(items, config.batch_size):
         memory = captioner.read(torch.stack([states[at][i] for at, i in batch]), config.prompt)
         own = captioner.generate(memory, config.generation)
         final.update({i: ids for (at, i), ids in zip(batch, own, strict=True) if at == last})
-        mean = captioner.logprob(memory, own).tolist()
-        ending = captioner.logprob(memory, [final[i] for _, i in batch]).tolist()
-        for place, ids, own_logprob, final_logprob in zip(batch, own, mean, ending, strict=True):
-            text = captioner.text(ids)
-            captions[place] = Caption(text, tuple(ids), own_logprob, final_logprob)
+        of_batch = _captions(captioner, memory, own, [final[i] for _, i in batch])
+        captions.update(zip(batch, of_batch, strict=True))
     return [[captions[at, i] for i in range(n_images)] for at in range(last + 1)]
 
 
-def _chunks(
-    items: list[tuple[int, int]], size: int
-) -> Iterator[list[tuple[int, int]]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+@torch.inference_mode()
+def decode_states(
+    captioner: Captioner,
+    states: Iterable[tuple[Float[Tensor, "token width"], Sequence[int]]],
+    config: DecodeConfig,
+) -> Iterator[Caption]:
+    """The captions of states that come one after the other, decoded in full batches.
+
+    No more states than a batch holds are kept; their order alone decides the batches.
+
+    Args:
+        captioner: the model.
+        states: a state, and the final caption whose log-probability on it is asked.
+        config: prompt, generation, and how many states a batch holds.
+    """
+    for batch in batched(states, config.batch_size):
+        memory = captioner.read(torch.stack([state for state, _ in batch]), config.prompt)
+        own = captioner.generate(memory, config.generation)
+        yield from _captions(captioner, memory, own, [final for _, final in batch])
+
+
+def _captions(
+    captioner: Captioner,
+    memory: Memory,
+    own: Sequence[Sequence[int]],
+    final: Sequence[Sequence[int]],
+) -> list[Caption]:
+    """Captions of a decoded batch, with their log-probabilities and the final captions'."""
+    mean, ending = captioner.logprob(memory, own), captioner.logprob(memory, final)
+    return [
+        Caption(captioner.text(ids), tuple(ids), own_logprob, final_logprob)
+        for ids, own_logprob, final_logprob in zip(
+            own, mean.tolist(), ending.tolist(), strict=True
+        )
+    ]
+
+
+def batched(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
+    """Cut into lists of `size`; the last may be shorter."""
+    rest = iter(items)
+    while batch := list(islice(rest, size)):
+        yield batch

@@ -13,7 +13,7 @@ OWNERS = {
     "torch": ("precompute",),
     "streamlit": ("dashboard",),
     "duckdb": ("store",),
-    "h5py": ("store/tensors.py",),
+    "h5py": ("store/tensors.py", "store/means.py"),
     "ray": ("precompute/ray_engine.py",),
     "lavis": ("precompute/models/lavis.py",),
     "openai": ("precompute/judge",),
