@@ -10,6 +10,7 @@ import typer
 
 from precompute.answers import score_answers
 from precompute.config import Config, read_config
+from precompute.corpus_scores import score_corpus
 from precompute.estimate import describe
 from precompute.judge.config import judge_config
 from precompute.judge.exchange import export_ledger, import_ledger, read_batch, write_batch
@@ -84,6 +85,7 @@ def score(
                 own = read_config(config) if config else Config(**read_run(folder)["config"])
                 require_scorable(own.score, metrics or own.score.metrics)
                 score_run(folder, own, watch, metrics or ())
+                score_corpus(folder, own, watch, metrics or ())
                 score_answers(folder, own, watch, metrics or ())
                 publish_run(folder)
 

@@ -12,6 +12,7 @@ from PIL import Image
 from precompute.answers import score_answers
 from precompute.config import Config
 from precompute.corpus import read_corpus, synonyms
+from precompute.corpus_scores import score_corpus
 from precompute.images import ImageItem, readable
 from precompute.metrics import METRICS, Corpus, Metric, Score
 from precompute.models.captioner import Captioner
@@ -73,6 +74,7 @@ def execute(
             sizes = {name: len(items) for name, items in shards.items()}
             make_parts(watch, run, stage, sizes, make)
             score(run, plan.config, watch)
+            score_corpus(run, plan.config, watch)
             ask_questions(run, plan, captioner, watch)
             score_answers(run, plan.config, watch)
         finally:

@@ -1,6 +1,7 @@
 """BLEU-4 and ROUGE-L as coco-caption defines them, through pycocoevalcap, on PTB tokens."""
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from pycocoevalcap.bleu.bleu_scorer import BleuScorer
 from pycocoevalcap.rouge.rouge import Rouge
@@ -9,12 +10,14 @@ from precompute.metrics.ptb import tokenise
 
 _ROUGE = Rouge()
 
+Value = TypeVar("Value")
+
 
 def on_tokens(
     texts: Sequence[str],
     references: Sequence[Sequence[str]],
-    score: Callable[[Sequence[str], Sequence[list[str]]], list[float]],
-) -> list[float]:
+    score: Callable[[Sequence[str], Sequence[list[str]]], list[Value]],
+) -> list[Value]:
     """Score token strings instead of texts; every distinct text is tokenised once.
 
     Args:
