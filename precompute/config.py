@@ -2,14 +2,16 @@
 
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from precompute.judge.config import JudgeConfig
 
 PROJECT = Path(__file__).resolve().parent.parent
 """Paths in a configuration are relative to this folder, so that a run starts from anywhere."""
+
+_HUB = "hub:"
 
 
 class _Frozen(BaseModel):
@@ -42,12 +44,33 @@ class DatasetConfig(_Frozen):
     Attributes:
         name: the readable part of the run's name.
         kind: which loader of `precompute.images` reads it.
-        path: its folder, relative to the project.
+        path: its folder, relative to the project; or `hub:` and its name on the Hugging Face hub.
+        files: of a folder, only these; all, if none are named.
+        n: how many of its images, drawn with `seed`; all, if not given.
+        seed: of the draw.
+        max_broken: the share of images that may be broken, in [0, 1]; more stop the run.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
-    kind: Literal["whoops", "imagenet"]
+    kind: Literal["whoops", "imagenet", "folder"]
     path: str
+    files: tuple[str, ...] = ()
+    n: int | None = Field(default=None, ge=1)
+    seed: int = Field(default=0, ge=0)
+    max_broken: float = Field(default=0.05, ge=0, le=1)
+
+    @property
+    def hub(self) -> str | None:
+        """Its name on the hub; None if it is a folder."""
+        return self.path.removeprefix(_HUB) if self.path.startswith(_HUB) else None
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
+        if self.kind == "folder" and self.hub:
+            raise ValueError("a data set of kind 'folder' has a folder as its path, not the hub")
+        if self.kind != "folder" and self.files:
+            raise ValueError("files are named one by one only of a data set of kind 'folder'")
+        return self
 
 
 class CaptureConfig(_Frozen):
@@ -125,6 +148,33 @@ class QuestionsConfig(_Frozen):
     generation: Generation = Generation(max_new_tokens=10)
 
 
+class ExperimentConfig(_Frozen):
+    """A set of conditions, computed for every image of every data set.
+
+    Attributes:
+        name: of the experiment; its results are the stage `sweep.<name>`.
+        conditions: ids and what stands for several, `precompute.condition_text` says how.
+        all_layers: whether every state is decoded, not only the last.
+        capture: whether statistics and arrays are kept as of the baseline.
+        mean_of: whose mean is used: a data set of this configuration or a run in the folder of
+            results; empty for that of the images themselves.
+        mean_images: of how many images, drawn with `seed`; all if there are fewer.
+        seed: of the draw.
+        state: whether it is the mean of an edited block's input or of its output.
+        pool: a mean for every token position, or one over all tokens as well.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    conditions: tuple[str, ...] = Field(min_length=1)
+    all_layers: bool = False
+    capture: bool = False
+    mean_of: str = ""
+    mean_images: int = Field(default=500, ge=1)
+    seed: int = Field(default=0, ge=0)
+    state: Literal["input", "output"] = "input"
+    pool: Literal["position", "token"] = "position"
+
+
 class Config(_Frozen):
     """One configuration file: a model, how it is read, and the data sets it is read on."""
 
@@ -134,6 +184,7 @@ class Config(_Frozen):
     decode: DecodeConfig
     score: ScoreConfig = ScoreConfig()
     questions: QuestionsConfig | None = None
+    experiments: tuple[ExperimentConfig, ...] = ()
     judge: JudgeConfig | None = None
 
 
