@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping, Sequence
 
 from precompute.config import Config, local_path
-from precompute.images import imagenet
+from precompute.images import imagenet_classes
 from precompute.metrics import Corpus
 from store.parts import Part, iter_tables
 
@@ -35,11 +35,10 @@ def read_corpus(captions: Sequence[Part], synonyms: Mapping[str, Sequence[str]])
 
 
 def synonyms(config: Config, dataset: str) -> dict[str, list[str]]:
-    """Label -> all names of that class, if the data set is on this machine and has such a file."""
+    """Label -> all names of that class: those in the data set's folder, else WordNet's."""
     for one in config.datasets:
-        path = local_path(one.path)
-        if one.name == dataset and one.kind == "imagenet" and path.is_dir():
-            return imagenet.synonyms(path)
+        if one.name == dataset and one.kind == "imagenet":
+            return imagenet_classes.synonyms(None if one.hub else local_path(one.path))
     return {}
 
 

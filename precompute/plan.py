@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from precompute.config import Config, DatasetConfig, local_path
-from precompute.images import ImageItem, fingerprint, load
+from precompute.config import Config, DatasetConfig
+from precompute.images import ImageItem, ImageSet, fingerprint, load_dataset
 from precompute.models import ATTENTION, device_of, dtype_of, weights_sha256
 from store.runs import run_id
 
@@ -19,14 +19,14 @@ class Plan:
     Attributes:
         config: the configuration.
         dataset: which of its data sets.
-        items: its images.
+        items: its images, and the layout that they were found in.
         decides: everything that decides the run's numbers.
         run_id: the run's name: the data set's and a hash of `decides`.
     """
 
     config: Config
     dataset: DatasetConfig
-    items: Sequence[ImageItem]
+    items: ImageSet
     decides: dict[str, object]
     run_id: str
 
@@ -47,7 +47,7 @@ def plan_runs(config: Config) -> list[Plan]:
 
 
 def _plan(config: Config, dataset: DatasetConfig, weights: str) -> Plan:
-    items = load(dataset.kind, local_path(dataset.path))
+    items = load_dataset(dataset)
     decides: dict[str, object] = {
         "backend": config.model.backend,
         "weights": weights,

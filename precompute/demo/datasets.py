@@ -11,6 +11,7 @@ from precompute.demo import scenes, sprites
 from precompute.demo.oddities import Oddity, oddities
 from precompute.demo.scenes import Scene
 from precompute.demo.vocabulary import PLACES, SUBJECTS, with_article
+from precompute.images.imagenet_classes import class_names
 
 HERE = Path(__file__).parent
 SIDE = 192
@@ -123,8 +124,9 @@ def write_imagenet(folder: Path, book: dict[str, Image.Image]) -> None:
     for number, (wnid, scene) in enumerate(imagenet_scenes(), start=1):
         name = f"ILSVRC2012_val_{number:08d}_{wnid}.JPEG"
         scenes.draw(scene, book, SIDE).save(folder / name, "JPEG", quality=92, subsampling=0)
-    named = sorted((s.wnid, s.class_name) for s in SUBJECTS if s.wnid and s.class_name)
-    lines = "".join(f"{wnid} {name}\n" for wnid, name in named)
+    names = class_names(None)
+    wnids = sorted(subject.wnid for subject in SUBJECTS if subject.wnid)
+    lines = "".join(f"{wnid} {', '.join(names[wnid])}\n" for wnid in wnids)
     (folder / "synset_words.txt").write_text(lines, encoding="utf-8")
 
 

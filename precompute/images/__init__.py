@@ -1,25 +1,32 @@
 """Data sets of pictures. A new one is a file with a loader, and a line in `LOADERS`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-from precompute.images import imagenet, whoops
-from precompute.images.item import (
-    ImageItem,
+from precompute.config import DatasetConfig, local_path
+from precompute.images import folder, imagenet, whoops
+from precompute.images.image_set import (
+    ImageSet,
+    TooManyBroken,
     UnknownLayout,
-    UnreadableImage,
-    fingerprint,
-    readable,
+    require_few_broken,
+    subset,
 )
+from precompute.images.item import ImageItem, UnreadableImage, fingerprint, readable
 
-LOADERS: dict[str, Callable[[Path], Sequence[ImageItem]]] = {
+LOADERS: dict[str, Callable[[Path], ImageSet]] = {
     "whoops": whoops.load,
     "imagenet": imagenet.load,
+    "folder": folder.load,
+}
+HUB_LOADERS: dict[str, Callable[[str], ImageSet]] = {
+    "whoops": whoops.load_hub,
+    "imagenet": imagenet.load_hub,
 }
 
 
-def load(kind: str, path: Path) -> Sequence[ImageItem]:
-    """List the pictures of a data set, in a fixed order, without opening them.
+def load(kind: str, path: Path) -> ImageSet:
+    """List the pictures in a folder, in a fixed order, without opening them.
 
     Args:
         kind: Name of a loader, a key of `LOADERS`.
@@ -38,24 +45,36 @@ def load(kind: str, path: Path) -> Sequence[ImageItem]:
             f"expected the {kind} pictures in the folder {path}; there is no such folder. "
             "Correct the configuration's path, or try `make demo`, which needs no download."
         )
-    items = LOADERS[kind](path)
-    seen: set[str] = set()
-    for item in items:
-        if item.image_id in seen:
-            raise ValueError(
-                f"image ids must be unique; {path} has {item.image_id!r} twice. "
-                "Remove one of the two."
-            )
-        seen.add(item.image_id)
-    return items
+    return LOADERS[kind](path)
+
+
+def load_dataset(config: DatasetConfig) -> ImageSet:
+    """List the pictures that a configuration asks for: a folder's or the hub's, or `n` of them.
+
+    Raises:
+        ValueError: as `load`, or there are fewer than `n`.
+        HubRefused: the hub does not give the data set.
+    """
+    if config.hub:
+        found = HUB_LOADERS[config.kind](config.hub)
+    elif config.files:
+        found = folder.load(local_path(config.path), config.files)
+    else:
+        found = load(config.kind, local_path(config.path))
+    return found if config.n is None else subset(found, config.n, config.seed)
 
 
 __all__ = [
+    "HUB_LOADERS",
     "LOADERS",
     "ImageItem",
+    "ImageSet",
+    "TooManyBroken",
     "UnknownLayout",
     "UnreadableImage",
     "fingerprint",
     "load",
+    "load_dataset",
     "readable",
+    "require_few_broken",
 ]

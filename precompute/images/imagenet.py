@@ -1,71 +1,190 @@
-"""ImageNet validation pictures: a flat folder whose file names carry the wnid."""
+"""ImageNet's validation pictures, in the layouts that people have them in.
 
+Flat with the devkit's ground truth, flat with the wnid in each name, a folder a wnid, parquet
+shards, and by name on the hub. Ids and labels are equal in all: the id is the original file's
+name, `ILSVRC2012_val_00000001`; the label is the first name of the class.
+"""
+
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from precompute.images.item import ImageItem, UnknownLayout, file_reader
+import pyarrow.parquet as pq
+import scipy.io
 
-CLASS_NAMES = ("synset_words.txt", "LOC_synset_mapping.txt")
-"""Files that may name the classes, a line each: `n02056570 king penguin, Aptenodytes ...`."""
+from precompute.images import hub
+from precompute.images.image_set import ImageSet, UnknownLayout, image_set
+from precompute.images.imagenet_classes import Names, class_names, wnids
+from precompute.images.item import ImageItem
+from precompute.images.sources import (
+    IMAGE,
+    Read,
+    file_reader,
+    has_pictures,
+    listing,
+    parquet_rows,
+    shards,
+    shortened,
+)
 
+GROUND_TRUTH = "ILSVRC2012_validation_ground_truth.txt"
+META = "meta.mat"
+SPLIT = "validation"
+_DEVKIT = ("ILSVRC2012_devkit_t12/data", "devkit/data", "data", ".")
 _PICTURES = {".jpeg", ".jpg", ".png"}
-_NAMED = re.compile(r".+_(?P<wnid>n\d{8})$")
+_WNID = re.compile(r"n\d{8}")
+_STEM = re.compile(r"(?P<id>.+?)(?:_(?P<wnid>n\d{8}))?")
+_NUMBERED = re.compile(r"ILSVRC2012_val_(\d{8})")
+
+Classed = tuple[Path, str]
+"""A picture's file and its wnid."""
 
 
-def load(path: Path) -> Sequence[ImageItem]:
-    """List the pictures of a flat folder, by name.
+def load(path: Path) -> ImageSet:
+    """List the pictures, by id. ImageNet has no captions: `references` stays empty.
 
-    The label is the class's first name, or its wnid where no file names the classes.
-    ImageNet has no captions: `references` stays empty.
+    Args:
+        path: the folder of the pictures, or the one in which they lie in `val`.
 
     Raises:
-        UnknownLayout: If there are no pictures or one has no wnid in its name.
+        UnknownLayout: if it is none of the layouts.
     """
-    pictures = sorted(file for file in path.iterdir() if file.suffix.lower() in _PICTURES)
-    unnamed = [file.name for file in pictures if not _NAMED.match(file.stem)]
-    if unnamed or not pictures:
-        found = unnamed or sorted(entry.name for entry in path.iterdir()) or ["nothing"]
-        raise UnknownLayout(
-            "ImageNet",
-            path,
-            "pictures named ILSVRC2012_val_<number>_<wnid>.JPEG",
-            ", ".join(found[:5]) + (" ..." if len(found) > 5 else ""),
-            "Give each picture its wnid, such as ILSVRC2012_val_00000293_n01440764.JPEG.",
-        )
     names = class_names(path)
-    return tuple(_item(file, names) for file in pictures)
-
-
-def class_names(path: Path) -> dict[str, str]:
-    """Read wnid -> first class name from the first of `CLASS_NAMES` that is in the folder."""
-    return {wnid: names[0] for wnid, names in _all_names(path).items()}
-
-
-def synonyms(path: Path) -> dict[str, list[str]]:
-    """Read first class name -> all names; `crane`, two classes' first name, has those of both."""
-    found: dict[str, list[str]] = {}
-    for names in _all_names(path).values():
-        found.setdefault(names[0], []).extend(names)
-    return found
-
-
-def _all_names(path: Path) -> dict[str, list[str]]:
-    for name in CLASS_NAMES:
-        if (path / name).is_file():
-            lines = (path / name).read_text(encoding="utf-8").splitlines()
-            pairs = (line.split(maxsplit=1) for line in lines if line.strip())
-            return {wnid: [n.strip() for n in words.split(",")] for wnid, words in pairs}
-    return {}
-
-
-def _item(file: Path, names: dict[str, str]) -> ImageItem:
-    named = _NAMED.match(file.stem)
-    assert named is not None, file
-    wnid = named["wnid"]
-    return ImageItem(
-        image_id=file.stem,
-        source=file.name,
-        read=file_reader(file, file.name),
-        label=names.get(wnid, wnid),
+    for folder in (path, path / "val", path / "ILSVRC2012_img_val"):
+        if flat := _pictures(folder):
+            layout, classed = _flat(path, folder, flat)
+            return _of_files(path, classed, names, layout)
+        if kinds := [inner for inner in _inner(folder) if _WNID.fullmatch(inner.name)]:
+            found = [(file, kind.name) for kind in kinds for file in _pictures(kind)]
+            return _of_files(path, found, names, f"{len(kinds)} folders, one a wnid")
+    if files := [shard for shard in shards(path, SPLIT) if has_pictures(shard)]:
+        return image_set(_parquet(path, files, names), f"{len(files)} parquet files", path)
+    raise _unknown(
+        path,
+        f"pictures named ILSVRC2012_val_<number>_<wnid>.JPEG, or without the wnid beside the "
+        f"devkit's {GROUND_TRUTH} and {META}, or in folders named by wnid, or *.parquet",
+        listing(path),
     )
+
+
+def load_hub(name: str) -> ImageSet:
+    """List the validation pictures of a data set on the hub, such as `ILSVRC/imagenet-1k`.
+
+    Raises:
+        HubRefused: the hub does not give it.
+    """
+    names = class_names(None)
+    # Only the shards of this split: the training pictures are 140 GB.
+    rows = hub.rows(hub.Split(name, SPLIT, f"**/{SPLIT}-*"), ("label",))
+    items = _labelled(rows, [names[wnid][0] for wnid in wnids()], name)
+    return image_set(_sorted(items), f"{name} of the hub, split {SPLIT}", name)
+
+
+def _of_files(root: Path, found: Iterable[Classed], names: Names, layout: str) -> ImageSet:
+    items = []
+    for file, wnid in found:
+        source = file.relative_to(root).as_posix()
+        label = names[wnid][0] if wnid in names else wnid
+        read = file_reader(file, source)
+        items.append(ImageItem(_id(file.stem), source, read, label=label))
+    return image_set(_sorted(items), layout, root)
+
+
+def _flat(root: Path, folder: Path, pictures: list[Path]) -> tuple[str, list[Classed]]:
+    """The layout's name, and the wnids from the names, or from the devkit where no name has one."""
+    named = [(file, match["wnid"]) for file in pictures
+             if (match := _STEM.fullmatch(file.stem)) and match["wnid"]]
+    if len(named) == len(pictures):
+        return "flat, with wnids in the names", named
+    devkit = _devkit(root, folder)
+    if named or devkit is None:
+        without = shortened([f.name for f in pictures if f not in dict(named)])
+        raise _unknown(
+            root,
+            f"pictures named ILSVRC2012_val_<number>_<wnid>.JPEG, or, with no wnid in any name, "
+            f"the devkit's {GROUND_TRUTH} and {META} in {_DEVKIT[0]} here or beside",
+            f"{without} without either",
+        )
+    classes = _ground_truth(devkit)
+    return "flat, with the devkit's ground truth", [
+        (file, classes[_number(root, file, len(classes)) - 1]) for file in pictures
+    ]
+
+
+def _devkit(root: Path, folder: Path) -> Path | None:
+    places = (base / inner for base in (root, folder, root.parent) for inner in _DEVKIT)
+    return next((p for p in places if (p / GROUND_TRUTH).is_file() and (p / META).is_file()), None)
+
+
+def _ground_truth(devkit: Path) -> list[str]:
+    """The wnid of each validation picture, by its number.
+
+    The file has the devkit's own class ids, which are not the order of the wnids.
+    """
+    synsets = scipy.io.loadmat(devkit / META, squeeze_me=True)["synsets"]
+    wnid_of = {int(row["ILSVRC2012_ID"]): str(row["WNID"]) for row in synsets}
+    return [wnid_of[int(line)] for line in (devkit / GROUND_TRUTH).read_text().split()]
+
+
+def _number(root: Path, file: Path, count: int) -> int:
+    match = _NUMBERED.fullmatch(file.stem)
+    if match is None or not 1 <= int(match[1]) <= count:
+        expected = f"names ILSVRC2012_val_<number 1 to {count}>.JPEG, as many as {GROUND_TRUTH} has"
+        raise _unknown(root, expected, file.name)
+    return int(match[1])
+
+
+def _parquet(root: Path, files: list[Path], names: Names) -> list[ImageItem]:
+    labels = _labels_of(files[0]) or [names[w][0] if w in names else w for w in wnids()]
+    rows = (row for shard in files for row in parquet_rows(root, shard, ("label",)))
+    return _sorted(_labelled(rows, [_first_name(label, names) for label in labels], root))
+
+
+def _labels_of(shard: Path) -> list[str] | None:
+    """The names of labels that Hugging Face's `datasets` writes into a file; None if it has not."""
+    noted = (pq.read_schema(shard).metadata or {}).get(b"huggingface", b"{}")
+    features = json.loads(noted).get("info", {}).get("features", {})
+    names: list[str] | None = features.get("label", {}).get("names")
+    return names
+
+
+def _first_name(label: str, names: Names) -> str:
+    return names[label][0] if label in names else label.split(",")[0].strip()
+
+
+def _labelled(
+    rows: Iterable[tuple[Mapping[str, Any], str, Read]], labels: list[str], where: Path | str
+) -> Iterator[ImageItem]:
+    for row, source, read in rows:
+        label = row.get("label")
+        if not isinstance(label, int) or not 0 <= label < len(labels):
+            expected = f"a label 0 to {len(labels) - 1} in each row"
+            raise _unknown(where, expected, f"{label!r} in {source}")
+        # The path that the picture had; a file that forgot it leaves the row's place.
+        image_id = _id(Path(row[IMAGE]).stem) if row[IMAGE] else source
+        yield ImageItem(image_id, source, read, label=labels[label])
+
+
+def _id(stem: str) -> str:
+    match = _STEM.fullmatch(stem)
+    return match["id"] if match else stem
+
+
+def _sorted(items: Iterable[ImageItem]) -> list[ImageItem]:
+    return sorted(items, key=lambda item: item.image_id)
+
+
+def _pictures(folder: Path) -> list[Path]:
+    return sorted(f for f in _inner(folder)
+                  if f.suffix.lower() in _PICTURES and not f.name.startswith("."))
+
+
+def _inner(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def _unknown(path: Path | str, expected: str, found: str) -> UnknownLayout:
+    remedy = "Lay it out in one of these ways, such as ILSVRC2012_val_00000293_n01440764.JPEG."
+    return UnknownLayout("ImageNet", path, expected, found, remedy)

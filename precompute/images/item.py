@@ -4,9 +4,8 @@ import hashlib
 import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 
 class UnreadableImage(ValueError):
@@ -14,19 +13,12 @@ class UnreadableImage(ValueError):
 
     def __init__(self, source: str, reason: str) -> None:
         """Name the picture and say why it cannot be read."""
-        super().__init__(f"cannot read the picture {source}: {reason}.")
+        super().__init__(source, reason)  # as given, so that it can be pickled
         self.source = source
         self.reason = reason
 
-
-class UnknownLayout(ValueError):
-    """A folder that is not laid out as its data set should be."""
-
-    def __init__(self, dataset: str, path: Path, expected: str, found: str, remedy: str) -> None:
-        """Say what was expected, what was found, and what to do."""
-        super().__init__(
-            f"{path} is not a {dataset} folder: expected {expected}; found {found}. {remedy}"
-        )
+    def __str__(self) -> str:
+        return f"cannot read the picture {self.source}: {self.reason}."
 
 
 @dataclass(frozen=True)
@@ -36,7 +28,8 @@ class ImageItem:
     Attributes:
         image_id: Unique in its data set and stable between runs.
         source: Where the picture is, relative to the data set's folder.
-        read: Gives the picture file's bytes; raises `UnreadableImage`.
+        read: Gives the picture file's bytes; raises `UnreadableImage`. One of
+            `precompute.images.sources`, all of which can be pickled.
         references: What people wrote of it, to score captions against; may be empty.
         label: Name of its class, or None.
         category: Name of its group in the data set, or None.
@@ -54,7 +47,7 @@ class ImageItem:
     questions: tuple[tuple[str, str], ...] = ()
 
     def open(self) -> Image.Image:
-        """Decode the picture by its content, whatever its name says, to RGB.
+        """Decode the picture by its content, whatever its name says, upright and to RGB.
 
         Raises:
             UnreadableImage: If the bytes are missing, cut off, or no picture.
@@ -62,23 +55,12 @@ class ImageItem:
         content = self.read()
         try:
             with Image.open(io.BytesIO(content)) as image:
-                return image.convert("RGB")
+                # A phone's photograph lies on its side; its EXIF says how to turn it.
+                return ImageOps.exif_transpose(image).convert("RGB")
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             # An unknown format's message names a buffer's address, which changes every time.
             reason = str(error).split("<_io")[0].strip() or type(error).__name__
             raise UnreadableImage(self.source, reason) from error
-
-
-def file_reader(path: Path, source: str) -> Callable[[], bytes]:
-    """The `read` of a picture that lies in a file of its own."""
-
-    def read() -> bytes:
-        try:
-            return path.read_bytes()
-        except OSError as error:
-            raise UnreadableImage(source, error.strerror or str(error)) from error
-
-    return read
 
 
 def readable(

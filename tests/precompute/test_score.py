@@ -7,7 +7,7 @@ import pytest
 
 from precompute.config import Config, ScoreConfig
 from precompute.corpus import derangements, read_corpus, synonyms
-from precompute.images import imagenet
+from precompute.images import imagenet_classes
 from precompute.metrics import METRICS, Corpus, Metric
 from precompute.metrics.rouge_l import rouge_l
 from precompute.score import (
@@ -192,11 +192,10 @@ def test_synonyms_are_read_beside_the_pictures(tmp_path):
         "n02056570 king penguin, Aptenodytes patagonica\nn1 crane\nn2 crane, lifter\n")
     expected = {"king penguin": ["king penguin", "Aptenodytes patagonica"],
                 "crane": ["crane", "crane", "lifter"]}
-    assert imagenet.synonyms(tmp_path) == expected
-    assert imagenet.class_names(tmp_path)["n02056570"] == "king penguin"
+    assert imagenet_classes.synonyms(tmp_path) == expected
     config = Config.model_validate({
         "model": {"path": "x"}, "decode": {"prompt": "p"},
         "datasets": [{"name": "here", "kind": "imagenet", "path": str(tmp_path)},
                      {"name": "away", "kind": "imagenet", "path": "nowhere"}]})
     assert synonyms(config, "here") == expected
-    assert synonyms(config, "away") == {}
+    assert synonyms(config, "away")["lion"] == ["lion", "king of beasts", "Panthera leo"]

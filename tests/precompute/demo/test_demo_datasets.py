@@ -7,6 +7,7 @@ from precompute.demo import datasets, scenes, sprites
 from precompute.demo.oddities import oddities
 from precompute.demo.vocabulary import BY_WORD
 from precompute.images import load
+from precompute.images.imagenet_classes import class_names
 
 WHOOPS, IMAGENET = datasets.HERE / "whoops", datasets.HERE / "imagenet"
 
@@ -27,9 +28,9 @@ def test_imagenet_loads_as_the_real_one_would():
     assert len(items) == 48
     for item, (wnid, scene) in zip(items, datasets.imagenet_scenes(), strict=True):
         subject = BY_WORD[scene.subjects[0]]
-        assert item.image_id.endswith(wnid)
+        assert item.source.endswith(f"{wnid}.JPEG")
         assert subject.wnid == wnid
-        assert item.label == subject.class_name.split(",")[0]
+        assert item.label == class_names(None)[wnid][0]
         assert item.open().size == (datasets.SIDE, datasets.SIDE)
     labels = {item.label for item in items}
     assert len(labels) == sum(subject.wnid is not None for subject in BY_WORD.values())
@@ -46,8 +47,9 @@ def test_the_code_writes_the_layouts_again(book, tmp_path):
     for name, folder in (("whoops", WHOOPS), ("imagenet", IMAGENET)):
         written = {file.relative_to(tmp_path / name) for file in (tmp_path / name).rglob("*")}
         assert written == {file.relative_to(folder) for file in folder.rglob("*")}
-    metadata = "test/metadata.csv"
-    assert (tmp_path / "whoops" / metadata).read_text() == (WHOOPS / metadata).read_text()
+    metadata, names = "whoops/test/metadata.csv", "imagenet/synset_words.txt"
+    for text in (metadata, names):
+        assert (tmp_path / text).read_text() == (datasets.HERE / text).read_text()
 
 
 @pytest.mark.skipif(not (sprites.FOLDER / "64").exists(), reason="the sprites are not fetched")

@@ -1,33 +1,233 @@
+"""ImageNet-val in every layout that people have it in: the same ids, labels and pictures."""
+
+import json
+import pickle
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from PIL import Image
+import scipy.io
 
-from precompute.images import UnknownLayout, load
+from precompute.config import DatasetConfig
+from precompute.images import (
+    UnknownLayout,
+    UnreadableImage,
+    fingerprint,
+    imagenet_classes,
+    load,
+    load_dataset,
+)
+from precompute.images.sources import _row_group
 
-NAMES = ["ILSVRC2012_val_00000002_n01751748.JPEG", "ILSVRC2012_val_00000001_n02056570.JPEG"]
-
-
-@pytest.fixture
-def folder(tmp_path):
-    for name in NAMES:
-        Image.new("CMYK", (4, 4)).save(tmp_path / name)
-    return tmp_path
-
-
-def test_labels_come_from_the_file_of_names(folder):
-    lines = "n02056570 king penguin, Aptenodytes patagonica\nn01751748 sea snake\n\n"
-    (folder / "synset_words.txt").write_text(lines)
-    first, second = load("imagenet", folder)
-    assert (first.image_id, first.label) == ("ILSVRC2012_val_00000001_n02056570", "king penguin")
-    assert (second.source, second.label) == (NAMES[0], "sea snake")
-    assert first.references == (), "ImageNet has no captions"
-    assert first.open().mode == "RGB"
-
-
-def test_without_names_the_label_is_the_wnid(folder):
-    assert [item.label for item in load("imagenet", folder)] == ["n02056570", "n01751748"]
+WNID = {
+    "ILSVRC2012_val_00000001": "n02056570",
+    "ILSVRC2012_val_00000002": "n01440764",
+    "ILSVRC2012_val_00000003": "n02056570",
+    "ILSVRC2012_val_00000004": "n15075141",
+}
+LABELS = ["king penguin", "tench", "king penguin", "toilet tissue"]
+# The devkit numbers classes in an order of its own, inner synsets after the 1,000 leaves.
+DEVKIT_ID = {"n02056570": 3, "n15075141": 1, "n01440764": 2, "n00001740": 1001}
 
 
-def test_a_picture_without_a_wnid_is_named(folder):
-    (folder / "ILSVRC2012_val_00000003.JPEG").touch()
-    with pytest.raises(UnknownLayout, match=r"_<wnid>.*found ILSVRC2012_val_00000003\.JPEG"):
-        load("imagenet", folder)
+def flat_with_wnids(root, bytes_of):
+    root.mkdir(parents=True)
+    for image_id, wnid in reversed(WNID.items()):
+        (root / f"{image_id}_{wnid}.JPEG").write_bytes(bytes_of(image_id))
+
+
+def flat(root, bytes_of):
+    root.mkdir(parents=True)
+    for image_id in WNID:
+        (root / f"{image_id}.JPEG").write_bytes(bytes_of(image_id))
+
+
+def devkit(folder):
+    folder.mkdir(parents=True)
+    truth = "".join(f"{DEVKIT_ID[wnid]}\n" for wnid in WNID.values())
+    (folder / "ILSVRC2012_validation_ground_truth.txt").write_text(truth)
+    synsets = np.zeros((len(DEVKIT_ID), 1), dtype=[(name, object) for name in (
+        "ILSVRC2012_ID", "WNID", "words", "gloss", "num_children", "children")])
+    for k, (wnid, number) in enumerate(DEVKIT_ID.items()):
+        synsets[k, 0] = (float(number), wnid, "words", "gloss", float(number > 1000),
+                         np.array([1.0, 2.0]) if number > 1000 else np.array([]))
+    scipy.io.savemat(folder / "meta.mat", {"synsets": synsets})
+
+
+def flat_beside_devkit(root, bytes_of):
+    flat(root, bytes_of)
+    devkit(root.parent / "ILSVRC2012_devkit_t12" / "data")
+
+
+def flat_in_val_with_devkit(root, bytes_of):
+    flat(root / "val", bytes_of)
+    devkit(root / "ILSVRC2012_devkit_t12" / "data")
+
+
+def wnid_folders(root, bytes_of):
+    for image_id, wnid in WNID.items():
+        (root / "val" / wnid).mkdir(parents=True, exist_ok=True)
+        (root / "val" / wnid / f"{image_id}.JPEG").write_bytes(bytes_of(image_id))
+    (root / "val" / "n01443537").mkdir()
+
+
+def parquet(root, bytes_of, named=True, features=None):
+    """As the hub has it: rows in any order, names of pictures with wnids, small row groups."""
+    (root / "data").mkdir(parents=True)
+    order = ["ILSVRC2012_val_00000003", "ILSVRC2012_val_00000001", "ILSVRC2012_val_00000004",
+             "ILSVRC2012_val_00000002"]
+    rows = [{"image": {"bytes": bytes_of(i), "path": f"{i}_{WNID[i]}.JPEG" if named else None},
+             "label": imagenet_classes.wnids().index(WNID[i])} for i in order]
+    for k, part in enumerate((rows[:3], rows[3:])):
+        table = pa.Table.from_pylist(part)
+        if features:
+            table = table.replace_schema_metadata(
+                {"huggingface": json.dumps({"info": {"features": features}})})
+        pq.write_table(table, root / "data" / f"validation-0000{k}-of-00002.parquet",
+                       row_group_size=2)
+    pq.write_table(pa.Table.from_pylist(rows), root / "data" / "train-00000-of-00001.parquet")
+
+
+def parquet_with_names(root, bytes_of):
+    """With the class names that Hugging Face's `datasets` notes in the file."""
+    names = [", ".join(imagenet_classes.class_names(None)[wnid])
+             for wnid in imagenet_classes.wnids()]
+    parquet(root, bytes_of, features={"label": {"names": names, "_type": "ClassLabel"}})
+
+
+LAYOUTS = {
+    flat_with_wnids: "flat, with wnids in the names",
+    flat_beside_devkit: "flat, with the devkit's ground truth",
+    flat_in_val_with_devkit: "flat, with the devkit's ground truth",
+    wnid_folders: "4 folders, one a wnid",
+    parquet: "2 parquet files",
+    parquet_with_names: "2 parquet files",
+}
+
+
+@pytest.mark.parametrize("write", LAYOUTS, ids=lambda w: w.__name__)
+def test_every_layout_gives_the_same(write, tmp_path, bytes_of):
+    flat_with_wnids(tmp_path / "reference", bytes_of)
+    write(tmp_path / "set" / "images", bytes_of)
+    found = load("imagenet", tmp_path / "set" / "images")
+    assert found.layout == LAYOUTS[write]
+    assert [item.image_id for item in found] == list(WNID)
+    assert [item.label for item in found] == LABELS
+    for item in pickle.loads(pickle.dumps(found.items)):
+        assert item.read() == bytes_of(item.image_id)
+        assert item.references == (), "ImageNet has no captions"
+        assert item.open().mode == "RGB", "some are CMYK, some grey"
+    assert fingerprint(found) == fingerprint(load("imagenet", tmp_path / "reference"))
+
+
+def test_the_hub_gives_the_same(tmp_path, bytes_of, hub_cache):
+    parquet(tmp_path / "set", bytes_of)
+    flat_with_wnids(tmp_path / "reference", bytes_of)
+    found = load_dataset(
+        DatasetConfig(name="i", kind="imagenet", path=f"hub:{tmp_path / 'set'}"))
+    assert fingerprint(found) == fingerprint(load("imagenet", tmp_path / "reference"))
+    assert [item.label for item in found] == LABELS
+    prepared = {file.stem.split("-")[-1] for file in (tmp_path / "hub-cache").rglob("*.arrow")}
+    assert prepared == {"validation"}, "the training pictures are never fetched"
+
+
+def test_a_file_in_the_folder_names_the_classes(tmp_path, bytes_of):
+    flat_with_wnids(tmp_path / "set", bytes_of)
+    (tmp_path / "set" / "LOC_synset_mapping.txt").write_text(
+        "n02056570 pinguin, koningspinguin\n\nn01440764 zeelt\n")
+    labels = [item.label for item in load("imagenet", tmp_path / "set")]
+    assert labels == ["pinguin", "zeelt", "pinguin", "n15075141"]
+
+
+def test_shards_of_other_classes_bring_their_names(tmp_path, bytes_of):
+    table = pa.Table.from_pylist([
+        {"image": {"bytes": bytes_of(name), "path": name}, "label": k % 2}
+        for k, name in enumerate(("a.jpg", "b.jpg", "c.jpg"))])
+    names = {"label": {"names": ["n02056570", "cassette player"], "_type": "ClassLabel"}}
+    pq.write_table(
+        table.replace_schema_metadata(
+            {"huggingface": json.dumps({"info": {"features": names}})}),
+        tmp_path / "imagenette.parquet")
+    labels = [item.label for item in load("imagenet", tmp_path)]
+    assert labels == ["king penguin", "cassette player", "king penguin"]
+
+
+def test_shards_that_forgot_the_names_still_have_unique_ids(tmp_path, bytes_of):
+    parquet(tmp_path, bytes_of, named=False)
+    ids = [item.image_id for item in load("imagenet", tmp_path)]
+    assert ids == [*(f"data/validation-00000-of-00002.parquet/{k}" for k in range(3)),
+                   "data/validation-00001-of-00002.parquet/0"]
+
+
+def test_a_shard_is_read_a_row_group_at_a_time(tmp_path, bytes_of, monkeypatch):
+    parquet(tmp_path, bytes_of)
+    read = []
+    original = pq.ParquetFile.read_row_group
+    monkeypatch.setattr(pq.ParquetFile, "read_row_group", lambda self, group, columns: (
+        read.append((group, tuple(columns))), original(self, group, columns=columns))[1])
+    found = load("imagenet", tmp_path)
+    assert {columns for _, columns in read} == {("label", "image.path")}, "no picture is read"
+    read.clear()
+    _row_group.cache_clear()
+    by_place = sorted(found, key=lambda item: item.source)
+    assert [item.read() for item in by_place] == [bytes_of(item.image_id) for item in by_place]
+    assert read == [(group, ("image.bytes",)) for group in (0, 1, 0)], "each group once, in order"
+    assert _row_group.cache_info().maxsize == 2
+
+
+def test_a_shard_that_is_gone_is_unreadable(tmp_path, bytes_of):
+    parquet(tmp_path, bytes_of)
+    found = load("imagenet", tmp_path)
+    _row_group.cache_clear()
+    for file in tmp_path.rglob("*.parquet"):
+        file.unlink()
+    with pytest.raises(UnreadableImage, match=r"validation-0000\d-of-00002\.parquet/\d: .*No such"):
+        found[0].read()
+
+
+def test_the_thousand_classes_are_nouns_of_wordnet():
+    wnids = imagenet_classes.wnids()
+    assert len(wnids) == len(set(wnids)) == 1000
+    assert list(wnids) == sorted(wnids)
+    names = imagenet_classes.class_names(None)
+    # Lines of ImageNet's own synset_words.txt.
+    for line in (
+        "n01484850 great white shark, white shark, man-eater, man-eating shark, "
+        "Carcharodon carcharias",
+        "n01491361 tiger shark, Galeocerdo cuvieri",
+        "n02056570 king penguin, Aptenodytes patagonica",
+        "n12998815 agaric",
+    ):
+        wnid, words = line.split(maxsplit=1)
+        assert wnid in wnids
+        assert ", ".join(names[wnid]) == words
+    assert all(names[wnid] for wnid in wnids)
+
+
+@pytest.mark.parametrize(
+    ("write", "words"),
+    [
+        (flat, r"_<wnid>\.JPEG, or, with no wnid in any name, the devkit's "
+               r"ILSVRC2012_validation_ground_truth\.txt and meta\.mat .*; "
+               r"found ILSVRC2012_val_00000001\.JPEG, .* without either"),
+        (lambda root, of: (flat_with_wnids(root, of),
+                           (root / "ILSVRC2012_val_00000009.JPEG").touch()),
+         r"found ILSVRC2012_val_00000009\.JPEG without either"),
+        (lambda root, of: (flat_beside_devkit(root, of),
+                           (root / "ILSVRC2012_val_00000005.JPEG").touch()),
+         r"number 1 to 4>\.JPEG.*; found ILSVRC2012_val_00000005\.JPEG"),
+        (lambda root, of: ((root / "pictures").mkdir(parents=True)),
+         r"in folders named by wnid, or \*\.parquet; found pictures\."),
+        (lambda root, of: (root.mkdir(), pq.write_table(
+            pa.Table.from_pylist([{"image": {"bytes": b"", "path": "a"}, "label": 1000}]),
+            root / "val.parquet")), r"a label 0 to 999 in each row; found 1000 in val\.parquet/0"),
+        (lambda root, of: (root.mkdir(), pq.write_table(
+            pa.table({"picture": [b""]}), root / "val.parquet")), r"found val\.parquet\."),
+    ],
+    ids=["no devkit", "a name without", "beyond the devkit", "empty", "label", "no images"],
+)
+def test_an_unknown_layout_says_what_was_sought_and_found(write, words, tmp_path, bytes_of):
+    write(tmp_path / "set", bytes_of)
+    with pytest.raises(UnknownLayout, match=words):
+        load("imagenet", tmp_path / "set")

@@ -1,11 +1,12 @@
 import hashlib
 import io
+import pickle
 
 import pytest
 from PIL import Image
 
 from precompute.images import ImageItem, UnreadableImage, fingerprint, readable
-from precompute.images.item import file_reader
+from precompute.images.sources import file_reader
 
 
 def item(path, image_id="a", references=("one", "two")):
@@ -89,3 +90,20 @@ def test_readable_opens_in_order_and_tells_of_what_it_passes_by(picture, tmp_pat
     opened = [(one.image_id, image.size) for one, image in readable(items, skipped.append)]
     assert opened == [(items[0].image_id, (6, 4)), ("c", (6, 4))]
     assert [error.source for error in skipped] == ["absent.png"]
+
+
+def test_a_photograph_is_turned_upright(tmp_path):
+    lying = Image.new("RGB", (6, 4))
+    lying.putpixel((0, 0), (255, 255, 255))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # Orientation: the camera was turned; show it a quarter turn clockwise
+    lying.save(tmp_path / "photo.png", exif=exif)
+    opened = item(tmp_path / "photo.png").open()
+    assert opened.size == (4, 6)
+    assert opened.getpixel((3, 0)) == (255, 255, 255), "top left became top right"
+
+
+def test_errors_go_to_another_process_whole(tmp_path):
+    error = pickle.loads(pickle.dumps(UnreadableImage("a.png", "cut off")))
+    assert (error.source, error.reason) == ("a.png", "cut off")
+    assert str(error) == "cannot read the picture a.png: cut off."

@@ -1,66 +1,210 @@
+"""WHOOPS in every layout that it is in the field in: the same ids, references and pictures."""
+
 import csv
 import json
+import pickle
+import zipfile
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from PIL import Image
 
-from precompute.images import UnknownLayout, UnreadableImage, load
-from precompute.images.whoops import item_from_row
+from precompute.config import DatasetConfig
+from precompute.images import UnknownLayout, UnreadableImage, fingerprint, load, load_dataset
+from precompute.images.whoops import as_list, item_from_row
 
 CAPTIONS = ["a snowman in the desert", "a man of snow, on sand", 'it says "snow"', "ü", "five"]
 
 
-def write(folder, **changes):
-    row = {
-        "file_name": "snow.png",
-        "image_id": "abc-1",
+def row(image_id, **changes):
+    return {
+        "image_id": image_id,
+        "image_designer": "somebody",
         "designer_explanation": "It would melt.",
         "selected_caption": "a snowman",
-        "crowd_captions": json.dumps(CAPTIONS),
-        "question_answering_pairs": json.dumps([["what is it?", "a snowman"]]),
+        "crowd_captions": [*CAPTIONS, image_id],
+        "crowd_explanations": ["hot"],
+        "question_answering_pairs": [["what is it?", "a snowman"]],
         "commonsense_category": "physics",
         **changes,
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (4, 4), "white").save(folder / "snow.png")
-    with (folder / "metadata.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(row))
+
+
+ROWS = [row("b-2"), row("a-1", commonsense_category="biology"), row("c-3")]
+
+
+def write_csv(path, rows):
+    texts = [{k: json.dumps(v) if isinstance(v, list) else v for k, v in r.items()} for r in rows]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(texts[0]))
         writer.writeheader()
-        writer.writerow(row)
+        writer.writerows(texts)
 
 
-@pytest.mark.parametrize("inner", ["test", "."])
-def test_an_image_folder_or_its_split(tmp_path, inner):
-    write(tmp_path / inner)
+def image_folder(root, bytes_of, inner="test", rows=ROWS):
+    folder = root / inner
+    write_csv(folder / "metadata.csv", [{"file_name": f"{r['image_id']}.png", **r} for r in rows])
+    for r in rows:
+        (folder / f"{r['image_id']}.png").write_bytes(bytes_of(r["image_id"]))
+
+
+def bare_folder(root, bytes_of):
+    image_folder(root, bytes_of, inner=".")
+
+
+def old_zip(root, bytes_of, inner="whoops_images/"):
+    write_csv(root / "whoops_dataset.csv", ROWS)
+    with zipfile.ZipFile(root / "whoops_images.zip", "w") as archive:
+        for r in ROWS:
+            archive.writestr(f"{inner}{r['image_id']}.png", bytes_of(r["image_id"]))
+
+
+def flat_zip(root, bytes_of):
+    old_zip(root, bytes_of, inner="")
+
+
+def old_unpacked(root, bytes_of):
+    old_zip(root, bytes_of)
+    zipfile.ZipFile(root / "whoops_images.zip").extractall(root)
+
+
+def parquet(root, bytes_of, column=lambda value: value):
+    (root / "data").mkdir(parents=True)
+    rows = [{**{k: column(v) if isinstance(v, list) else v for k, v in r.items()},
+             "image": {"bytes": bytes_of(r["image_id"]), "path": None}} for r in ROWS]
+    for k, part in enumerate((rows[:2], rows[2:])):
+        pq.write_table(pa.Table.from_pylist(part),
+                       root / "data" / f"test-0000{k}-of-00002.parquet", row_group_size=1)
+    pq.write_table(pa.Table.from_pylist(rows[:1]), root / "data" / "train-00000-of-00001.parquet")
+
+
+def parquet_of_json(root, bytes_of):
+    parquet(root, bytes_of, json.dumps)
+
+
+LAYOUTS = {
+    image_folder: "image folder (metadata.csv)",
+    bare_folder: "image folder (metadata.csv)",
+    old_zip: "whoops_dataset.csv and whoops_images.zip",
+    flat_zip: "whoops_dataset.csv and whoops_images.zip",
+    old_unpacked: "whoops_dataset.csv and whoops_images/",
+    parquet: "2 parquet files",
+    parquet_of_json: "2 parquet files",
+}
+
+
+@pytest.fixture
+def reference(tmp_path, bytes_of):
+    image_folder(tmp_path / "reference", bytes_of)
+    return load("whoops", tmp_path / "reference")
+
+
+@pytest.mark.parametrize("write", LAYOUTS, ids=lambda w: w.__name__)
+def test_every_layout_gives_the_same(write, tmp_path, bytes_of, reference):
+    write(tmp_path / "set", bytes_of)
+    found = load("whoops", tmp_path / "set")
+    assert found.layout == LAYOUTS[write]
+    assert [item.image_id for item in found] == ["b-2", "a-1", "c-3"], "the order of the metadata"
+    for item, wanted, other in zip(found, ROWS, reference, strict=True):
+        assert item.references == other.references == tuple(wanted["crowd_captions"])
+        assert item.questions == other.questions == (("what is it?", "a snowman"),)
+        assert (item.category, item.explanation, item.label) == (
+            wanted["commonsense_category"], "It would melt.", None)
+        assert item.read() == bytes_of(item.image_id)
+        assert item.open().mode == "RGB"
+    assert fingerprint(found) == fingerprint(reference), "the same run, whatever the layout"
+
+
+@pytest.mark.parametrize("write", LAYOUTS, ids=lambda w: w.__name__)
+def test_items_go_to_another_process(write, tmp_path, bytes_of):
+    write(tmp_path, bytes_of)
+    for item in pickle.loads(pickle.dumps(load("whoops", tmp_path).items)):
+        assert item.read() == bytes_of(item.image_id)
+
+
+@pytest.mark.parametrize("write", [image_folder, parquet], ids=lambda w: w.__name__)
+def test_the_hub_gives_the_same(write, tmp_path, bytes_of, reference, hub_cache):
+    write(tmp_path / "set", bytes_of)
+    for file in (tmp_path / "set").rglob("train-*"):
+        file.unlink()
+    config = DatasetConfig(name="w", kind="whoops", path=f"hub:{tmp_path / 'set'}")
+    found = load_dataset(config)
+    assert found.layout.endswith("of the hub, split test")
+    assert fingerprint(found) == fingerprint(reference)
+    assert [item.questions for item in found] == [item.questions for item in reference]
+    assert len({item.source for item in found}) == 3
+    again = pickle.loads(pickle.dumps(found.items))
+    assert [item.read() for item in again] == [item.read() for item in reference]
+
+
+def test_listing_opens_no_picture(tmp_path, bytes_of):
+    image_folder(tmp_path, bytes_of)
+    (tmp_path / "test" / "a-1.png").unlink()
+    with pytest.raises(UnreadableImage, match=r"test/a-1.png"):
+        load("whoops", tmp_path)[1].open()
+
+
+def test_a_picture_that_the_zip_lacks_or_that_is_damaged_is_unreadable(tmp_path, bytes_of):
+    old_zip(tmp_path, bytes_of)
+    write_csv(tmp_path / "whoops_dataset.csv", [*ROWS, row("z-9")])
+    found = load("whoops", tmp_path)
+    with pytest.raises(UnreadableImage, match=r"whoops_images\.zip has no whoops_images/z-9\.png"):
+        found[3].read()
+    archive = tmp_path / "whoops_images.zip"
+    content = archive.read_bytes().replace(bytes_of("b-2"), bytes_of("b-2")[::-1])
+    archive.write_bytes(content)
+    with pytest.raises(UnreadableImage, match="CRC"):
+        found[0].read()
+
+
+def test_a_row_of_parquet_without_bytes_is_unreadable(tmp_path):
+    rows = [{**ROWS[0], "image": {"bytes": None, "path": "b-2.png"}}]
+    table = pa.Table.from_pylist(rows, pa.schema([
+        ("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
+        ("image_id", pa.string()), ("crowd_captions", pa.list_(pa.string()))]))
+    pq.write_table(table, tmp_path / "whoops.parquet")
     (item,) = load("whoops", tmp_path)
-    assert item.image_id == "abc-1"
-    assert item.source == ("test/snow.png" if inner == "test" else "snow.png")
-    assert item.references == tuple(CAPTIONS)
-    assert item.questions == (("what is it?", "a snowman"),)
-    assert (item.category, item.explanation, item.label) == ("physics", "It would melt.", None)
-    assert item.open().size == (4, 4)
+    with pytest.raises(UnreadableImage, match=r"whoops\.parquet/0: the row has no bytes"):
+        item.read()
 
 
-def test_listing_opens_no_picture(tmp_path):
-    write(tmp_path / "test")
-    (tmp_path / "test" / "snow.png").unlink()
-    (item,) = load("whoops", tmp_path)
-    with pytest.raises(UnreadableImage, match=r"test/snow.png"):
-        item.open()
+def test_without_an_id_the_file_is_one(tmp_path, bytes_of):
+    image_folder(tmp_path, bytes_of)
+    write_csv(tmp_path / "test" / "metadata.csv",
+              [{"file_name": "a-1.png", "crowd_captions": CAPTIONS}])
+    assert [item.image_id for item in load("whoops", tmp_path)] == ["a-1"]
 
 
-def test_lists_may_arrive_as_lists(tmp_path):
-    row = {"file_name": "x.png", "crowd_captions": CAPTIONS, "question_answering_pairs": None}
-    item = item_from_row(row, tmp_path, tmp_path)
-    assert (item.image_id, item.references, item.questions) == ("x", tuple(CAPTIONS), ())
+def test_the_selected_caption_stands_in_for_an_absent_crowd():
+    item = item_from_row(row("x", crowd_captions=""), None, "x", bytes, "here")
+    assert item.references == ("a snowman",)
 
 
-def test_the_selected_caption_stands_in_for_an_absent_crowd(tmp_path):
-    write(tmp_path / "test", crowd_captions="")
-    assert load("whoops", tmp_path)[0].references == ("a snowman",)
+def test_a_list_that_is_none_says_what_it_should_be():
+    with pytest.raises(ValueError, match=r"""crowd must be a list.*got "\['a', 'b'\]".*dumps"""):
+        as_list("['a', 'b']", "crowd")
 
 
-def test_metadata_without_captions_names_the_column(tmp_path):
-    (tmp_path / "metadata.csv").write_text("file_name,text\nsnow.png,snow\n")
-    with pytest.raises(UnknownLayout, match=r"crowd_captions.*found file_name, text"):
+@pytest.mark.parametrize(
+    ("write", "words"),
+    [
+        (lambda root: write_csv(root / "metadata.csv", [{"file_name": "s", "text": "snow"}]),
+         r"the column crowd_captions; found file_name, text"),
+        (lambda root: write_csv(root / "metadata.csv", [{"crowd_captions": "x"}]),
+         r"the column file_name in metadata\.csv; found crowd_captions"),
+        (lambda root: write_csv(root / "whoops_dataset.csv", ROWS),
+         r"whoops_images\.zip or whoops_images/ beside .*; found whoops_dataset\.csv"),
+        (lambda root: (write_csv(root / "whoops_dataset.csv", ROWS),
+                       (root / "whoops_images.zip").write_bytes(b"cut")),
+         r"a zip file whoops_images\.zip; found File is not a zip"),
+        (lambda root: (root / "metadata.csv").write_text("file_name\n"), "expected rows"),
+        (lambda root: (root / "whoops_images.rar").touch(),
+         r"test/metadata\.csv, or whoops_dataset\.csv .*or \*\.parquet; found whoops_images\.rar"),
+    ],
+)
+def test_an_unknown_layout_says_what_was_sought_and_found(write, words, tmp_path):
+    write(tmp_path)
+    with pytest.raises(UnknownLayout, match=words) as caught:
         load("whoops", tmp_path)
+    assert "hub:nlphuji/whoops" in str(caught.value)

@@ -1,0 +1,106 @@
+"""A data set as a run sees it: its pictures in a fixed order, and the layout they were found in."""
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import overload
+
+from precompute.images.item import ImageItem
+
+
+class UnknownLayout(ValueError):
+    """A folder that is not laid out as its data set should be."""
+
+    def __init__(
+        self, dataset: str, path: Path | str, expected: str, found: str, remedy: str
+    ) -> None:
+        """Say what was expected, what was found, and what to do."""
+        super().__init__(
+            f"{path} is not a {dataset} folder: expected {expected}; found {found}. {remedy}"
+        )
+
+
+class TooManyBroken(ValueError):
+    """More pictures cannot be opened than the configuration puts up with."""
+
+
+@dataclass(frozen=True)
+class ImageSet(Sequence[ImageItem]):
+    """Pictures of one data set.
+
+    Attributes:
+        items: the pictures, in a fixed order, with unique ids.
+        layout: how they lie on disk, in words.
+    """
+
+    items: tuple[ImageItem, ...]
+    layout: str
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @overload
+    def __getitem__(self, at: int) -> ImageItem: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[ImageItem, ...]: ...
+    def __getitem__(self, at: int | slice) -> ImageItem | tuple[ImageItem, ...]:
+        return self.items[at]
+
+
+def image_set(items: Iterable[ImageItem], layout: str, where: Path | str) -> ImageSet:
+    """Make a set of the pictures that a loader found.
+
+    Raises:
+        ValueError: two have the same id.
+    """
+    found = ImageSet(tuple(items), layout)
+    first: dict[str, str] = {}
+    for item in found.items:
+        if item.image_id in first:
+            raise ValueError(
+                f"image ids must be unique; {where} has {item.image_id!r} twice: "
+                f"{first[item.image_id]} and {item.source}. Remove one of the two."
+            )
+        first[item.image_id] = item.source
+    return found
+
+
+def subset(pictures: ImageSet, n: int, seed: int) -> ImageSet:
+    """Draw pictures without replacement; they keep their order.
+
+    The draw is made from the sorted ids: the same seed draws the same pictures whatever layout
+    the data set lies in.
+
+    Raises:
+        ValueError: there are fewer.
+    """
+    if n > len(pictures):
+        raise ValueError(
+            f"expected at least n = {n} pictures to draw from; the data set has {len(pictures)}. "
+            "Take n out of the configuration to use all."
+        )
+    ids = sorted(item.image_id for item in pictures.items)
+    drawn = set(random.Random(seed).sample(ids, n))
+    kept = tuple(item for item in pictures.items if item.image_id in drawn)
+    return ImageSet(kept, f"{pictures.layout}; {n} of {len(pictures)}, drawn with seed {seed}")
+
+
+def require_few_broken(n_broken: int, n_total: int, share: float, example: str) -> None:
+    """Stop a run in which too many pictures cannot be opened.
+
+    Args:
+        n_broken: how many could not be opened so far.
+        n_total: pictures of the whole data set.
+        share: how many of those may be broken, in [0, 1].
+        example: what was said of one of them.
+
+    Raises:
+        TooManyBroken: more than that are.
+    """
+    if n_broken > share * n_total:
+        raise TooManyBroken(
+            f"at most {share:.1%} of the {n_total} pictures may be broken (max_broken under "
+            f"[[datasets]]); {n_broken} cannot be opened so far, for instance: {example} "
+            "Mend or remove them, or raise max_broken."
+        )

@@ -1,0 +1,58 @@
+"""The classes of ImageNet: their wnids in the order of labels, and their names.
+
+A wnid is `n` and the offset of a noun in WordNet 3.0, so that WordNet knows the names: those of
+ImageNet's own `synset_words.txt`, all 1,000 of them.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from precompute.metrics.wordnet import synset_names
+
+CLASS_NAMES = ("synset_words.txt", "LOC_synset_mapping.txt")
+"""Files that may name the classes, a line each: `n02056570 king penguin, Aptenodytes ...`."""
+
+Names = Mapping[str, tuple[str, ...]]
+"""wnid -> names of the class, the best known first."""
+
+_WNIDS = Path(__file__).with_name("imagenet_wnids.txt")
+
+
+@cache
+def wnids() -> tuple[str, ...]:
+    """The wnids of the 1,000 classes, sorted: a label k of a parquet file is the k-th."""
+    return tuple(_WNIDS.read_text(encoding="ascii").split())
+
+
+def class_names(folder: Path | None) -> Names:
+    """The names of classes, from the first of `CLASS_NAMES` in a folder, else from WordNet.
+
+    Args:
+        folder: of the data set; None if there is none.
+    """
+    return _from_file(folder) or _from_wordnet()
+
+
+def synonyms(folder: Path | None) -> dict[str, list[str]]:
+    """First class name -> all names; `crane`, two classes' first name, has those of both."""
+    known = _from_file(folder) or {wnid: _from_wordnet()[wnid] for wnid in wnids()}
+    found: dict[str, list[str]] = {}
+    for names in known.values():
+        found.setdefault(names[0], []).extend(names)
+    return found
+
+
+def _from_file(folder: Path | None) -> Names:
+    there = [folder / name for name in CLASS_NAMES] if folder else []
+    for path in there:
+        if path.is_file():
+            lines = path.read_text(encoding="utf-8").splitlines()
+            pairs = (line.split(maxsplit=1) for line in lines if line.strip())
+            return {wnid: tuple(n.strip() for n in words.split(",")) for wnid, words in pairs}
+    return {}
+
+
+@cache
+def _from_wordnet() -> Names:
+    return {f"n{sense:08d}": names for sense, names in synset_names().items()}
