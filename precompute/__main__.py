@@ -14,7 +14,8 @@ from precompute.corpus_scores import score_corpus
 from precompute.estimate import describe
 from precompute.judge.config import judge_config
 from precompute.judge.exchange import export_ledger, import_ledger, read_batch, write_batch
-from precompute.judge.session import ask_all, ask_by_batch, dry_run
+from precompute.judge.plan import dry_run
+from precompute.judge.session import ask_all, ask_by_batch
 from precompute.metrics import require_known
 from precompute.models import load_captioner
 from precompute.plan import plan_runs

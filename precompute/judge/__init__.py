@@ -2,6 +2,6 @@
 
 `prompt` words the question, `identity` names the judge, `questions` lists what is to be asked,
 `client` asks, `ledger` keeps every reply the moment it comes, `verdict` reads it, `seal` turns
-replies into parts, `budget` guards the cost, `session` does it all, `exchange` carries replies
-between machines.
+replies into parts, `budget` guards the cost, `plan` says what is open and what it will cost,
+`session` does the work, `exchange` carries replies between machines.
 """

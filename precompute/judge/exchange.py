@@ -13,9 +13,9 @@ from pydantic import ValidationError
 
 from precompute.judge.client import Unanswered, read_reply, request_body
 from precompute.judge.ledger import Entry, JudgeError, Ledger, ledgers, read_ledger
+from precompute.judge.plan import Plan, entry_of
 from precompute.judge.questions import captions_of
 from precompute.judge.seal import seal
-from precompute.judge.session import Plan, entry_of
 from store.files import Owner
 
 _FORMAT = "json_schema"

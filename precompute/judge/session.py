@@ -1,26 +1,24 @@
-"""A judge's work on one run: estimate, ask what is open, keep every reply, seal and publish."""
+"""A judge's work on one run: ask what is open, keep every reply, seal and publish."""
 
 import asyncio
-import hashlib
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from precompute.judge.budget import Budget, Estimate, estimate
-from precompute.judge.client import KEY, CapReached, Client, Reply, Unanswered, open_client
+from precompute.judge.budget import Budget
+from precompute.judge.client import CapReached, Client, Unanswered, open_client
 from precompute.judge.config import JudgeConfig
-from precompute.judge.identity import Judge, judge_of
-from precompute.judge.ledger import Entry, JudgeError, Ledger, Spent, ledger_path, spent
-from precompute.judge.prompt import render
-from precompute.judge.questions import Question, captions_of, questions, stories
+from precompute.judge.identity import Judge
+from precompute.judge.ledger import Entry, JudgeError, Ledger
+from precompute.judge.plan import Plan, budget_of, describe, entry_of, judge_on, plan
+from precompute.judge.questions import Question
 from precompute.judge.seal import seal
 from precompute.judge.verdict import status
 from precompute.stages import Stopped, Watch
 from store.publish import is_due, publish
-from store.runs import now, read_run, write_progress
+from store.runs import write_progress
 
 IN_A_ROW = 5
 """Questions without an answer, one after the other, that end a session."""
@@ -28,77 +26,6 @@ IN_A_ROW = 5
 _PUBLISH_SECONDS = 30.0
 
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a judge is to do on a run.
-
-    Attributes:
-        run: the run's folder.
-        config: the judge's configuration.
-        judge: who is asked.
-        questions: every question, answered or not.
-        open: those without a reply.
-        expected: what they will cost.
-    """
-
-    run: Path
-    config: JudgeConfig
-    judge: Judge
-    questions: list[Question]
-    open: list[Question]
-    expected: Estimate
-
-
-def plan(run: Path, config: JudgeConfig, judge: Judge, had: Spent) -> Plan:
-    """What is to be asked, given the replies that are there.
-
-    Raises:
-        StoreError: the run's captions are not complete.
-        JudgeError: it has no images.
-    """
-    asked = list(questions(run, judge, stories(run, judge, config.images), config.votes))
-    if not asked:
-        raise JudgeError(f"a judge needs images; {run.name} has none.")
-    open_ = [question for question in asked if question.reply_id not in had.ids]
-    longest = max(len(render(question.story.captions)) for question in asked)
-    expected = estimate(config, had, len(open_), longest, len(judge.layers))
-    return Plan(run, config, judge, asked, open_, expected)
-
-
-def describe(todo: Plan, budget: Budget) -> str:
-    """The plan in words: questions, tokens, cap."""
-    expected, judge = todo.expected, todo.judge
-    basis = f"measured on {expected.measured} replies" if expected.measured else "a guess"
-    done = len(todo.questions) - len(todo.open)
-    return "\n".join([
-        f"{judge.name} on {todo.run.name}",
-        f"  endpoint   {todo.config.base_url}, key {'set' if os.environ.get(KEY) else 'not set'}",
-        f"  layers     {', '.join(map(str, judge.layers))}",
-        f"  questions  {len(todo.questions)} ({todo.config.votes} a picture): "
-        f"{done} answered, {len(todo.open)} to ask",
-        f"  tokens     about {expected.requests * expected.tokens_in:,} in and "
-        f"{expected.requests * expected.tokens_out:,} out ({basis})",
-        f"  cap        {budget.max_requests:,} requests, {budget.max_tokens:,} tokens; "
-        f"so far {budget.requests:,} and {budget.tokens:,}",
-    ])
-
-
-def dry_run(run: Path, config: JudgeConfig) -> str:
-    """The plan, and the exact prompt of one image; nothing is sent or written."""
-    judge = _judge(run, config)
-    had = spent(ledger_path(run, judge))
-    todo = plan(run, config, judge, had)
-    story = (todo.open or todo.questions)[0].story
-    picture = story.picture()
-    return "\n".join([
-        describe(todo, _budget(config, had)),
-        "",
-        f"The question about {story.image_id}, with its picture ({len(picture):,} bytes of JPEG):",
-        "",
-        render(story.captions),
-    ])
 
 
 def ask_by_batch(
@@ -112,9 +39,9 @@ def ask_by_batch(
     Raises:
         JudgeError: the caps will not do, or another process is at it.
     """
-    judge = _judge(run, config)
+    judge = judge_on(run, config)
     with Ledger(run, judge) as ledger:
-        todo, budget = plan(run, config, judge, ledger.spent), _budget(config, ledger.spent)
+        todo, budget = plan(run, config, judge, ledger.spent), budget_of(config, ledger.spent)
         say(describe(todo, budget))
         budget.require(todo.expected)
         count = use(todo, ledger)
@@ -136,10 +63,10 @@ def ask_all(run: Path, config: JudgeConfig, watch: Watch, say: Say) -> None:
         JudgeError: the caps will not do, another process is at it, or the server will not answer.
         Stopped: Ctrl-C.
     """
-    judge = _judge(run, config)
+    judge = judge_on(run, config)
     with Ledger(run, judge) as ledger:
         todo = plan(run, config, judge, ledger.spent)
-        budget = _budget(config, ledger.spent)
+        budget = budget_of(config, ledger.spent)
         say(describe(todo, budget))
         budget.require(todo.expected)
         session = _Session(todo, ledger, budget, watch)
@@ -157,14 +84,6 @@ def ask_all(run: Path, config: JudgeConfig, watch: Watch, say: Say) -> None:
     if session.left:
         raise JudgeError(f"{session.left} questions are open: {session.why}. The same command asks "
                          "them again.")
-
-
-def _judge(run: Path, config: JudgeConfig) -> Judge:
-    return judge_of(config, int(read_run(run)["n_layers"]))
-
-
-def _budget(config: JudgeConfig, had: Spent) -> Budget:
-    return Budget(config.max_requests, config.max_tokens, len(had.ids), had.tokens)
 
 
 @dataclass
@@ -253,17 +172,6 @@ async def _answer(session: _Session, client: Client, question: Question) -> Entr
     picture = question.story.picture()
     reply = await client.ask(question.story, picture)
     return entry_of(session.todo, question, picture, reply)
-
-
-def entry_of(todo: Plan, question: Question, picture: bytes, reply: Reply) -> Entry:
-    """The line of the ledger for a reply."""
-    story = question.story
-    return Entry(
-        reply_id=question.reply_id, run_id=todo.run.name, captions=captions_of(todo.run).name,
-        judge=todo.judge, condition_id=story.condition_id, image_id=story.image_id,
-        vote=question.vote, prompt_sha256=story.prompt_sha256,
-        image_sha256=hashlib.sha256(picture).hexdigest(), at=now(), **vars(reply),
-    )
 
 
 def _note(session: _Session, entry: Entry) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from precompute.judge.client import KEY
 from precompute.judge.ledger import JudgeError, ledgers, read_ledger
-from precompute.judge.session import ask_all, dry_run
+from precompute.judge.plan import dry_run
+from precompute.judge.session import ask_all
 from precompute.stages import Watch
 from store import open_run
 from store.verify import verify_run

@@ -1,0 +1,107 @@
+"""What a judge is to do on a run, what it will cost, and how that is said."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from precompute.judge.budget import Budget, Estimate, estimate
+from precompute.judge.client import KEY, Reply
+from precompute.judge.config import JudgeConfig
+from precompute.judge.identity import Judge, judge_of
+from precompute.judge.ledger import Entry, JudgeError, Spent, ledger_path, spent
+from precompute.judge.prompt import render
+from precompute.judge.questions import Question, captions_of, questions, stories
+from store.runs import now, read_run
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a judge is to do on a run.
+
+    Attributes:
+        run: the run's folder.
+        config: the judge's configuration.
+        judge: who is asked.
+        questions: every question, answered or not.
+        open: those without a reply.
+        expected: what they will cost.
+    """
+
+    run: Path
+    config: JudgeConfig
+    judge: Judge
+    questions: list[Question]
+    open: list[Question]
+    expected: Estimate
+
+
+def judge_on(run: Path, config: JudgeConfig) -> Judge:
+    """The judge that a configuration makes for a run's tower."""
+    return judge_of(config, int(read_run(run)["n_layers"]))
+
+
+def budget_of(config: JudgeConfig, had: Spent) -> Budget:
+    """The caps, and what earlier processes have spent."""
+    return Budget(config.max_requests, config.max_tokens, len(had.ids), had.tokens)
+
+
+def plan(run: Path, config: JudgeConfig, judge: Judge, had: Spent) -> Plan:
+    """What is to be asked, given the replies that are there.
+
+    Raises:
+        StoreError: the run's captions are not complete.
+        JudgeError: it has no images.
+    """
+    asked = list(questions(run, judge, stories(run, judge, config.images), config.votes))
+    if not asked:
+        raise JudgeError(f"a judge needs images; {run.name} has none.")
+    open_ = [question for question in asked if question.reply_id not in had.ids]
+    longest = max(len(render(question.story.captions)) for question in asked)
+    expected = estimate(config, had, len(open_), longest, len(judge.layers))
+    return Plan(run, config, judge, asked, open_, expected)
+
+
+def describe(todo: Plan, budget: Budget) -> str:
+    """The plan in words: questions, tokens, cap."""
+    expected, judge = todo.expected, todo.judge
+    basis = f"measured on {expected.measured} replies" if expected.measured else "a guess"
+    done = len(todo.questions) - len(todo.open)
+    return "\n".join([
+        f"{judge.name} on {todo.run.name}",
+        f"  endpoint   {todo.config.base_url}, key {'set' if os.environ.get(KEY) else 'not set'}",
+        f"  layers     {', '.join(map(str, judge.layers))}",
+        f"  questions  {len(todo.questions)} ({todo.config.votes} a picture): "
+        f"{done} answered, {len(todo.open)} to ask",
+        f"  tokens     about {expected.requests * expected.tokens_in:,} in and "
+        f"{expected.requests * expected.tokens_out:,} out ({basis})",
+        f"  cap        {budget.max_requests:,} requests, {budget.max_tokens:,} tokens; "
+        f"so far {budget.requests:,} and {budget.tokens:,}",
+    ])
+
+
+def dry_run(run: Path, config: JudgeConfig) -> str:
+    """The plan, and the exact prompt of one image; nothing is sent or written."""
+    judge = judge_on(run, config)
+    had = spent(ledger_path(run, judge))
+    todo = plan(run, config, judge, had)
+    story = (todo.open or todo.questions)[0].story
+    picture = story.picture()
+    return "\n".join([
+        describe(todo, budget_of(config, had)),
+        "",
+        f"The question about {story.image_id}, with its picture ({len(picture):,} bytes of JPEG):",
+        "",
+        render(story.captions),
+    ])
+
+
+def entry_of(todo: Plan, question: Question, picture: bytes, reply: Reply) -> Entry:
+    """The line of the ledger for a reply."""
+    story = question.story
+    return Entry(
+        reply_id=question.reply_id, run_id=todo.run.name, captions=captions_of(todo.run).name,
+        judge=todo.judge, condition_id=story.condition_id, image_id=story.image_id,
+        vote=question.vote, prompt_sha256=story.prompt_sha256,
+        image_sha256=hashlib.sha256(picture).hexdigest(), at=now(), **vars(reply),
+    )
