@@ -6,9 +6,9 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import plain, problems, selection
-from dashboard.views import image, images, layers, runs
-from store.errors import StoreError
+from dashboard.views import image, images, interventions, judge, layers, runs
 from store.asking import DatabaseError
+from store.errors import StoreError
 
 _SIDEBAR = 232  # pixels; the rest of 1280 holds matrix, map and captions side by side
 
@@ -29,16 +29,26 @@ st.logo(Path(__file__).parent / "peel.svg", size="large")
 plain.narrow_margins()
 one = st.Page(_page(image.show), title="Image", url_path="image", icon=":material/image:",
               help="One picture, layer by layer and head by head.")
-st.session_state["image_page"] = one  # where the cards of the Images page lead
+st.session_state["image_page"] = one  # where cards lead
+first = st.Page(_page(images.show), title="Images", url_path="", default=True,
+                icon=":material/grid_view:", help="Browse, filter and sort the pictures.")
+# The default page is at the root alone: a link to /images would find nothing.
+alias = st.Page(lambda: None, title="Images", url_path="images", visibility="hidden")
 page = st.navigation([
-    st.Page(_page(images.show), title="Images", url_path="images", default=True,
-            icon=":material/grid_view:", help="Browse, filter and sort the pictures."),
+    first,
+    alias,
     one,
     st.Page(_page(layers.show), title="Layers", url_path="layers",
             icon=":material/show_chart:", help="The whole data set over layers."),
+    st.Page(_page(judge.show), title="Judge", url_path="judge",
+            icon=":material/gavel:", help="What a vision model says of the captions."),
+    st.Page(_page(interventions.show), title="Interventions", url_path="interventions",
+            icon=":material/tune:", help="What edits of the model do to its captions."),
     st.Page(_page(runs.show), title="Runs", url_path="runs",
             icon=":material/inventory_2:", help="Where the numbers come from."),
 ])
+if page is alias:  # before a widget claims a parameter of the link
+    st.switch_page(first, query_params=st.query_params.to_dict())
 try:
     place = selection.choose_run()
     page.run()

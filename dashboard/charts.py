@@ -1,6 +1,7 @@
 """Frames as charts. Pure functions: a frame in, an Altair chart out."""
 
 import base64
+from collections.abc import Mapping
 from typing import Any
 
 import altair as alt
@@ -31,12 +32,13 @@ DIVERGING = ("#b35806", "#f1a340", "#f2e6d8", "#998ec3", "#542788")
 
 Chart = alt.Chart | alt.LayerChart | alt.FacetChart
 
-_FIT_X = alt.AutoSizeParams(type="fit-x", contains="padding")
+FIT_X = alt.AutoSizeParams(type="fit-x", contains="padding")
 """The chart takes the width it is given; its height is that of the plot."""
 
 _PAD = alt.AutoSizeParams(type="pad", contains="content")
 """The plot keeps its size, and title, axes and legend come on top of it."""
 
+_LEGEND_CHARACTERS = 33
 MEAN = "mean"
 _CELL_AXIS: dict[str, Any] = {"ticks": False, "domain": False, "labelFlush": False,
                               "labelBound": False, "labelPadding": 4, "labelOverlap": True}
@@ -86,12 +88,13 @@ def curve(
         layers.insert(0, alt.Chart(pd.DataFrame({"value": [0]})).mark_rule(
             color=GREY, opacity=0.5).encode(y="value:Q"))
     return alt.layer(*layers).properties(
-        height=height, autosize=_FIT_X,
+        height=height, autosize=FIT_X,
         title=alt.TitleParams(words.word(metric).label, anchor="start", frame="group"))
 
 
 def bands(
-    frame: pd.DataFrame, axis: str, heading: str | None = None, *, height: int = 180
+    frame: pd.DataFrame, axis: str, heading: str | None = None, *, height: int = 180,
+    first: int = 0, colors: Mapping[str, str] = _SERIES,
 ) -> Chart:
     """Data-set means over layers with their bootstrap intervals, one colour a series.
 
@@ -100,15 +103,20 @@ def bands(
         axis: title of the vertical axis, with the unit.
         heading: title of the legend, if there are several series.
         height: in pixels.
+        first: the layer where the horizontal axis starts.
+        colors: of the series.
     """
     series = list(dict.fromkeys(frame["series"]))
     top = int(frame["layer"].max())
+    # Legends do not wrap: two names side by side only if they fit a phone's width.
+    side_by_side = sum(sorted(map(len, series))[-2:]) <= _LEGEND_CHARACTERS
     legend = alt.Legend(title=heading, orient="top", labelLimit=300, symbolOpacity=1,
-                        symbolSize=60, titleOrient="left", columns=2) if len(series) > 1 else None
+                        symbolSize=60, titleOrient="top", columns=2 if side_by_side else 1,
+                        ) if len(series) > 1 else None
     base = alt.Chart(frame).encode(
-        x=_layer_axis(top),
+        x=_layer_axis(top, first),
         color=alt.Color("series:N", sort=series, legend=legend, scale=alt.Scale(
-            domain=series, range=[_SERIES.get(name, SKY) for name in series])))
+            domain=series, range=[colors.get(name, SKY) for name in series])))
     tooltip = [alt.Tooltip("series:N", title="series"), alt.Tooltip("layer:Q", title="layer"),
                *(alt.Tooltip(f"{name}:Q", title=text, format=".4f") for name, text in (
                    ("mean", "mean"), ("low", "95% from"), ("high", "95% to"))),
@@ -118,7 +126,7 @@ def bands(
         base.mark_area(opacity=0.18).encode(y=value, y2="high:Q"),
         base.mark_line(strokeWidth=1.8).encode(y="mean:Q"),
         base.mark_point(filled=True, size=32, opacity=1).encode(y="mean:Q", tooltip=tooltip),
-    ).properties(height=height, autosize=_FIT_X)
+    ).properties(height=height, autosize=FIT_X)
 
 
 def histogram(frame: pd.DataFrame, predicate: Predicate, *, height: int = 60) -> Chart:
@@ -142,7 +150,26 @@ def histogram(frame: pd.DataFrame, predicate: Predicate, *, height: int = 60) ->
                  alt.Tooltip("n:Q", title="images")])
     rule = alt.Chart(pd.DataFrame({"low": [predicate.threshold]})).mark_rule(
         color=ORANGE, strokeWidth=2).encode(x="low:Q")
-    return alt.layer(bars, rule).properties(height=height, autosize=_FIT_X)
+    return alt.layer(bars, rule).properties(height=height, autosize=FIT_X)
+
+
+def settled(frame: pd.DataFrame, top: int, *, height: int = 150) -> Chart:
+    """How many images settle at which layer.
+
+    Args:
+        frame: layer, n.
+        top: L.
+        height: in pixels.
+    """
+    frame = frame.assign(low=frame["layer"] - 0.5, high=frame["layer"] + 0.5)
+    axis = _layer_axis(top).to_dict()["axis"]
+    bars: alt.Chart = alt.Chart(frame).mark_bar(color=BLUE, binSpacing=2).encode(
+        x=alt.X("low:Q", bin="binned", title=words.LAYER_AXIS, axis=alt.Axis(**axis),
+                scale=alt.Scale(domain=[-0.5, top + 0.5], nice=False)), x2="high:Q",
+        y=alt.Y("n:Q", title="images", axis=alt.Axis(tickCount=4, format="d")),
+        tooltip=[alt.Tooltip("layer:Q", title="layer"), alt.Tooltip("n:Q", title="images")],
+    ).properties(height=height, autosize=FIT_X)
+    return bars
 
 
 def matrix(

@@ -4,7 +4,7 @@ A newer generation is a new key, so a page shows it at its next rerun, without a
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -65,6 +65,24 @@ def _first(frame: pd.DataFrame) -> dict[str, Any]:
 @st.cache_resource(max_entries=8, show_spinner=False, on_release=lambda run: run.close())
 def _open(key: Key) -> Run:
     return open_run(Path(key.path))
+
+
+def asked(key: Key, query: Callable[..., pd.DataFrame], *values: object) -> pd.DataFrame:
+    """What one of the store's queries answers for a run; its other arguments are `values`."""
+    return _asked(key, f"{query.__module__}.{query.__name__}", query, *values)
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def _asked(key: Key, name: str, _query: Callable[..., pd.DataFrame], *values: object
+           ) -> pd.DataFrame:
+    # Streamlit cannot hash a function: its name stands for it in the cache's key.
+    return _query(_open(key), *values)
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def quantile(key: Key, quantity: Quantity, share: float, condition: str) -> float | None:
+    """The value below which a share of the images' values lie."""
+    return queries.quantile(_open(key), quantity, share, condition)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import charts, data, plain, words
+from dashboard import charts, data, plain, presets, words
 from dashboard.data import Key
 from dashboard.selection import IN_URL
 from store.predicates import OPERATORS, Predicate, Quantity, format_predicates, parse_predicates
@@ -38,12 +38,14 @@ def _write(predicates: tuple[Predicate, ...]) -> None:
 
 def choose(key: Key, condition: str, top: int) -> tuple[Predicate, ...]:
     """Draw the filters; the predicates that are set."""
-    text, add = st.columns([4, 1.2], vertical_alignment="bottom")
+    text, ready, add = st.columns([3.4, 1.1, 1.2], vertical_alignment="bottom")
     text.text_input("Filters", key="filter", bind=IN_URL,
                     placeholder="none; for instance |delta_attn| > 0.1; rouge_l:final@2 < 0.5",
                     help="metric[:against][@layer] < number; bars for the absolute value, no "
                          "layer for any layer, several joined by a semicolon.")
     predicates = _read(key)
+    with ready, st.popover("Presets", icon=":material/filter_alt:", width="stretch"):
+        _presets(key, condition, top)
     with add, st.popover("Add a filter", icon=":material/add:", width="stretch"):
         _builder(key, condition, top, predicates)
     for start in range(0, len(predicates), 3):
@@ -51,6 +53,14 @@ def choose(key: Key, condition: str, top: int) -> tuple[Predicate, ...]:
             with column.container(border=True):
                 _card(key, condition, predicates, i)
     return predicates
+
+
+def _presets(key: Key, condition: str, top: int) -> None:
+    for i, preset in enumerate(presets.presets(key, condition, top)):
+        st.button(preset.name, key=f"preset-{i}", width="stretch", disabled=bool(preset.lacks),
+                  on_click=_write, args=(preset.predicates,))
+        plain.line(preset.meaning, "small")
+        plain.line(preset.lacks or "; ".join(map(str, preset.predicates)), "small")
 
 
 def _builder(key: Key, condition: str, top: int, predicates: tuple[Predicate, ...]) -> None:

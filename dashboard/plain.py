@@ -15,12 +15,14 @@ _STYLES = {
     "meaning": "font-size:0.86rem;line-height:1.4;opacity:0.75;min-height:2.8em",
     "small": "font-size:0.86rem;line-height:1.4;opacity:0.75",
     "note": "font-size:0.93rem;padding:0.4rem 0.7rem;border-left:3px solid #e69f00",
+    "reply": "font-family:'Source Code Pro',monospace;font-size:0.8rem;line-height:1.4;"
+             "white-space:pre-wrap;overflow-wrap:anywhere;max-height:11rem;overflow-y:auto",
     "card": "font-size:0.9rem;line-height:1.3;min-height:2.6em;overflow-wrap:anywhere",
 }
 
 
 def line(text: str, kind: str = "body") -> None:
-    """Show a line of text; `kind` is title, heading, body, small, meaning, note or card."""
+    """Show text of a kind: title, heading, body, small, meaning, note, reply or card."""
     st.html(f'<div style="{_STYLES[kind]}">{html.escape(text)}</div>')
 
 

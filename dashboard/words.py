@@ -123,6 +123,27 @@ AGAINST = {
     "self": "itself",
 }
 
+CRITERIA = {
+    "entities": Word("Entities", "1 to 5", (
+        "How many distinct things the caption names: 1 few, 3 medium, 5 many.")),
+    "specificity": Word("Specificity", "1 to 5", (
+        "How specific they are on average, in attributes and detail.")),
+    "information": Word("Information", "1 to 5", (
+        "How much the caption tells, and whether more than the layer before; the first judged "
+        "layer counts as 3.")),
+    "correspondence": Word("Correspondence", "1 to 5", "How well the caption fits the picture."),
+    "mean": Word("Mean", "1 to 5", "The mean over the four criteria."),
+}
+"""What a judge scores."""
+
+_JUDGED = {
+    "judge": Word("Judge {}", "1 to 5", "A judge's score: mean over criteria and judged layers."),
+    "judge_rise": Word("Rise, judge {}", "points", (
+        "A judge's mean score of the last judged layer minus that of the first.")),
+    "judge_spread": Word("Spread of votes, judge {}", "points", (
+        "How far a judge's votes on the same caption lie apart (standard deviation).")),
+}
+
 WHOLE, ATTENTION, MLP = "the whole update", "attention", "MLP"
 """What a layer adds, and the two parts that make it."""
 
@@ -140,6 +161,14 @@ def certificate(parity: Mapping[str, Any] | None) -> tuple[str, str, BadgeColor]
 
 def word(metric: str) -> Word:
     """A metric in words; one nobody described keeps its name."""
+    kind, _, rest = metric.partition(".")
+    if kind in _JUDGED and rest:
+        judge, _, criterion = rest.rpartition(".")
+        if judge and criterion in CRITERIA:
+            of = CRITERIA[criterion]
+            return Word(f"{of.label}, judge {judge}", of.unit, of.meaning)
+        about = _JUDGED[kind]
+        return Word(about.label.format(rest), about.unit, about.meaning)
     for prefix, (label, meaning) in _FAMILIES.items():
         if metric.startswith(prefix):
             of = word(metric.removeprefix(prefix)).label

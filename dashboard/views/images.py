@@ -1,12 +1,10 @@
 """All pictures: filter, sort, search, and open one."""
 
 import math
-from pathlib import Path
 
-import pandas as pd
 import streamlit as st
 
-from dashboard import data, filters, plain, selection, words
+from dashboard import cards, data, filters, plain, selection, words
 from dashboard.data import Key
 from dashboard.selection import IN_URL, Place
 from store.predicates import Quantity
@@ -41,7 +39,8 @@ def show(place: Place) -> None:
     with foot:
         number = st.pagination(pages, key="page", bind=IN_URL) if pages > 1 else 1
     with grid:
-        _cards(key, data.page(key, chosen, sort, _PER_PAGE, (number - 1) * _PER_PAGE), sort)
+        cards.show(key, data.page(key, chosen, sort, _PER_PAGE, (number - 1) * _PER_PAGE),
+                   words.title(sort.quantity.metric, sort.quantity.against) if sort else None)
     with export:
         _export(key, chosen, sort)
 
@@ -76,23 +75,6 @@ def _sort(key: Key, top: int) -> Sort | None:
 
 def _named(name: str) -> str:
     return name if name == _ID else words.title(*name.split(":"))
-
-
-def _cards(key: Key, rows: pd.DataFrame, sort: Sort | None) -> None:
-    grid = st.grid("auto", min_column_width=150, gap="small")
-    for row in rows.astype(object).to_dict("records"):
-        image_id = str(row["image_id"])
-        with grid.cell():
-            st.image(data.thumbnail(key, image_id), width="stretch",
-                     alt=f"Picture {image_id} as the model saw it.")
-            plain.line("(no caption)" if pd.isna(row["caption"]) else row["caption"], "card")
-            if sort is not None:
-                value = "none" if pd.isna(row["sort_value"]) else f"{row['sort_value']:.3g}"
-                plain.line(f"{words.title(sort.quantity.metric, sort.quantity.against)}: {value}",
-                           "small")
-            st.page_link(st.session_state["image_page"], label="Open",
-                         icon=":material/arrow_forward:",
-                         query_params={"run": Path(key.path).name, "image": image_id})
 
 
 def _export(key: Key, chosen: Selection, sort: Sort | None) -> None:

@@ -1,14 +1,18 @@
 """The whole data set over layers: curves with their bootstrap intervals."""
 
+import math
+
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, data, plain, selection, words
+from dashboard import charts, data, exporting, plain, selection, words
 from dashboard.selection import Place
+from store import queries
 from store.schema import CAPTION_METRICS, LAYER_METRICS
 
 _GROUNDING = ("answer_accuracy", "label", "uniqueness", "repetition")
 _PROXY = ("n_nouns", "noun_depth")
+_JUDGES = ("judge.", "judge_step.")  # they have a page of their own
 _ROOMS = (
     ("From abstract to concrete, without a judge", _PROXY),
     ("Where it looks", ("attn_to_patches", "delta_attn", "map_shift", "attn_entropy")),
@@ -30,6 +34,7 @@ def show(place: Place) -> None:
         plain.line("This run has no curves for this condition yet. Publish it again: "
                    "python -m precompute publish.")
         return
+    curves = curves[~curves["metric"].str.startswith(_JUDGES)]
     n = int(curves["n"].max())
     plain.line(f"Means over {n} images; bands are 95% bootstrap intervals over images. "
                f"Layer 0 is the embedding, before the first block.", "small")
@@ -37,6 +42,8 @@ def show(place: Place) -> None:
     gains = tuple(metric for metric in scored if metric.startswith("grounded_gain_"))
     likeness = tuple(m for m in scored if m not in {*gains, *_GROUNDING, *_PROXY})
     _landmarks(place)
+    _convergence(place, int(data.run_row(place.published)["n_layers"]))
+    _figure3(curves)
     for heading, metrics in (
         ("What it says", likeness),
         ("Whether it says it of this picture", (*gains, *_GROUNDING)),
@@ -63,6 +70,54 @@ def _landmarks(place: Place) -> None:
             found["low"], found["high"], strict=True)],
         "rule": found["rule"],
     }), hide_index=True, column_config={"rule": st.column_config.TextColumn(width="large")})
+
+
+def _convergence(place: Place, top: int) -> None:
+    found = data.asked(place.published, queries.convergence, place.condition)
+    if found.empty:
+        return
+    st.subheader("Where the captions of an image settle")
+    metrics = list(dict.fromkeys(found["metric"]))
+    for column, metric in zip(st.columns(len(metrics), gap="medium"), metrics, strict=True):
+        rows = found[found["metric"] == metric]
+        there, never = rows.dropna(subset="layer"), rows[rows["layer"].isna()]["n"].sum()
+        with column.container(border=True):
+            plain.line(words.word(metric).label, "heading")
+            plain.line(words.word(metric).meaning
+                       + (f" {never:,} images never do." if never else ""), "meaning")
+            chart = charts.settled(there, top)
+            st.altair_chart(chart, alt=f"{words.word(metric).label}: images by layer.")
+            exporting.download_row(chart, rows, metric)
+
+
+def upper_range(top: int) -> int:
+    """The first layer of the paper's upper range, 32 of 39 blocks, scaled to a tower.
+
+    >>> upper_range(39), upper_range(12)
+    (32, 10)
+    """
+    return top - math.ceil(top * 8 / 39) + 1
+
+
+def _figure3(curves: pd.DataFrame) -> None:
+    frame = curves[(curves["metric"] == "cider") & (curves["against"] == "reference")]
+    if frame.empty:
+        return
+    st.subheader("CIDEr by layer (the paper's Figure 3)")
+    top = int(frame["layer"].max())
+    first = upper_range(top)
+    frame = frame.assign(series="CIDEr")
+    plain.line("Captions against their references; the mean over images is the set's CIDEr. "
+               f"At the right the upper range, layers {first} to {top}, with an axis of its own.",
+               "small")
+    for column, name, rows, start in zip(
+        st.columns(2, gap="medium"), ("figure3", "figure3-upper"),
+        (frame, frame[frame["layer"] >= first]), (0, first), strict=True,
+    ):
+        with column.container(border=True):
+            chart = charts.bands(rows, "CIDEr (0 to 10)", height=220, first=start)
+            st.altair_chart(chart, alt=f"CIDEr over layers {start} to {top}.")
+            exporting.download_row(chart, rows.drop(columns="series"), name)
 
 
 def _draw(metric: str, curves: pd.DataFrame) -> None:

@@ -1,0 +1,231 @@
+"""What a vision model says of the captions, judge by judge: the paper's Figure 5 and its proofs."""
+
+import math
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import cards, data, exporting, judge_charts, plain, selection, words
+from dashboard.data import Key
+from dashboard.selection import IN_URL, Place
+from store import judge_queries
+from store.predicates import Quantity
+from store.queries import Selection, Sort
+
+_CARDS, _REPLIES = 12, 5
+_ALL = "all"
+_CONFIGS = Path("precompute/configs")
+
+
+def show(place: Place) -> None:
+    """Draw the page."""
+    key = place.published
+    st.header("Judge")
+    judges = data.asked(key, judge_queries.judges, place.condition)
+    if judges.empty:
+        selection.show_notes()
+        _none(place.run)
+        return
+    about = _choose(judges)
+    selection.show_notes()
+    name = str(about["judge"])
+    _facts(about)
+    curves = data.curves(key, place.condition)
+    scores = judge_charts.of_judge(curves, "judge", name)
+    if scores.empty:
+        plain.line("No reply of this judge has a score; what came instead stands below.")
+    else:
+        left, right = st.columns([1.25, 1], gap="medium")
+        with left.container(border=True):
+            _figure5(scores)
+        with right.container(border=True):
+            _steps(judge_charts.of_judge(curves, "judge_step", name), about["layers"])
+    left, right = st.columns([1, 1.6], gap="medium")
+    with left:
+        _statuses(key, name, place.condition)
+    with right:
+        _agreement(key, name, place.condition)
+    _by_rise(key, name, place.condition)
+    _replies(key, name, place.condition)
+
+
+def _none(run: Path) -> None:
+    plain.line("No judge yet: no vision model has scored the captions of this run.")
+    plain.line("Any OpenAI-compatible endpoint does it, hosted or your own. Put its address for "
+               "URL and its model's name for NAME; a key goes into the environment as "
+               "PEEL_JUDGE_KEY. With --dry-run it shows the cost and one question, and sends "
+               "nothing.", "small")
+    results = data.results_folder()
+    where = "" if results == Path("results") else f" --results '{results}'"
+    st.code(f"python -m precompute judge {_config(run)} --run {run.name} --base-url URL "
+            f"--model NAME{where}", language="bash", wrap_lines=True)
+
+
+def _config(run: Path) -> str:
+    """The configuration that the run's data set is in; any other would do as well."""
+    for path in sorted(_CONFIGS.glob("*.toml")):
+        sets = tomllib.loads(path.read_text(encoding="utf-8")).get("datasets", [])
+        if run.name.rpartition("-")[0] in [each.get("name") for each in sets]:
+            return str(path)
+    return str(_CONFIGS / "whoops.toml")
+
+
+def _choose(judges: pd.DataFrame) -> dict[str, Any]:
+    names = [str(name) for name in judges["judge"]]
+    with st.sidebar:
+        selection.note_unknown("judge", names, "the judge")
+        name = st.selectbox("Judge", names, key="judge", bind=IN_URL, help=(
+            "Another model, wording, choice of layers or limit is another judge. Judges are never "
+            "merged."))
+    return dict(judges.iloc[names.index(name)])
+
+
+def _facts(about: dict[str, Any]) -> None:
+    layers = ", ".join(str(layer) for layer in about["layers"])
+    tokens = "" if pd.isna(about["tokens_in"]) else (
+        f"; {about['tokens_in']:,} tokens in, {about['tokens_out']:,} out")
+    votes = int(about["votes"])
+    plain.line(f"Asked as {about['model_asked']}, answered as {about['model_answered']}. "
+               f"{about['replies']:,} replies on {about['images']:,} images, "
+               f"{votes} {'vote' if votes == 1 else 'votes'} each; layers {layers}{tokens}.",
+               "small")
+
+
+def _figure5(scores: pd.DataFrame) -> None:
+    plain.line("Score by layer (the paper's Figure 5)", "heading")
+    plain.line("Means over images; an image counts with the mean of its votes. Bands are 95% "
+               "bootstrap intervals over images.", "meaning")
+    chart = judge_charts.figure5(scores)
+    st.altair_chart(chart, alt="Score by layer, a line a criterion and one for their mean.")
+    exporting.download_row(chart, _table(scores), "judge-scores")
+
+
+def _steps(steps: pd.DataFrame, layers: list[int]) -> None:
+    plain.line("Steps between neighbouring layers", "heading")
+    plain.line("Score minus that of the judged layer below, image by image; above zero it rises. "
+               "Bars are 95% bootstrap intervals over images.", "meaning")
+    if steps.empty:
+        plain.line("No image has scores at two neighbouring layers.", "small")
+        return
+    there = [name for name in words.CRITERIA if (steps["criterion"] == name).any()]
+    default = "mean" if "mean" in there else there[0]
+    chosen = st.selectbox("Criterion", there, index=there.index(default), key="criterion",
+                          format_func=lambda name: words.CRITERIA[name].label,
+                          label_visibility="collapsed")
+    below = dict(zip(layers[1:], layers, strict=False))
+    frame = steps[steps["criterion"] == chosen].sort_values("layer")
+    frame = frame.assign(step=[f"{below[layer]} to {layer}" for layer in frame["layer"]])
+    chart = judge_charts.steps(frame)
+    st.altair_chart(chart, alt="Change of the score from each judged layer to the next.")
+    exporting.download_row(chart, _table(steps), "judge-steps")
+
+
+def _table(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame[["metric", "criterion", "layer", "n", "mean", "low", "high"]]
+
+
+def _statuses(key: Key, judge: str, condition: str) -> None:
+    st.subheader("How replies came out")
+    st.dataframe(data.asked(key, judge_queries.statuses, judge, condition), hide_index=True)
+    plain.line("A reply that is not ok counts with no score: refused, cut off (truncated), not "
+               "JSON (unreadable), incomplete (partial), about other layers, or off the menu.",
+               "small")
+
+
+def _agreement(key: Key, judge: str, condition: str) -> None:
+    st.subheader("Agreement")
+    found = data.asked(key, judge_queries.agreement, condition)
+    pairs = found[(found["judge"] == judge) | (found["other"] == judge)]
+    if pairs.empty:
+        plain.line("With other judges: there is no other judge of the same captions.", "small")
+    else:
+        plain.line("With other judges: the first vote of each on the same image, layer and "
+                   "criterion. Kappa weighs differences by their square; 1 is full agreement, 0 "
+                   "that of chance.", "small")
+        other = pairs["other"].where(pairs["judge"] == judge, pairs["judge"])
+        st.dataframe(pd.DataFrame({
+            "with": other,
+            "criterion": [words.CRITERIA[name].label for name in pairs["criterion"]],
+            "n": pairs["n"], "equal": pairs["equal"], "weighted kappa": pairs["kappa"],
+        }), hide_index=True, column_config={
+            "equal": st.column_config.NumberColumn(format="percent"),
+            "weighted kappa": st.column_config.NumberColumn(format="%.2f")})
+    _with_bertscore(key, judge, condition)
+
+
+def _with_bertscore(key: Key, judge: str, condition: str) -> None:
+    there = [against for against in ("reference", "final")
+             if f"bertscore:{against}" in data.quantities(key)]
+    if not there:
+        plain.line("With BERTScore: this run has none.", "small")
+        return
+    plain.line("With BERTScore: rank correlation (Spearman) of the judge's mean. Over all layers "
+               "both rise with the layer; within one layer only the images differ.", "small")
+    found = pd.concat([
+        data.asked(key, judge_queries.rank_correlation, judge, "bertscore", against, condition)
+        .assign(against=words.AGAINST[against]) for against in there])
+    found["layer"] = ["all" if pd.isna(layer) else str(layer) for layer in found["layer"]]
+    table = found.pivot(index="against", columns="layer", values="correlation")
+    table = table[list(dict.fromkeys(found["layer"]))]
+    st.dataframe(table.rename(columns=lambda layer: "all layers" if layer == "all"
+                              else f"layer {layer}"),
+                 column_config={"against": "BERTScore against"} | {
+                     name: st.column_config.NumberColumn(format="%.2f")
+                     for name in ("all layers", *(f"layer {n}" for n in table.columns))})
+
+
+def _by_rise(key: Key, judge: str, condition: str) -> None:
+    st.subheader("Images by rise")
+    quantity = Quantity(f"judge_rise.{judge}")
+    plain.line(words.word(quantity.metric).meaning, "small")
+    if quantity.name not in data.quantities(key):
+        plain.line("No image has scores of both.", "small")
+        return
+    most = st.segmented_control("Order", ("largest", "least"), default="largest", required=True,
+                                key="rise", bind=IN_URL) == "largest"
+    rows = data.page(key, Selection(condition=condition), Sort(quantity, most), _CARDS, 0)
+    cards.show(key, rows[rows["sort_value"].notna()], "rise")
+
+
+def _replies(key: Key, judge: str, condition: str) -> None:
+    st.subheader("Replies as they came")
+    counts = data.asked(key, judge_queries.statuses, judge, condition)
+    options = [_ALL, *counts["status"]]
+    selection.note_unknown("status", options, "the status")
+    chosen = st.selectbox("Status", options, key="status", bind=IN_URL, width=220)
+    status = None if chosen == _ALL else str(chosen)
+    n = int(counts["replies"].sum() if status is None
+            else counts.loc[counts["status"] == status, "replies"].sum())
+    pages = max(math.ceil(n / _REPLIES), 1)
+    if st.session_state.get("replies", 1) > pages:
+        st.session_state["replies"] = pages
+    room = st.container()
+    number = st.pagination(pages, key="replies", bind=IN_URL) if pages > 1 else 1
+    rows = data.asked(key, judge_queries.replies, judge, status, _REPLIES,
+                      (number - 1) * _REPLIES, condition)
+    with room:
+        for row in rows.astype(object).to_dict("records"):
+            _reply(key, row)
+
+
+def _reply(key: Key, row: dict[str, Any]) -> None:
+    def said(name: str) -> str:
+        return "?" if pd.isna(row[name]) else str(row[name])
+
+    with st.container(border=True):
+        head, link = st.columns([8, 1], vertical_alignment="center")
+        with head:
+            plain.line(f"{row['image_id']} · vote {row['vote'] + 1} · {row['status']}")
+            plain.line(f"asked {said('model_asked')}, answered {said('model_answered')}; tokens "
+                       f"{said('tokens_in')} in, {said('tokens_out')} out; {said('at')}", "small")
+        link.page_link(st.session_state["image_page"], label="Open",
+                       icon=":material/arrow_forward:",
+                       query_params={"run": Path(key.path).name, "image": str(row["image_id"])})
+        text = "(no text)" if pd.isna(row["text"]) or not row["text"] else str(row["text"])
+        plain.line(text, "reply")
+        if not pd.isna(row["length"]) and row["length"] > judge_queries.TEXT_SHOWN:
+            plain.line(f"The first {judge_queries.TEXT_SHOWN:,} of {row['length']:,} characters; "
+                       "python -m precompute export gives all.", "small")
