@@ -21,7 +21,7 @@ from precompute.models.captioner import Captioner, Placement
 from precompute.models.checkpoint import CheckpointMissing, find_folder, require_folder
 
 ATTENTION = "sdpa"
-"""The attention implementation that every back end loads its model with."""
+"""How the instrumented forward attends, and the library where it has it."""
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 

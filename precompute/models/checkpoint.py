@@ -1,7 +1,9 @@
 """Where a checkpoint is on this machine, and whether all of it is. Knows no model library."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
@@ -71,6 +73,25 @@ def safetensors(folder: Path) -> list[Path]:
             "the same `hf download` goes on from there."
         )
     return [folder / name for name in names]
+
+
+def require_all_read(info: Mapping[str, Any], folder: Path) -> None:
+    """Refuse a model that the library has filled up with random weights.
+
+    Args:
+        info: transformers' report of loading.
+        folder: where the checkpoint is, for the message.
+
+    Raises:
+        ValueError: names what is missing.
+    """
+    missing = sorted(info["missing_keys"])
+    if missing:
+        raise ValueError(
+            f"expected all weights in {folder}; {len(missing)} are not there: "
+            f"{', '.join(missing[:3])}{', ...' if len(missing) > 3 else ''}. They would be random. "
+            "The checkpoint is of another model or cut off: fetch it anew."
+        )
 
 
 def wanted(config: ModelConfig) -> str:

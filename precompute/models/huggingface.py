@@ -1,8 +1,8 @@
-"""InstructBLIP of transformers behind the captioner's door.
+"""InstructBLIP and BLIP-2 of transformers behind the captioner's door, with Flan-T5.
 
 From a state to a caption this does what the library's `generate` does from pixels: final norm,
-Q-Former with the instruction, projection, prompt embeddings, language model. Never
-`pooler_output` of the vision model, which is normalised twice.
+Q-Former (with the instruction in InstructBLIP, without in BLIP-2), projection, prompt embeddings,
+language model. Never `pooler_output` of the vision model, which is normalised twice.
 """
 
 from collections.abc import Sequence
@@ -15,84 +15,53 @@ from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
-from transformers import InstructBlipForConditionalGeneration, InstructBlipProcessor
+from transformers import (
+    AutoConfig,
+    Blip2ForConditionalGeneration,
+    Blip2Processor,
+    InstructBlipForConditionalGeneration,
+    InstructBlipProcessor,
+)
 from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils import logging
 
 from precompute.config import Generation
 from precompute.models.captioner import Memory, Placement
-from precompute.models.checkpoint import safetensors
-from precompute.models.tower import VisionTower, block
+from precompute.models.checkpoint import require_all_read, safetensors
+from precompute.models.gpus import device_map, require_gpus
+from precompute.models.tower import VisionTower
+from precompute.models.vision import library_final_state, to_pictures, to_pixels, view_tower
 
+_FAMILIES = {
+    "instructblip": (InstructBlipForConditionalGeneration, InstructBlipProcessor),
+    "blip-2": (Blip2ForConditionalGeneration, Blip2Processor),
+}
 _IGNORED = -100
-
-
-def view_tower(vision: Any) -> VisionTower:
-    """The vision model of InstructBLIP (and BLIP-2, which is the same) as a tower."""
-    config = vision.config
-    side = config.image_size // config.patch_size
-    return VisionTower(
-        embed=vision.embeddings,
-        blocks=tuple(
-            block(
-                norm1=layer.layer_norm1,
-                qkv=layer.self_attn.qkv,
-                proj=layer.self_attn.projection,
-                norm2=layer.layer_norm2,
-                mlp=layer.mlp,
-                n_heads=config.num_attention_heads,
-            )
-            for layer in vision.encoder.layers
-        ),
-        final_norm=vision.post_layernorm,
-        n_heads=config.num_attention_heads,
-        grid=(side, side),
-        width=config.hidden_size,
-    )
 
 
 @dataclass(frozen=True)
 class HuggingFaceCaptioner:
-    """An InstructBLIP and its processor; `captioner.Captioner` says what the methods promise."""
+    """A model and its processor; `captioner.Captioner` says what the methods promise."""
 
-    model: InstructBlipForConditionalGeneration
-    processor: InstructBlipProcessor
+    model: InstructBlipForConditionalGeneration | Blip2ForConditionalGeneration
+    processor: InstructBlipProcessor | Blip2Processor
     tower: VisionTower
 
     def pixels(self, images: Sequence[Image.Image]) -> Float[Tensor, "batch 3 y x"]:
         """The images as the tower takes them: squashed to its square, normalised."""
-        batch = self.processor.image_processor(images=list(images), return_tensors="pt")
-        pixels: Tensor = batch["pixel_values"]
-        return pixels.to(self.model.device, self.tower.dtype)
+        return to_pixels(
+            self.processor.image_processor, images, self.model.device, self.tower.dtype
+        )
 
     def model_input(self, pixels: Float[Tensor, "batch 3 y x"]) -> list[Image.Image]:
         """The pictures as the model saw them, back in 0..255."""
-        processor = self.processor.image_processor
-        mean, std = (
-            torch.tensor(values).reshape(3, 1, 1)
-            for values in (processor.image_mean, processor.image_std)
-        )
-        back = (pixels.float().cpu() * std + mean).clamp(0, 1) * 255
-        return [
-            Image.fromarray(picture.round().to(torch.uint8).permute(1, 2, 0).numpy())
-            for picture in back
-        ]
+        return to_pictures(self.processor.image_processor, pixels)
 
     def read(self, states: Float[Tensor, "batch token width"], prompt: str) -> Memory:
-        """Final norm, Q-Former with the instruction, projection, the T5 encoder."""
+        """Final norm, Q-Former, projection, the T5 encoder."""
         image = self.tower.final_norm(states)
         text = self._prompt(prompt, len(states))
-        queries = self.model.query_tokens.expand(len(states), -1, -1).to(image.dtype)
-        ones = torch.ones(queries.shape[:2], dtype=torch.long, device=queries.device)
-        out = self.model.qformer(
-            input_ids=text["qformer_input_ids"],
-            attention_mask=torch.cat([ones, text["qformer_attention_mask"]], 1),
-            query_embeds=queries,
-            encoder_hidden_states=image,
-            encoder_attention_mask=torch.ones(
-                image.shape[:2], dtype=torch.long, device=image.device
-            ),
-        ).last_hidden_state[:, : queries.shape[1]]
+        out = self._queries(image, prompt).to(image.dtype)
         prefix = self.model.language_projection(out)
         embeds = self.model.get_input_embeddings()(text["input_ids"])
         slots = (text["input_ids"] == self.model.config.image_token_id)[..., None]
@@ -101,6 +70,27 @@ class HuggingFaceCaptioner:
         mask = text["attention_mask"]
         hidden = encoder(inputs_embeds=embeds, attention_mask=mask).last_hidden_state
         return Memory(hidden, mask)
+
+    def _queries(
+        self, image: Float[Tensor, "batch token width"], prompt: str
+    ) -> Float[Tensor, "batch query qformer"]:
+        """What the Q-Former's queries read of a normalised state."""
+        queries = self.model.query_tokens.expand(len(image), -1, -1)
+        seen = torch.ones(image.shape[:2], dtype=torch.long, device=image.device)
+        arguments = {
+            "query_embeds": queries,
+            "encoder_hidden_states": image,
+            "encoder_attention_mask": seen,
+        }
+        if isinstance(self.processor, InstructBlipProcessor):
+            ids = self.processor.qformer_tokenizer(prompt)["input_ids"]
+            text = torch.tensor([ids] * len(image), device=image.device)
+            both = torch.ones(
+                len(image), queries.shape[1] + len(ids), dtype=torch.long, device=image.device
+            )
+            arguments |= {"input_ids": text, "attention_mask": both}
+        read: Tensor = self.model.qformer(**arguments).last_hidden_state[:, : queries.shape[1]]
+        return read
 
     def generate(self, memory: Memory, generation: Generation) -> list[list[int]]:
         """The language model's own `generate` from the encoder's output."""
@@ -123,7 +113,7 @@ class HuggingFaceCaptioner:
             encoder_outputs=BaseModelOutput(last_hidden_state=memory.hidden),
             attention_mask=memory.mask,
             labels=labels,
-        ).logits
+        ).logits.to(device)
         kept = labels != _IGNORED
         chosen = logits.float().log_softmax(-1).gather(2, labels.clamp_min(0)[..., None])[..., 0]
         total: Tensor = (chosen * kept).sum(1) / kept.sum(1)
@@ -138,31 +128,23 @@ class HuggingFaceCaptioner:
         self, pixels: Float[Tensor, "batch 3 y x"]
     ) -> Float[Tensor, "batch token width"]:
         """Z^L by the library: its encoder's output, before `post_layernorm`."""
-        embedded = self.model.vision_model.embeddings(pixels)
-        state: Tensor = self.model.vision_model.encoder(inputs_embeds=embedded).last_hidden_state
-        return state
+        return library_final_state(self.model.vision_model, pixels)
 
     def library_captions(
         self, images: Sequence[Image.Image], prompt: str, generation: Generation
     ) -> list[list[int]]:
-        """Captions by the library's processor and `InstructBlip...generate`."""
+        """Captions by the library's processor and the whole model's `generate`."""
         inputs = self.processor(
             images=list(images), text=[prompt] * len(images), return_tensors="pt"
         ).to(self.model.device, self.tower.dtype)
         return self._captions(self.model.generate(**inputs, **_generate_arguments(generation)))
 
     def _prompt(self, prompt: str, batch: int) -> dict[str, Int[Tensor, "batch token"]]:
-        """The instruction for Q-Former and T5, with one image token a query, for every row."""
-        device = self.model.device
-        ids = self.processor.qformer_tokenizer(prompt)["input_ids"]
-        n_query = self.model.config.num_query_tokens
-        image_tokens = [self.model.config.image_token_id] * n_query
-        prompt_ids = image_tokens + self.processor.tokenizer(prompt)["input_ids"]
-        rows = {"qformer_input_ids": ids, "input_ids": prompt_ids}
-        text = {name: torch.tensor([row] * batch, device=device) for name, row in rows.items()}
-        text["qformer_attention_mask"] = torch.ones_like(text["qformer_input_ids"])
-        text["attention_mask"] = torch.ones_like(text["input_ids"])
-        return text
+        """What T5 reads: one image token a query, then the instruction; the same in every row."""
+        image_tokens = [self.model.config.image_token_id] * self.model.query_tokens.shape[1]
+        ids = image_tokens + self.processor.tokenizer(prompt)["input_ids"]
+        rows = torch.tensor([ids] * batch, device=self.model.device)
+        return {"input_ids": rows, "attention_mask": torch.ones_like(rows)}
 
     def _captions(self, generated: Int[Tensor, "batch token"]) -> list[list[int]]:
         """Rows of `generate` without the start token and what follows the end token."""
@@ -179,28 +161,55 @@ def _generate_arguments(generation: Generation) -> dict[str, object]:
     return {**generation.model_dump(), "do_sample": False}
 
 
-def load(path: Path, placement: Placement) -> HuggingFaceCaptioner:
-    """Load an InstructBLIP checkpoint in evaluation mode.
+def load(folder: Path, placement: Placement) -> HuggingFaceCaptioner:
+    """Load a checkpoint in evaluation mode.
 
     Raises:
-        ValueError: the checkpoint's queries and image tokens do not fit each other.
+        ValueError: it is of another family, its files do not fit each other, or the machine has
+            fewer GPUs than are asked for.
     """
     logging.disable_progress_bar()
-    model = InstructBlipForConditionalGeneration.from_pretrained(
-        path, dtype=placement.dtype, attn_implementation="sdpa", use_safetensors=True
-    )
-    processor = InstructBlipProcessor.from_pretrained(path)
-    # Checkpoints from before transformers 4.46 do not say it, and a wrong count of image tokens
-    # would shift the prompt silently.
-    processor.num_query_tokens = model.config.num_query_tokens
-    n_query = model.query_tokens.shape[1]
-    if n_query != model.config.num_query_tokens:
+    require_gpus(placement.device, placement.gpus)
+    config = AutoConfig.from_pretrained(folder)
+    if config.model_type not in _FAMILIES or config.use_decoder_only_language_model:
         raise ValueError(
-            f"expected {model.config.num_query_tokens} query tokens as {path}/config.json says; "
-            f"the weights have {n_query}. The folder mixes two checkpoints: fetch it anew."
+            f"expected a checkpoint of {' or '.join(_FAMILIES)} with a Flan-T5; {folder} holds "
+            f"{config.model_type}. For BLIP set backend = 'blip' under [model]; OPT and Vicuna "
+            "are not read."
         )
-    model = model.to(placement.device).eval().requires_grad_(False)
+    model_class, processor_class = _FAMILIES[config.model_type]
+    processor = processor_class.from_pretrained(folder)
+    _fit(config, processor, folder)
+    model, info = model_class.from_pretrained(
+        folder,
+        config=config,
+        dtype=placement.dtype,
+        attn_implementation="sdpa",
+        use_safetensors=True,
+        device_map=device_map(model_class, config, placement.device, placement.gpus),
+        output_loading_info=True,
+    )
+    require_all_read(info, folder)
+    model = model.eval().requires_grad_(False)
     return HuggingFaceCaptioner(model, processor, view_tower(model.vision_model))
+
+
+def _fit(config: Any, processor: Any, folder: Path) -> None:
+    """Make processor and model agree on the image tokens.
+
+    Checkpoints from before transformers 4.46 say neither how many there are nor which id they
+    have, and a wrong count would shift the prompt silently.
+    """
+    processor.num_query_tokens = config.num_query_tokens
+    image_token = processor.tokenizer.convert_tokens_to_ids("<image>")
+    if config.image_token_id is None:
+        config.image_token_id = image_token
+    if image_token != config.image_token_id or image_token >= config.text_config.vocab_size:
+        raise ValueError(
+            f"expected the tokenizer's <image> at id {config.image_token_id}, below "
+            f"{config.text_config.vocab_size}, as {folder}/config.json says; it is at "
+            f"{image_token}. The folder mixes two checkpoints: fetch it anew."
+        )
 
 
 def weight_files(folder: Path) -> list[Path]:

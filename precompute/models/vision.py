@@ -1,0 +1,69 @@
+"""The half that BLIP, BLIP-2 and InstructBLIP of transformers share: pixels, and the tower."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from precompute.models.tower import VisionTower, block
+
+
+def view_tower(vision: Any) -> VisionTower:
+    """The vision model of any of the three as a tower."""
+    config = vision.config
+    side = config.image_size // config.patch_size
+    return VisionTower(
+        embed=vision.embeddings,
+        blocks=tuple(
+            block(
+                norm1=layer.layer_norm1,
+                qkv=layer.self_attn.qkv,
+                proj=layer.self_attn.projection,
+                norm2=layer.layer_norm2,
+                mlp=layer.mlp,
+                n_heads=config.num_attention_heads,
+            )
+            for layer in vision.encoder.layers
+        ),
+        final_norm=vision.post_layernorm,
+        n_heads=config.num_attention_heads,
+        grid=(side, side),
+        width=config.hidden_size,
+    )
+
+
+def to_pixels(
+    image_processor: Any, images: Sequence[Image.Image], device: torch.device, dtype: torch.dtype
+) -> Float[Tensor, "batch 3 y x"]:
+    """Images squashed to the tower's square and normalised, on its device.
+
+    Through pinned memory, from which a GPU takes them while the CPU goes on.
+    """
+    pixels: Tensor = image_processor(images=list(images), return_tensors="pt")["pixel_values"]
+    if device.type == "cuda":
+        pixels = pixels.pin_memory()
+    return pixels.to(device, non_blocking=True).to(dtype)
+
+
+def to_pictures(image_processor: Any, pixels: Float[Tensor, "batch 3 y x"]) -> list[Image.Image]:
+    """The pictures as the model saw them: the normalisation undone, back in 0..255."""
+    mean, std = (
+        torch.tensor(values).reshape(3, 1, 1)
+        for values in (image_processor.image_mean, image_processor.image_std)
+    )
+    back = (pixels.float().cpu() * std + mean).clamp(0, 1) * 255
+    return [
+        Image.fromarray(picture.round().to(torch.uint8).permute(1, 2, 0).numpy())
+        for picture in back
+    ]
+
+
+def library_final_state(
+    vision: Any, pixels: Float[Tensor, "batch 3 y x"]
+) -> Float[Tensor, "batch token width"]:
+    """Z^L by the library: its encoder's output, before `post_layernorm`."""
+    state: Tensor = vision.encoder(inputs_embeds=vision.embeddings(pixels)).last_hidden_state
+    return state
