@@ -189,8 +189,9 @@ async def open_client(config: JudgeConfig, judge: Judge, budget: Budget) -> Asyn
             raise CapReached(f"the cap of {budget.max_requests:,} requests is reached.")
 
     async with openai.AsyncOpenAI(
-        # Servers on one's own machine want no key; the library wants a word.
-        api_key=os.environ.get(KEY) or "none",
+        # Servers on one's own machine want no key; the library wants a word, which is taken out of
+        # what is shown as a key would be: it must not be one that errors are made of.
+        api_key=os.environ.get(KEY) or "no-key-is-set",
         base_url=config.base_url,
         timeout=config.timeout,
         max_retries=config.retries,

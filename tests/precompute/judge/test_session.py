@@ -176,6 +176,13 @@ def test_what_no_question_can_pass_ends_it_at_once(
     assert "secret" not in str(raised.value)
 
 
+def test_without_a_key_errors_keep_their_words(server, config, judge, monkeypatch):
+    monkeypatch.delenv(KEY, raising=False)
+    server.behave = lambda n, body: error(404, "none of these: a nonexistent model")
+    with pytest.raises(JudgeError, match="none of these: a nonexistent model"):
+        judge(config.model_copy(update={"concurrency": 1, "retries": 0}))
+
+
 def test_the_key_goes_to_the_server_and_nowhere_else(run, server, config, judge, monkeypatch):
     monkeypatch.setenv(KEY, "sk-very-secret")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-another-service")
