@@ -1,0 +1,36 @@
+"""Two captions side by side, the words that one lost and the other gained marked.
+
+Captions are escaped: what they say is never markup.
+"""
+
+import html
+
+import streamlit as st
+
+from dashboard.diff import Piece, diff_words
+
+_MARKS = {"lost": "text-decoration:line-through;color:#c0392b",
+          "gained": "text-decoration:underline;text-decoration-thickness:2px;color:#1e8449",
+          "kept": ""}
+_ROW = ("display:flex;gap:1rem;flex-wrap:wrap;font-size:0.95rem;line-height:1.4;"
+        "overflow-wrap:anywhere")
+_HALF = "flex:1 1 12rem;min-width:0"
+_LABEL = "font-size:0.78rem;opacity:0.65"
+
+
+def side_by_side(before: str, after: str, names: tuple[str, str]) -> None:
+    """Show two captions; `names` say whose they are.
+
+    On a narrow screen one stands below the other.
+    """
+    pieces = diff_words(before, after)
+    halves = (_half(names[0], pieces, "gained", before), _half(names[1], pieces, "lost", after))
+    st.html(f'<div style="{_ROW}">{"".join(halves)}</div>')
+
+
+def _half(name: str, pieces: list[Piece], hidden: str, text: str) -> str:
+    shown = "".join(
+        f'<span style="{_MARKS[piece.change]}">{html.escape(piece.text)}</span> '
+        for piece in pieces if piece.change != hidden)
+    body = shown if text.strip() else "(no caption)"
+    return (f'<div style="{_HALF}"><div style="{_LABEL}">{html.escape(name)}</div>{body}</div>')

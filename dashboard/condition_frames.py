@@ -1,0 +1,109 @@
+"""From the tables of conditions to the frames that charts and pages show. Pure functions."""
+
+import json
+import re
+from math import sqrt
+from typing import Any
+
+import pandas as pd
+
+from dashboard.condition_words import ALGORITHMS, KINDS
+from store.schema import BASELINE
+
+SWEPT = ("mean", "confuse", "skip")
+"""Kinds of conditions that Figure 2 sweeps over layers."""
+
+_AFTER_LAYERS = re.compile(r"\w+:[\d+-]+(?:@(?P<run>[^~]+))?~?(?P<options>.*)")
+_Z95 = 1.959964
+
+
+def sweep(conditions: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame:
+    """What a measure is where layers are edited: single layers and ranges.
+
+    Args:
+        conditions: condition_id, kind, layers.
+        values: condition_id, n, mean, low, high.
+
+    Returns:
+        Rows of the kinds of `SWEPT` alone, sorted by series and layer: condition_id, series (the
+        kind in words, and another run's mean or other options), first and last layer, joint
+        (more than one layer), mean, low, high, n.
+    """
+    chosen = conditions[conditions["kind"].isin(SWEPT)]
+    frame = pd.DataFrame({
+        "condition_id": chosen["condition_id"],
+        "series": [_series(*pair) for pair in zip(
+            chosen["condition_id"], chosen["kind"], strict=True)],
+        "first": [int(min(layers)) for layers in chosen["layers"]],
+        "last": [int(max(layers)) for layers in chosen["layers"]],
+        "joint": [len(layers) > 1 for layers in chosen["layers"]],
+    })
+    return frame.merge(values, on="condition_id").sort_values(
+        ["series", "first", "last"], ignore_index=True)
+
+
+def _series(condition: str, kind: str) -> str:
+    found = _AFTER_LAYERS.fullmatch(condition)
+    run, options = (found["run"], found["options"]) if found else (None, "")
+    return ", ".join([KINDS[kind], *([f"mean of {run}"] if run else []),
+                      *(options.replace("~", ", ").split() if options else [])])
+
+
+def share_interval(found: int, n: int) -> tuple[float, float, float]:
+    """A share and its 95% interval.
+
+    Args:
+        found: 0..n.
+        n: at least 1.
+
+    Returns:
+        The share and Wilson's score interval, all within 0..1.
+    """
+    share, z2 = found / n, _Z95 * _Z95
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = _Z95 / (1 + z2 / n) * sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+    return share, max(0.0, middle - half), min(1.0, middle + half)
+
+
+def shares(counts: pd.DataFrame) -> pd.DataFrame:
+    """Counts (condition_id, n, found) as condition_id, n, mean, low, high."""
+    counts = counts[counts["n"] > 0]
+    found = [share_interval(int(k), int(n)) for k, n in zip(
+        counts["found"], counts["n"], strict=True)]
+    return pd.DataFrame({
+        "condition_id": counts["condition_id"].to_list(), "n": counts["n"].to_list(),
+        "mean": [of[0] for of in found], "low": [of[1] for of in found],
+        "high": [of[2] for of in found]})
+
+
+def baseline_of(values: pd.DataFrame) -> float | None:
+    """The baseline's mean among values of conditions; None if it is not there."""
+    own = values.loc[values["condition_id"] == BASELINE, "mean"]
+    return float(own.iloc[0]) if len(own) else None
+
+
+def pruned(changes: pd.DataFrame) -> pd.DataFrame:
+    """Changes of pruned models with what their specification says.
+
+    Args:
+        changes: rows of table `change` with `spec`.
+
+    Returns:
+        The rows of conditions that Algorithm 1 or its controls made, with the columns group,
+        algorithm (in words), seed (text), n_pruned, and without spec.
+    """
+    told = [_pruning(spec) for spec in changes["spec"]]
+    rows = changes.drop(columns="spec").assign(
+        group=[str(of.get("group", "")) for of in told],
+        algorithm=[ALGORITHMS.get(of.get("algorithm", ""), "") for of in told],
+        seed=["" if of.get("seed") is None else str(of["seed"]) for of in told],
+        n_pruned=[int(of.get("n_pruned", 0)) for of in told])
+    order = list(ALGORITHMS.values())
+    return rows[rows["algorithm"] != ""].sort_values(
+        ["group", "n_pruned", "algorithm", "seed"], ignore_index=True,
+        key=lambda column: column.map(order.index) if column.name == "algorithm" else column)
+
+
+def _pruning(spec: Any) -> dict[str, Any]:
+    found = json.loads(spec).get("pruning") if isinstance(spec, str) else None
+    return found or {}

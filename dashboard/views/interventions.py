@@ -1,0 +1,112 @@
+"""Edits of the model: what averaging, confusing or removing layers does to the captions."""
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import condition_charts, condition_frames, data, exporting, plain, ranked, selection
+from dashboard import words as named
+from dashboard.condition_words import KINDS, MEANINGS
+from dashboard.data import Key
+from dashboard.selection import IN_URL, Place
+from store import condition_queries
+from store.schema import BASELINE, LAYER_METRICS
+
+_FIRST = (("bertscore", BASELINE), ("rouge_l", BASELINE))
+_NUMBERS = ("ours, from 1", "the paper's, from 0")
+
+
+def show(place: Place) -> None:
+    """Draw the page."""
+    key = place.published
+    st.header("Interventions")
+    selection.show_notes()
+    conditions = data.asked(key, condition_queries.conditions)
+    if conditions.empty:
+        plain.line("This run has no edited models. A section [[experiments]] in its configuration "
+                   "names them; run it again, and only they are computed.")
+        return
+    swept = [kind for kind in condition_frames.SWEPT if kind in set(conditions["kind"])]
+    plain.line(" ".join(MEANINGS[kind] for kind in swept), "small")
+    metric, against = _measure(key)
+    values = data.asked(key, condition_queries.at_last_layer, metric, against)
+    frame = condition_frames.sweep(conditions, values)
+    paper = _figure(frame, metric, against, values)
+    _changed_words(key, conditions, paper)
+    ranked.show(key, _condition(place, values), metric, against)
+    _table(conditions, values, named.axis(metric, against))
+
+
+def _measure(key: Key) -> tuple[str, str]:
+    found = data.asked(key, condition_queries.sweep_metrics)
+    pairs = [pair for pair in zip(found["metric"], found["against"], strict=True)
+             if pair[0] not in LAYER_METRICS and pair[1] != "previous"]
+    start = next((pair for pair in (*_FIRST, *pairs) if pair in pairs), None)
+    selection.note_unknown("measure", [named.title(*pair) for pair in pairs], "the measure")
+    left, right = st.columns([1.6, 1], vertical_alignment="bottom")
+    with right:
+        st.segmented_control("Layers in numbers that are", _NUMBERS, default=_NUMBERS[0],
+                             required=True, key="numbers", bind=IN_URL)
+    chosen = left.selectbox("Measure of the last layer's captions", pairs,
+                            index=pairs.index(start) if start else 0, key="measure", bind=IN_URL,
+                            format_func=lambda pair: named.title(*pair))
+    return chosen or _FIRST[0]
+
+
+def _figure(frame: pd.DataFrame, metric: str, against: str, values: pd.DataFrame) -> bool:
+    paper = st.session_state["numbers"] == _NUMBERS[1]
+    if frame.empty:
+        plain.line("No layer was averaged, confused or removed and then measured so.", "small")
+        return paper
+    plain.line(f"{named.word(metric).meaning} Curves: one layer edited at a time. Bars: all "
+               "layers under the bar at once. Shades are 95% bootstrap intervals over images.",
+               "small")
+    baseline = None if against == BASELINE else condition_frames.baseline_of(values)
+    chart = condition_charts.sweep(frame, named.axis(metric, against), baseline=baseline,
+                                   paper=paper)
+    st.altair_chart(chart, alt="The measure against the layer that is edited.")
+    exporting.download_row(chart, frame, "interventions")
+    return paper
+
+
+def _changed_words(key: Key, conditions: pd.DataFrame, paper: bool) -> None:
+    st.subheader("What changed in the words")
+    left, right = st.columns(2, gap="medium")
+    with left, st.container(border=True):
+        plain.line(named.word("repetition").label, "heading")
+        values = data.asked(key, condition_queries.at_last_layer, "repetition", "self")
+        plain.line(named.word("repetition").meaning, "small")
+        _small(conditions, values, named.axis("repetition"), paper, "repetition")
+    with right, st.container(border=True):
+        plain.line("A phrase", "heading")
+        phrase = st.text_input("Share of captions that contain", key="phrase", bind=IN_URL,
+                               placeholder="black and white", icon=":material/search:")
+        counts = data.asked(key, condition_queries.phrase_share, phrase or "black and white")
+        _small(conditions, condition_frames.shares(counts), "share of images", paper, "phrase")
+
+
+def _small(conditions: pd.DataFrame, values: pd.DataFrame, axis: str, paper: bool, name: str
+           ) -> None:
+    frame = condition_frames.sweep(conditions, values)
+    if frame.empty:
+        plain.line("Not measured yet: python -m precompute score.", "small")
+        return
+    chart = condition_charts.sweep(frame, axis, paper=paper, height=190,
+                                   baseline=condition_frames.baseline_of(values))
+    st.altair_chart(chart, alt=f"{axis} against the layer that is edited.")
+    exporting.download_row(chart, frame, name)
+
+
+def _condition(place: Place, values: pd.DataFrame) -> str | None:
+    if place.condition != BASELINE:
+        return place.condition
+    edited = values[values["condition_id"] != BASELINE]
+    return None if edited.empty else str(edited.loc[edited["mean"].idxmin(), "condition_id"])
+
+
+def _table(conditions: pd.DataFrame, values: pd.DataFrame, axis: str) -> None:
+    st.subheader("All conditions")
+    table = conditions.merge(values, on="condition_id", how="left").assign(
+        kind=conditions["kind"].map(KINDS)).rename(columns={"mean": axis})
+    st.dataframe(table[["condition_id", "kind", axis, "low", "high", "n", "layers", "heads",
+                        "source", "spec"]], hide_index=True)
+    exporting.download_row(None, table, "conditions")
