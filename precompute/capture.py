@@ -1,5 +1,6 @@
 """What a run keeps of a batch of images: the numbers of every layer and head, and all states."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -7,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from precompute import attention
-from precompute.layers import LayerRecord, run_layers
+from precompute.layers import LayerEdit, LayerRecord, run_layers
 from precompute.models.tower import VisionTower
 
 Columns = dict[str, Tensor]
@@ -44,13 +45,57 @@ def capture(tower: VisionTower, pixels: Float[Tensor, "batch 3 y x"]) -> Capture
     Raises:
         ValueError: a state holds NaN or infinity; the message names the first such layer.
     """
-    states = [tower.embed(pixels)]
+    return _capture(tower, tower.embed(pixels), {}, 1, None)
+
+
+@torch.inference_mode()
+def capture_edited(
+    tower: VisionTower, plain: Capture, edits: Mapping[int, LayerEdit]
+) -> Capture:
+    """The same under edits, from the stored state below the lowest of them.
+
+    Args:
+        tower: the tower.
+        plain: the batch without edits; what lies below is taken from it.
+        edits: layer (1..L) -> how it is computed otherwise.
+
+    Raises:
+        ValueError: a state holds NaN or infinity; the message names the first such layer.
+    """
+    below = min(edits) - 1
+    state = plain.states[below]
+    previous = plain.cls_attention[:, below - 1].to(state.device) if below else None
+    above = _capture(tower, state, edits, below + 1, previous)
+
+    def join(plainly: Tensor, edited: Tensor) -> Tensor:
+        return torch.cat([plainly[:, : plainly.shape[1] - edited.shape[1]], edited], 1)
+
+    return Capture(
+        states=plain.states[:below] + above.states,
+        layer_stat={k: join(v, above.layer_stat[k]) for k, v in plain.layer_stat.items()},
+        head_stat={k: join(v, above.head_stat[k]) for k, v in plain.head_stat.items()},
+        cls_attention=join(plain.cls_attention, above.cls_attention),
+        contribution=join(plain.contribution, above.contribution),
+        token_norm=join(plain.token_norm, above.token_norm),
+        cls_state=join(plain.cls_state, above.cls_state),
+    )
+
+
+def _capture(
+    tower: VisionTower,
+    state: Tensor,
+    edits: Mapping[int, LayerEdit],
+    first: int,
+    previous: Tensor | None,
+) -> Capture:
+    """Blocks `first`..L from Z^{first-1}; `previous` is the CLS pattern of the layer below."""
+    states = [state]
     layers: list[Columns] = []
     heads: list[Columns] = []
     patterns: list[Tensor] = []
     contributions: list[Tensor] = []
-    for record in run_layers(tower, states[0]):
-        layers.append(layer_stats(record, patterns[-1] if patterns else None))
+    for record in run_layers(tower, state, edits, first):
+        layers.append(layer_stats(record, patterns[-1] if patterns else previous))
         heads.append(head_stats(record))
         patterns.append(record.cls_pattern)
         contributions.append(record.contribution)
@@ -59,8 +104,8 @@ def capture(tower: VisionTower, pixels: Float[Tensor, "batch 3 y x"]) -> Capture
     finite = norms.isfinite().all(2).all(0)
     if not finite.all():
         raise ValueError(
-            f"expected finite states; Z^{int((~finite).nonzero()[0])} holds NaN or infinity. "
-            "Use dtype = 'float32' (or 'bfloat16'; never float16) under [model]."
+            f"expected finite states; Z^{int((~finite).nonzero()[0]) + first - 1} holds NaN or "
+            "infinity. Use dtype = 'float32' (or 'bfloat16'; never float16) under [model]."
         )
     return Capture(
         states=states,

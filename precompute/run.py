@@ -13,7 +13,8 @@ from precompute.answers import score_answers
 from precompute.config import Config
 from precompute.corpus import read_corpus, synonyms
 from precompute.corpus_scores import score_corpus
-from precompute.images import ImageItem, readable
+from precompute.experiments import read_experiments, run_experiments
+from precompute.images import ImageItem, readable, require_few_broken
 from precompute.metrics import METRICS, Corpus, Metric, Score
 from precompute.models.captioner import Captioner
 from precompute.parity import certificate
@@ -22,7 +23,14 @@ from precompute.plan import Plan
 from precompute.questions import questions_settings, write_answers
 from precompute.score import Known, knowledge, score_part, score_settings
 from precompute.stages import Advance, Watch, make_parts
-from store.parts import PartWriter, require_complete, stage_folder, sweep
+from store.parts import (
+    PartWriter,
+    iter_tables,
+    list_parts,
+    require_complete,
+    stage_folder,
+    sweep,
+)
 from store.publish import publish
 from store.runs import create_run, read_run, update_run
 
@@ -61,18 +69,23 @@ def execute(
         run = create_run(results, plan.run_id, _manifest(plan, captioner(), accept_mismatch))
     with _log_file(run):
         sweep(run)
+        experiments = read_experiments(run, plan)  # what does not fit stops the run here
         stage = stage_folder(run, "capture", capture_settings(plan.config))
         update_run(run, stages={"capture": stage.name})
         shards = plan.shards
+        log.info("%s: %d pictures, %s", plan.dataset.name, len(plan.items), plan.items.layout)
+        broken = _broken(stage)
 
         def make(part: PartWriter, name: str, advance: Advance) -> None:
-            write_capture(
+            broken.extend(write_capture(
                 part, captioner(), shards[name], plan.dataset.name, plan.config, advance
-            )
+            ))
+            require_few_broken(broken, len(plan.items), plan.dataset.max_broken)
 
         try:
             sizes = {name: len(items) for name, items in shards.items()}
             make_parts(watch, run, stage, sizes, make)
+            run_experiments(run, plan, experiments, captioner, watch)
             score(run, plan.config, watch)
             score_corpus(run, plan.config, watch)
             ask_questions(run, plan, captioner, watch)
@@ -163,6 +176,7 @@ def _manifest(plan: Plan, captioner: Captioner, accept_mismatch: bool) -> dict[s
         "weights_sha256": decides["weights"],
         "dataset": plan.dataset.name,
         "dataset_sha256": decides["data"],
+        "layout": plan.items.layout,
         "n_layers": tower.n_layers,
         "n_heads": tower.n_heads,
         "grid_h": tower.grid[0],
@@ -174,6 +188,12 @@ def _manifest(plan: Plan, captioner: Captioner, accept_mismatch: bool) -> dict[s
         "parity": parity,
         "decides": decides,
     }
+
+
+def _broken(stage: Path) -> list[str]:
+    """What is wrong with each picture that the parts of a capture have skipped."""
+    tables = iter_tables(list_parts(stage), "skipped")
+    return [reason for _, table in tables for reason in table["reason"].to_pylist()]
 
 
 def first_pictures(items: Sequence[ImageItem], count: int) -> list[Image.Image]:

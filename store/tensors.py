@@ -13,10 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.errors import ImageNotFound, PartDamaged, RowsRefused
+from store.files import short_hash
 
 Array = NDArray[Any]
 FILE_NAME = "tensors.h5"
 _MAX = float(np.finfo(np.float16).max)
+
+
+def condition_file(condition_id: str) -> str:
+    """The file with a condition's arrays, in a part named like the capture's; rows as there."""
+    return f"tensors-{short_hash(condition_id)}.h5"
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,11 @@ class TensorWriter:
             ("image_id", h5py.string_dtype()), ("model_input", h5py.vlen_dtype(np.uint8))
         ):
             self._file.create_dataset(name, shape=(0,), maxshape=(None,), dtype=kind)
+
+    @property
+    def keeps_cls_state(self) -> bool:
+        """Whether every image brings its `cls_state`."""
+        return "cls_state" in self._shapes
 
     def append(self, image: ImageTensors) -> int:
         """Add an image.
