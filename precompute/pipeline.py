@@ -43,7 +43,7 @@ def write_capture(
     dataset: str,
     config: Config,
     advance: Advance,
-) -> None:
+) -> list[str]:
     """Capture one shard: statistics, tensors and the caption of every state of every image.
 
     A picture that cannot be opened is a row of `skipped`, and the run goes on.
@@ -55,6 +55,9 @@ def write_capture(
         dataset: the data set's name.
         config: batch sizes, prompt, generation.
         advance: called with the number of images done, after every batch.
+
+    Returns:
+        What is wrong with each picture that was skipped.
     """
     rows: dict[str, list[Row]] = {
         name: [] for name in ("image", "skipped", "caption")
@@ -92,6 +95,7 @@ def write_capture(
         part.table(name, of_name)
     for name, tables in stats.items():
         part.table(name, pa.concat_tables(tables) if tables else [])
+    return [row["reason"] for row in rows["skipped"]]
 
 
 def _image_row(item: ImageItem, picture: Image.Image, dataset: str) -> Row:

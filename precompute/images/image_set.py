@@ -86,21 +86,20 @@ def subset(pictures: ImageSet, n: int, seed: int) -> ImageSet:
     return ImageSet(kept, f"{pictures.layout}; {n} of {len(pictures)}, drawn with seed {seed}")
 
 
-def require_few_broken(n_broken: int, n_total: int, share: float, example: str) -> None:
+def require_few_broken(reasons: Sequence[str], n_total: int, share: float) -> None:
     """Stop a run in which too many pictures cannot be opened.
 
     Args:
-        n_broken: how many could not be opened so far.
+        reasons: what is wrong with each that could not be opened so far.
         n_total: pictures of the whole data set.
         share: how many of those may be broken, in [0, 1].
-        example: what was said of one of them.
 
     Raises:
         TooManyBroken: more than that are.
     """
-    if n_broken > share * n_total:
+    if len(reasons) > share * n_total:
         raise TooManyBroken(
             f"at most {share:.1%} of the {n_total} pictures may be broken (max_broken under "
-            f"[[datasets]]); {n_broken} cannot be opened so far, for instance: {example} "
+            f"[[datasets]]); {len(reasons)} cannot be opened so far, the last: {reasons[-1]} "
             "Mend or remove them, or raise max_broken."
         )

@@ -29,6 +29,7 @@ def toml(config, tmp_path):
         name = "tiny"
         kind = "whoops"
         path = "{dataset.path}"
+        max_broken = 0.2
         [capture]
         part_size = 3
         batch_size = 3

@@ -151,3 +151,25 @@ def test_a_part_that_fails_is_named_and_the_others_stay(run, tmp_path, monkeypat
         assert len(opened.table("image")) == 2
     (log,) = tmp_path.rglob("run.log")
     assert "Traceback" in log.read_text()
+
+
+def test_the_layout_is_said_and_logged(folder):
+    layout = "image folder (metadata.csv)"
+    assert json.loads((folder / "run.json").read_text())["layout"] == layout
+    assert f"tiny: 6 pictures, {layout}" in (folder / "run.log").read_text()
+
+
+def test_more_broken_pictures_than_allowed_stop_the_run(run, config, tmp_path):
+    (dataset,) = config.datasets
+    strict = config.model_copy(
+        update={"datasets": (dataset.model_copy(update={"max_broken": 0.1}),)})
+    words = r"at most 10\.0% of the 6 pictures .*; 1 cannot be opened .*test/3\.png"
+    for _ in range(2):  # and again, when it is started again
+        with pytest.raises(PartFailed, match=words):
+            run(tmp_path, strict)
+    (folder,) = tmp_path.glob("tiny-*")
+    parts = sorted(path.name for path in folder.glob("parts/capture-*/images-*"))
+    assert parts == ["images-000000"], "the part before the broken picture stands"
+    assert run(tmp_path) == folder, "a larger share goes on in the same run"
+    with open_run(folder) as opened:
+        assert len(opened.table("skipped")) == 1
