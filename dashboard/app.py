@@ -6,7 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import plain, problems, selection
-from dashboard.views import image, images, interventions, judge, layers, runs
+from dashboard.views import heads, image, images, interventions, judge, layers, runs
 from store.asking import DatabaseError
 from store.errors import StoreError
 
@@ -44,6 +44,8 @@ page = st.navigation([
             icon=":material/gavel:", help="What a vision model says of the captions."),
     st.Page(_page(interventions.show), title="Interventions", url_path="interventions",
             icon=":material/tune:", help="What edits of the model do to its captions."),
+    st.Page(_page(heads.show), title="Heads", url_path="heads",
+            icon=":material/apps:", help="What each head does, and says."),
     st.Page(_page(runs.show), title="Runs", url_path="runs",
             icon=":material/inventory_2:", help="Where the numbers come from."),
 ])

@@ -28,9 +28,19 @@ def side_by_side(before: str, after: str, names: tuple[str, str]) -> None:
     st.html(f'<div style="{_ROW}">{"".join(halves)}</div>')
 
 
+def caption(other: str, text: str) -> None:
+    """Show a caption; the words that another one lacks are marked."""
+    st.html(f'<div style="{_ROW}">{_words(diff_words(other, text), "lost", text)}</div>')
+
+
 def _half(name: str, pieces: list[Piece], hidden: str, text: str) -> str:
-    shown = "".join(
+    return (f'<div style="{_HALF}"><div style="{_LABEL}">{html.escape(name)}</div>'
+            f"{_words(pieces, hidden, text)}</div>")
+
+
+def _words(pieces: list[Piece], hidden: str, text: str) -> str:
+    if not text.strip():
+        return "(no caption)"
+    return "<div>" + "".join(
         f'<span style="{_MARKS[piece.change]}">{html.escape(piece.text)}</span> '
-        for piece in pieces if piece.change != hidden)
-    body = shown if text.strip() else "(no caption)"
-    return (f'<div style="{_HALF}"><div style="{_LABEL}">{html.escape(name)}</div>{body}</div>')
+        for piece in pieces if piece.change != hidden) + "</div>"

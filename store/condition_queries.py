@@ -163,3 +163,21 @@ def final_captions(run: Source, image_id: str, condition_ids: Sequence[str]) -> 
     return ask(run, f"SELECT condition_id, text FROM caption WHERE image_id = ? AND layer = {_TOP} "
                     "AND list_contains(?::VARCHAR[], condition_id) ORDER BY condition_id",
                (image_id, list(condition_ids)))
+
+
+def foretold(run: Source) -> pd.DataFrame:
+    """Of every head that was removed in some image, over those images: what the gradient foretold.
+
+    Returns:
+        layer, head, n, foretold (minus the gradient), measured (means, nats a token).
+    """
+    return ask(run, 'SELECT layer, head, count(*) AS n, avg(-gradient) AS foretold, '
+                    'avg("without") AS measured FROM head_effect WHERE condition_id = ? '
+                    'AND "without" IS NOT NULL AND gradient IS NOT NULL '
+                    "GROUP BY layer, head ORDER BY layer, head", (BASELINE,))
+
+
+def conditions_of_heads(run: Source, layer: int) -> pd.DataFrame:
+    """Conditions that edit heads of this layer alone: condition_id."""
+    return ask(run, "SELECT condition_id FROM condition WHERE kind = 'heads' "
+                    "AND layers = [?::INTEGER] ORDER BY condition_id", (layer,))

@@ -1,0 +1,106 @@
+"""The head gallery (Figure 6): map and caption of every head of a layer, for one picture."""
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import compared, data, exporting, overlays, plain, selection, words
+from dashboard.data import Key
+from dashboard.selection import IN_URL
+from store import condition_queries
+from store.schema import BASELINE
+
+_SIZE = 200  # pixels of a map
+_SCORES = ("bertscore", "rouge_l", "exact")
+
+
+def show(key: Key, image_id: str) -> None:
+    """Draw the gallery of one picture and a layer of choice."""
+    st.subheader("What each head of a layer says")
+    layers = [int(layer) for layer in
+              data.asked(key, condition_queries.layers_with_head_captions)["layer"]]
+    if not layers:
+        plain.line("No head was read by itself. A section [heads] in the configuration names the "
+                   "layers whose heads are.", "small")
+        return
+    pick, story = st.columns([1, 3], gap="medium", vertical_alignment="top")
+    with pick:
+        names = [str(layer) for layer in layers]
+        selection.note_unknown("heads_at", names, "the layer")
+        chosen = st.segmented_control("Layer", names, default=names[-1], required=True,
+                                      key="heads_at", bind=IN_URL)
+        layer = int(chosen or names[-1])
+        st.image(data.thumbnail(key, image_id), width=130, alt="The picture as the model saw it.")
+    texts = data.captions(key, image_id, BASELINE).set_index("layer")["text"].fillna("")
+    below, here = str(texts.get(layer - 1, "")), str(texts.get(layer, ""))
+    with story:
+        plain.line("A head's caption is read from the state in which only this head of the layer "
+                   "attends. Words that the layer's own caption does not have are marked.",
+                   "small")
+        compared.side_by_side(below, here, (f"the layer below, Z^{layer - 1}",
+                                            f"this layer, Z^{layer}"))
+    frame = _frame(key, image_id, layer)
+    _cards(key, image_id, layer, frame, here)
+    exporting.download_row(None, frame.assign(image_id=image_id, layer=layer), "gallery")
+    _through(key, image_id, layer)
+
+
+def _frame(key: Key, image_id: str, layer: int) -> pd.DataFrame:
+    """One row a head: text, final_logprob, scores named `metric against what`, its effect."""
+    frame = data.asked(key, condition_queries.head_captions, image_id, layer)
+    scores = data.asked(key, condition_queries.head_scores, image_id, layer)
+    effects = data.asked(key, condition_queries.head_effects, image_id)
+    if not scores.empty:
+        wide = scores.assign(name=scores["metric"] + ":" + scores["against"]).pivot(
+            index="head", columns="name", values="value").reset_index()
+        frame = frame.merge(wide, on="head", how="left")
+    effects = effects[effects["layer"] == layer].drop(columns="layer")
+    return frame.merge(effects, on="head", how="left")
+
+
+def _cards(key: Key, image_id: str, layer: int, frame: pd.DataFrame, here: str) -> None:
+    run = data.run_row(key)
+    tensors = data.tensors(key, image_id)
+    grid = (int(run["grid_h"]), int(run["grid_w"]))
+    scale = overlays.shared_scale(tensors.cls_attention)
+    metric = next((name for name in _SCORES if f"{name}:{BASELINE}" in frame), None)
+    cells = st.grid("auto", min_column_width=170, gap="small")
+    for row in frame.astype(object).to_dict("records"):
+        head = int(row["head"])
+        tokens = overlays.patch_map(
+            overlays.head_tokens(tensors.cls_attention, layer, head), grid)
+        with cells.cell():
+            st.image(overlays.blend(tensors.model_input, tokens, scale, opacity=0.65,
+                                    smooth=False, width=_SIZE), width="stretch",
+                     alt=f"Attention of head {head} of layer {layer}.")
+            plain.line(f"head {head}", "heading")
+            compared.caption(here, "" if pd.isna(row["text"]) else str(row["text"]))
+            plain.line("; ".join(_facts(row, metric)), "small")
+
+
+def _facts(row: dict[str, object], metric: str | None) -> list[str]:
+    facts = []
+    for against in (BASELINE, "previous") if metric else ():
+        value = row.get(f"{metric}:{against}")
+        if value is not None and not pd.isna(value):
+            to = "this layer" if against == BASELINE else words.AGAINST[against]
+            facts.append(f"{words.word(str(metric)).label} to {to} {value:.2f}")
+    for name in ("gradient", "without"):
+        value = row.get(name)
+        if value is not None and not pd.isna(value):
+            facts.append(f"{words.word(name).label.lower()} {value:+.4f}")
+    return facts
+
+
+def _through(key: Key, image_id: str, layer: int) -> None:
+    """Final captions of models in which this layer has only, or lacks, some heads."""
+    names = tuple(data.asked(key, condition_queries.conditions_of_heads, layer)["condition_id"])
+    if not names:
+        return
+    st.markdown("##### Carried through all layers above")
+    final = data.asked(key, condition_queries.final_captions, image_id, (BASELINE, *names))
+    by = dict(zip(final["condition_id"], final["text"].fillna(""), strict=True))
+    for name in names:
+        if name in by:
+            compared.side_by_side(str(by.get(BASELINE, "")), str(by[name]),
+                                  ("final caption, baseline", name))
+    exporting.download_row(None, final, "heads-final")

@@ -1,0 +1,73 @@
+"""Heads: what each does over the data set, and what each says of one picture at one layer."""
+
+import streamlit as st
+
+from dashboard import condition_charts, data, exporting, gallery, plain, selection, words
+from dashboard.data import Key
+from dashboard.selection import IN_URL, Place
+from store import condition_queries
+
+_ORDER = (("gradient", "self"), ("without", "self"), ("attn_to_patches", "self"),
+          ("attn_entropy", "self"), ("contribution_share", "self"), ("contribution_norm", "self"))
+
+
+def show(place: Place) -> None:
+    """Draw the page."""
+    key = place.published
+    with st.sidebar:
+        image_id = selection.choose_image(key)
+    st.header("Heads")
+    selection.show_notes()
+    _data_set(key)
+    _trust(key)
+    if image_id is not None:
+        gallery.show(key, image_id)
+
+
+def _data_set(key: Key) -> None:
+    st.subheader("Over the data set")
+    found = data.asked(key, condition_queries.head_metrics)
+    if found.empty:
+        plain.line("No means of heads yet: they come with the next python -m precompute publish.",
+                   "small")
+        return
+    pairs = sorted(zip(found["metric"], found["against"], strict=True), key=lambda pair: (
+        _ORDER.index(pair) if pair in _ORDER else len(_ORDER), pair))
+    selection.note_unknown("heads_by", [_named(pair) for pair in pairs], "the measure of heads")
+    pair = st.selectbox("Heads by", pairs, key="heads_by", bind=IN_URL, format_func=_named)
+    metric, against = pair or pairs[0]
+    frame = data.asked(key, condition_queries.head_curve, metric, against)
+    left, right = st.columns([1.7, 1], gap="large")
+    with left:
+        chart = condition_charts.head_matrix(frame, metric, against)
+        st.altair_chart(chart, alt="Every head of every layer as a cell.")
+        exporting.download_row(chart, frame, "heads")
+    with right:
+        plain.line(words.word(metric).meaning, "small")
+        plain.line("Largest, over all images:", "small")
+        st.dataframe(frame.nlargest(10, "mean")[["layer", "head", "mean", "low", "high", "n"]],
+                     hide_index=True, column_config={
+            name: st.column_config.NumberColumn(format="%.4f") for name in ("mean", "low", "high")})
+
+
+def _named(pair: tuple[str, str]) -> str:
+    metric, against = pair
+    return words.title(metric, None if against == "self" else against)
+
+
+def _trust(key: Key) -> None:
+    frame = data.asked(key, condition_queries.foretold)
+    if frame.empty:
+        return
+    st.subheader("How far the gradient can be trusted")
+    row = data.asked(key, condition_queries.spread, "head_effect_rank_correlation").iloc[0]
+    if row["n"]:
+        plain.line(
+            f"Rank correlation between what the gradient foretells of removing a head and what "
+            f"removing it did, image by image: median {row['middle']:.2f}, middle half "
+            f"{row['low']:.2f} to {row['high']:.2f}, over {int(row['n'])} images. Each point is a "
+            f"head, the mean over the images in which it was removed; on the dashed line the "
+            f"gradient is right.", "small")
+    chart = condition_charts.trust(frame)
+    st.altair_chart(chart, alt="What the gradient foretells against what was measured.")
+    exporting.download_row(chart, frame, "gradient")
