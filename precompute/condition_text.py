@@ -126,7 +126,7 @@ def _choices(
     if kind in ("mean", "confuse"):
         mean = _mean(match, default, run_of)
         for layers in sets:
-            yield Edit(kind, layers), mean  # type: ignore[arg-type]
+            yield Edit("mean" if kind == "mean" else "confuse", layers), mean
         return
     if match["run"] or match["options"]:
         raise ValueError(f"only mean and confuse have a mean to name; got {text!r}.")

@@ -197,12 +197,11 @@ class Condition:
             for layer in edit.layers
         )
 
-    def spec(self, run: str, dataset: str) -> dict[str, Any]:
+    def spec(self, dataset: str) -> dict[str, Any]:
         """The full specification, as JSON values.
 
         Args:
-            run: the run whose images the mean is of.
-            dataset: that run's data set.
+            dataset: whose images the mean is of.
         """
         mean = self.mean and {
             "run": self.mean.run, "dataset": dataset, "n": self.mean.n, "seed": self.mean.seed,
@@ -213,15 +212,21 @@ class Condition:
             "pruning": None if self.pruning is None else dict(self.pruning),
         }
 
-    def row(self, run: str, dataset: str) -> dict[str, Any]:
-        """Its row of table `condition`; the arguments are `spec`'s."""
+    def row(self, run: str, dataset: str, images: int) -> dict[str, Any]:
+        """Its row of table `condition`.
+
+        Args:
+            run: the run whose images the mean is of.
+            dataset: that run's data set.
+            images: how many the mean is of in the end.
+        """
         return {
             "condition_id": self.id,
             "kind": self.kind,
             "layers": list(self.layers),
             "heads": list(self.heads),
-            "source": f"{run}, {self.mean.n} images, seed {self.mean.seed}" if self.mean else None,
-            "spec": json.dumps(self.spec(run, dataset), sort_keys=True),
+            "source": f"{run}, {images} images, seed {self.mean.seed}" if self.mean else None,
+            "spec": json.dumps(self.spec(dataset), sort_keys=True),
         }
 
     def _edits_json(self) -> list[dict[str, Any]]:

@@ -144,6 +144,7 @@ def make_means(
         ids, sums = sum_states(captioner(), parts[name], wanted, size, advance)
         value = StateSums(images.dataset.name, weights, wanted, tuple(ids), sums)
         write_sums(part.path / FILE_NAME, value)
+        part.meta["images"] = len(ids)
 
     make_parts(watch, run, stage, {name: len(items) for name, items in parts.items()}, make)
 
@@ -174,6 +175,20 @@ def sum_states(
     return ids, sums
 
 
+def mean_images(run: Path, source: MeanSource) -> int:
+    """How many images a mean is of: fewer than asked for where there are no more, or broken ones.
+
+    Raises:
+        StageIncomplete: the sums are not complete.
+    """
+    parts = require_complete(_folder(run, source))
+    return sum(part.manifest["meta"]["images"] for part in parts)
+
+
+def _folder(run: Path, source: MeanSource) -> Path:
+    return run / "parts" / read_run(run).get("stages", {}).get(label(source), label(source))
+
+
 def read_means(
     run: Path, source: MeanSource, states: Iterable[int], tower: VisionTower
 ) -> Mapping[int, Tensor]:
@@ -187,8 +202,7 @@ def read_means(
         RunMismatch: they are of another model, or of another number of tokens.
         ValueError: a state is not among them.
     """
-    info = read_run(run)
-    folder = run / "parts" / info.get("stages", {}).get(label(source), label(source))
+    info, folder = read_run(run), _folder(run, source)
     total = add_up(read_sums(part.path / FILE_NAME) for part in require_complete(folder))
     if total.weights_sha256 != info["weights_sha256"]:
         raise RunMismatch(

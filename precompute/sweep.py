@@ -8,6 +8,7 @@ import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from torch import Tensor
@@ -19,6 +20,7 @@ from precompute.config import Config
 from precompute.edits import Prepared, States, edited_states, prepare
 from precompute.images import ImageItem
 from precompute.layers import run_states
+from precompute.means import mean_images
 from precompute.models.captioner import Captioner
 from precompute.models.tower import VisionTower
 from precompute.plan import Plan
@@ -62,7 +64,7 @@ def sweep(
     _check(conditions, Shape(info["n_layers"], info["n_heads"]))
     baseline = run / "parts" / info["stages"]["capture"]
     sources = {part.name: part for part in require_complete(baseline)}
-    rows = [condition.row(*_whose(condition, plan)) for condition in conditions]
+    rows = [_row(run, condition, plan) for condition in conditions]
     folder = stage_folder(run, stage, {
         "version": VERSION,
         "capture": baseline.name,
@@ -93,10 +95,13 @@ def _check(conditions: Sequence[Condition], shape: Shape) -> None:
         check(condition, shape)
 
 
-def _whose(condition: Condition, plan: Plan) -> tuple[str, str]:
-    """The run whose images the mean is of, and its data set, which names the run."""
-    run = condition.mean and condition.mean.run
-    return (run, run.rpartition("-")[0]) if run else (plan.run_id, plan.dataset.name)
+def _row(run: Path, condition: Condition, plan: Plan) -> dict[str, Any]:
+    if condition.mean is None:
+        return condition.row(plan.run_id, plan.dataset.name, 0)
+    images = mean_images(run, condition.mean)
+    of = condition.mean.run
+    # A run is named by its data set and a hash.
+    return condition.row(of or plan.run_id, (of or plan.run_id).rpartition("-")[0], images)
 
 
 def write_sweep(
