@@ -6,7 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import plain, problems, selection
-from dashboard.views import heads, image, images, interventions, judge, layers, runs
+from dashboard.views import heads, image, images, interventions, judge, layers, pruning, runs
 from store.asking import DatabaseError
 from store.errors import StoreError
 
@@ -46,6 +46,8 @@ page = st.navigation([
             icon=":material/tune:", help="What edits of the model do to its captions."),
     st.Page(_page(heads.show), title="Heads", url_path="heads",
             icon=":material/apps:", help="What each head does, and says."),
+    st.Page(_page(pruning.show), title="Pruning", url_path="pruning",
+            icon=":material/content_cut:", help="Which heads a model can do without."),
     st.Page(_page(runs.show), title="Runs", url_path="runs",
             icon=":material/inventory_2:", help="Where the numbers come from."),
 ])

@@ -1,0 +1,126 @@
+"""Pruning of heads: Algorithm 1 beside its controls (Table 1), and quality by heads pruned."""
+
+import json
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import condition_charts, condition_frames, data, exporting, plain, selection, words
+from dashboard.condition_words import ALGORITHMS
+from dashboard.data import Key
+from dashboard.selection import IN_URL, Place
+from store import condition_queries
+
+_TABLE = ("cider:reference", "bertscore:reference", "rouge_l:reference", "label:label",
+          "convergence_layer:self")
+_NUMBERS = ("baseline", "edited", "difference", "low", "high")
+_CHOICES = ("softmax", "temperature", "layers")
+
+
+def show(place: Place) -> None:
+    """Draw the page."""
+    key = place.published
+    st.header("Pruning")
+    selection.show_notes()
+    changes = data.asked(key, condition_queries.changes_of_kind, "prune")
+    rows = condition_frames.pruned(changes)
+    if rows.empty:
+        plain.line("This run has no pruned models. A section [[pruning]] in its configuration "
+                   "makes some; run it again, and only they are computed.")
+        return
+    rows = rows.assign(measure=rows["metric"] + ":" + rows["against"])
+    rows = _group(rows)
+    _said(changes, rows)
+    _table(rows)
+    _curve(rows)
+    _importance(key, changes, rows)
+
+
+def _group(rows: pd.DataFrame) -> pd.DataFrame:
+    groups = sorted(rows["group"].unique())
+    if len(groups) < 2:
+        return rows
+    selection.note_unknown("group", groups, "the pruning")
+    group = st.segmented_control("Pruning", groups, default=groups[0], required=True, key="group",
+                                 bind=IN_URL)
+    return rows[rows["group"] == (group or groups[0])]
+
+
+def _spec(changes: pd.DataFrame, rows: pd.DataFrame) -> dict[str, object]:
+    own = rows.loc[rows["algorithm"] == ALGORITHMS["importance"], "condition_id"]
+    if own.empty:
+        return {}
+    spec = changes.loc[changes["condition_id"] == own.iloc[0], "spec"].iloc[0]
+    found: dict[str, object] = json.loads(spec)["pruning"]
+    return found
+
+
+def _said(changes: pd.DataFrame, rows: pd.DataFrame) -> None:
+    spec = _spec(changes, rows)
+    sample = spec.get("sample")
+    settings = ", ".join(f"{name} {spec[name]}" for name in _CHOICES if spec.get(name) is not None)
+    plain.line(
+        f"Algorithm 1 weighs a layer's heads by how much each alone says what the layer says, on a "
+        f"sample of {len(sample) if isinstance(sample, list) else 0} images ({settings}). What "
+        "follows is measured on images outside the sample, beside as many heads chosen by chance "
+        "and those that add least.", "small")
+
+
+def _table(rows: pd.DataFrame) -> None:
+    st.subheader("Before and after")
+    counts = [str(count) for count in sorted(rows["n_pruned"].unique())]
+    selection.note_unknown("pruned", counts, "the number of heads")
+    count = st.segmented_control("Heads pruned", counts, default=counts[len(counts) // 2],
+                                 required=True, key="pruned", bind=IN_URL)
+    measures = [name for name in _TABLE if name in set(rows["measure"])]
+    shown = rows[(rows["n_pruned"] == int(count or counts[0]))
+                 & rows["measure"].isin(measures)]
+    table = shown.assign(
+        order=shown["measure"].map(measures.index), measure=shown["measure"].map(_named),
+    ).sort_values("order", kind="stable")[["measure", "algorithm", "seed", *_NUMBERS, "n"]]
+    table = table.rename(columns={
+        "baseline": "before", "edited": "after", "low": "95% from", "high": "95% to",
+        "algorithm": "heads chosen by", "n": "images"})
+    st.dataframe(table, hide_index=True, column_config={
+        name: st.column_config.NumberColumn(format="%.4f")
+        for name in ("before", "after", "difference", "95% from", "95% to")})
+    plain.line("The interval is of the difference: bootstrap over images, paired.", "small")
+    exporting.download_row(None, table, "table1")
+
+
+def _named(measure: str) -> str:
+    metric, _, against = measure.partition(":")
+    return words.title(metric, None if against == "self" else against)
+
+
+def _curve(rows: pd.DataFrame) -> None:
+    st.subheader("Quality by the number of heads pruned")
+    found = set(rows["measure"])
+    measures = [name for name in _TABLE if name in found] + sorted(found - set(_TABLE))
+    selection.note_unknown("quality", [_named(name) for name in measures], "the measure")
+    measure = st.selectbox("Measure", measures, key="quality", bind=IN_URL,
+                           format_func=_named) or measures[0]
+    metric, _, against = measure.partition(":")
+    frame = rows[rows["measure"] == measure]
+    chart = condition_charts.pruning(
+        frame, words.axis(metric, None if against == "self" else against),
+        baseline=float(frame["baseline"].mean()))
+    st.altair_chart(chart, alt="The measure against the number of heads pruned.")
+    plain.line("The dashed line is the unpruned model. Of random heads every seed is a point; "
+               "their line is the mean.", "small")
+    exporting.download_row(chart, frame.drop(columns="measure"), "pruning")
+
+
+def _importance(key: Key, changes: pd.DataFrame, rows: pd.DataFrame) -> None:
+    importance = _spec(changes, rows).get("importance")
+    if not isinstance(importance, dict):
+        return
+    st.subheader("Importance of heads")
+    n_heads = int(data.run_row(key)["n_heads"])
+    frame = pd.DataFrame([
+        {"layer": int(layer), "head": head, "mean": value, "low": value, "high": value, "n": 1}
+        for layer, values in importance.items() for head, value in enumerate(values[:n_heads])])
+    chart = condition_charts.head_matrix(frame, "importance", "self")
+    st.altair_chart(chart, alt="The importance of every head.")
+    exporting.download_row(chart, frame[["layer", "head", "mean"]].rename(
+        columns={"mean": "importance"}), "importance")
