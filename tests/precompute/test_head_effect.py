@@ -11,6 +11,7 @@ from scipy.stats import spearmanr
 
 from precompute.config import PROJECT, HeadEffectConfig, read_config
 from precompute.head_effect import (
+    RANK_CORRELATION,
     choose,
     gradients,
     measure_heads,
@@ -130,8 +131,9 @@ def test_the_stage(config, captioner, run, tmp_path):
     publish(folder)
     with open_run(folder) as opened:
         table = opened.table("head_effect")
-        stats = opened.table("image_stat").query("metric == @RANK_CORRELATION")
+        stats = opened.table("image_stat")
         final = opened.table("caption").query("layer == 3").set_index("image_id")
+    stats = stats[stats.metric == RANK_CORRELATION]
     assert len(table) == 5 * LAYERS * HEADS
     assert table.groupby("image_id").without.count().tolist() == [5] * 5
     assert set(stats.image_id) == set(final.index)
