@@ -36,14 +36,21 @@ ConfigPath = Annotated[Path, typer.Argument(help="A file of precompute/configs, 
 Results = Annotated[
     Path, typer.Option("--results", envvar="RESULTS", help="The folder of all runs.")
 ]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Instead of the file's, e.g. "
+                 "decode.num_beams=1 or datasets.0.path=data/mine; several are allowed."),
+]
 RunName = Annotated[str | None, typer.Argument(help="A run of the results folder; all if none.")]
 
 
 @app.command()
-def plan(config: ConfigPath, results: Results = Path("results")) -> None:
+def plan(
+    config: ConfigPath, overrides: Overrides = None, results: Results = Path("results")
+) -> None:
     """Say what a run would do: images, captions, disk, memory, time. Writes nothing."""
     with _plain_errors():
-        settings = _ready(config)
+        settings = _ready(config, overrides)
         captioner = load_captioner(settings.model)
         for planned in plan_runs(settings):
             typer.echo(describe(planned, captioner, results))
@@ -52,6 +59,7 @@ def plan(config: ConfigPath, results: Results = Path("results")) -> None:
 @app.command()
 def run(
     config: ConfigPath,
+    overrides: Overrides = None,
     results: Results = Path("results"),
     accept_mismatch: Annotated[
         bool, typer.Option(help="Start though the parity certificate fails; marks the run.")
@@ -59,7 +67,7 @@ def run(
 ) -> None:
     """Make what is missing of every run of a configuration, then publish it."""
     with _plain_errors():
-        settings = _ready(config)
+        settings = _ready(config, overrides)
         captioner = functools.cache(lambda: load_captioner(settings.model))
         with Watch() as watch:
             for planned in plan_runs(settings):
@@ -195,8 +203,8 @@ def import_(
         publish_run(folder)
 
 
-def _ready(path: Path) -> Config:
-    config = read_config(path)
+def _ready(path: Path, overrides: list[str] | None = None) -> Config:
+    config = read_config(path, overrides or ())
     require_ready(config)
     return config
 

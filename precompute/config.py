@@ -1,12 +1,14 @@
 """What a run computes, read from TOML, validated once, then frozen."""
 
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from precompute.judge.config import JudgeConfig
+from precompute.overrides import override
 
 PROJECT = Path(__file__).resolve().parent.parent
 """Paths in a configuration are relative to this folder, so that a run starts from anywhere."""
@@ -243,8 +245,12 @@ class Config(_Frozen):
     judge: JudgeConfig | None = None
 
 
-def read_config(path: Path) -> Config:
+def read_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     """Read and validate a configuration.
+
+    Args:
+        path: the file.
+        overrides: settings to replace, `key=value`; see `precompute.overrides`.
 
     Raises:
         ValueError: the file is missing, is no TOML, or does not fit; the message lists every
@@ -257,7 +263,8 @@ def read_config(path: Path) -> Config:
             f"precompute/configs has: {known}."
         )
     try:
-        return Config.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+        return Config.model_validate(override(settings, Config, overrides))
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{path} is not TOML: {error}") from error
     except ValidationError as error:
@@ -265,7 +272,8 @@ def read_config(path: Path) -> Config:
             f"  {'.'.join(map(str, e['loc']))}: {e['msg']}; got {e['input']!r}"
             for e in error.errors()
         )
-        raise ValueError(f"{path} does not fit:\n{wrong}") from error
+        changed = "".join(f" --set {text}" for text in overrides)
+        raise ValueError(f"{path}{changed} does not fit:\n{wrong}") from error
 
 
 def local_path(path: str) -> Path:
