@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from precompute.batches import BatchSize, fitting
 from precompute.config import DecodeConfig
 from precompute.models.captioner import Captioner, Memory
 
@@ -35,7 +36,10 @@ class Caption:
 
 @torch.inference_mode()
 def decode_layers(
-    captioner: Captioner, states: Sequence[Float[Tensor, "batch token width"]], config: DecodeConfig
+    captioner: Captioner,
+    states: Sequence[Float[Tensor, "batch token width"]],
+    config: DecodeConfig,
+    size: BatchSize | None = None,
 ) -> list[list[Caption]]:
     """The caption of every state of a batch of images.
 
@@ -47,6 +51,7 @@ def decode_layers(
         captioner: the model.
         states: Z^0..Z^L.
         config: prompt, generation, and how many states a batch holds.
+        size: instead of the configuration's batch size; halved where memory runs out.
 
     Returns:
         captions[layer][image].
@@ -55,11 +60,14 @@ def decode_layers(
     items = [(layer, image) for layer in range(last, -1, -1) for image in range(n_images)]
     final: dict[int, list[int]] = {}
     captions: dict[tuple[int, int], Caption] = {}
-    for batch in batched(items, config.batch_size):
+
+    def decode(batch: list[tuple[int, int]]) -> list[Caption]:
         memory = captioner.read(torch.stack([states[at][i] for at, i in batch]), config.prompt)
         own = captioner.generate(memory, config.generation)
         final.update({i: ids for (at, i), ids in zip(batch, own, strict=True) if at == last})
-        of_batch = _captions(captioner, memory, own, [final[i] for _, i in batch])
+        return _captions(captioner, memory, own, [final[i] for _, i in batch])
+
+    for batch, of_batch in fitting(items, size or _batch_size(config), decode):
         captions.update(zip(batch, of_batch, strict=True))
     return [[captions[at, i] for i in range(n_images)] for at in range(last + 1)]
 
@@ -79,10 +87,18 @@ def decode_states(
         states: a state, and the final caption whose log-probability on it is asked.
         config: prompt, generation, and how many states a batch holds.
     """
-    for batch in batched(states, config.batch_size):
+
+    def decode(batch: list[tuple[Tensor, Sequence[int]]]) -> list[Caption]:
         memory = captioner.read(torch.stack([state for state, _ in batch]), config.prompt)
         own = captioner.generate(memory, config.generation)
-        yield from _captions(captioner, memory, own, [final for _, final in batch])
+        return _captions(captioner, memory, own, [final for _, final in batch])
+
+    for _, of_batch in fitting(states, _batch_size(config), decode):
+        yield from of_batch
+
+
+def _batch_size(config: DecodeConfig) -> BatchSize:
+    return BatchSize(config.batch_size, "decode.batch_size")
 
 
 def _captions(

@@ -3,18 +3,21 @@
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
-from itertools import islice
+from contextlib import closing
 
 import pyarrow as pa
 from PIL import Image
+from torch import Tensor
 
 from precompute.attention import OUTLIER_MADS
+from precompute.batches import BatchSize, fitting
 from precompute.captions import decode_layers
-from precompute.capture import capture
+from precompute.capture import Capture, capture
 from precompute.config import Config
-from precompute.images import ImageItem, UnreadableImage, readable
+from precompute.images import ImageItem, UnreadableImage
 from precompute.models.captioner import Captioner
 from precompute.models.tower import VisionTower
+from precompute.prefetch import readable_ahead
 from precompute.rows import Row, caption_rows, image_tensors, stat_table
 from store.parts import PartWriter
 from store.tensors import TensorWriter
@@ -69,16 +72,22 @@ def write_capture(
         log.warning("skipped %s: %s", error.source, error)
         rows["skipped"].append({"source": error.source, "reason": str(error)})
 
-    pictures = readable(items, skip)
+    def see(batch: list[tuple[ImageItem, Image.Image]]) -> tuple[Tensor, Capture]:
+        pixels = captioner.pixels([picture for _, picture in batch])
+        return pixels, capture(tower, pixels)
+
+    of_tower = BatchSize(config.capture.batch_size, "capture.batch_size")
+    of_decoder = BatchSize(config.decode.batch_size, "decode.batch_size")
+    pictures = readable_ahead(items, skip, config.capture.batch_size)
     width = tower.width if config.capture.cls_state else None
-    part.meta["batches"] = []
-    with TensorWriter(
+    # Which images went through the tower together, and in batches of how many states, from the
+    # last layer down, they were decoded.
+    part.meta |= {"batches": [], "decoder_batches": []}
+    with closing(pictures), TensorWriter(
         part.tensors_path, tower.n_layers, tower.n_heads, tower.n_tokens, width
     ) as tensors:
-        while batch := list(islice(pictures, config.capture.batch_size)):
-            pixels = captioner.pixels([picture for _, picture in batch])
-            taken = capture(tower, pixels)
-            captions = decode_layers(captioner, taken.states, config.decode)
+        for batch, (pixels, taken) in fitting(pictures, of_tower, see):
+            captions = decode_layers(captioner, taken.states, config.decode, of_decoder)
             rows["image"] += [
                 _image_row(item, picture, dataset) for item, picture in batch
             ]
@@ -90,6 +99,8 @@ def write_capture(
             for image in image_tensors(ids, taken, seen, width is not None):
                 tensors.append(image)
             part.meta["batches"].append(ids)
+            part.meta["decoder_batches"].append(of_decoder.used)
+            of_decoder.used = []
             advance(len(batch))
     for name, of_name in rows.items():
         part.table(name, of_name)

@@ -1,0 +1,88 @@
+"""Batches that fit: a batch that the GPU's memory does not hold is halved, and work goes on."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TypeVar
+
+import torch
+
+log = logging.getLogger(__name__)
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+
+class DoesNotFit(RuntimeError):
+    """Not even one item at a time fits into the GPU's memory."""
+
+
+@dataclass
+class BatchSize:
+    """How many items go together, now and so far.
+
+    A part starts with the configured sizes and writes down those it used, since rounding, and with
+    it a near-tie between two words, depends on the company that an item is computed in.
+
+    Attributes:
+        items: the most items of the next batch; halved when a batch does not fit, for good.
+        setting: where the size is set, for messages.
+        used: sizes of the batches made.
+    """
+
+    items: int
+    setting: str
+    used: list[int] = field(default_factory=list)
+
+    def halve(self, tried: int) -> None:
+        """Go down to half of what was tried.
+
+        Raises:
+            DoesNotFit: one item was tried.
+        """
+        if tried == 1:
+            raise DoesNotFit(
+                f"one item at a time ({self.setting}) does not fit into the GPU's memory. Take a "
+                "larger GPU, spread the model with gpus under [model], or lower num_beams."
+            )
+        self.items = tried // 2
+        log.warning(
+            "out of memory with %d items: going on with %d. To start there: --set %s=%d",
+            tried, self.items, self.setting, self.items,
+        )  # fmt: skip
+
+
+def fitting(
+    items: Iterable[_Item], size: BatchSize, work: Callable[[list[_Item]], _Result]
+) -> Iterator[tuple[list[_Item], _Result]]:
+    """Work through items in batches, in order, halving those that do not fit.
+
+    Items are taken when their batch is due, never more than a batch ahead.
+
+    Args:
+        items: what there is to do.
+        size: how many go together; changed and written to.
+        work: computes one batch; called again with its first half when memory ran out.
+
+    Raises:
+        DoesNotFit: not even one item does.
+    """
+    rest = iter(items)
+    waiting: list[_Item] = []
+    while True:
+        waiting += islice(rest, size.items - len(waiting)) if len(waiting) < size.items else []
+        if not waiting:
+            return
+        batch = waiting[: size.items]
+        try:
+            result = work(batch)
+        except torch.OutOfMemoryError:
+            size.halve(len(batch))
+        else:
+            del waiting[: len(batch)]
+            size.used.append(len(batch))
+            yield batch, result
+            continue
+        # Only here, outside the handler, is the failed batch's memory free to be returned.
+        torch.cuda.empty_cache()  # does nothing where there is no CUDA

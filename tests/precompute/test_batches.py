@@ -1,0 +1,116 @@
+"""Batches that do not fit are halved, and what was computed with them says so."""
+
+import json
+import logging
+
+import pytest
+import torch
+
+from precompute.batches import BatchSize, DoesNotFit, fitting
+from precompute.captions import decode_layers
+from precompute.capture import capture
+from precompute.pipeline import write_capture
+from precompute.plan import plan_runs
+from store.parts import stage_folder, write_part
+from store.runs import create_run
+
+
+def small_memory(limit, tried):
+    def work(batch):
+        tried.append(len(batch))
+        if len(batch) > limit:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return sum(batch)
+
+    return work
+
+
+@pytest.mark.parametrize(
+    ("limit", "tried", "used"),
+    [
+        (9, [8, 8, 4], [8, 8, 4]),
+        (4, [8, 4, 4, 4, 4, 4], [4, 4, 4, 4, 4]),
+        (3, [8, 4, 2, *[2] * 9], [2] * 10),
+    ],
+)
+def test_a_batch_that_does_not_fit_is_halved_for_good(limit, tried, used, caplog):
+    size, seen = BatchSize(8, "decode.batch_size"), []
+    with caplog.at_level(logging.WARNING):
+        done = list(fitting(range(20), size, small_memory(limit, seen)))
+    assert [item for batch, _ in done for item in batch] == list(range(20))
+    assert all(result == sum(batch) for batch, result in done)
+    assert (seen, size.used) == (tried, used)
+    assert len(caplog.messages) == len(tried) - len(used)
+    assert all("--set decode.batch_size=" in message for message in caplog.messages)
+
+
+def test_items_are_taken_when_their_batch_is_due():
+    taken = []
+    items = (taken.append(i) or i for i in range(10))
+    batches = fitting(items, BatchSize(4, "x"), sum)
+    next(batches)
+    assert taken == [0, 1, 2, 3]
+
+
+def test_one_item_that_does_not_fit_ends_it_with_the_remedy():
+    with pytest.raises(DoesNotFit, match="larger GPU"):
+        list(fitting([1, 2], BatchSize(2, "decode.batch_size"), small_memory(0, [])))
+
+
+def test_other_errors_are_not_taken_for_it():
+    def work(batch):
+        raise RuntimeError("CUDA error: device-side assert triggered")
+
+    with pytest.raises(RuntimeError, match="device-side"):
+        list(fitting([1, 2], BatchSize(2, "x"), work))
+
+
+class Cramped:
+    """A captioner on a device that holds so many pictures, or so many states, at a time."""
+
+    def __init__(self, captioner, pictures, states):
+        self.captioner, self.limits = captioner, (pictures, states)
+
+    def __getattr__(self, name):
+        return getattr(self.captioner, name)
+
+    def pixels(self, images):
+        self._hold(len(images), self.limits[0])
+        return self.captioner.pixels(images)
+
+    def generate(self, memory, generation):
+        self._hold(len(memory.hidden), self.limits[1])
+        return self.captioner.generate(memory, generation)
+
+    def _hold(self, n, limit):
+        if n > limit:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+def test_captions_are_those_of_the_smaller_batches(config, captioner, pixels):
+    states = capture(captioner.tower, pixels).states
+    size = BatchSize(8, "decode.batch_size")
+    cramped = Cramped(captioner, 9, 4)
+    got = decode_layers(cramped, states, config.decode, size)
+    four = config.decode.model_copy(update={"batch_size": 4})
+    assert got == decode_layers(captioner, states, four)
+    assert size.used == [4] * 5  # 4 states of 5 images
+
+
+def test_a_part_records_the_batches_it_was_made_with(config, captioner, tmp_path, caplog):
+    """Two pictures a batch and five states do not fit; one picture and two states do."""
+    (plan,) = plan_runs(config)
+    stage = stage_folder(create_run(tmp_path, plan.run_id, {"decides": {}}), "capture", {})
+    done = []
+    with caplog.at_level(logging.WARNING), write_part(stage, "images-000000") as part:
+        write_capture(
+            part, Cramped(captioner, 1, 2), plan.shards["images-000000"], "tiny", config,
+            done.append,
+        )
+    meta = json.loads((stage / "images-000000" / "part.json").read_text())["meta"]
+    assert meta["batches"] == [["img-0"], ["img-1"]]
+    assert meta["decoder_batches"] == [[2, 2], [2, 2]]
+    assert done == [1, 1]
+    assert sorted(m.split(": ")[-1] for m in caplog.messages) == [
+        "--set capture.batch_size=1", "--set decode.batch_size=2"
+    ]
