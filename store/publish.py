@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 from filelock import FileLock, Timeout
 
-from store import build, judged, summaries
+from store import build, summaries
 from store.errors import NotPublished, PublishLocked, PublishRefused, StageMixed
 from store.files import Owner, file_sha256, fsync, short_hash, write_json
 from store.generations import LINK, current_generation, generations, read_sidecar, sidecar_path
@@ -191,11 +191,7 @@ def _build(
             build.create_tables(con)
             build.fill(con, found)
             build.fill_run(con, info)
-            summaries.add_convergence(con)
-            judged.add_image_stats(con)
-            summaries.add_curves(con, scratch)
-            for name in ("image_stat", "curve", "landmark"):
-                build.settle(con, name)
+            summaries.add_summaries(con, scratch)
             rows = {name: build.count(con, name) for name in TABLES}
         fsync(temporary)
         seconds = time.perf_counter() - started

@@ -13,8 +13,9 @@ from store.parts import Part, read_part, verify_part
 from store.publish import published_manifest
 from store.runs import read_run
 from store.schema import SCHEMA_VERSION
+from store.summaries import COMPUTED
 
-_COMPUTED = ("run", "curve", "landmark", "image_stat", *SHARED)
+_COMPUTED = ("run", *COMPUTED, *SHARED)
 """Tables that publish fills or joins: their rows are not those of the parts."""
 
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store import landmarks, open_run, summaries
+from store import landmarks, open_run
+from store.bootstrap import bootstrap_weights
 from store.parts import stage_folder, write_part
 from store.publish import publish
 from tests.synthetic import begin_run, image_id
@@ -75,7 +76,7 @@ def test_landmarks_equal_a_slow_loop(
     run = begin_run(tmp_path_factory.mktemp("r"), "c", LAYERS, 1, (1, 1), 0)
     write_curves(run, values)
     publish(run)
-    weights = summaries.bootstrap_weights(IMAGES)
+    weights = bootstrap_weights(IMAGES)
     with open_run(run) as opened:
         found = opened.table("landmark").set_index("metric")
         curve = opened.table("curve").set_index(["metric", "layer"])
