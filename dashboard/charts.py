@@ -38,7 +38,7 @@ FIT_X = alt.AutoSizeParams(type="fit-x", contains="padding")
 _PAD = alt.AutoSizeParams(type="pad", contains="content")
 """The plot keeps its size, and title, axes and legend come on top of it."""
 
-_LEGEND_CHARACTERS = 33
+_LEGEND_CHARACTERS = 35
 MEAN = "mean"
 _CELL_AXIS: dict[str, Any] = {"ticks": False, "domain": False, "labelFlush": False,
                               "labelBound": False, "labelPadding": 4, "labelOverlap": True}
@@ -48,9 +48,11 @@ _GAP = " "  # an empty column that sets the mean apart from the heads
 
 def _layer_axis(top: int, first: int = 0) -> alt.X:
     step = max(1, round((top - first) / 13))
+    shown = list(range(first, top + 1, step))
     return alt.X("layer:Q", title=words.LAYER_AXIS,
                  scale=alt.Scale(domain=[first, top], nice=False, padding=6),
-                 axis=alt.Axis(values=list(range(first, top + 1, step)), grid=False, format="d"))
+                 axis=alt.Axis(values=shown, tickCount=len(shown), grid=False, format="d",
+                              labelOverlap=False))
 
 
 def _rule(layer: int) -> alt.Chart:
@@ -141,7 +143,7 @@ def histogram(frame: pd.DataFrame, predicate: Predicate, *, height: int = 60) ->
     frame = frame.assign(passes=(middle > predicate.threshold) == predicate.upward)
     quantity = predicate.quantity
     bars = alt.Chart(frame).mark_bar(binSpacing=1).encode(
-        x=alt.X("low:Q", bin="binned", title=words.axis(quantity.metric, quantity.against),
+        x=alt.X("low:Q", bin="binned", title=words.word(quantity.metric).unit or "value",
                 axis=alt.Axis(grid=False, tickCount=5)), x2="high:Q",
         y=alt.Y("n:Q", title="images", axis=alt.Axis(grid=False, tickCount=2, format="d")),
         color=alt.condition("datum.passes", alt.value(BLUE), alt.value("#b9b9b9")),
@@ -215,7 +217,7 @@ def matrix(
 
 def _matrix_scale(cells: pd.DataFrame, metric: str) -> alt.Scale:
     values = cells["value"].dropna()
-    if metric == "contribution_share" and len(values):
+    if metric in ("contribution_share", "gradient", "without") and len(values):
         # Zero is the middle, and one wild cell does not take the colours from all others.
         end = float(np.quantile(values.abs(), 0.99)) or 1.0
         return alt.Scale(domain=[-end, -end / 2, 0, end / 2, end], range=list(DIVERGING),

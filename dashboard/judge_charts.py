@@ -44,7 +44,7 @@ def steps(frame: pd.DataFrame) -> Chart:
     """
     base = alt.Chart(frame).encode(
         x=alt.X("step:N", sort=None, title="from layer to layer",
-                axis=alt.Axis(labelAngle=0, grid=False, labelOverlap=True)),
+                axis=alt.Axis(labelAngle=0, grid=False, labelOverlap=True, labelFlush=False)),
         tooltip=[alt.Tooltip("step:N", title="step"),
                  alt.Tooltip("mean:Q", title="mean", format=".3f"),
                  alt.Tooltip("low:Q", title="95% from", format=".3f"),

@@ -56,17 +56,17 @@ def _fluent(key: Key, condition: str, top: int, gain: str | None, repeats: bool)
     layer = _before_grounding(key, condition, top, gain)
     meaning = (f"At layer {layer}, the last before grounding sets in (the middle one, if it never "
                "does): surer of its words than half of the images are, no more repetitive than "
-               "three in four, and no closer to its own references than to others'.")
+               "three in four, and in the quarter that is least about its own picture.")
     if gain is None or not repeats:
         return Preset(name, meaning, lacks="It needs the metric repetition and a grounded gain.")
-    sure, dull = Quantity("mean_logprob", None, layer), Quantity("repetition", "self", layer)
-    bounds = [data.quantile(key, of, share, condition)
-              for of, share in ((sure, _HALF), (dull, _HIGH))]
-    if None in bounds:
+    found = [Quantity("mean_logprob", None, layer), Quantity("repetition", "self", layer),
+             Quantity(gain, "shuffled", layer)]
+    sure, dull, own = (data.quantile(key, of, share, condition)
+                       for of, share in zip(found, (_HALF, _HIGH, _LOW), strict=True))
+    if sure is None or dull is None or own is None:
         return Preset(name, meaning, lacks=f"Nothing is scored at layer {layer}.")
     return Preset(name, meaning, (
-        _at_least(sure, bounds[0]), _at_most(dull, bounds[1]),
-        Predicate(Quantity(gain, "shuffled", layer), "<=", 0.0)))
+        _at_least(found[0], sure), _at_most(found[1], dull), _at_most(found[2], own)))
 
 
 def _before_grounding(key: Key, condition: str, top: int, gain: str | None) -> int:
@@ -80,42 +80,42 @@ def _late(key: Key, condition: str, top: int, gain: str | None) -> Preset:
     name = "Late correction"
     meaning = ("Among the fifth of the images whose captions settle last; just below that layer "
                "less grounded than half of the images, and at the end about its own picture.")
-    late = data.quantile(key, Quantity("convergence_layer"), _LATE, condition)
-    if gain is None or not late:
+    settles = Quantity("convergence_layer")
+    late = data.quantile(key, settles, _LATE, condition)
+    last = data.quantile(key, settles, 1.0, condition)
+    if gain is None or not late or not last:
         return Preset(name, meaning, lacks="It needs convergence layers and a grounded gain.")
-    layer = math.ceil(late)
+    # Many images settle at one layer: those above it are the fifth, if there are any.
+    layer = min(math.floor(late) + 1, round(last))
     before = Quantity(gain, "shuffled", layer - 1)
     half = data.quantile(key, before, _HALF, condition)
     if half is None:
         return Preset(name, meaning, lacks=f"Nothing is scored at layer {layer - 1}.")
     return Preset(name, meaning, (
-        Predicate(Quantity("convergence_layer"), ">=", float(layer)),
-        Predicate(before, "<", _short(half, ROUND_FLOOR)),
+        Predicate(settles, ">=", float(layer)), _at_most(before, half),
         Predicate(Quantity(gain, "shuffled", top), ">", 0.0)))
 
 
 def _disagree(
     key: Key, condition: str, judge: str, layers: list[int], names: list[str]
 ) -> list[Preset]:
-    layer = layers[len(layers) // 2]
     against = next((kind for kind in ("reference", "final") if f"bertscore:{kind}" in names), None)
-    judged = Quantity(f"judge.{judge}.mean", None, layer)
-    scored = Quantity("bertscore", against, layer)
-    found = []
-    for high, low, ends in ((judged, scored, ("judge", "BERTScore")),
-                            (scored, judged, ("BERTScore", "judge"))):
-        name = f"High by {ends[0]}, low by {ends[1]}"
-        meaning = (f"Judge {judge} at layer {layer}, the middle one of those it judged: in the "
-                   f"upper quarter by {ends[0]}, in the lower by {ends[1]}.")
-        bounds = (data.quantile(key, high, _HIGH, condition),
-                  data.quantile(key, low, _LOW, condition))
-        if against is None or None in bounds:
-            found.append(Preset(name, meaning, lacks="It needs BERTScore, and scores of the "
-                                f"judge, at layer {layer}."))
-        else:
-            found.append(Preset(name, meaning, (
-                _at_least(high, bounds[0]), _at_most(low, bounds[1]))))
-    return found
+    ends = ("Judge high, BERTScore low", "BERTScore high, judge low")
+    meaning = f"Judge {judge}: in the upper quarter by the one, and in the lower by the other."
+    middle = layers[len(layers) // 2]
+    for layer in sorted(layers, key=lambda layer: abs(layer - middle)) if against else []:
+        pair = Quantity(f"judge.{judge}.mean", None, layer), Quantity("bertscore", against, layer)
+        low, high = ([data.quantile(key, of, share, condition) for of in pair]
+                     for share in (_LOW, _HIGH))
+        if all(a is not None and b is not None and a < b for a, b in zip(low, high, strict=True)):
+            at = f"{meaning} At layer {layer}: of those it judged, the nearest to their middle at "
+            at += "which both tell images apart."
+            return [Preset(name, at, (_at_least(pair[i], high[i]), _at_most(pair[1 - i],
+                                                                            low[1 - i])))
+                    for i, name in enumerate(ends)]
+    lacks = ("It needs BERTScore, against references or the final caption." if against is None
+             else "At no judged layer do both tell images apart.")
+    return [Preset(name, meaning, lacks=lacks) for name in ends]
 
 
 def _at_least(quantity: Quantity, bound: float | None) -> Predicate:

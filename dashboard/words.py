@@ -74,9 +74,19 @@ METRICS: dict[str, Word] = {
     "contribution_share": Word("Contribution share", _SHARE, (
         "Part of the CLS token's update at this layer that the head makes; "
         "below 0 it works against the update.")),
+    "gradient": Word("Effect by gradient", "nats a token", (
+        "How much the head helps the final caption: the gradient of its log-probability in the "
+        "head's scale. One backward pass gives it for all heads; it is an estimate.")),
+    "without": Word("Effect of removal", "nats a token", (
+        "How the final caption's log-probability changes when the head is removed; below 0 the "
+        "head helped. Measured, for some heads of each image.")),
+    "head_effect_rank_correlation": Word("Trust in the gradient", "rank correlation", (
+        "Whether the gradient ranks heads as their removal does: 1 is the same order.")),
     "convergence_layer": Word("Convergence layer", "layer", (
         "The first layer from which every caption is the final one, word for word.")),
     "convergence_layer_rouge_l": Word("Convergence layer, ROUGE-L", "layer", (
+        "The first layer from which every caption scores 0.9 or more against the final one.")),
+    "convergence_layer_bertscore": Word("Convergence layer, BERTScore", "layer", (
         "The first layer from which every caption scores 0.9 or more against the final one.")),
     "rouge_l": Word("ROUGE-L", "0 to 1", (
         "Overlap of two captions by their longest common run of words: 1 is the same words.")),
@@ -118,7 +128,7 @@ AGAINST = {
     "final": "the final caption",
     "reference": "the references",
     "baseline": "the baseline",
-    "shuffled": "other images' references",
+    "shuffled": "others' references",
     "label": "the label",
     "self": "itself",
 }

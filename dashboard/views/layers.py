@@ -106,7 +106,7 @@ def _figure3(curves: pd.DataFrame) -> None:
     st.subheader("CIDEr by layer (the paper's Figure 3)")
     top = int(frame["layer"].max())
     first = upper_range(top)
-    frame = frame.assign(series="CIDEr")
+    frame = frame.assign(series=words.AGAINST["reference"])
     plain.line("Captions against their references; the mean over images is the set's CIDEr. "
                f"At the right the upper range, layers {first} to {top}, with an axis of its own.",
                "small")
