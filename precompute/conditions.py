@@ -277,7 +277,7 @@ def _joined(edits: Iterable[Edit]) -> tuple[Edit, ...]:
     layers: dict[tuple[Kind, tuple[float, ...] | None], list[int]] = {}
     for edit in edits:
         layers.setdefault((edit.kind, edit.scale), []).extend(edit.layers)
-    joined = [Edit(kind, tuple(sorted(at)), scale) for (kind, scale), at in layers.items()]
+    joined = [Edit(kind, tuple(sorted(set(at))), scale) for (kind, scale), at in layers.items()]
     return tuple(sorted(joined, key=lambda e: (e.layers, KINDS.index(e.kind), e.scale or ())))
 
 
