@@ -14,12 +14,14 @@ from precompute.config import Config
 from precompute.corpus import read_corpus, synonyms
 from precompute.corpus_scores import score_corpus
 from precompute.experiments import read_experiments, run_experiments
+from precompute.head_effect import measure_heads
 from precompute.images import ImageItem, readable, require_few_broken
 from precompute.metrics import METRICS, Corpus, Metric, Score
 from precompute.models.captioner import Captioner
 from precompute.parity import certificate
 from precompute.pipeline import capture_settings, write_capture
 from precompute.plan import Plan
+from precompute.pruning import prune, require_prunable
 from precompute.questions import questions_settings, write_answers
 from precompute.score import Known, knowledge, score_part, score_settings
 from precompute.stages import Advance, Watch, make_parts
@@ -70,6 +72,7 @@ def execute(
     with _log_file(run):
         sweep(run)
         experiments = read_experiments(run, plan)  # what does not fit stops the run here
+        require_prunable(run, plan)
         stage = stage_folder(run, "capture", capture_settings(plan.config))
         update_run(run, stages={"capture": stage.name})
         shards = plan.shards
@@ -86,6 +89,8 @@ def execute(
             sizes = {name: len(items) for name, items in shards.items()}
             make_parts(watch, run, stage, sizes, make)
             run_experiments(run, plan, experiments, captioner, watch)
+            measure_heads(run, plan, captioner, watch)
+            prune(run, plan, captioner, watch)
             score(run, plan.config, watch)
             score_corpus(run, plan.config, watch)
             ask_questions(run, plan, captioner, watch)

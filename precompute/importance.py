@@ -1,0 +1,178 @@
+"""How important the heads of a layer are by Algorithm 1: on a sample, and as scales.
+
+A head's score is how close D(Z_h^l), the caption with this head alone in block l, comes to D(Z^l).
+"""
+
+import json
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from precompute.captions import batched, decode_states
+from precompute.config import Config, PruningConfig
+from precompute.images import ImageItem
+from precompute.layers import LayerEdit, attend, run_states
+from precompute.metrics import Score
+from precompute.models.captioner import Captioner
+from precompute.models.tower import VisionTower
+from precompute.score import Pair, score_pairs
+from precompute.stages import Advance
+from store.parts import Part, PartWriter, read_table
+
+VERSION = 1
+"""Of what a part of the sample holds and how it is computed; part of the stage's identity."""
+
+FILE_NAME = "scores.json"
+
+Scores = Mapping[int, Float[np.ndarray, "image head"]]
+"""Layer -> what each head's caption scores against the layer's, NaN where a side is empty."""
+
+Scales = dict[int, list[float]]
+"""Layer -> the factor of each of its heads."""
+
+
+def draw(image_ids: Sequence[str], config: PruningConfig) -> list[str]:
+    """The sample of Algorithm 1, sorted."""
+    return sorted(random.Random(config.seed).sample(sorted(image_ids), config.m))
+
+
+def write_scores(
+    part: PartWriter,
+    captioner: Captioner,
+    items: Sequence[ImageItem],
+    capture: Part,
+    layers: Sequence[int],
+    score: Callable[[], Score],
+    config: Config,
+    advance: Advance,
+) -> None:
+    """Score the heads of a shard's sample: `scores.json`, no table.
+
+    Args:
+        part: where it is written.
+        captioner: the model.
+        items: those images of the shard that are in the sample.
+        capture: the capture of the shard, whose captions of Z^l heads are held against.
+        layers: whose heads.
+        score: gives the metric; called once.
+        config: prompt, generation, batch sizes.
+        advance: called with the number of images done, after every batch.
+    """
+    table = read_table([capture], "caption").select(["image_id", "layer", "text", "token_ids"])
+    captions = {(row["image_id"], row["layer"]): row for row in table.to_pylist()}
+    tower = captioner.tower
+    places: list[tuple[int, int, int]] = []
+
+    def states() -> Iterator[tuple[Tensor, list[int]]]:
+        for batch in batched(enumerate(items), config.capture.batch_size):
+            pixels = captioner.pixels([item.open() for _, item in batch])
+            for layer, head, i, state in head_states(tower, pixels, layers):
+                places.append((layer, head, batch[i][0]))
+                yield state, captions[batch[i][1].image_id, tower.n_layers]["token_ids"]
+            advance(len(batch))
+
+    texts = [caption.text for caption in decode_states(captioner, states(), config.decode)]
+    pairs = [
+        Pair(layer, "baseline", text, (captions[items[i].image_id, layer]["text"],))
+        for (layer, _, i), text in zip(places, texts, strict=True)
+    ]
+    found = {layer: np.full((len(items), tower.n_heads), np.nan) for layer in layers}
+    for (layer, head, i), value in zip(places, score_pairs(pairs, score()), strict=True):
+        found[layer][i, head] = value
+    content = {
+        "images": [item.image_id for item in items],
+        "score": {layer: np.where(np.isnan(of), None, of).tolist() for layer, of in found.items()},
+    }
+    (part.path / FILE_NAME).write_text(json.dumps(content), encoding="utf-8")
+
+
+@torch.inference_mode()
+def head_states(
+    tower: VisionTower, pixels: Float[Tensor, "batch 3 y x"], layers: Sequence[int]
+) -> Iterator[tuple[int, int, int, Float[Tensor, "token width"]]]:
+    """Z_h^l of every head of chosen layers: the state after block l with this head alone.
+
+    Heads of a layer share q, k, v; b_O and the MLP stay.
+
+    Args:
+        tower: the tower.
+        pixels: a batch of images.
+        layers: 1..L, ascending.
+
+    Yields:
+        Layer, head, image of the batch, Z_h^l; in that order.
+    """
+    state = tower.embed(pixels)
+    one_hot = torch.eye(tower.n_heads, device=pixels.device)
+    for layer in range(1, max(layers) + 1):
+        attention = attend(tower, layer, state)
+        if layer in layers:
+            for head in range(tower.n_heads):
+                edit = {layer: LayerEdit(head_scale=one_hot[head])}
+                (alone,) = islice(run_states(tower, state, edit, layer, attention), 1)
+                for i, own in enumerate(alone):
+                    yield layer, head, i, own
+        state = next(run_states(tower, state, None, layer, attention))
+
+
+def read_scores(parts: Sequence[Part]) -> Scores:
+    """The scores of a sample whose stage is complete."""
+    contents = [json.loads((part.path / FILE_NAME).read_text(encoding="utf-8")) for part in parts]
+    return {
+        int(layer): np.array([row for c in contents for row in c["score"][layer]], dtype=float)
+        for layer in contents[0]["score"]
+    }
+
+
+def importance(
+    scores: Scores, temperature: float | None
+) -> tuple[dict[int, list[float]], float]:
+    """Softmax over the heads of each layer of their mean scores on the sample.
+
+    Without a temperature it is the standard deviation of the heads' mean scores about their
+    layer's mean, over all these layers: a head that far above its layer's average weighs e times
+    as much as an average one, whatever the units and the offset of the metric.
+
+    Args:
+        scores: of the sample.
+        temperature: of the softmax.
+
+    Returns:
+        Layer -> weights that sum to 1; a head none of whose captions could be scored has 0.
+        And the temperature.
+
+    Raises:
+        ValueError: no head of a layer could be scored.
+    """
+    means: dict[int, np.ndarray] = {}
+    for layer, of in scores.items():
+        counts = (~np.isnan(of)).sum(0)
+        if not counts.any():
+            raise ValueError(
+                f"heads of layer {layer} must say something; all their captions of the sample, or "
+                "the layer's own, are empty. Leave the layer out of `layers` under [[pruning]]."
+            )
+        sums = np.nansum(of, 0)
+        means[layer] = np.divide(sums, counts, out=np.full(len(sums), -np.inf), where=counts > 0)
+    if temperature is None:
+        temperature = spread(means)
+    return {layer: _softmax(of / temperature) for layer, of in means.items()}, temperature
+
+
+def spread(means: Mapping[int, Float[np.ndarray, " head"]]) -> float:
+    """Standard deviation of heads' scores about their layer's mean, over all layers."""
+    finite = [of[np.isfinite(of)] for of in means.values()]
+    deviations = np.concatenate([of - of.mean() for of in finite])
+    # Heads that are all alike have equal weights at any temperature.
+    return float(np.sqrt(np.mean(deviations**2))) or 1.0
+
+
+def _softmax(values: np.ndarray) -> list[float]:
+    weights = np.exp(values - values.max())
+    found: list[float] = (weights / weights.sum()).tolist()
+    return found

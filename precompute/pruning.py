@@ -1,0 +1,205 @@
+"""Algorithm 1: heads weighted and removed by their importance on a sample, beside controls.
+
+A pruning gives one main condition, decoded at all layers and captured, and others for the curve
+(`precompute.pruned`). The main one is saved, and can be applied to other data sets.
+"""
+
+import functools
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from precompute import importance as by
+from precompute.conditions import Condition, Edit
+from precompute.config import PruningConfig
+from precompute.corpus import read_corpus, synonyms
+from precompute.images import ImageItem
+from precompute.metrics import METRICS
+from precompute.metrics.metric import Metric
+from precompute.models.captioner import Captioner
+from precompute.plan import Plan
+from precompute.pruned import curve, pruned, weigh
+from precompute.stages import Advance, Watch, make_parts
+from precompute.sweep import sweep
+from store.files import write_json
+from store.parts import Part, PartWriter, iter_tables, require_complete, stage_folder
+from store.runs import read_run, update_run
+
+SAVED = "condition.json"
+"""The main condition of a pruning, in the folder of its captions."""
+
+CAPTIONS = "pruning."
+"""Before a pruning's name: the stage of its conditions' captions."""
+
+
+def require_prunable(run: Path, plan: Plan) -> None:
+    """Check the prunings of a configuration against a run's tower and data set.
+
+    Raises:
+        ValueError: a layer, a count of heads or a sample that does not fit.
+    """
+    info = read_run(run)
+    n_layers, n_heads, n_images = info["n_layers"], info["n_heads"], len(plan.items)
+    for config in plan.config.pruning:
+        where = f"of pruning {config.name!r}"
+        if wrong := [layer for layer in config.layers or () if not 1 <= layer <= n_layers]:
+            raise ValueError(f"layers {where} must be in 1..{n_layers}; got {wrong}.")
+        counts = [*config.counts, *([config.top_k] if config.top_k else [])]
+        if wrong := [count for count in counts if not 1 <= count < n_heads]:
+            raise ValueError(
+                f"top_k and counts {where} must be in 1..{n_heads - 1}, heads a layer; got {wrong}."
+            )
+        if config.m >= n_images:
+            raise ValueError(
+                f"the sample {where} must leave images to judge it on; got m = {config.m} of the "
+                f"{n_images} images of {plan.dataset.name}. Choose a smaller m."
+            )
+
+
+def prune(
+    run: Path, plan: Plan, captioner: Callable[[], Captioner], watch: Watch
+) -> None:
+    """Make what is missing of the prunings of a configuration: samples, conditions, captions.
+
+    Raises:
+        StoreError: the capture is not complete.
+        ValueError: a sample has no usable scores.
+        Stopped: Ctrl-C.
+    """
+    for config in plan.config.pruning:
+        main, others = _conditions(run, plan, config, captioner, watch)
+        sweep(run, plan, captioner, watch, CAPTIONS + config.name, [main], True, True)
+        _save(run, plan, CAPTIONS + config.name, main)
+        if others:
+            sweep(run, plan, captioner, watch, f"{CAPTIONS}{config.name}.curve", others)
+
+
+def _save(run: Path, plan: Plan, stage: str, condition: Condition) -> None:
+    info = read_run(run)
+    write_json(run / "parts" / info["stages"][stage] / SAVED, {
+        "condition_id": condition.id, "name": condition.name, "run": plan.run_id,
+        "weights_sha256": info["weights_sha256"],
+        **condition.spec(plan.run_id, plan.dataset.name),
+    })
+
+
+def _conditions(
+    run: Path,
+    plan: Plan,
+    config: PruningConfig,
+    captioner: Callable[[], Captioner],
+    watch: Watch,
+) -> tuple[Condition, list[Condition]]:
+    """The main condition of a pruning, and those of its curve and controls."""
+    info = read_run(run)
+    sources = require_complete(run / "parts" / info["stages"]["capture"])
+    ids = [row.as_py() for _, table in iter_tables(sources, "image") for row in table["image_id"]]
+    sample = by.draw(ids, config)
+    layers = sorted(set(config.layers or range(1, info["n_layers"] + 1)))
+    stage = _score_sample(run, plan, config, sources, sample, layers, captioner, watch)
+    scores = by.read_scores(require_complete(stage))
+    weights, temperature = by.importance(scores, config.temperature)
+    told = {
+        "group": config.name, "layers": layers, "softmax": config.softmax,
+        "temperature": temperature, "sample": sample, "metric": config.metric,
+        "importance": {str(layer): of for layer, of in weights.items()},
+    }
+    scales = weigh(weights, config)
+    main = pruned(config.name, scales, told, "importance")
+    norms = contribution_norms(sources, sample, layers)
+    others = {c.id: c for c in curve(config, weights, scales, norms, told)}
+    others.pop(main.id, None)
+    return main, list(others.values())
+
+
+def _score_sample(
+    run: Path,
+    plan: Plan,
+    config: PruningConfig,
+    sources: Sequence[Part],
+    sample: Sequence[str],
+    layers: Sequence[int],
+    captioner: Callable[[], Captioner],
+    watch: Watch,
+) -> Path:
+    """The stage with the scores of the sample's heads, complete."""
+    metric = _metric(run, plan, config.metric, sources)
+    label = f"importance.{config.name}"
+    stage = stage_folder(run, label, {
+        "version": by.VERSION, "capture": sources[0].path.parent.name, "sample": list(sample),
+        "layers": list(layers), "metric": config.metric, **metric.settings,
+    })
+    update_run(run, stages={label: stage.name})
+    chosen: dict[str, list[ImageItem]] = {}
+    for name, items in plan.shards.items():
+        if some := [item for item in items if item.image_id in set(sample)]:
+            chosen[name] = some
+    captures = {part.name: part for part in sources}
+    score = functools.cache(functools.partial(metric.open, stage))
+
+    def make(part: PartWriter, name: str, advance: Advance) -> None:
+        by.write_scores(
+            part, captioner(), chosen[name], captures[name], layers, score, plan.config, advance
+        )
+
+    make_parts(watch, run, stage, {name: len(items) for name, items in chosen.items()}, make)
+    return stage
+
+
+def _metric(run: Path, plan: Plan, name: str, sources: Sequence[Part]) -> Metric:
+    corpus = read_corpus(list(sources), synonyms(plan.config, plan.dataset.name))
+    metric = METRICS[name](plan.config.score, corpus)
+    if metric is None or "baseline" not in metric.against:
+        raise ValueError(
+            f"metric under [[pruning]] must compare captions, as bertscore does; got {name!r}, "
+            f"which does not, or not for {run.name}."
+        )
+    return metric
+
+
+def contribution_norms(
+    sources: Sequence[Part], sample: Sequence[str], layers: Sequence[int]
+) -> dict[int, list[float]]:
+    """Layer -> mean over the sample of what each of its heads gives to CLS, as a length."""
+    found: dict[tuple[int, int], list[float]] = {}
+    chosen = set(sample)
+    for _, table in iter_tables(sources, "head_stat"):
+        rows = table.select(["image_id", "layer", "head", "contribution_norm"]).to_pylist()
+        for row in rows:
+            if row["image_id"] in chosen and row["layer"] in layers:
+                found.setdefault((row["layer"], row["head"]), []).append(row["contribution_norm"])
+    n_heads = 1 + max(head for _, head in found)
+    return {at: [float(np.mean(found[at, head])) for head in range(n_heads)] for at in layers}
+
+
+def saved_condition(path: Path, weights_sha256: str) -> Condition:
+    """The main condition of a pruning, for another data set of the same model.
+
+    Args:
+        path: its `condition.json`.
+        weights_sha256: of the model at hand.
+
+    Raises:
+        ValueError: no such file, not such a file, or of another model.
+    """
+    try:
+        saved = json.loads(path.read_text(encoding="utf-8"))
+        edits = [
+            Edit(edit["kind"], (int(at),), tuple(scale))
+            for edit in saved["edits"] for at, scale in edit["scale"].items()
+        ]
+        found = Condition(tuple(edits), name=saved["name"], pruning=saved["pruning"])
+        of = saved["weights_sha256"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"expected the {SAVED} of a pruning at {path}; got {error!r}. It lies in the run's "
+            "folder parts/pruning.<name>-<hash>."
+        ) from error
+    if of != weights_sha256:
+        raise ValueError(
+            f"a saved pruning belongs to one model; {path} is of weights {of[:12]}, this run's "
+            f"are {weights_sha256[:12]}. Prune this model."
+        )
+    return found
