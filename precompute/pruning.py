@@ -81,7 +81,7 @@ def _save(run: Path, plan: Plan, stage: str, condition: Condition) -> None:
     write_json(run / "parts" / info["stages"][stage] / SAVED, {
         "condition_id": condition.id, "name": condition.name, "run": plan.run_id,
         "weights_sha256": info["weights_sha256"],
-        **condition.spec(plan.run_id, plan.dataset.name),
+        **condition.spec(plan.dataset.name),
     })
 
 
