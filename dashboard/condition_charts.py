@@ -115,7 +115,8 @@ def trust(frame: pd.DataFrame, *, height: int = 260) -> Chart:
         x="foretold:Q", y="measured:Q")
     points = alt.Chart(frame).mark_point(filled=True, size=48, color=charts.BLUE, opacity=0.75
                                          ).encode(
-        x=alt.X("foretold:Q", title="foretold by the gradient (nats a token)"),
+        x=alt.X("foretold:Q", title="foretold by the gradient (nats a token)",
+                axis=alt.Axis(tickCount=8)),
         y=alt.Y("measured:Q", title="measured (nats a token)"),
         tooltip=[alt.Tooltip("layer:O"), alt.Tooltip("head:O"),
                  alt.Tooltip("foretold:Q", format=".4f"), alt.Tooltip("measured:Q", format=".4f"),
@@ -160,3 +161,14 @@ def pruning(frame: pd.DataFrame, axis: str, *, baseline: float, height: int = 28
             zero=False)), y2="high:Q"),
         base.mark_point(filled=True, size=42, opacity=1).encode(y="edited:Q", tooltip=tooltip),
     ).properties(height=height, autosize=FIT_X)
+
+
+def behind(frame: pd.DataFrame) -> Chart:
+    """The baseline's curve of an image, in grey, to lay under a condition's.
+
+    Args:
+        frame: layer, value.
+    """
+    line: alt.Chart = alt.Chart(frame.dropna()).mark_line(
+        color=charts.GREY, strokeWidth=1.4, strokeDash=[2, 2]).encode(x="layer:Q", y="value:Q")
+    return line

@@ -14,6 +14,7 @@ import streamlit as st
 
 from dashboard import overlays
 from store import Run, image_queries, open_run, queries
+from store import condition_tensors as of_conditions
 from store.errors import NotPublished
 from store.generations import LINK, current_generation
 from store.predicates import Predicate, Quantity
@@ -152,6 +153,12 @@ def thumbnail(key: Key, image_id: str) -> bytes:
 def tensors(key: Key, image_id: str) -> ImageTensors:
     """One image's arrays; shared, never to be written to."""
     return _open(key).tensors(image_id)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def condition_tensors(key: Key, image_id: str, condition: str) -> ImageTensors | None:
+    """One image's arrays under a condition, or None if they were not kept; shared."""
+    return of_conditions.condition_tensors(_open(key), image_id, condition)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -1,5 +1,8 @@
 """The head gallery (Figure 6): map and caption of every head of a layer, for one picture."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
@@ -77,7 +80,7 @@ def _cards(key: Key, image_id: str, layer: int, frame: pd.DataFrame, here: str) 
             plain.line("; ".join(_facts(row, metric)), "small")
 
 
-def _facts(row: dict[str, object], metric: str | None) -> list[str]:
+def _facts(row: Mapping[Any, Any], metric: str | None) -> list[str]:
     facts = []
     for against in (BASELINE, "previous") if metric else ():
         value = row.get(f"{metric}:{against}")

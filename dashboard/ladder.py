@@ -4,7 +4,7 @@ A component of our own, since no widget shows changed words and lets rows be cho
 it as data and become text nodes; they are never markup.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,15 @@ _COMPONENT = st.components.v2.component(
 )
 
 
-def rows(captions: pd.DataFrame, against_final: bool) -> list[dict[str, Any]]:
+def rows(
+    captions: pd.DataFrame, against_final: bool, others: Mapping[int, str] | None = None
+) -> list[dict[str, Any]]:
     """What the ladder shows.
 
     Args:
         captions: layer, text; one row a layer, in order.
         against_final: compare with the last caption, not with the one before.
+        others: compare with these captions instead, by layer: another condition's.
 
     Returns:
         One mapping a layer: layer, and pieces of text, each with what became of it.
@@ -35,7 +38,10 @@ def rows(captions: pd.DataFrame, against_final: bool) -> list[dict[str, Any]]:
     texts = [str(text) for text in captions["text"].fillna("")]
     shown = []
     for i, (layer, text) in enumerate(zip(captions["layer"], texts, strict=True)):
-        other = texts[-1] if against_final else texts[max(i - 1, 0)]
+        if others is not None:
+            other = others.get(int(layer), "")
+        else:
+            other = texts[-1] if against_final else texts[max(i - 1, 0)]
         pieces = [{"text": p.text, "change": p.change} for p in diff_words(other, text)]
         shown.append({"layer": int(layer), "pieces": pieces,
                       "same": all(piece["change"] == "kept" for piece in pieces)})

@@ -8,11 +8,34 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, data, ladder, overlays, plain, selection, words
+from dashboard import (
+    charts,
+    comparison,
+    condition_charts,
+    data,
+    ladder,
+    overlays,
+    plain,
+    selection,
+    words,
+)
+from dashboard.comparison import Seen
 from dashboard.data import Key
+from store.schema import BASELINE
+from store.tensors import ImageTensors
 
 _MAP_WIDTH = 336
-_MATRIX = ("contribution_share", "contribution_norm", "attn_to_patches", "attn_entropy")
+_MATRIX = ("gradient", "contribution_share", "contribution_norm", "attn_to_patches",
+           "attn_entropy")
+Peak = tuple[int, int, str] | None
+"""Layer, head, and the metric by which it has the largest effect."""
+
+
+_BY = {
+    "gradient": "By the gradient, the final caption depends on this head most.",
+    "contribution_share": ("Of all heads it makes the largest part of its layer's update of the "
+                           "CLS token."),
+}
 
 
 @dataclass(frozen=True)
@@ -40,10 +63,11 @@ def look() -> Look:
 
 
 def matrix(
-    heads: pd.DataFrame, layer: int, head: int | None, peak: tuple[int, int] | None
+    heads: pd.DataFrame, layer: int, head: int | None, peak: Peak
 ) -> None:
     """Layers by heads, by a metric of choice; a cell moves to its layer and head."""
-    metric = st.selectbox("Heads by", _MATRIX, key="cells", bind=selection.IN_URL,
+    there = [metric for metric in _MATRIX if metric in heads]
+    metric = st.selectbox("Heads by", there, key="cells", bind=selection.IN_URL,
                           format_func=lambda name: words.word(name).label)
     if heads.empty:
         plain.line("No measures of heads were taken under this condition.", "small")
@@ -58,17 +82,15 @@ def matrix(
     if peak is None:
         return
     where = f"layer {peak[0]}, head {peak[1]}"
-    if peak == (layer, head):
-        plain.line(f"This is the cell with the largest effect: {where}. Of all heads it makes the "
-                   "largest part of its layer's update of the CLS token.", "small")
+    if peak[:2] == (layer, head):
+        plain.line(f"This is the cell with the largest effect: {where}. {_BY[peak[2]]}", "small")
     else:
         st.button(f"Largest effect: {where}", type="tertiary", icon=":material/my_location:",
                   on_click=selection.set_cell, args=(peak[0], str(peak[1])))
 
 
 def overlay(
-    key: Key, image_id: str, layer: int, peak: tuple[int, int] | None, run: dict[str, Any],
-    look: Look,
+    tensors: ImageTensors, layer: int, peak: Peak, run: dict[str, Any], look: Look
 ) -> int | None:
     """The map of one head, or of their mean, over the picture.
 
@@ -81,7 +103,6 @@ def overlay(
             int(run["n_heads"]), str(peak[1]) if peak else selection.MEAN)
     with which:
         kind = selection.choose_map()
-    tensors = data.tensors(key, image_id)
     grid = (int(run["grid_h"]), int(run["grid_w"]))
     if layer == 0:
         st.image(overlays.png(np.asarray(overlays.enlarged(
@@ -105,24 +126,37 @@ def overlay(
     return head
 
 
-def story(captions: pd.DataFrame, layer: int) -> None:
+def story(
+    key: Key, image_id: str, condition: str, captions: pd.DataFrame, layer: int
+) -> None:
     """The caption of every layer, with the words that changed; a row moves to its layer."""
-    against = st.segmented_control("Captions, compared with", ("previous", "final"),
-                                   default="previous", required=True, key="against",
-                                   bind=selection.IN_URL)
-    ladder.show(ladder.rows(captions, against == "final"), layer, selection.set_layer)
+    options = ("previous", "final") if condition == BASELINE else ("previous", "final", BASELINE)
+    against = st.segmented_control("Captions, compared with", options, default=options[0],
+                                   required=True, key="against", bind=selection.IN_URL)
+    others = comparison.texts_by_layer(key, image_id) if against == BASELINE else None
+    ladder.show(ladder.rows(captions, against == "final", others), layer, selection.set_layer)
+    if condition != BASELINE and len(captions) == 1:
+        plain.line(f"Under {condition} the last layer alone was decoded.", "small")
 
 
-def curves(key: Key, image_id: str, condition: str, top: int, layer: int) -> None:
-    """Curves over layers with a rule at the chosen one; a point moves to its layer."""
-    stats = data.layer_stats(key, image_id, condition)
-    spoken = data.captions(key, image_id, condition)
-    shown = [(stats, "attn_to_patches", charts.BLUE), (stats, "delta_attn", charts.ORANGE),
-             (spoken, "final_logprob", charts.GREEN)]
-    for column, (frame, metric, color) in zip(st.columns(3), shown, strict=True):
+def curves(key: Key, image_id: str, seen: Seen, top: int, layer: int) -> None:
+    """Curves over layers with a rule at the chosen one; a point moves to its layer.
+
+    Under a condition the baseline's lie behind, grey.
+    """
+    spoken, spoken_before = (data.captions(key, image_id, condition)
+                             for condition in (seen.condition, BASELINE))
+    before = data.layer_stats(key, image_id, BASELINE)
+    shown = [(seen.stats, before, "attn_to_patches", charts.BLUE),
+             (seen.stats, before, "delta_attn", charts.ORANGE),
+             (spoken, spoken_before, "final_logprob", charts.GREEN)]
+    for column, (frame, old, metric, color) in zip(st.columns(3), shown, strict=True):
         name = f"curve-{metric}-{layer}"
         chart = charts.curve(frame.rename(columns={metric: "value"}), metric, top=top,
                              layer=layer, color=color)
+        if seen.condition != BASELINE:
+            chart += condition_charts.behind(
+                old[["layer", metric]].rename(columns={metric: "value"}))
         column.altair_chart(chart, key=name, on_select=partial(selection.follow, name),
                             alt=f"{words.word(metric).label} over layers.")
 

@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -67,7 +68,7 @@ def _images(key: Key, condition: str, metric: str, against: str, total: int) -> 
                                  "condition": condition})
 
 
-def _text(value: object) -> str:
+def _text(value: Any) -> str:
     return "" if pd.isna(value) else str(value)
 
 

@@ -44,8 +44,9 @@ def _data_set(key: Key) -> None:
         exporting.download_row(chart, frame, "heads")
     with right:
         plain.line(words.word(metric).meaning, "small")
-        plain.line("Largest, over all images:", "small")
-        st.dataframe(frame.nlargest(10, "mean")[["layer", "head", "mean", "low", "high", "n"]],
+        plain.line("Largest in size, over all images:", "small")
+        largest = frame["mean"].abs().nlargest(10).index
+        st.dataframe(frame.loc[largest, ["layer", "head", "mean", "low", "high", "n"]],
                      hide_index=True, column_config={
             name: st.column_config.NumberColumn(format="%.4f") for name in ("mean", "low", "high")})
 

@@ -1,10 +1,9 @@
 """One picture, layer by layer and head by head."""
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, panels, plain, selection
+from dashboard import comparison, data, panels, plain, selection
 from dashboard.data import Key
 from dashboard.selection import Place
 
@@ -19,44 +18,36 @@ def show(place: Place) -> None:
         return
     selection.forget_cell(image_id)
     run, captions = data.run_row(key), data.captions(key, image_id, place.condition)
-    heads = data.head_stats(key, image_id, place.condition)
+    seen = comparison.look(key, image_id, place.condition)
     with st.sidebar:
         _steps(key, image_id)
         look = panels.look()
-    _headline(key, image_id, captions)
+    _headline(key, image_id, place.condition, captions)
     notes = st.container()
     top = int(run["n_layers"])
-    peak = strongest(heads)
+    peak = comparison.strongest(seen.heads)
     layer = selection.choose_layer(top, peak[0] if peak else top)
     matrix, centre, right = st.columns([1, 1.06, 1.06], gap="medium")
     with centre:
-        chosen = panels.overlay(key, image_id, layer, peak, run, look)
+        chosen = panels.overlay(seen.tensors, layer, peak, run, look)
     with matrix:
-        panels.matrix(heads, layer, chosen, peak)
+        panels.matrix(seen.heads, layer, chosen, peak)
     with right:
-        panels.story(captions, layer)
-    panels.curves(key, image_id, place.condition, top, layer)
+        panels.story(key, image_id, place.condition, captions, layer)
+    panels.curves(key, image_id, seen, top, layer)
     panels.scores(key, image_id, place.condition, layer)
     with notes:
+        if seen.missing:
+            plain.line(seen.missing, "note")
         selection.show_notes()
 
 
-def strongest(heads: pd.DataFrame) -> tuple[int, int] | None:
-    """The layer and head that make most of the CLS token's update; None without numbers."""
-    effect = heads["contribution_share"].astype(float).fillna(-np.inf)
-    if not np.isfinite(effect).any():
-        return None
-    row = heads.iloc[int(effect.to_numpy().argmax())]
-    return int(row["layer"]), int(row["head"])
-
-
-def _headline(key: Key, image_id: str, captions: pd.DataFrame) -> None:
+def _headline(key: Key, image_id: str, condition: str, captions: pd.DataFrame) -> None:
     row = data.image(key, image_id) or {}
     picture, text = st.columns([1, 8.6], vertical_alignment="center")
     picture.image(data.thumbnail(key, image_id), width=96, alt="The picture as the model saw it.")
     with text:
-        final = captions["text"].iloc[-1] if len(captions) else None
-        plain.line(str(final) if final else "(no caption)", "title")
+        comparison.headline(key, image_id, condition, captions)
         facts = [image_id, row.get("label"), row.get("category")]
         plain.line(" · ".join(str(fact) for fact in facts if fact), "small")
         references = list(row["refs"]) if row.get("refs") is not None else []

@@ -209,11 +209,11 @@ def test_exports_hold_all_images_with_the_values_asked_for(results):
 
 
 def test_a_first_visit_opens_at_the_strongest_cell_and_says_so(visit, results):
-    from dashboard.views.image import strongest
+    from dashboard.comparison import strongest
     key = data.key_of(list_runs(results)[0])
     heads = data.head_stats(key, "img00002", "baseline")
     best = heads.sort_values("contribution_share").iloc[-1]
-    assert strongest(heads) == (best["layer"], best["head"])
+    assert strongest(heads) == (best["layer"], best["head"], "contribution_share")
     at = visit("image", image="img00002")
     assert at.slider(key="layer").value == best["layer"]
     assert at.selectbox(key="head").value == str(int(best["head"]))
