@@ -77,6 +77,7 @@ def decode_states(
     captioner: Captioner,
     states: Iterable[tuple[Float[Tensor, "token width"], Sequence[int]]],
     config: DecodeConfig,
+    size: BatchSize | None = None,
 ) -> Iterator[Caption]:
     """The captions of states that come one after the other, decoded in full batches.
 
@@ -86,6 +87,7 @@ def decode_states(
         captioner: the model.
         states: a state, and the final caption whose log-probability on it is asked.
         config: prompt, generation, and how many states a batch holds.
+        size: instead of the configuration's batch size; halved where memory runs out.
     """
 
     def decode(batch: list[tuple[Tensor, Sequence[int]]]) -> list[Caption]:
@@ -93,7 +95,7 @@ def decode_states(
         own = captioner.generate(memory, config.generation)
         return _captions(captioner, memory, own, [final for _, final in batch])
 
-    for _, of_batch in fitting(states, _batch_size(config), decode):
+    for _, of_batch in fitting(states, size or _batch_size(config), decode):
         yield from of_batch
 
 

@@ -8,14 +8,15 @@ import hashlib
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
-from precompute.captions import batched
+from precompute.batches import BatchSize, fitting
 from precompute.conditions import Condition, MeanSource
 from precompute.config import Config, DatasetConfig
 from precompute.images import ImageItem, readable
@@ -165,11 +166,16 @@ def sum_states(
     tower = captioner.tower
     sums = np.zeros((len(states), tower.n_tokens, tower.width))
     ids: list[str] = []
-    for batch in batched(readable(items), batch_size):
+
+    def add_up_batch(batch: list[tuple[ImageItem, Image.Image]]) -> np.ndarray:
         state = tower.embed(captioner.pixels([picture for _, picture in batch]))
-        for layer, here in enumerate([state, *islice(run_states(tower, state), max(states))]):
-            if layer in states:
-                sums[states.index(layer)] += here.double().sum(0).cpu().numpy()
+        through = chain([state], islice(run_states(tower, state), max(states)))
+        kept = [here.double().sum(0) for at, here in enumerate(through) if at in states]
+        return torch.stack(kept).cpu().numpy()
+
+    size = BatchSize(batch_size, "capture.batch_size")
+    for batch, of_batch in fitting(readable(items), size, add_up_batch):
+        sums += of_batch
         ids += [item.image_id for item, _ in batch]
         advance(len(batch))
     return ids, sums
@@ -186,7 +192,8 @@ def mean_images(run: Path, source: MeanSource) -> int:
 
 
 def _folder(run: Path, source: MeanSource) -> Path:
-    return run / "parts" / read_run(run).get("stages", {}).get(label(source), label(source))
+    stages: dict[str, str] = read_run(run).get("stages", {})
+    return run / "parts" / stages.get(label(source), label(source))
 
 
 def read_means(

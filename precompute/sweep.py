@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 from torch import Tensor
 
+from precompute.batches import BatchSize
 from precompute.captions import decode_states
 from precompute.capture import capture, capture_edited
 from precompute.conditions import Condition, Shape, check
@@ -133,6 +134,7 @@ def write_sweep(
     baseline = read_table([source], "caption").to_pylist()
     last = captioner.tower.n_layers
     final = {row["image_id"]: row["token_ids"] for row in baseline if row["layer"] == last}
+    of_decoder = BatchSize(config.decode.batch_size, "decode.batch_size")
     places: list[tuple[str, str, int]] = []
     kept: list[dict[str, pa.Table]] = []
 
@@ -155,7 +157,8 @@ def write_sweep(
         files = {}
         if with_capture:
             files = _tensor_files(stack, part, captioner.tower, prepared, config)
-        captions = list(decode_states(captioner, states(), config.decode))
+        captions = list(decode_states(captioner, states(), config.decode, of_decoder))
+    part.meta["decoder_batches"] = of_decoder.used
     rows = [caption_row(*place, c) for place, c in zip(places, captions, strict=True)]
     if all_layers:
         rows += [

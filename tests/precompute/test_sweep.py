@@ -52,7 +52,7 @@ def folder(with_experiments, captioner, tmp_path_factory):
 @pytest.fixture(scope="module")
 def opened(with_experiments):
     (plan,) = plan_runs(with_experiments)
-    return dict((item.image_id, picture) for item, picture in readable(plan.items))
+    return {item.image_id: picture for item, picture in readable(plan.items)}
 
 
 @pytest.fixture(scope="module")
