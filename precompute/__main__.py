@@ -21,8 +21,9 @@ from precompute.models import load_captioner
 from precompute.plan import plan_runs
 from precompute.preflight import NotReady, require_ready, require_scorable
 from precompute.run import ParityError, ask_questions, execute
-from precompute.run import score as score_run
+from precompute.scoring import score as score_run
 from precompute.stages import PartFailed, Stopped, Watch
+from precompute.story import DEMO, links, story_config
 from store.catalog import find_run, open_run
 from store.errors import StoreError
 from store.export import export_table
@@ -50,10 +51,12 @@ def plan(
 ) -> None:
     """Say what a run would do: images, captions, disk, memory, time. Writes nothing."""
     with _plain_errors():
-        settings = _ready(config, overrides)
-        captioner = load_captioner(settings.model)
-        for planned in plan_runs(settings):
-            typer.echo(describe(planned, captioner, results))
+        settings = read_config(config, overrides or ())
+        typer.echo(describe(settings, results))
+        try:
+            require_ready(settings)
+        except NotReady as lacking:
+            typer.echo(lacking)
 
 
 @app.command()
@@ -73,6 +76,25 @@ def run(
             for planned in plan_runs(settings):
                 folder = execute(planned, results, captioner, watch, accept_mismatch)
                 typer.echo(f"{folder} is complete.")
+
+
+@app.command()
+def story(
+    pictures: Annotated[list[Path], typer.Argument(help="Files: photo.jpg more.png.")],
+    config: Annotated[Path, typer.Option(help="Whose model reads them.")] = DEMO,
+    overrides: Overrides = None,
+    results: Results = Path("results"),
+) -> None:
+    """Read one's own pictures, layer by layer, and say where to look at them."""
+    with _plain_errors():
+        settings = story_config(read_config(config, overrides or ()), pictures)
+        require_ready(settings)
+        captioner = functools.cache(lambda: load_captioner(settings.model))
+        with Watch() as watch:
+            (planned,) = plan_runs(settings)
+            execute(planned, results, captioner, watch)
+        typer.echo(f"`make dashboard RESULTS={results}` shows:")
+        typer.echo("\n".join(links(planned.run_id, planned.items)))
 
 
 @app.command()

@@ -17,6 +17,7 @@ OWNERS = {
     "ray": ("precompute/ray_engine.py",),
     "lavis": ("precompute/models/lavis.py",),
     "openai": ("precompute/judge",),
+    "datasets": ("precompute/images/hub.py",),
 }
 MAY_NOT_IMPORT = {
     "store": ("precompute", "dashboard"),

@@ -20,7 +20,8 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
 def load(path: Path, files: Sequence[str] = ()) -> ImageSet:
     """List the pictures of a folder and of the folders in it, by name.
 
-    The id is the path within the folder: `cats/tom.jpg`.
+    The id is the path within the folder, `cats/tom.jpg`; of files that are named one by one, and
+    whose names all differ, the name.
 
     Args:
         path: the folder.
@@ -34,8 +35,14 @@ def load(path: Path, files: Sequence[str] = ()) -> ImageSet:
     if not names:
         expected = f"pictures ({', '.join(sorted(SUFFIXES))})"
         raise _unknown(path, expected, listing(path), "Name the folder that holds them.")
+    short = len({Path(name).name for name in files}) == len(names)
     items = [
-        ImageItem(name, name, file_reader(path / name, name), tuple(captions.get(name, ())))
+        ImageItem(
+            image_id=Path(name).name if short else name,
+            source=name,
+            read=file_reader(path / name, name),
+            references=tuple(captions.get(name, ())),
+        )
         for name in sorted(names)
     ]
     with_captions = f"captions for {sum(bool(i.references) for i in items)}" if captions else ""

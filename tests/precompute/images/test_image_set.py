@@ -59,7 +59,8 @@ def test_it_is_a_sequence():
 def test_broken_ones_up_to_the_share_pass():
     require_few_broken(["x"] * 5, 100, 0.05)
     require_few_broken([], 1, 0.0)
-    with pytest.raises(TooManyBroken, match=r"at most 5\.0% of the 100 .*; 6 cannot .* so far, the last: x"):
+    words = r"at most 5\.0% of the 100 .*; 6 cannot .* so far, the last: x"
+    with pytest.raises(TooManyBroken, match=words):
         require_few_broken(["w"] * 5 + ["x"], 100, 0.05)
 
 

@@ -57,8 +57,13 @@ def test_a_caption_without_its_picture_is_a_broken_picture(album):
 
 
 def test_files_may_be_named_one_by_one(album):
-    config = DatasetConfig(name="f", kind="folder", path=str(album), files=("dogs/a.png", "x.png"))
-    assert [item.image_id for item in load_dataset(config)] == ["dogs/a.png", "x.png"]
+    def named(*files):
+        config = DatasetConfig(name="f", kind="folder", path=str(album), files=files)
+        return [(item.image_id, item.source) for item in load_dataset(config)]
+
+    assert named("dogs/a.png", "x.png") == [("a.png", "dogs/a.png"), ("x.png", "x.png")]
+    both = ["cats/a.png", "dogs/a.png"]
+    assert named(*both) == [(name, name) for name in both], "one name in two folders"
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,7 @@ def test_items_go_to_another_process(write, tmp_path, bytes_of):
         assert item.read() == bytes_of(item.image_id)
 
 
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # of `datasets`' own reader
 @pytest.mark.parametrize("write", [image_folder, parquet], ids=lambda w: w.__name__)
 def test_the_hub_gives_the_same(write, tmp_path, bytes_of, reference, hub_cache):
     write(tmp_path / "set", bytes_of)
