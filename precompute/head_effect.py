@@ -14,10 +14,11 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Float
+from PIL import Image
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from precompute.captions import batched
+from precompute.batches import BatchSize, fitting
 from precompute.config import Config, HeadEffectConfig
 from precompute.images import ImageItem, readable
 from precompute.layers import LayerEdit, run_states
@@ -34,6 +35,9 @@ VERSION = 1
 
 RANK_CORRELATION = "head_effect_rank_correlation"
 """Spearman's rho between -gradient and the exact change, over the measured heads of an image."""
+
+Matrix = Sequence[Sequence[float]]
+"""The gradients of an image: of every layer, of every head."""
 
 Place = tuple[int, int]
 """A head: its layer, 1..L, and its index, 0..H-1."""
@@ -110,21 +114,30 @@ def write_effects(
     assert settings is not None
     rows: list[Row] = []
     stats: list[Row] = []
-    pictures = readable(item for item in items if item.image_id in captions)
-    for batch in batched(pictures, settings.batch_size):
-        ids = [item.image_id for item, _ in batch]
-        own = [captions[image_id] for image_id in ids]
+
+    def measure(
+        batch: list[tuple[ImageItem, Image.Image]],
+    ) -> list[tuple[Matrix, dict[Place, float]]]:
+        own = [captions[item.image_id] for item, _ in batch]
         pixels = captioner.pixels([picture for _, picture in batch])
         effects = gradients(captioner, pixels, own, config.decode.prompt)
         matrices = effects.gradient.tolist()
-        chosen = [choose(matrix, settings, of) for matrix, of in zip(matrices, ids, strict=True)]
+        chosen = [
+            choose(of, settings, item.image_id)
+            for of, (item, _) in zip(matrices, batch, strict=True)
+        ]
         exact = without(captioner, effects, own, chosen, config)
-        for image_id, matrix, changes in zip(ids, matrices, exact, strict=True):
-            rows += _rows(image_id, matrix, changes)
-            rho = rank_correlation(matrix, changes)
-            stats.append({"condition_id": BASELINE, "image_id": image_id,
-                          "metric": RANK_CORRELATION, "value": rho})
+        return list(zip(matrices, exact, strict=True))
+
+    pictures = readable(item for item in items if item.image_id in captions)
+    size = BatchSize(settings.batch_size, "head_effect.batch_size")
+    for batch, measured in fitting(pictures, size, measure):
+        for (item, _), (matrix, changes) in zip(batch, measured, strict=True):
+            rows += _rows(item.image_id, matrix, changes)
+            stats.append({"condition_id": BASELINE, "image_id": item.image_id,
+                          "metric": RANK_CORRELATION, "value": rank_correlation(matrix, changes)})
         advance(len(batch))
+    part.meta["batches"] = size.used
     part.table("head_effect", rows)
     part.table("image_stat", stats)
 
@@ -155,7 +168,7 @@ def gradients(
 
 
 def choose(
-    gradient: Sequence[Sequence[float]], config: HeadEffectConfig, image_id: str
+    gradient: Matrix, config: HeadEffectConfig, image_id: str
 ) -> list[Place]:
     """The heads of an image that are removed: those of largest |gradient|, and a sample of others.
 
@@ -193,24 +206,28 @@ def without(
     tower = captioner.tower
     todo = sorted((at, head, i) for i, places in enumerate(chosen) for at, head in places)
     found: list[dict[Place, float]] = [{} for _ in chosen]
-    for at, of_layer in groupby(todo, key=lambda row: row[0]):
-        for some in batched(of_layer, config.capture.batch_size):
-            images = [i for _, _, i in some]
-            scale = torch.ones(len(some), tower.n_heads, device=effects.logprob.device)
-            scale[range(len(some)), [head for _, head, _ in some]] = 0
-            *_, last = run_states(
-                tower, effects.states[at - 1][images], {at: LayerEdit(head_scale=scale)}, at
-            )
-            memory = captioner.read(last, config.decode.prompt)
-            removed = captioner.logprob(memory, [captions[i] for i in images])
-            changes = (removed - effects.logprob[images]).tolist()
-            for (_, head, i), change in zip(some, changes, strict=True):
+
+    def remove(some: list[tuple[int, int, int]]) -> list[float]:
+        at, images = some[0][0], [i for _, _, i in some]
+        scale = torch.ones(len(some), tower.n_heads, device=effects.logprob.device)
+        scale[range(len(some)), [head for _, head, _ in some]] = 0
+        edit = {at: LayerEdit(head_scale=scale)}
+        *_, last = run_states(tower, effects.states[at - 1][images], edit, at)
+        memory = captioner.read(last, config.decode.prompt)
+        removed = captioner.logprob(memory, [captions[i] for i in images])
+        values: list[float] = (removed - effects.logprob[images]).tolist()
+        return values
+
+    size = BatchSize(config.capture.batch_size, "capture.batch_size")
+    for _, of_layer in groupby(todo, key=lambda row: row[0]):
+        for some, changes in fitting(of_layer, size, remove):
+            for (at, head, i), change in zip(some, changes, strict=True):
                 found[i][at, head] = change
     return found
 
 
 def rank_correlation(
-    gradient: Sequence[Sequence[float]], changes: Mapping[Place, float]
+    gradient: Matrix, changes: Mapping[Place, float]
 ) -> float | None:
     """Spearman's rho between predicted (-gradient) and exact change, in [-1, 1].
 
@@ -225,7 +242,7 @@ def rank_correlation(
 
 
 def _rows(
-    image_id: str, gradient: Sequence[Sequence[float]], changes: Mapping[Place, float]
+    image_id: str, gradient: Matrix, changes: Mapping[Place, float]
 ) -> list[Row]:
     return [
         {"condition_id": BASELINE, "image_id": image_id, "layer": at, "head": head,
