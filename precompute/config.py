@@ -177,6 +177,16 @@ class ExperimentConfig(_Frozen):
     pool: Literal["position", "token"] = "position"
 
 
+class HeadsConfig(_Frozen):
+    """Which heads' own captions are decoded.
+
+    Attributes:
+        layers: all heads of these layers, 1..L.
+    """
+
+    layers: tuple[int, ...] = Field(min_length=1)
+
+
 class HeadEffectConfig(_Frozen):
     """How the effect of every head on an image's final caption is measured.
 
@@ -240,6 +250,7 @@ class Config(_Frozen):
     score: ScoreConfig = ScoreConfig()
     questions: QuestionsConfig | None = None
     experiments: tuple[ExperimentConfig, ...] = ()
+    heads: HeadsConfig | None = None
     head_effect: HeadEffectConfig | None = None
     pruning: tuple[PruningConfig, ...] = ()
     judge: JudgeConfig | None = None

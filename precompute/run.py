@@ -1,6 +1,5 @@
 """Carry out a plan: certificate, capture, scores, tables. Only what is missing is made."""
 
-import functools
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,26 +9,23 @@ from pathlib import Path
 from PIL import Image
 
 from precompute.answers import score_answers
-from precompute.config import Config
-from precompute.corpus import read_corpus, synonyms
 from precompute.corpus_scores import score_corpus
 from precompute.experiments import read_experiments, run_experiments
 from precompute.head_effect import measure_heads
+from precompute.heads import caption_heads, require_heads
 from precompute.images import ImageItem, readable, require_few_broken
-from precompute.metrics import METRICS, Corpus, Metric, Score
 from precompute.models.captioner import Captioner
 from precompute.parity import certificate
 from precompute.pipeline import capture_settings, write_capture
 from precompute.plan import Plan
 from precompute.pruning import prune, require_prunable
 from precompute.questions import questions_settings, write_answers
-from precompute.score import Known, knowledge, score_part, score_settings
+from precompute.scoring import score
 from precompute.stages import Advance, Watch, make_parts
 from store.parts import (
     PartWriter,
     iter_tables,
     list_parts,
-    require_complete,
     stage_folder,
     sweep,
 )
@@ -72,6 +68,7 @@ def execute(
     with _log_file(run):
         sweep(run)
         experiments = read_experiments(run, plan)  # what does not fit stops the run here
+        require_heads(plan.config, read_run(run)["n_layers"])
         require_prunable(run, plan)
         stage = stage_folder(run, "capture", capture_settings(plan.config))
         update_run(run, stages={"capture": stage.name})
@@ -91,6 +88,7 @@ def execute(
             run_experiments(run, plan, experiments, captioner, watch)
             measure_heads(run, plan, captioner, watch)
             prune(run, plan, captioner, watch)
+            caption_heads(run, plan, captioner, watch)
             score(run, plan.config, watch)
             score_corpus(run, plan.config, watch)
             ask_questions(run, plan, captioner, watch)
@@ -98,48 +96,6 @@ def execute(
         finally:
             publish(run)
     return run
-
-
-def score(run: Path, config: Config, watch: Watch, metrics: Sequence[str] = ()) -> None:
-    """Score the stored captions of a run; the caller publishes.
-
-    Args:
-        run: the run's folder.
-        config: how to score; also names the data set's folder, where synonyms of labels are.
-        watch: screen, Ctrl-C, publishing.
-        metrics: instead of the configuration's.
-
-    Raises:
-        StoreError: the captions are not complete yet.
-        ValueError: a metric's model is not on this machine.
-    """
-    info = read_run(run)
-    capture = run / "parts" / info["stages"]["capture"]
-    sources = {part.name: part for part in require_complete(capture)}
-    sizes = {name: part.rows["image"] for name, part in sources.items()}
-    corpus = read_corpus(list(sources.values()), synonyms(config, info["dataset"]))
-    shuffles = config.score.shuffles
-    for name in metrics or config.score.metrics:
-        metric = METRICS[name](config.score, corpus)
-        if metric is None:
-            continue
-        settings = score_settings(name, metric, capture.name, corpus, shuffles)
-        stage = stage_folder(run, f"score.{name}", settings)
-        update_run(run, stages={f"score.{name}": stage.name})
-        ready = functools.cache(functools.partial(_ready, metric, stage, corpus, shuffles))
-
-        def make(
-            part: PartWriter,
-            source: str,
-            advance: Advance,
-            name: str = name,
-            metric: Metric = metric,
-            ready: Callable[[], tuple[Score, dict[str, Known]]] = ready,
-        ) -> None:
-            part.table("score", score_part(sources[source], name, metric, *ready()))
-            advance(sizes[source])
-
-        make_parts(watch, run, stage, sizes, make)
 
 
 def ask_questions(
@@ -158,12 +114,6 @@ def ask_questions(
         write_answers(part, captioner(), asked[name], plan.config, advance)
 
     make_parts(watch, run, stage, {name: len(items) for name, items in asked.items()}, make)
-
-
-def _ready(
-    metric: Metric, stage: Path, corpus: Corpus, shuffles: int
-) -> tuple[Score, dict[str, Known]]:
-    return metric.open(stage), knowledge(corpus, metric, shuffles)
 
 
 def _manifest(plan: Plan, captioner: Captioner, accept_mismatch: bool) -> dict[str, object]:

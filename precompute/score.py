@@ -6,7 +6,7 @@ new metric can be added to an old run. Each metric is a stage, so that adding on
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -23,6 +23,9 @@ GAIN = "grounded_gain_"
 
 Story = Mapping[int, str]
 """The captions of one image under one condition, by layer."""
+
+Row = tuple[object, ...]
+"""The key of a caption: condition, image, layer, and head, if it is a head's."""
 
 
 @dataclass(frozen=True)
@@ -55,16 +58,17 @@ class Known:
 def pairs(story: Story, known: Known, against: Sequence[str], place: str) -> Iterator[Pair]:
     """What one image's captions are scored against.
 
-    `previous` is the caption of the layer below (dS^l), `final` that of the last layer,
-    `reference` and `label` the image's own, `shuffled` those of others (one pair each),
-    `baseline` the caption of the same layer without the condition's edit. For `self` the
-    "references" are the condition and the layer. What an image lacks gives no pairs.
+    `previous` is the caption of the layer below (dS^l), `final` that of the last layer (where all
+    layers were decoded), `reference` and `label` the image's own, `shuffled` those of others (one
+    pair each), `baseline` the caption of the same layer without the condition's edit. For `self`
+    the "references" are the condition and the layer. What an image lacks gives no pairs.
     """
     last = max(story, default=0)
+    whole = len(story) == last + 1
     for layer, text in sorted(story.items()):
         held: dict[str, Sequence[tuple[str, ...]]] = {
             "previous": [(story[layer - 1],)] if layer - 1 in story else [],
-            "final": [(story[last],)],
+            "final": [(story[last],)] if whole else [],
             "reference": [known.reference] if known.reference else [],
             "label": [known.label] if known.label else [],
             "shuffled": known.shuffled,
@@ -134,31 +138,84 @@ def score_settings(
 
 
 def score_part(
-    captions: Part, name: str, metric: Metric, score: Score, known: Mapping[str, Known]
+    captions: Part,
+    name: str,
+    metric: Metric,
+    score: Score,
+    known: Mapping[str, Known],
+    baseline: Part | None = None,
 ) -> pa.Table:
-    """The rows of `score` for one part of captions."""
+    """The rows of `score` for one part of captions.
+
+    Args:
+        captions: the part.
+        name: of the metric.
+        metric: what it is held against.
+        score: the metric, opened.
+        known: of every image.
+        baseline: where the captions are of conditions, the capture part of the same shard.
+    """
+    plain = stories(baseline) if baseline else {}
+    asked: dict[Row, list[Pair]] = {}
+    for (condition, image), story in stories(captions).items():
+        own = replace(known.get(image, Known()), baseline=plain.get((BASELINE, image)))
+        for pair in pairs(story, own, metric.against, condition):
+            asked.setdefault((condition, image, pair.layer), []).append(pair)
+    return score_rows(asked, name, score, ("condition_id", "image_id", "layer"))
+
+
+def score_heads(
+    captions: Part,
+    name: str,
+    metric: Metric,
+    score: Score,
+    known: Mapping[str, Known],
+    baseline: Part,
+) -> pa.Table:
+    """The rows of `head_score` for one part of head captions; the arguments are `score_part`'s.
+
+    What head h of layer l says is held against D(Z^l) (`baseline`), D(Z^{l-1}) (`previous`) and the
+    references.
+    """
+    plain, asked = stories(baseline), dict[Row, list[Pair]]()
+    columns = ("condition_id", "image_id", "layer", "head")
+    for row in read_table([captions], "head_caption").select([*columns, "text"]).to_pylist():
+        story, layer = plain[BASELINE, row["image_id"]], row["layer"]
+        own = known.get(row["image_id"], Known()).reference
+        held = {"baseline": (story[layer],), "previous": (story[layer - 1],), "reference": own}
+        asked[tuple(row[column] for column in columns)] = [
+            Pair(layer, against, row["text"] or "", references)
+            for against, references in held.items() if against in metric.against and references
+        ]
+    return score_rows(asked, name, score, columns)
+
+
+def score_rows(
+    asked: Mapping[Row, Sequence[Pair]], name: str, score: Score, key: Sequence[str]
+) -> pa.Table:
+    """Rows of a table of scores.
+
+    Args:
+        asked: the key of a caption -> what it is held against.
+        name: of the metric.
+        score: the metric, opened.
+        key: the names of the key's columns.
+    """
     columns: dict[str, list[object]] = {
-        column: [] for column in ("condition_id", "image_id", "layer", "metric", "against", "value")
+        column: [] for column in (*key, "metric", "against", "value")
     }
-    stories = _stories(captions)
-    asked: dict[tuple[str, str], list[Pair]] = {}
-    for (condition, image), story in stories.items():
-        own = known.get(image, Known())
-        if condition != BASELINE:
-            own = Known(own.reference, own.label, own.shuffled, stories.get((BASELINE, image)))
-        asked[condition, image] = list(pairs(story, own, metric.against, condition))
     values = iter(score_pairs([pair for of in asked.values() for pair in of], score))
-    for (condition, image), of in asked.items():
-        for (layer, against), value in score_image(of, [next(values) for _ in of]).items():
+    for at, of in asked.items():
+        for (_, against), value in score_image(of, [next(values) for _ in of]).items():
             gain = against == GAIN
-            row = (condition, image, layer, GAIN + name if gain else name,
-                   "shuffled" if gain else against, None if math.isnan(value) else value)
+            row = (*at, GAIN + name if gain else name, "shuffled" if gain else against,
+                   None if math.isnan(value) else value)
             for column, cell in zip(columns.values(), row, strict=True):
                 column.append(cell)
     return pa.table(columns)
 
 
-def _stories(captions: Part) -> dict[tuple[str, str], dict[int, str]]:
+def stories(captions: Part) -> dict[tuple[str, str], dict[int, str]]:
     """Condition and image -> layer -> text; an empty text stays one."""
     table = read_table([captions], "caption").select(["condition_id", "image_id", "layer", "text"])
     found: dict[tuple[str, str], dict[int, str]] = {}

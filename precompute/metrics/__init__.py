@@ -53,7 +53,7 @@ def _label(config: ScoreConfig, corpus: Corpus) -> Metric | None:
 
 
 def _uniqueness(config: ScoreConfig, corpus: Corpus) -> Metric:
-    return Metric(lambda stage: open_uniqueness(corpus.captions), ("self",))
+    return Metric(lambda stage: open_uniqueness(corpus.captions), ("self",), of_set=True)
 
 
 METRICS: dict[str, Prepare] = {

@@ -44,8 +44,10 @@ class Metric:
         against: what captions are held against, of previous, final, reference, shuffled,
             baseline, label, self.
         settings: what decides the numbers beside the captions; JSON values.
+        of_set: whether a caption's value depends on the set that it is scored in.
     """
 
     open: Callable[[Path], Score]
     against: tuple[str, ...] = PAIRED
     settings: Mapping[str, object] = field(default_factory=dict)
+    of_set: bool = False

@@ -14,6 +14,7 @@ from precompute.score import (
     Known,
     knowledge,
     pairs,
+    score_heads,
     score_image,
     score_pairs,
     score_part,
@@ -102,12 +103,12 @@ def write_captions(run, stories, refs=(), labels=()):
     return read_part(stage / "p")
 
 
-def scored(part, name, tmp_path, config=None, corpus=None):
+def scored(part, name, tmp_path, config=None, corpus=None, baseline=None):
     corpus = corpus or read_corpus([part], {})
     config = config or ScoreConfig()
     metric = METRICS[name](config, corpus)
     known = knowledge(corpus, metric, config.shuffles)
-    table = score_part(part, name, metric, metric.open(tmp_path), known)
+    table = score_part(part, name, metric, metric.open(tmp_path), known, baseline)
     return {
         (r["condition_id"], r["image_id"], r["layer"], r["metric"], r["against"]): r["value"]
         for r in table.to_pylist()
@@ -132,12 +133,44 @@ def test_the_gain_is_own_minus_others(tmp_path):
 
 
 def test_other_conditions_are_held_against_the_baseline(tmp_path):
-    part = write_captions(tmp_path, {
-        "baseline": {"i": ["a cat", "a dog"]}, "skip:1": {"i": ["a cat", "a cow"]}})
-    got = scored(part, "exact", tmp_path)
-    assert got["skip:1", "i", 0, "exact", "baseline"] == 1.0
-    assert got["skip:1", "i", 1, "exact", "baseline"] == 0.0
-    assert not [at for at in got if at[0] == "baseline" and at[-1] == "baseline"]
+    capture = write_captions(tmp_path, {"baseline": {"i": ["a cat", "a dog"]}})
+    stage = stage_folder(tmp_path, "sweep.s", {})
+    with write_part(stage, "p") as part:
+        part.table("caption", [
+            {"condition_id": "skip:1", "image_id": "i", "layer": layer, "text": text}
+            for layer, text in enumerate(["a cat", "a cow"])
+        ] + [{"condition_id": "skip:2", "image_id": "i", "layer": 1, "text": "a dog"}])
+    got = scored(read_part(stage / "p"), "exact", tmp_path, corpus=Corpus({}, {}, ""),
+                 baseline=capture)
+    assert got == {
+        ("skip:1", "i", 0, "exact", "final"): 0.0, ("skip:1", "i", 0, "exact", "baseline"): 1.0,
+        ("skip:1", "i", 1, "exact", "previous"): 0.0, ("skip:1", "i", 1, "exact", "final"): 1.0,
+        ("skip:1", "i", 1, "exact", "baseline"): 0.0,
+        # Of the last layer alone there is nothing before and nothing to settle on.
+        ("skip:2", "i", 1, "exact", "baseline"): 1.0,
+    }
+
+
+def test_heads_are_held_against_their_layer_the_one_below_and_references(tmp_path):
+    refs = {"i": ["an owl", "a cat on a mat"]}
+    capture = write_captions(tmp_path, {"baseline": {"i": ["a cow", "a dog", "a cat"]}}, refs)
+    stage = stage_folder(tmp_path, "heads", {})
+    texts = {(1, 0): "a cow", (1, 1): "a dog", (2, 0): "", (2, 1): "a cat on a mat"}
+    with write_part(stage, "p") as part:
+        part.table("head_caption", [
+            {"condition_id": "baseline", "image_id": "i", "layer": layer, "head": head,
+             "text": text} for (layer, head), text in texts.items()])
+    metric = METRICS["rouge_l"](ScoreConfig(), corpus := read_corpus([capture], {}))
+    table = score_heads(read_part(stage / "p"), "rouge_l", metric, rouge_l,
+                        knowledge(corpus, metric, 1), capture)
+    got = {(r["layer"], r["head"], r["against"]): r["value"] for r in table.to_pylist()}
+    story = ["a cow", "a dog", "a cat"]
+    assert got == {
+        (layer, head, against): rouge_l([text], [own])[0] if text else None
+        for (layer, head), text in texts.items()
+        for against, own in (("baseline", [story[layer]]), ("previous", [story[layer - 1]]),
+                             ("reference", refs["i"]))
+    }
 
 
 def test_labels_stand_in_for_references(tmp_path):
