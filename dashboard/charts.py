@@ -46,13 +46,16 @@ _MATRIX_WIDTH = 262  # pixels; with its axis the third of a page that it has
 _GAP = " "  # an empty column that sets the mean apart from the heads
 
 
+def _layer_ticks(top: int, first: int = 0) -> alt.Axis:
+    shown = list(range(first, top + 1, max(1, round((top - first) / 13))))
+    # The count as well: the theme has one, and would leave out layers.
+    return alt.Axis(values=shown, tickCount=len(shown), grid=False, format="d", labelOverlap=False)
+
+
 def _layer_axis(top: int, first: int = 0) -> alt.X:
-    step = max(1, round((top - first) / 13))
-    shown = list(range(first, top + 1, step))
     return alt.X("layer:Q", title=words.LAYER_AXIS,
                  scale=alt.Scale(domain=[first, top], nice=False, padding=6),
-                 axis=alt.Axis(values=shown, tickCount=len(shown), grid=False, format="d",
-                              labelOverlap=False))
+                 axis=_layer_ticks(top, first))
 
 
 def _rule(layer: int) -> alt.Chart:
@@ -164,9 +167,8 @@ def settled(frame: pd.DataFrame, top: int, *, height: int = 150) -> Chart:
         height: in pixels.
     """
     frame = frame.assign(low=frame["layer"] - 0.5, high=frame["layer"] + 0.5)
-    axis = _layer_axis(top).to_dict()["axis"]
     bars: alt.Chart = alt.Chart(frame).mark_bar(color=BLUE, binSpacing=2).encode(
-        x=alt.X("low:Q", bin="binned", title=words.LAYER_AXIS, axis=alt.Axis(**axis),
+        x=alt.X("low:Q", bin="binned", title=words.LAYER_AXIS, axis=_layer_ticks(top),
                 scale=alt.Scale(domain=[-0.5, top + 0.5], nice=False)), x2="high:Q",
         y=alt.Y("n:Q", title="images", axis=alt.Axis(tickCount=4, format="d")),
         tooltip=[alt.Tooltip("layer:Q", title="layer"), alt.Tooltip("n:Q", title="images")],

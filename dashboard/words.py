@@ -175,8 +175,8 @@ def word(metric: str) -> Word:
     if kind in _JUDGED and rest:
         judge, _, criterion = rest.rpartition(".")
         if judge and criterion in CRITERIA:
-            of = CRITERIA[criterion]
-            return Word(f"{of.label}, judge {judge}", of.unit, of.meaning)
+            scored = CRITERIA[criterion]
+            return Word(f"{scored.label}, judge {judge}", scored.unit, scored.meaning)
         about = _JUDGED[kind]
         return Word(about.label.format(rest), about.unit, about.meaning)
     for prefix, (label, meaning) in _FAMILIES.items():

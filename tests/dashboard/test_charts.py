@@ -6,6 +6,7 @@ import pytest
 
 from dashboard import charts, words
 from dashboard.overlays import Scale
+from dashboard.views import layers
 from store.predicates import parse_predicates
 
 
@@ -95,3 +96,37 @@ def test_metrics_made_from_another_are_called_after_it():
     assert words.word("grounded_gain_rouge_l").label == "Grounded gain, ROUGE-L"
     assert words.word("grounding_onset_cider").label == "Grounding sets in, CIDEr"
     assert words.word("grounded_gain_new").label == "Grounded gain, new"
+
+
+def test_bands_can_start_higher_and_name_every_layer():
+    frame = pd.DataFrame({"layer": [10, 11, 12], "series": "a", "mean": 1.0, "low": 0.5,
+                          "high": 1.5, "n": 7})
+    x = charts.bands(frame, "nats", first=10).to_dict()["layer"][0]["encoding"]["x"]
+    assert x["scale"]["domain"] == [10, 12]
+    assert x["axis"]["values"] == [10, 11, 12]
+    assert x["axis"]["tickCount"] == 3
+
+
+def test_legends_stand_side_by_side_only_if_they_fit_a_phone():
+    def columns(*series):
+        frame = pd.DataFrame({"layer": 0, "series": series, "mean": 1.0, "low": 0.5, "high": 1.5,
+                              "n": 7})
+        return charts.bands(frame, "nats").to_dict()["layer"][0]["encoding"]["color"][
+            "legend"]["columns"]
+
+    assert columns("short", "names") == 2
+    assert columns(*words.AGAINST.values()) == 2
+    assert columns("a name that goes on for long", "and another") == 1
+
+
+def test_a_bar_of_settled_images_stands_on_its_layer():
+    frame = pd.DataFrame({"layer": [2, 12], "n": [3, 4]})
+    spec = charts.settled(frame, 12).to_dict()
+    assert [(row["low"], row["high"], row["n"]) for row in rows(spec, "n")] == [
+        (1.5, 2.5, 3), (11.5, 12.5, 4)]
+    assert spec["encoding"]["x"]["axis"]["values"] == list(range(13))
+
+
+def test_the_upper_range_is_the_papers_scaled():
+    assert layers.upper_range(39) == 32
+    assert layers.upper_range(12) == 10

@@ -50,11 +50,22 @@ def words(at):
 PAGES = ("images", "image", "layers", "runs")
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", (*PAGES, "judge"))
 def test_every_page_opens(visit, page):
     at = visit(page)
     assert not at.exception
     assert len(words(at)) > 100
+
+
+def test_a_link_to_images_leads_to_the_first_page_with_its_filters(results, monkeypatch):
+    monkeypatch.setenv("PEEL_RESULTS", str(results))
+    at = AppTest.from_file(APP, default_timeout=60)
+    at.query_params.update(filter="map_shift@3>2", run=list_runs(results)[0].name)
+    at._page_hash = calc_hash("images")
+    at.run()
+    assert not at.exception
+    assert at.text_input(key="filter").value == "map_shift@3>2"
+    assert "0 of 30 images" in words(at)
 
 
 def test_the_link_names_the_run_from_the_start(visit, results):
@@ -62,7 +73,7 @@ def test_the_link_names_the_run_from_the_start(visit, results):
     assert at.query_params["run"] == list_runs(results)[0].name
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", (*PAGES, "judge"))
 def test_no_runs(visit, tmp_path, page):
     for folder in (tmp_path, tmp_path / "absent"):
         at = visit(page, folder)
@@ -71,7 +82,7 @@ def test_no_runs(visit, tmp_path, page):
         assert "make demo" in words(at)
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", (*PAGES, "judge"))
 def test_a_run_that_is_not_published(visit, tmp_path, page):
     run = make_run(tmp_path, n_images=2, publish=False)
     write_progress(run, "capture", 1, 2, 0.5)
