@@ -4,7 +4,8 @@ Widgets carry it: their keys are the parameters of the URL. A value in a link th
 falls back to the default, and a note says so.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -62,6 +63,15 @@ def show_notes() -> None:
     """Show the notes of this rerun; they are gone afterwards."""
     for note in st.session_state.pop("notes", []):
         plain.line(note, "note")
+
+
+@contextmanager
+def notes_above() -> Iterator[None]:
+    """Show the notes that the widgets inside make, above them."""
+    place = st.container()
+    yield
+    with place:
+        show_notes()
 
 
 def choose_run() -> Place | None:

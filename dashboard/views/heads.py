@@ -17,11 +17,11 @@ def show(place: Place) -> None:
     with st.sidebar:
         image_id = selection.choose_image(key)
     st.header("Heads")
-    selection.show_notes()
-    _data_set(key)
-    _trust(key)
-    if image_id is not None:
-        gallery.show(key, image_id)
+    with selection.notes_above():
+        _data_set(key)
+        _trust(key)
+        if image_id is not None:
+            gallery.show(key, image_id)
 
 
 def _data_set(key: Key) -> None:

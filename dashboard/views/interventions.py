@@ -19,7 +19,11 @@ def show(place: Place) -> None:
     """Draw the page."""
     key = place.published
     st.header("Interventions")
-    selection.show_notes()
+    with selection.notes_above():
+        _draw(place, key)
+
+
+def _draw(place: Place, key: Key) -> None:
     conditions = data.asked(key, condition_queries.conditions)
     if conditions.empty:
         plain.line("This run has no edited models. A section [[experiments]] in its configuration "

@@ -21,7 +21,11 @@ def show(place: Place) -> None:
     """Draw the page."""
     key = place.published
     st.header("Pruning")
-    selection.show_notes()
+    with selection.notes_above():
+        _draw(key)
+
+
+def _draw(key: Key) -> None:
     changes = data.asked(key, condition_queries.changes_of_kind, "prune")
     rows = condition_frames.pruned(changes)
     if rows.empty:

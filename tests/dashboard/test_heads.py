@@ -1,0 +1,76 @@
+import pandas as pd
+
+from dashboard import comparison, data
+from store.runs import list_runs
+
+
+def test_heads_come_by_their_effect_first(open_page, shown):
+    at = open_page("heads")
+    assert not at.exception
+    assert at.selectbox(key="heads_by").value == ("gradient", "self")
+    text = shown(at)
+    assert "How far the gradient can be trusted" in text
+    assert "Rank correlation" in text
+    assert "over 14 images" in text
+    assert len(at.get("vega_lite_chart")) == 2
+
+
+def test_any_measure_of_heads_can_be_chosen(open_page, edited):
+    at = open_page("heads")
+    for label in at.selectbox(key="heads_by").options:
+        assert not open_page("heads", heads_by=label).exception, label
+
+
+def test_the_gallery_has_a_card_a_head_and_the_layer_below(open_page, shown):
+    at = open_page("heads", image="img00003", heads_at="5")
+    text = shown(at)
+    assert [f">head {head}<" in text for head in range(4)] == [True, True, True, False]
+    assert "the layer below, Z^4" in text
+    assert "this layer, Z^5" in text
+    assert "ROUGE-L to this layer" in text
+    assert "Carried through" not in text
+    assert "heads:6-without-0+2" in shown(open_page("heads", heads_at="6"))
+
+
+def test_table_1_has_the_controls_at_equal_count(open_page, shown):
+    at = open_page("pruning", pruned="4")
+    assert not at.exception
+    assert "on a sample of 3 images" in shown(at)
+    table = next(frame.value for frame in at.dataframe if "heads chosen by" in frame.value)
+    for measure in ("ROUGE-L against the references", "Convergence layer"):
+        rows = table[table["measure"] == measure]
+        assert rows["heads chosen by"].tolist() == [
+            "Algorithm 1", "random heads", "random heads", "heads of least norm"]
+        assert rows["images"].tolist() == [11] * 4  # those of the sample are left out
+    assert (table["after"] - table["before"] - table["difference"]).abs().max() < 1e-9
+    assert len(at.get("vega_lite_chart")) == 2
+
+
+def test_the_image_page_says_which_maps_are_the_baselines(open_page, shown):
+    at = open_page("image", condition="confuse:4", against="baseline")
+    assert not at.exception
+    assert "Maps and measures of heads and measures of layers were not taken" in shown(at)
+    assert "final caption, confuse:4" in shown(at)
+    assert "the last layer alone was decoded" in shown(at)
+    at = open_page("image", condition="skip:5")
+    assert "Maps were not taken under skip:5" in shown(at)
+    assert "were not taken" not in shown(open_page("image"))
+
+
+def test_the_strongest_cell_is_that_of_the_largest_gradient(open_page, shown, edited):
+    key = data.key_of(list_runs(edited)[0])
+    seen = comparison.look(key, "img00002", "baseline")
+    layer, head, metric = comparison.strongest(seen.heads)
+    largest = max(seen.heads.itertuples(), key=lambda row: abs(row.gradient))
+    assert (layer, head, metric) == (largest.layer, largest.head, "gradient")
+    at = open_page("image", image="img00002")
+    assert at.slider(key="layer").value == layer
+    assert "By the gradient" in shown(at)
+
+
+def test_without_numbers_there_is_no_strongest_cell():
+    empty = pd.DataFrame({"layer": [1], "head": [0], "gradient": [None],
+                          "contribution_share": [None]})
+    assert comparison.strongest(empty) is None
+    shares = empty.assign(contribution_share=0.5)
+    assert comparison.strongest(shares) == (1, 0, "contribution_share")

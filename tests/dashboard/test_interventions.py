@@ -1,0 +1,85 @@
+import html
+
+import pytest
+
+from dashboard import compared, data
+from store.runs import list_runs
+from tests.dashboard.test_injection import HOSTILE
+from tests.synthetic import make_run
+
+
+def test_the_page_has_figure_2_the_words_and_the_images(open_page, shown):
+    at = open_page("interventions")
+    assert not at.exception
+    assert at.selectbox(key="measure").value == ("rouge_l", "baseline")
+    text = shown(at)
+    assert "Averaging: " in text
+    assert "Removal: " in text
+    assert len(at.get("vega_lite_chart")) == 2  # repetition was not scored
+    labels = [button.proto.label for button in at.get("download_button")]
+    assert labels.count("SVG") == labels.count("PNG") == 2
+    assert labels.count("CSV") == 4
+
+
+def test_without_a_condition_the_one_that_changed_most_is_shown(open_page, shown, edited):
+    from store import condition_queries
+    key = data.key_of(list_runs(edited)[0])
+    values = data.asked(key, condition_queries.at_last_layer, "rouge_l", "baseline")
+    least = values.loc[values["mean"].idxmin(), "condition_id"]
+    assert f"Condition {least};" in shown(open_page("interventions"))
+    assert "Condition confuse:4;" in shown(open_page("interventions", condition="confuse:4"))
+
+
+def test_images_are_ranked_by_change_with_both_captions(open_page, shown):
+    at = open_page("interventions", condition="mean:1")
+    assert shown(at).count(">baseline</div>") == 8
+    table = next(frame.value for frame in at.dataframe if "measure" in frame.value)
+    assert "ROUGE-L against the references" in set(table["measure"])
+
+
+@pytest.mark.parametrize("query", [
+    {"measure": "ROUGE-L against the references", "numbers": "the paper's, from 0"},
+    {"measure": "nothing", "phrase": "<b>50%", "ranked": "9"},
+    {"measure": "Caption length against itself"},
+])
+def test_other_ways_to_look(open_page, shown, query):
+    at = open_page("interventions", **query)
+    assert not at.exception
+    if query["measure"] == "nothing":
+        assert "the measure “nothing”" in shown(at)
+    if "length" in query["measure"]:
+        assert "is no score of single images" in shown(at)
+
+
+@pytest.mark.parametrize(("page", "says"), [
+    ("interventions", "[[experiments]]"), ("pruning", "[[pruning]]"), ("heads", "[heads]")])
+def test_a_run_without_conditions_says_what_to_add(open_page, shown, tmp_path, page, says):
+    make_run(tmp_path, n_images=2)
+    at = open_page(page, tmp_path)
+    assert not at.exception
+    assert says in shown(at)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_compared_captions_are_never_markup(monkeypatch, text):
+    bodies = []
+    monkeypatch.setattr(compared.st, "html", bodies.append)
+    compared.side_by_side("a cat", text, (text, text))
+    compared.side_by_side(text, "", ("before", "after"))
+    compared.caption("", text)
+    for word in text.split():
+        assert all(html.escape(word) in body for body in bodies)
+    assert not any("<script" in body or "<img" in body or "<style" in body for body in bodies)
+    assert "(no caption)" in bodies[1]
+
+
+def test_lost_words_stand_left_and_gained_ones_right(monkeypatch):
+    bodies = []
+    monkeypatch.setattr(compared.st, "html", bodies.append)
+    compared.side_by_side("a red cat", "a dog", ("x", "y"))
+    left, right = bodies[0].split(">y<")
+    assert "line-through" in left
+    assert "red cat" in left
+    assert "dog" not in left
+    assert "underline" in right
+    assert "red cat" not in right
