@@ -16,7 +16,6 @@ from precompute.capture import Capture, capture
 from precompute.config import Config
 from precompute.images import ImageItem, UnreadableImage
 from precompute.models.captioner import Captioner
-from precompute.models.tower import VisionTower
 from precompute.prefetch import readable_ahead
 from precompute.rows import Row, caption_rows, image_tensors, stat_table
 from store.parts import PartWriter
@@ -122,12 +121,3 @@ def _image_row(item: ImageItem, picture: Image.Image, dataset: str) -> Row:
         "refs": list(item.references),
         "explanation": item.explanation,
     }
-
-
-def tensor_bytes(tower: VisionTower, config: Config) -> int:
-    """Bytes on disk of one image's arrays, in float16, without its picture."""
-    cells = 2 * tower.n_layers * tower.n_heads * tower.n_tokens
-    cells += (tower.n_layers + 1) * tower.n_tokens
-    if config.capture.cls_state:
-        cells += (tower.n_layers + 1) * tower.width
-    return 2 * cells

@@ -4,6 +4,7 @@ A back end's file offers
 
     load(folder: Path, placement: Placement) -> Captioner
     weight_files(folder: Path) -> list[Path]      raises CheckpointMissing with what is not there
+    size_of(folder: Path) -> ModelSize            from the configuration alone, without weights
 
 and is imported only when a configuration chooses it: LAVIS and transformers 5 cannot share an
 environment, so that one of the two is never importable.
@@ -19,6 +20,7 @@ import torch
 from precompute.config import ModelConfig
 from precompute.models.captioner import Captioner, Placement
 from precompute.models.checkpoint import CheckpointMissing, find_folder, require_folder
+from precompute.models.size import ModelSize
 
 ATTENTION = "sdpa"
 """How the instrumented forward attends, and the library where it has it."""
@@ -32,6 +34,8 @@ class _BackEnd(Protocol):
 
     def weight_files(self, folder: Path) -> list[Path]: ...
 
+    def size_of(self, folder: Path) -> ModelSize: ...
+
 
 def device_of(config: ModelConfig) -> str:
     """`cpu` or `cuda`: where the model of this configuration runs on this machine."""
@@ -43,12 +47,15 @@ def device_of(config: ModelConfig) -> str:
 def dtype_of(config: ModelConfig) -> torch.dtype:
     """The dtype of the weights. Never float16: Flan-T5 turns to NaN in it.
 
-    `auto` is bfloat16 on a GPU that computes it, float32 on older ones and on the CPU.
+    `auto` is bfloat16 on a GPU that computes it, float32 on older ones and on the CPU. A plan for
+    a GPU box, made where there is no GPU, takes it to be one of those that do.
     """
     if config.dtype != "auto":
         return _DTYPES[config.dtype]
-    fast = device_of(config) == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.bfloat16 if fast else torch.float32
+    if device_of(config) == "cpu":
+        return torch.float32
+    old = torch.cuda.is_available() and not torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.float32 if old else torch.bfloat16
 
 
 def weight_files(config: ModelConfig) -> list[Path]:
@@ -75,6 +82,14 @@ def weights_sha256(config: ModelConfig) -> str:
     return total.hexdigest()
 
 
+def size_of(config: ModelConfig) -> ModelSize | None:
+    """The dimensions of the model; None if its configuration is not on this machine."""
+    folder = find_folder(config)
+    if folder is None or not (folder / "config.json").is_file():
+        return None
+    return _back_end(config).size_of(folder)
+
+
 def load_captioner(config: ModelConfig) -> Captioner:
     """Load the captioner of a configuration onto its device.
 
@@ -98,6 +113,7 @@ __all__ = [
     "find_folder",
     "load_captioner",
     "missing_weights",
+    "size_of",
     "weight_files",
     "weights_sha256",
 ]

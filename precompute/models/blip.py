@@ -8,6 +8,7 @@ with. A caption is what comes after it, as in the authors' own code.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -20,8 +21,16 @@ from transformers.utils import logging
 from precompute.config import Generation
 from precompute.models.captioner import Memory, Placement
 from precompute.models.checkpoint import require_all_read, safetensors
+from precompute.models.size import ModelSize
 from precompute.models.tower import VisionTower
-from precompute.models.vision import library_final_state, to_pictures, to_pixels, view_tower
+from precompute.models.vision import (
+    library_final_state,
+    n_weights,
+    to_pictures,
+    to_pixels,
+    tower_size,
+    view_tower,
+)
 
 
 @dataclass(frozen=True)
@@ -150,6 +159,29 @@ def load(folder: Path, placement: Placement) -> BlipCaptioner:
     processor = BlipProcessor.from_pretrained(folder)
     model = model.eval().requires_grad_(False)
     return BlipCaptioner(model, processor, view_tower(model.vision_model))
+
+
+def size_of(folder: Path) -> ModelSize:
+    """The dimensions of a checkpoint, from its config.json."""
+    return size_of_config(AutoConfig.from_pretrained(folder))
+
+
+def size_of_config(config: Any) -> ModelSize:
+    """The dimensions of a model, which is laid out without memory to count its weights."""
+    with torch.device("meta"):
+        model = BlipForConditionalGeneration(config)
+    tower = n_weights(model.vision_model)
+    sizes = tower_size(config.vision_config)
+    return ModelSize(
+        **sizes,
+        tower=tower,
+        reader=0,
+        decoder=n_weights(model) - tower,
+        source=sizes["grid"][0] * sizes["grid"][1] + 1,
+        decoder_layers=config.text_config.num_hidden_layers,
+        decoder_width=config.text_config.hidden_size,
+        vocabulary=config.text_config.vocab_size,
+    )
 
 
 def weight_files(folder: Path) -> list[Path]:

@@ -29,8 +29,16 @@ from precompute.config import Generation
 from precompute.models.captioner import Memory, Placement
 from precompute.models.checkpoint import require_all_read, safetensors
 from precompute.models.gpus import device_map, require_gpus
+from precompute.models.size import ModelSize
 from precompute.models.tower import VisionTower
-from precompute.models.vision import library_final_state, to_pictures, to_pixels, view_tower
+from precompute.models.vision import (
+    library_final_state,
+    n_weights,
+    to_pictures,
+    to_pixels,
+    tower_size,
+    view_tower,
+)
 
 _FAMILIES = {
     "instructblip": (InstructBlipForConditionalGeneration, InstructBlipProcessor),
@@ -210,6 +218,32 @@ def _fit(config: Any, processor: Any, folder: Path) -> None:
             f"{config.text_config.vocab_size}, as {folder}/config.json says; it is at "
             f"{image_token}. The folder mixes two checkpoints: fetch it anew."
         )
+
+
+def size_of(folder: Path) -> ModelSize:
+    """The dimensions of a checkpoint, from its config.json."""
+    config = AutoConfig.from_pretrained(folder)
+    return size_of_config(_FAMILIES[config.model_type][0], config)
+
+
+def size_of_config(model_class: Any, config: Any) -> ModelSize:
+    """The dimensions of a model, which is laid out without memory to count its weights."""
+    with torch.device("meta"):
+        model = model_class(config)
+    text = model.language_model
+    tower = n_weights(model.vision_model)
+    # Without the table of embeddings, through which no state is multiplied.
+    decoder = n_weights(text.decoder) + n_weights(text.lm_head) - n_weights(text.shared)
+    return ModelSize(
+        **tower_size(config.vision_config),
+        tower=tower,
+        reader=n_weights(model) - tower - decoder,
+        decoder=decoder,
+        source=config.num_query_tokens,
+        decoder_layers=config.text_config.num_decoder_layers,
+        decoder_width=config.text_config.num_heads * config.text_config.d_kv,
+        vocabulary=config.text_config.vocab_size,
+    )
 
 
 def weight_files(folder: Path) -> list[Path]:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from precompute.models.tower import VisionTower, block
 
@@ -67,3 +67,19 @@ def library_final_state(
     """Z^L by the library: its encoder's output, before `post_layernorm`."""
     state: Tensor = vision.encoder(inputs_embeds=vision.embeddings(pixels)).last_hidden_state
     return state
+
+
+def tower_size(config: Any) -> dict[str, Any]:
+    """What `ModelSize` says of the tower, from the configuration of the vision model."""
+    side = config.image_size // config.patch_size
+    return {
+        "n_layers": config.num_hidden_layers,
+        "n_heads": config.num_attention_heads,
+        "grid": (side, side),
+        "width": config.hidden_size,
+    }
+
+
+def n_weights(module: nn.Module) -> int:
+    """The number of weights; shared ones count once."""
+    return sum(weight.numel() for weight in module.parameters())

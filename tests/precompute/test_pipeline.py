@@ -7,7 +7,9 @@ import numpy as np
 import pyarrow.parquet as pq
 from PIL import Image
 
-from precompute.pipeline import tensor_bytes, write_capture
+from precompute.cost import array_bytes
+from precompute.models import size_of
+from precompute.pipeline import write_capture
 from precompute.plan import plan_runs
 from store.parts import stage_folder, write_part
 from store.runs import create_run
@@ -58,9 +60,10 @@ def test_the_model_input_is_kept_as_jpeg(config, captioner, pictures, tmp_path):
     assert np.abs(difference).mean() < 5
 
 
-def test_tensor_bytes_are_those_on_disk(config, captioner, tmp_path):
+def test_array_bytes_are_those_on_disk(config, captioner, tmp_path):
     """What `plan` promises of the disk, against the arrays' size in a real part."""
     path, _ = made(config, captioner, tmp_path, "images-000000")
     image = read_image(path / "tensors.h5", 0)
     arrays = (image.cls_attention, image.contribution, image.token_norm, image.cls_state)
-    assert tensor_bytes(captioner.tower, config) == sum(array.nbytes for array in arrays)
+    expected = sum(array.nbytes for array in arrays)
+    assert array_bytes(size_of(config.model), config.capture.cls_state) == expected

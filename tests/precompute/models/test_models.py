@@ -29,7 +29,8 @@ def test_a_back_end_is_imported_only_when_it_is_chosen():
     out = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout
-    names = [f"precompute.models.{name}" for name in ("captioner", "checkpoint", "tower")]
+    files = ("captioner", "checkpoint", "size", "tower")
+    names = [f"precompute.models.{name}" for name in files]
     assert out.strip() == str(names)
 
 
@@ -113,6 +114,7 @@ def test_pickles_are_not_read(tmp_path):
     ],
 )
 def test_the_dtype_goes_by_the_device(device, dtype, has_bfloat16, expected, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: has_bfloat16)
     assert dtype_of(ModelConfig(path="x", device=device, dtype=dtype)) == expected
 
@@ -120,3 +122,8 @@ def test_the_dtype_goes_by_the_device(device, dtype, has_bfloat16, expected, mon
 def test_float16_is_no_choice():
     with pytest.raises(ValueError, match="'float32' or 'bfloat16'"):
         ModelConfig(path="x", dtype="float16")
+
+
+def test_a_plan_for_a_gpu_box_is_in_bfloat16_here_too(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert dtype_of(ModelConfig(path="x", device="cuda")) == torch.bfloat16

@@ -1,0 +1,44 @@
+"""How large a model is: all that disk, memory and time are reckoned from, known without weights."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ModelSize:
+    """A captioner's dimensions.
+
+    Attributes:
+        n_layers: blocks of the tower.
+        n_heads: heads a block.
+        grid: patches as (rows, columns).
+        width: of the tower.
+        tower: weights of the tower.
+        reader: weights that every state goes through once: Q-Former, projection, T5's encoder.
+        decoder: weights that every word goes through, the output layer included.
+        source: tokens that the reader reads and the decoder attends to, without the prompt's.
+        decoder_layers: blocks of the decoder.
+        decoder_width: of keys, and of values, of one of those blocks.
+        vocabulary: words that the decoder chooses between.
+    """
+
+    n_layers: int
+    n_heads: int
+    grid: tuple[int, int]
+    width: int
+    tower: int
+    reader: int
+    decoder: int
+    source: int
+    decoder_layers: int
+    decoder_width: int
+    vocabulary: int
+
+    @property
+    def n_tokens(self) -> int:
+        """The CLS token and one token a patch."""
+        return self.grid[0] * self.grid[1] + 1
+
+    @property
+    def weights(self) -> int:
+        """All weights."""
+        return self.tower + self.reader + self.decoder
