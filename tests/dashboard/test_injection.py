@@ -32,7 +32,7 @@ def make_hostile_run(folder):
                      "refs": list(HOSTILE)}
 
     patch.setattr(synthetic._Scene, "__init__", init)
-    run = synthetic.make_run(folder, n_images=2, publish=False)
+    run = synthetic.make_run(folder, n_images=2, publish=False, conditions=True)
     patch.undo()
     publish(run)
 
@@ -44,12 +44,14 @@ def hostile(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("page", ["images", "image", "layers", "runs"])
+@pytest.mark.parametrize("page", ["images", "image", "layers", "interventions", "heads", "pruning",
+                                  "runs"])
 def test_nothing_hostile_reaches_a_page_as_markup(hostile, monkeypatch, page):
     monkeypatch.setenv("PEEL_RESULTS", str(hostile))
     at = AppTest.from_file(APP, default_timeout=60)
     at.query_params.update(image=HOSTILE[0], run=HOSTILE[1], layer=HOSTILE[2], sort=HOSTILE[0],
-                           find=HOSTILE[1], filter=HOSTILE[0], page="-1", map=HOSTILE[1])
+                           find=HOSTILE[1], filter=HOSTILE[0], page="-1", map=HOSTILE[1],
+                           measure=HOSTILE[0], phrase=HOSTILE[2], heads_by=HOSTILE[0])
     at._page_hash = "" if page == "images" else calc_hash(page)
     at.run()
     assert not at.exception
@@ -61,7 +63,7 @@ def test_nothing_hostile_reaches_a_page_as_markup(hostile, monkeypatch, page):
         # In our own HTML, Markdown means nothing: what needs no escaping may stand as it is.
         assert text == html.escape(text) or not any(text in shown for shown in ours)
     assert not any("<script" in shown or "<img" in shown for shown in ours)
-    if page == "image":
+    if page in ("image", "interventions", "heads"):
         assert any(html.escape(HOSTILE[1])[:40] in shown for shown in ours)
 
 

@@ -47,7 +47,7 @@ def words(at):
                                                              *at.subheader))])
 
 
-PAGES = ("images", "image", "layers", "runs")
+PAGES = ("images", "image", "layers", "interventions", "heads", "pruning", "runs")
 
 
 @pytest.mark.parametrize("page", (*PAGES, "judge"))
@@ -98,9 +98,9 @@ def test_a_run_that_is_not_published(visit, tmp_path, page):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_an_older_file_without_a_table(visit, tmp_path, page):
-    run = make_run(tmp_path, n_images=2)
+    run = make_run(tmp_path, n_images=2, conditions=True)
     with duckdb.connect(str(run / "results-1.duckdb")) as con:
-        for table in ("score", "curve", "skipped", "head_stat"):
+        for table in ("score", "curve", "skipped", "head_stat", "head_curve", "change"):
             con.execute(f"DROP TABLE {table}")
     at = visit(page, tmp_path)
     assert not at.exception
