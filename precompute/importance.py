@@ -6,20 +6,17 @@ A head's score is how close D(Z_h^l), the caption with this head alone in block 
 import json
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from precompute.captions import batched, decode_states
+from precompute.captions import decode_states
 from precompute.config import Config, PruningConfig
+from precompute.heads import tower_heads
 from precompute.images import ImageItem
-from precompute.layers import LayerEdit, attend, run_states
 from precompute.metrics import Score
 from precompute.models.captioner import Captioner
-from precompute.models.tower import VisionTower
 from precompute.score import Pair, score_pairs
 from precompute.stages import Advance
 from store.parts import Part, PartWriter, read_table
@@ -65,15 +62,17 @@ def write_scores(
     """
     table = read_table([capture], "caption").select(["image_id", "layer", "text", "token_ids"])
     captions = {(row["image_id"], row["layer"]): row for row in table.to_pylist()}
-    tower = captioner.tower
+    last, n_heads = captioner.tower.n_layers, captioner.tower.n_heads
     places: list[tuple[int, int, int]] = []
 
     def states() -> Iterator[tuple[Tensor, list[int]]]:
-        for batch in batched(enumerate(items), config.capture.batch_size):
-            pixels = captioner.pixels([item.open() for _, item in batch])
-            for layer, head, i, state in head_states(tower, pixels, layers):
-                places.append((layer, head, batch[i][0]))
-                yield state, captions[batch[i][1].image_id, tower.n_layers]["token_ids"]
+        for start in range(0, len(items), config.capture.batch_size):
+            batch = items[start : start + config.capture.batch_size]
+            pixels = captioner.pixels([item.open() for item in batch])
+            for layer, head, alone in tower_heads(captioner.tower, pixels, layers):
+                for i, state in enumerate(alone):
+                    places.append((layer, head, start + i))
+                    yield state, captions[batch[i].image_id, last]["token_ids"]
             advance(len(batch))
 
     texts = [caption.text for caption in decode_states(captioner, states(), config.decode)]
@@ -81,7 +80,7 @@ def write_scores(
         Pair(layer, "baseline", text, (captions[items[i].image_id, layer]["text"],))
         for (layer, _, i), text in zip(places, texts, strict=True)
     ]
-    found = {layer: np.full((len(items), tower.n_heads), np.nan) for layer in layers}
+    found = {layer: np.full((len(items), n_heads), np.nan) for layer in layers}
     for (layer, head, i), value in zip(places, score_pairs(pairs, score()), strict=True):
         found[layer][i, head] = value
     content = {
@@ -89,35 +88,6 @@ def write_scores(
         "score": {layer: np.where(np.isnan(of), None, of).tolist() for layer, of in found.items()},
     }
     (part.path / FILE_NAME).write_text(json.dumps(content), encoding="utf-8")
-
-
-@torch.inference_mode()
-def head_states(
-    tower: VisionTower, pixels: Float[Tensor, "batch 3 y x"], layers: Sequence[int]
-) -> Iterator[tuple[int, int, int, Float[Tensor, "token width"]]]:
-    """Z_h^l of every head of chosen layers: the state after block l with this head alone.
-
-    Heads of a layer share q, k, v; b_O and the MLP stay.
-
-    Args:
-        tower: the tower.
-        pixels: a batch of images.
-        layers: 1..L, ascending.
-
-    Yields:
-        Layer, head, image of the batch, Z_h^l; in that order.
-    """
-    state = tower.embed(pixels)
-    one_hot = torch.eye(tower.n_heads, device=pixels.device)
-    for layer in range(1, max(layers) + 1):
-        attention = attend(tower, layer, state)
-        if layer in layers:
-            for head in range(tower.n_heads):
-                edit = {layer: LayerEdit(head_scale=one_hot[head])}
-                (alone,) = islice(run_states(tower, state, edit, layer, attention), 1)
-                for i, own in enumerate(alone):
-                    yield layer, head, i, own
-        state = next(run_states(tower, state, None, layer, attention))
 
 
 def read_scores(parts: Sequence[Part]) -> Scores:
@@ -134,9 +104,9 @@ def importance(
 ) -> tuple[dict[int, list[float]], float]:
     """Softmax over the heads of each layer of their mean scores on the sample.
 
-    Without a temperature it is the standard deviation of the heads' mean scores about their
-    layer's mean, over all these layers: a head that far above its layer's average weighs e times
-    as much as an average one, whatever the units and the offset of the metric.
+    Without a temperature it is the spread of the scores: the largest difference between the best
+    and the worst head of a layer. Then the best head of any layer weighs at most e times its worst,
+    and does so where heads differ most, whatever the units and the offset of the metric.
 
     Args:
         scores: of the sample.
@@ -165,11 +135,10 @@ def importance(
 
 
 def spread(means: Mapping[int, Float[np.ndarray, " head"]]) -> float:
-    """Standard deviation of heads' scores about their layer's mean, over all layers."""
+    """Largest difference of two heads' scores within a layer; 1 if heads are all alike."""
     finite = [of[np.isfinite(of)] for of in means.values()]
-    deviations = np.concatenate([of - of.mean() for of in finite])
-    # Heads that are all alike have equal weights at any temperature.
-    return float(np.sqrt(np.mean(deviations**2))) or 1.0
+    # At any temperature, heads that are all alike have equal weights.
+    return max(float(of.max() - of.min()) for of in finite) or 1.0
 
 
 def _softmax(values: np.ndarray) -> list[float]:

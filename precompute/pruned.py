@@ -77,7 +77,7 @@ def _controls(
 
 
 def least(values: Sequence[float], count: int) -> set[int]:
-    """The indices of the `count` least values."""
+    """The indices of the `count` least values; of equal ones, those that come first."""
     return set(sorted(range(len(values)), key=lambda i: (values[i], i))[:count])
 
 
@@ -88,11 +88,20 @@ def _without(scales: Sequence[float], gone: set[int]) -> list[float]:
 def pruned(
     name: str, scales: Scales, told: Mapping[str, Any], algorithm: str, seed: int | None = None
 ) -> Condition:
-    """A pruning's condition: scales, and in its specification how they came about."""
+    """A pruning's condition: scales, and in its specification how they came about.
+
+    Raises:
+        ValueError: all scales are 1.
+    """
     pruning = {**told, "algorithm": algorithm, "seed": seed,
                "n_pruned": sum(s == 0 for of in scales.values() for s in of)}
     if algorithm in ("random", "least_norm"):
         pruning |= {"softmax": None, "temperature": None, "importance": None}
     # A layer that keeps all heads as they are is not edited.
     edits = [Edit("heads", (at,), tuple(of)) for at, of in scales.items() if set(of) != {1.0}]
+    if not edits:
+        raise ValueError(
+            f"pruning {name!r} must change some head; on its sample all heads of these layers are "
+            "alike. Choose other layers, a larger m, or a top_k under [[pruning]]."
+        )
     return Condition(tuple(edits), name=name, pruning=pruning)
