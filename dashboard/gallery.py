@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard import compared, data, exporting, overlays, plain, selection, words
 from dashboard.data import Key
+from dashboard.figure6 import Cell, gallery
 from dashboard.selection import IN_URL
 from store import condition_queries
 from store.schema import BASELINE
@@ -42,8 +43,11 @@ def show(key: Key, image_id: str) -> None:
         compared.side_by_side(below, here, (f"the layer below, Z^{layer - 1}",
                                             f"this layer, Z^{layer}"))
     frame = _frame(key, image_id, layer)
-    _cards(key, image_id, layer, frame, here)
-    exporting.download_row(None, frame.assign(image_id=image_id, layer=layer), "gallery")
+    cells = _cards(key, image_id, layer, frame, here)
+    pictures = [Cell(f"layer {layer - 1}", data.thumbnail(key, image_id), below),
+                Cell(f"layer {layer}", data.thumbnail(key, image_id), here), *cells]
+    exporting.download_row(gallery(pictures), frame.assign(image_id=image_id, layer=layer),
+                           "gallery")
     _through(key, image_id, layer)
 
 
@@ -60,24 +64,30 @@ def _frame(key: Key, image_id: str, layer: int) -> pd.DataFrame:
     return frame.merge(effects, on="head", how="left")
 
 
-def _cards(key: Key, image_id: str, layer: int, frame: pd.DataFrame, here: str) -> None:
+def _cards(
+    key: Key, image_id: str, layer: int, frame: pd.DataFrame, here: str
+) -> list[Cell]:
     run = data.run_row(key)
     tensors = data.tensors(key, image_id)
     grid = (int(run["grid_h"]), int(run["grid_w"]))
     scale = overlays.shared_scale(tensors.cls_attention)
     metric = next((name for name in _SCORES if f"{name}:{BASELINE}" in frame), None)
+    made = []
     cells = st.grid("auto", min_column_width=170, gap="small")
     for row in frame.astype(object).to_dict("records"):
         head = int(row["head"])
         tokens = overlays.patch_map(
             overlays.head_tokens(tensors.cls_attention, layer, head), grid)
+        text = "" if pd.isna(row["text"]) else str(row["text"])
+        made.append(Cell(f"head {head}", overlays.blend(
+            tensors.model_input, tokens, scale, opacity=0.65, smooth=False, width=_SIZE), text))
         with cells.cell():
-            st.image(overlays.blend(tensors.model_input, tokens, scale, opacity=0.65,
-                                    smooth=False, width=_SIZE), width="stretch",
+            st.image(made[-1].picture, width="stretch",
                      alt=f"Attention of head {head} of layer {layer}.")
             plain.line(f"head {head}", "heading")
-            compared.caption(here, "" if pd.isna(row["text"]) else str(row["text"]))
+            compared.caption(here, text)
             plain.line("; ".join(_facts(row, metric)), "small")
+    return made
 
 
 def _facts(row: Mapping[Any, Any], metric: str | None) -> list[str]:
