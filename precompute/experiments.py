@@ -1,21 +1,25 @@
 """The experiments of a configuration: read before any work, carried out after the capture."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from precompute.condition_text import expand
 from precompute.conditions import Condition, MeanSource, Shape
-from precompute.config import ExperimentConfig
+from precompute.config import ExperimentConfig, local_path
 from precompute.means import make_means, needed, source_run
 from precompute.models.captioner import Captioner
 from precompute.plan import Plan
+from precompute.pruning import saved
 from precompute.stages import Watch
 from precompute.sweep import sweep
 from store.runs import read_run
 
 STAGE = "sweep."
+SAVED = "file:"
+"""Before the path of a pruning's condition.json, as an entry of `conditions`."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,6 @@ def read_experiments(run: Path, plan: Plan) -> Experiments:
             number of tokens; two experiments that want a condition in different depth.
     """
     info = read_run(run)
-    shape = Shape(info["n_layers"], info["n_heads"])
     sources: dict[str, Plan] = {}
 
     @functools.cache
@@ -64,7 +67,7 @@ def read_experiments(run: Path, plan: Plan) -> Experiments:
         found = {
             condition.id: condition
             for entry in experiment.conditions
-            for condition in _named(experiment, entry, shape, mean, run_of)
+            for condition in _named(experiment, entry, info, mean, run_of)
         }
         for condition_id in found.keys() & claimed.keys():
             _require_no_more(condition_id, experiment, claimed[condition_id])
@@ -77,12 +80,14 @@ def read_experiments(run: Path, plan: Plan) -> Experiments:
 def _named(
     experiment: ExperimentConfig,
     entry: str,
-    shape: Shape,
+    info: Mapping[str, Any],
     mean: MeanSource,
     run_of: Callable[[str], str | None],
 ) -> list[Condition]:
     try:
-        return expand(entry, shape, mean, run_of)
+        if entry.startswith(SAVED):
+            return saved(local_path(entry.removeprefix(SAVED)), info)
+        return expand(entry, Shape(info["n_layers"], info["n_heads"]), mean, run_of)
     except ValueError as error:
         raise ValueError(f"experiment {experiment.name!r}: {error}") from error
 

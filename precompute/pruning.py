@@ -6,13 +6,14 @@ A pruning gives one main condition, decoded at all layers and captured, and othe
 
 import functools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from precompute import importance as by
-from precompute.conditions import Condition, Edit
+from precompute.conditions import Condition, Edit, Shape, check
 from precompute.config import PruningConfig
 from precompute.corpus import read_corpus, synonyms
 from precompute.images import ImageItem
@@ -174,32 +175,36 @@ def contribution_norms(
     return {at: [float(np.mean(found[at, head])) for head in range(n_heads)] for at in layers}
 
 
-def saved_condition(path: Path, weights_sha256: str) -> Condition:
-    """The main condition of a pruning, for another data set of the same model.
+def saved(path: Path, run: Mapping[str, Any]) -> list[Condition]:
+    """The main condition of a pruning, for other data sets of the same model.
 
     Args:
         path: its `condition.json`.
-        weights_sha256: of the model at hand.
+        run: run.json of the run that it is to be applied to.
+
+    Returns:
+        The condition; none for the run that it comes from, which has it.
 
     Raises:
-        ValueError: no such file, not such a file, or of another model.
+        ValueError: no such file, or it does not fit the run's model.
     """
     try:
-        saved = json.loads(path.read_text(encoding="utf-8"))
+        read = json.loads(path.read_text(encoding="utf-8"))
         edits = [
             Edit(edit["kind"], (int(at),), tuple(scale))
-            for edit in saved["edits"] for at, scale in edit["scale"].items()
+            for edit in read["edits"] for at, scale in edit["scale"].items()
         ]
-        found = Condition(tuple(edits), name=saved["name"], pruning=saved["pruning"])
-        of = saved["weights_sha256"]
+        found = Condition(tuple(edits), name=read["name"], pruning=read["pruning"])
+        made_by, weights = read["run"], read["weights_sha256"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
-            f"expected the {SAVED} of a pruning at {path}; got {error!r}. It lies in the run's "
+            f"expected the {SAVED} of a pruning at {path}; got {error!r}. It lies in a run's "
             "folder parts/pruning.<name>-<hash>."
         ) from error
-    if of != weights_sha256:
+    if weights != run["weights_sha256"]:
         raise ValueError(
-            f"a saved pruning belongs to one model; {path} is of weights {of[:12]}, this run's "
-            f"are {weights_sha256[:12]}. Prune this model."
+            f"a saved pruning belongs to one model; {path} is of weights {weights[:12]}, this "
+            f"run's are {run['weights_sha256'][:12]}. Prune this model."
         )
-    return found
+    check(found, Shape(run["n_layers"], run["n_heads"]))
+    return [] if made_by == run["run_id"] else [found]
