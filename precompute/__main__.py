@@ -70,7 +70,7 @@ def run(
 ) -> None:
     """Make what is missing of every run of a configuration, then publish it."""
     with _plain_errors():
-        settings = _ready(config, overrides)
+        settings = _ready(config, results, overrides)
         captioner = functools.cache(lambda: load_captioner(settings.model))
         with Watch() as watch:
             for planned in plan_runs(settings):
@@ -88,7 +88,7 @@ def story(
     """Read one's own pictures, layer by layer, and say where to look at them."""
     with _plain_errors():
         settings = story_config(read_config(config, overrides or ()), pictures)
-        require_ready(settings)
+        require_ready(settings, results)
         captioner = functools.cache(lambda: load_captioner(settings.model))
         with Watch() as watch:
             (planned,) = plan_runs(settings)
@@ -161,7 +161,7 @@ def judge(
 def questions(config: ConfigPath, results: Results = Path("results")) -> None:
     """Ask the layers of captured runs the questions of their data sets."""
     with _plain_errors():
-        settings = _ready(config)
+        settings = _ready(config, results)
         if settings.questions is None:
             raise ValueError(f"{config} asks no questions; a section [questions] makes it.")
         captioner = functools.cache(lambda: load_captioner(settings.model))
@@ -225,9 +225,9 @@ def import_(
         publish_run(folder)
 
 
-def _ready(path: Path, overrides: list[str] | None = None) -> Config:
+def _ready(path: Path, results: Path, overrides: list[str] | None = None) -> Config:
     config = read_config(path, overrides or ())
-    require_ready(config)
+    require_ready(config, results)
     return config
 
 

@@ -53,7 +53,7 @@ def describe(config: Config, results: Path) -> str:
 
 
 def _dataset(config: Config, dataset: DatasetConfig, size: ModelSize, results: Path) -> str:
-    n_images, remark = _count(dataset)
+    n_images, remark = count_images(dataset)
     planned, left = None, n_images
     if remark is None and missing_weights(config.model) is None:
         (planned,) = plan_runs(config.model_copy(update={"datasets": (dataset,)}))
@@ -73,7 +73,7 @@ def _dataset(config: Config, dataset: DatasetConfig, size: ModelSize, results: P
     ])
 
 
-def _count(dataset: DatasetConfig) -> tuple[int, str | None]:
+def count_images(dataset: DatasetConfig) -> tuple[int, str | None]:
     """How many images, and what that is based on if not on the data set itself."""
     published = _PUBLISHED_IMAGES.get(dataset.kind)
     assumed = dataset.n or published or _EXAMPLE

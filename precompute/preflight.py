@@ -1,53 +1,100 @@
-"""Before any work: is what the configuration names on this machine?"""
+"""Before any work: is what the configuration names on this machine, and is there room?"""
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import torch
+from rich.filesize import decimal
 
-from precompute.config import Config, ScoreConfig, local_path
+from precompute.config import Config, DatasetConfig, ModelConfig, ScoreConfig, local_path
+from precompute.cost import PUBLISHED, array_bytes
+from precompute.estimate import count_images
+from precompute.images import hub, load_dataset
 from precompute.metrics import require_known
 from precompute.metrics.bertscore import is_here
-from precompute.models import weight_files
+from precompute.models import missing_weights, size_of
 
 _DEMO = "`make demo` shows everything on the small captioner that comes with the project."
+_ROOM = 1.25  # arrays are four fifths of what a run writes; the rest is tables and pictures
 
 
 class NotReady(Exception):
     """Something that a run needs is missing; the message lists all of it, with the remedies."""
 
 
-def require_ready(config: Config) -> None:
-    """Check device, weights and data of a configuration.
+def require_ready(config: Config, results: Path | None = None) -> None:
+    """Check device, weights and data of a configuration, and the room for its results.
+
+    Args:
+        config: the configuration.
+        results: the folder of all runs; None if nothing will be written.
 
     Raises:
         NotReady: with one line a thing that is missing and how to get it.
         ValueError: a metric that there is not.
     """
     require_known(config.score.metrics)
-    missing = []
-    if config.model.device == "cuda" and not torch.cuda.is_available():
-        missing.append(
-            "a CUDA GPU: this machine shows none. Run on a GPU box, or set device = 'cpu' under "
-            "[model] and expect minutes an image."
-        )
-    if not weight_files(config.model):
-        name = config.model.path
-        missing.append(
-            f"the weights of {name}: neither a folder of the project nor in the hub's cache. "
-            f"`hf download {name}` gets them (about 16 GB for Flan-T5-XL)."
-        )
-    missing += [
-        f"the images of {dataset.name}: no folder {dataset.path}. Put the data set there, in the "
-        f"layout that the loader {dataset.kind!r} reads, or change its path."
-        for dataset in config.datasets
-        if not local_path(dataset.path).is_dir()
+    missing = [
+        *_device(config.model),
+        *_weights(config.model),
+        *(line for dataset in config.datasets for line in _images(dataset)),
+        *_unscorable(config.score, config.score.metrics),
+        *(_room(config, results) if results else ()),
     ]
-    missing += _unscorable(config.score, config.score.metrics)
     if missing:
         raise NotReady(
             "this run needs what is not here:\n"
             + "\n".join(f"  - {line}" for line in missing)
             + f"\n{_DEMO}"
+        )
+
+
+def _device(model: ModelConfig) -> Iterator[str]:
+    if model.device == "cuda" and not torch.cuda.is_available():
+        yield (
+            "a CUDA GPU: this machine shows none. Run on a GPU box, or set device = 'cpu' under "
+            "[model] and expect minutes an image."
+        )
+
+
+def _weights(model: ModelConfig) -> Iterator[str]:
+    if what := missing_weights(model):
+        yield f"the weights: {what}"
+
+
+def _images(dataset: DatasetConfig) -> Iterator[str]:
+    if dataset.hub:
+        if bar := hub.what_bars(dataset.hub):
+            yield f"the images of {dataset.name}: {bar}"
+    elif not local_path(dataset.path).is_dir():
+        yield (
+            f"the images of {dataset.name}: no folder {dataset.path}. Put the data set there, in a "
+            f"layout that the loader {dataset.kind!r} reads, or change its path."
+        )
+    else:
+        try:
+            load_dataset(dataset)
+        except ValueError as error:
+            yield f"the images of {dataset.name}: {error}"
+
+
+def _room(config: Config, results: Path) -> Iterator[str]:
+    size = size_of(config.model) or PUBLISHED.get(config.model.path)
+    if size is None:
+        return
+    a_picture = _ROOM * array_bytes(size, config.capture.cls_state)
+    wanted = sum(count_images(dataset)[0] for dataset in config.datasets) * a_picture
+    # A run that goes on has part of it already.
+    runs = (run for dataset in config.datasets for run in results.glob(f"{dataset.name}-*"))
+    there = sum(f.stat().st_size for run in runs for f in run.rglob("*") if f.is_file())
+    disk = next(folder for folder in (results, *results.absolute().parents) if folder.is_dir())
+    free = shutil.disk_usage(disk).free
+    if wanted - there > free:
+        yield (
+            f"room on the disk of {results}: about {decimal(int(wanted - there))} will be written, "
+            f"{decimal(free)} are free. Name a larger disk with --results (RESULTS= for make), or "
+            "take fewer images: --set datasets.0.n=100."
         )
 
 

@@ -14,6 +14,11 @@ from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNot
 from precompute.images.item import UnreadableImage
 from precompute.images.sources import IMAGE, Read
 
+_TOKEN = (
+    "the token is not valid for it (`hf auth whoami` says whose it is; `hf auth login` sets "
+    "another)."
+)
+
 
 class HubRefused(ValueError):
     """The hub does not give a data set; the message says how it would."""
@@ -64,18 +69,24 @@ def what_bars(name: str) -> str | None:
     has to be in the cache.
     """
     try:
+        _library()
+    except HubRefused as error:
+        return str(error)
+    import httpx2  # what this huggingface_hub speaks with; it does not translate its errors
+
+    try:
         HfApi().auth_check(name, repo_type="dataset")
     except GatedRepoError:
         return _gate(name)
     except RepositoryNotFoundError:
-        return (
-            f"the hub shows no data set {name} to you: its name is wrong, or it is private, or the "
-            "token is not valid (`hf auth whoami` says whose it is; `hf auth login` sets another)."
-        )
-    except (HfHubHTTPError, OSError) as error:
+        return f"the hub shows no data set {name}: its name is wrong, or it is private, or {_TOKEN}"
+    except (HfHubHTTPError, httpx2.HTTPError, OSError) as error:
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        if status in (401, 403):
+            return f"the hub refuses {name} ({status}): {_TOKEN}"
         return None if _cached(name) else (
-            f"the hub cannot be asked for {name} ({type(error).__name__}), and it is not in the "
-            "cache of this machine. Go online, or download it elsewhere and name the folder."
+            f"the hub cannot be asked for {name} ({status or type(error).__name__}), and it is not "
+            "in the cache of this machine. Go online, or download it elsewhere and name the folder."
         )
     return None
 

@@ -1,9 +1,14 @@
 """A run that cannot be is refused at once, with the remedy."""
 
+import shutil
+
 import pytest
 import torch
 
 from precompute.config import DatasetConfig, ModelConfig
+from precompute.cost import array_bytes
+from precompute.images import hub
+from precompute.models import size_of
 from precompute.preflight import NotReady, require_ready
 
 
@@ -25,12 +30,45 @@ def test_all_that_is_missing_is_said_at_once(config, tmp_path, monkeypatch):
     lines = str(caught.value).splitlines()
     assert len(lines) == 5
     assert "CUDA" in lines[1]
-    assert "`hf download nobody/nothing`" in lines[2]
+    assert "`hf download nobody/nothing" in lines[2]
     assert "the images of mine" in lines[3]
     assert "`make demo`" in lines[4]
 
 
 def test_a_folder_without_weights_is_no_checkpoint(config, tmp_path):
     empty = config.model_copy(update={"model": ModelConfig(path=str(tmp_path), device="cpu")})
-    with pytest.raises(NotReady, match="the weights of"):
+    with pytest.raises(NotReady, match=r"the weights: .*expected weights|the weights: .*neither"):
         require_ready(empty)
+
+
+def test_a_folder_of_something_else_says_what_was_sought(config, tmp_path):
+    (tmp_path / "holiday.txt").touch()
+    dataset = DatasetConfig(name="mine", kind="imagenet", path=str(tmp_path))
+    with pytest.raises(NotReady, match=r"the images of mine: .*; found holiday\.txt"):
+        require_ready(config.model_copy(update={"datasets": (dataset,)}))
+
+
+def test_a_closed_gate_is_said_with_the_way_in(config, monkeypatch):
+    monkeypatch.setattr(hub, "what_bars", lambda name: hub._gate(name))
+    dataset = DatasetConfig(name="whoops", kind="whoops", path="hub:nlphuji/whoops")
+    with pytest.raises(NotReady, match=r"whoops is gated .*accept its terms .*\n.*make demo"):
+        require_ready(config.model_copy(update={"datasets": (dataset,)}))
+
+
+def test_too_small_a_disk_is_said_before_anything_is_written(config, tmp_path, monkeypatch):
+    results = tmp_path / "not" / "yet"
+    size = size_of(config.model)
+    arrays = 6 * array_bytes(size, config.capture.cls_state)
+
+    def room(free):
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1, 1, free))
+        require_ready(config, results)
+
+    room(2 * arrays)
+    with pytest.raises(NotReady, match=r"room on the disk of .*--results .*\n.*make demo"):
+        room(arrays)
+    assert not results.exists()
+    there = results / "tiny-1a2b3c4d" / "parts"
+    there.mkdir(parents=True)
+    (there / "tensors.h5").write_bytes(bytes(arrays))
+    room(arrays)  # a run that goes on
