@@ -14,6 +14,7 @@ _KIND_COLORS = {KINDS["mean"]: charts.BLUE, KINDS["confuse"]: charts.ORANGE,
 _OTHERS = (charts.PINK, charts.AMBER, charts.SKY)
 _ALGORITHM_COLORS = dict(zip(
     ALGORITHMS.values(), (charts.BLUE, charts.GREY, charts.AMBER), strict=True))
+_LEGEND_CHARACTERS = 33
 _INTERVAL = (("mean", "mean"), ("low", "95% from"), ("high", "95% to"))
 
 
@@ -42,9 +43,11 @@ def sweep(
     joint = frame[frame["joint"]].assign(
         left=lambda rows: rows["first"] - 0.35, right=lambda rows: rows["last"] + 0.35)
     series = sorted(frame["series"].unique(), key=lambda name: (name not in _KIND_COLORS, name))
+    # Legends do not wrap: two names side by side only if they fit a phone's width.
+    fits = sum(sorted(map(len, series))[-2:]) <= _LEGEND_CHARACTERS
     color = alt.Color("series:N", sort=series, scale=alt.Scale(
         domain=series, range=_colors(series)), legend=alt.Legend(
-        title=None, orient="top", columns=2, labelLimit=300, symbolType="stroke",
+        title=None, orient="top", columns=2 if fits else 1, labelLimit=300, symbolType="stroke",
         symbolStrokeWidth=3, symbolOpacity=1))
     low, high = int(frame["first"].min()), int(frame["last"].max())
     across = alt.X("first:Q", title=PAPER_LAYER if paper else LAYER,

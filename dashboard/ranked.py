@@ -31,14 +31,14 @@ def show(key: Key, condition: str | None, metric: str, against: str) -> None:
         return
     plain.line(f"Condition {condition}; the sidebar chooses another one.")
     total = int(data.asked(key, condition_queries.count_scored, condition, metric, against)["n"][0])
-    left, right = st.columns([1.5, 1], gap="large")
-    with left:
+    images, measures = st.tabs(["Images", "All measures"])
+    with images:
         if total == 0:
             plain.line(f"{words.title(metric, against)} is no score of single images; choose "
                        "another measure above to rank them.", "small")
         else:
             _images(key, condition, metric, against, total)
-    with right:
+    with measures:
         _changes(key, condition)
 
 
@@ -55,9 +55,9 @@ def _images(key: Key, condition: str, metric: str, against: str, total: int) -> 
                       (number - 1) * _PER_PAGE)
     with rows_at:
         for row in rows.astype(object).to_dict("records"):
-            picture, text = st.columns([1, 5.5], vertical_alignment="center", gap="small")
+            picture, text = st.columns([1, 8], vertical_alignment="center", gap="small")
             image_id = str(row["image_id"])
-            picture.image(data.thumbnail(key, image_id), width="stretch",
+            picture.image(data.thumbnail(key, image_id), width=88,
                           alt=f"Picture {image_id} as the model saw it.")
             with text:
                 compared.side_by_side(_text(row["before"]), _text(row["after"]),

@@ -85,7 +85,11 @@ def _changed_words(key: Key, conditions: pd.DataFrame, paper: bool) -> None:
         phrase = st.text_input("Share of captions that contain", key="phrase", bind=IN_URL,
                                placeholder="black and white", icon=":material/search:")
         counts = data.asked(key, condition_queries.phrase_share, phrase or "black and white")
-        _small(conditions, condition_frames.shares(counts), "share of images", paper, "phrase")
+        if counts["found"].any():
+            _small(conditions, condition_frames.shares(counts), "share of images", paper,
+                   "phrase")
+        else:
+            plain.line("No caption of the last layer contains it under any condition.", "small")
 
 
 def _small(conditions: pd.DataFrame, values: pd.DataFrame, axis: str, paper: bool, name: str
