@@ -48,8 +48,9 @@ _GAP = " "  # an empty column that sets the mean apart from the heads
 
 def _layer_ticks(top: int, first: int = 0) -> alt.Axis:
     shown = list(range(first, top + 1, max(1, round((top - first) / 13))))
-    # The count as well: the theme has one, and would leave out layers.
-    return alt.Axis(values=shown, tickCount=len(shown), grid=False, format="d", labelOverlap=False)
+    # Count and least step as well: by those it assumes for whole numbers, Vega thins values out.
+    return alt.Axis(values=shown, tickCount=len(shown), tickMinStep=0.5, grid=False, format="d",
+                    labelOverlap=False)
 
 
 def _layer_axis(top: int, first: int = 0) -> alt.X:

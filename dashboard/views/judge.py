@@ -211,7 +211,7 @@ def _replies(key: Key, judge: str, condition: str) -> None:
             _reply(key, row)
 
 
-def _reply(key: Key, row: dict[str, Any]) -> None:
+def _reply(key: Key, row: dict[Any, Any]) -> None:
     def said(name: str) -> str:
         return "?" if pd.isna(row[name]) else str(row[name])
 
