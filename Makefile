@@ -7,7 +7,7 @@ PORT ?= 8501
 BIN := .venv/bin
 PEEL := RESULTS="$(RESULTS)" $(BIN)/python -m precompute
 
-.PHONY: demo demo-run precompute dashboard serve train-demo bench test lint test-browser clean
+.PHONY: demo demo-run precompute rehearse dashboard serve train-demo bench test lint test-browser clean
 
 demo: demo-run serve
 
@@ -16,6 +16,10 @@ demo-run: .venv/all
 
 precompute: .venv/all
 	$(PEEL) run "$(CONFIG)"
+
+# InstructBLIP Flan-T5-XL at full size with random weights, on the CPU: minutes, and 17 GB.
+rehearse: .venv/all
+	$(BIN)/python -m precompute.rehearse --dtype $(or $(DTYPE),float32)
 
 dashboard: .venv/dashboard serve
 

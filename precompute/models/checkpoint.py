@@ -94,6 +94,32 @@ def require_all_read(info: Mapping[str, Any], folder: Path) -> None:
         )
 
 
+def fit_image_tokens(config: Any, processor: Any, folder: Path) -> None:
+    """Make processor and model agree on the image tokens.
+
+    Checkpoints from before transformers 4.46 say neither how many there are nor which id they
+    have, and a wrong count would shift the prompt silently.
+
+    Args:
+        config: of the model; gets the id where it has none.
+        processor: of the model; gets the count.
+        folder: where the checkpoint is, for the message.
+
+    Raises:
+        ValueError: the tokenizer's image token is another than the model's.
+    """
+    processor.num_query_tokens = config.num_query_tokens
+    image_token = processor.tokenizer.convert_tokens_to_ids("<image>")
+    if config.image_token_id is None:
+        config.image_token_id = image_token
+    if image_token != config.image_token_id or image_token >= config.text_config.vocab_size:
+        raise ValueError(
+            f"expected the tokenizer's <image> at id {config.image_token_id}, below "
+            f"{config.text_config.vocab_size}, as {folder}/config.json says; it is at "
+            f"{image_token}. The folder mixes two checkpoints: fetch it anew."
+        )
+
+
 def wanted(config: ModelConfig) -> str:
     """The checkpoint's name, with its revision if one is asked for."""
     return f"{config.path} at revision {config.revision}" if config.revision else config.path

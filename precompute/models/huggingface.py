@@ -27,7 +27,7 @@ from transformers.utils import logging
 
 from precompute.config import Generation
 from precompute.models.captioner import Memory, Placement
-from precompute.models.checkpoint import require_all_read, safetensors
+from precompute.models.checkpoint import fit_image_tokens, require_all_read, safetensors
 from precompute.models.gpus import device_map, require_gpus
 from precompute.models.size import ModelSize
 from precompute.models.tower import VisionTower
@@ -187,7 +187,7 @@ def load(folder: Path, placement: Placement) -> HuggingFaceCaptioner:
         )
     model_class, processor_class = _FAMILIES[config.model_type]
     processor = processor_class.from_pretrained(folder)
-    _fit(config, processor, folder)
+    fit_image_tokens(config, processor, folder)
     model, info = model_class.from_pretrained(
         folder,
         config=config,
@@ -200,24 +200,6 @@ def load(folder: Path, placement: Placement) -> HuggingFaceCaptioner:
     require_all_read(info, folder)
     model = model.eval().requires_grad_(False)
     return HuggingFaceCaptioner(model, processor, view_tower(model.vision_model))
-
-
-def _fit(config: Any, processor: Any, folder: Path) -> None:
-    """Make processor and model agree on the image tokens.
-
-    Checkpoints from before transformers 4.46 say neither how many there are nor which id they
-    have, and a wrong count would shift the prompt silently.
-    """
-    processor.num_query_tokens = config.num_query_tokens
-    image_token = processor.tokenizer.convert_tokens_to_ids("<image>")
-    if config.image_token_id is None:
-        config.image_token_id = image_token
-    if image_token != config.image_token_id or image_token >= config.text_config.vocab_size:
-        raise ValueError(
-            f"expected the tokenizer's <image> at id {config.image_token_id}, below "
-            f"{config.text_config.vocab_size}, as {folder}/config.json says; it is at "
-            f"{image_token}. The folder mixes two checkpoints: fetch it anew."
-        )
 
 
 def size_of(folder: Path) -> ModelSize:
