@@ -1,0 +1,53 @@
+"""What sharing q, k and v saves for the readouts of heads: `python -m bench.heads`.
+
+Z_h^l of all heads of a layer, from Z^0 in one pass, against forwards with all but one head masked:
+one a head through the whole tower, as a hook on a library's model would do it, and one a head that
+at least stops after layer l.
+"""
+
+from itertools import islice
+
+import torch
+
+from bench.tower import N_LAYERS, WIDTH, random_tower, times_faster
+from precompute.heads import tower_heads
+from precompute.layers import LayerEdit, run_states
+from precompute.models.tower import VisionTower
+
+LAYERS = (10, N_LAYERS)
+_BATCH = 2
+_REPEATS = 3
+
+
+def main() -> None:
+    """Print a line a layer: seconds of full forwards and of one pass, and the ratios."""
+    tower = random_tower()
+    state = torch.randn(_BATCH, tower.n_tokens, WIDTH)
+    print(f"\nreadouts of all {tower.n_heads} heads of a layer: {N_LAYERS} blocks, "
+          f"batch of {_BATCH}, medians of {_REPEATS}")
+    print(f"{'':<12}{'full':>9}{'one pass':>12}{'faster':>8}{'than stopping at l':>20}")
+    for layer in LAYERS:
+        print(f"{f'layer {layer}':<12}{_line(tower, state, layer)}", flush=True)
+
+
+@torch.inference_mode()
+def _line(tower: VisionTower, state: torch.Tensor, layer: int) -> str:
+    def forwards(blocks: int) -> list[torch.Tensor]:
+        found = []
+        for scale in torch.eye(tower.n_heads):
+            masked = run_states(tower, state, {layer: LayerEdit(scale)})
+            found.append(list(islice(masked, blocks))[layer - 1])
+        return found
+
+    def one_pass() -> list[torch.Tensor]:
+        return [alone for _, _, alone in tower_heads(tower, state, (layer,))]
+
+    for a, b in zip(forwards(layer), one_pass(), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-4)
+    slow, fast, faster = times_faster(lambda: forwards(N_LAYERS), one_pass, _REPEATS)
+    _, _, stopping = times_faster(lambda: forwards(layer), one_pass, _REPEATS)
+    return f"{slow:>7.2f} s{fast:>10.2f} s{faster:>7.1f}x{stopping:>19.1f}x"
+
+
+if __name__ == "__main__":
+    main()
