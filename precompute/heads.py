@@ -118,13 +118,14 @@ def tower_heads(
     tower: VisionTower, pixels: Float[Tensor, "batch 3 y x"], layers: Sequence[int]
 ) -> Iterator[tuple[int, int, Float[Tensor, "batch token width"]]]:
     """Layer, head and Z_h^l of every head of some layers (1..L, ascending), in one pass."""
-    state = tower.embed(pixels)
-    for layer in range(1, max(layers, default=0) + 1):
+    state, last = tower.embed(pixels), max(layers)
+    for layer in range(1, last + 1):
         attention = attend(tower, layer, state)
         if layer in layers:
             for head, alone in enumerate(head_states(tower, layer, state, attention)):
                 yield layer, head, alone
-        state = next(run_states(tower, state, None, layer, attention))
+        if layer < last:
+            state = next(run_states(tower, state, None, layer, attention))
 
 
 def head_states(
