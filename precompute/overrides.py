@@ -100,7 +100,7 @@ def _within(short: Key, long: Key) -> bool:
 def _put(settings: dict[str, Any], key: Key, value: Any) -> None:
     at: Any = settings
     for k, part in enumerate(key):
-        place: str | int = part
+        place: Any = part
         if isinstance(at, list):
             place = int(part)
             if place >= len(at):

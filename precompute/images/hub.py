@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pyarrow.compute as pc
@@ -99,7 +98,7 @@ def _gate(name: str) -> str:
     )
 
 
-def _library() -> ModuleType:
+def _library() -> Any:
     """The package `datasets`, which not every environment can have beside its other packages."""
     try:
         import datasets
@@ -112,13 +111,11 @@ def _library() -> ModuleType:
 
 
 def _cached(name: str) -> bool:
+    """Whether the library has prepared it before; it names the folder so."""
+    namespace, _, short = name.rpartition("/")
     library = _library()
-    offline = library.DownloadConfig(local_files_only=True)
-    try:
-        library.load_dataset_builder(name, download_config=offline)
-    except (OSError, ValueError):
-        return False
-    return True
+    folder = f"{namespace}___{library.naming.camelcase_to_snakecase(short)}"
+    return (Path(library.config.HF_DATASETS_CACHE) / folder).is_dir()
 
 
 @cache

@@ -83,6 +83,12 @@ def test_offline_the_cache_will_do(monkeypatch):
     assert "cannot be asked for some/set (ConnectError)" in hub.what_bars("some/set")
 
 
+def test_what_the_library_has_prepared_is_in_the_cache(tmp_path, hub_cache):
+    assert not hub._cached("ILSVRC/imagenet-1k")
+    (tmp_path / "hub-cache" / "ILSVRC___imagenet-1k").mkdir(parents=True)
+    assert hub._cached("ILSVRC/imagenet-1k")
+
+
 def test_an_environment_without_the_package_says_so(monkeypatch):
     original = builtins.__import__
 
