@@ -1,18 +1,24 @@
 """BLIP: certificate, captions of every layer and their log-probabilities, against the library."""
 
 import copy
+import json
 
 import pytest
 import torch
 
 from precompute.captions import decode_layers
 from precompute.capture import capture
-from precompute.config import DecodeConfig, Generation, ModelConfig
+from precompute.config import PROJECT, DecodeConfig, Generation, ModelConfig, read_config
 from precompute.models import load_captioner
 from precompute.models.blip import BlipCaptioner
 from precompute.models.captioner import Captioner
 from precompute.models.vision import view_tower
 from precompute.parity import certificate
+from precompute.plan import plan_runs
+from precompute.preflight import require_ready
+from precompute.run import execute
+from precompute.stages import Watch
+from store import open_run
 from tests.precompute.models.tiny import blip
 
 PROMPT = "a picture of"
@@ -127,3 +133,30 @@ def test_it_loads_from_its_folder(blip_captioner, pictures, tmp_path):
 def test_other_families_are_sent_to_their_back_end(checkpoint):
     with pytest.raises(ValueError, match="backend = 'huggingface'"):
         load_captioner(ModelConfig(backend="blip", path=str(checkpoint), device="cpu"))
+
+
+def test_a_folder_of_photographs_from_file_to_tables(blip_captioner, pictures, tmp_path):
+    """The shipped configuration for photographs, with a tiny BLIP of random weights."""
+    checkpoint, photos = tmp_path / "blip", tmp_path / "photos"
+    blip_captioner.model.save_pretrained(checkpoint)
+    blip_captioner.processor.save_pretrained(checkpoint)
+    photos.mkdir()
+    for i, picture in enumerate(pictures):
+        picture.save(photos / f"{i}.png")
+    config = read_config(PROJECT / "precompute/configs/photos-blip.toml", [
+        f"model.path={checkpoint}", f"datasets.0.path={photos}", "model.device=cpu",
+        'score.metrics=["exact", "uniqueness"]',
+    ])  # fmt: skip
+    require_ready(config)
+    (plan,) = plan_runs(config)
+    with Watch() as watch:
+        execute(plan, tmp_path / "results", lambda: load_captioner(config.model), watch)
+    with open_run(tmp_path / "results", "photos") as run:
+        captions = run.table("caption")
+        assert len(captions) == len(pictures) * (blip_captioner.tower.n_layers + 1)
+        tensors = run.tensors(captions.image_id[0])
+        assert tensors.cls_attention.shape == (3, 4, 65)
+        assert tensors.cls_state.shape == (4, 32)
+    info = json.loads((next((tmp_path / "results").iterdir()) / "run.json").read_text())
+    assert info["parity"]["passed"]
+    assert info["backend"] == "blip"

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from accelerate import dispatch_model
 from transformers import (
     Blip2Config,
     Blip2ForConditionalGeneration,
@@ -9,6 +10,8 @@ from transformers import (
     T5Config,
 )
 
+from precompute.captions import decode_layers
+from precompute.capture import capture
 from precompute.config import DecodeConfig, Generation
 from precompute.models.captioner import Placement
 from precompute.models.gpus import device_map, require_gpus, split
@@ -88,3 +91,21 @@ def test_more_gpus_than_there_are(device, there, checkpoint, monkeypatch):
     require_gpus(device, 1)
     with pytest.raises(ValueError, match=f"expected 4 GPUs.*this machine shows {there}"):
         load(checkpoint, Placement(device, torch.float32, 4))
+
+
+def test_modules_with_accelerates_hooks_read_as_without(checkpoint, captioner, pictures):
+    """What accelerate hangs before every block on several GPUs, here with all of them the CPU."""
+    places = device_map(
+        InstructBlipForConditionalGeneration, captioner.model.config, "cuda", 3
+    )
+    model = InstructBlipForConditionalGeneration.from_pretrained(checkpoint).eval()
+    # A weight outside all modules; accelerate warns of it and places it all the same.
+    with pytest.warns(UserWarning, match="query_tokens"):
+        dispatch_model(model, dict.fromkeys(places, "cpu"), main_device="cpu", force_hooks=True)
+    assert hasattr(model.language_model.decoder.block[1], "_hf_hook")
+    spread = HuggingFaceCaptioner(model, captioner.processor, view_tower(model.vision_model))
+    config = DecodeConfig(prompt="a cat", generation=Generation(max_new_tokens=5, num_beams=3))
+    result = certificate(spread, pictures, config)
+    assert result["passed"], result
+    states = capture(captioner.tower, captioner.pixels(pictures)).states
+    assert decode_layers(spread, states, config) == decode_layers(captioner, states, config)
