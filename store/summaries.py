@@ -17,7 +17,7 @@ VERSION = 6
 """Goes up when a summary is computed differently, so that publish makes a new generation."""
 
 COMPUTED = ("image_stat", "curve", "head_curve", "change", "landmark")
-"""The tables filled here; parts may have rows of `image_stat`, too."""
+"""The tables filled here; parts may have rows of some of them, too."""
 
 
 def add_summaries(con: duckdb.DuckDBPyConnection, scratch: Path) -> None:
