@@ -141,7 +141,7 @@ def pruning(frame: pd.DataFrame, axis: str, *, baseline: float, height: int = 28
     shown = [name for name in ALGORITHMS.values() if name in set(frame["algorithm"])]
     color = alt.Color("algorithm:N", sort=shown, scale=alt.Scale(
         domain=shown, range=[_ALGORITHM_COLORS[name] for name in shown]),
-        legend=alt.Legend(title=None, orient="top", columns=3))
+        legend=alt.Legend(title=None, orient="top", columns=2, symbolOpacity=1, symbolSize=60))
     counts = sorted(frame["n_pruned"].unique().tolist())
     # Side by side, so that intervals do not hide each other.
     step = 0.06 * min((b - a for a, b in pairwise(counts)), default=1)

@@ -45,7 +45,7 @@ def gallery(cells: list[Cell]) -> Chart:
     base = alt.Chart(frame).encode(x=alt.X("x:Q", **across))
     at = alt.Y("y:Q", **down)
     words: dict[str, Any] = {"align": "left", "fontSize": 11, "limit": _SIZE}
-    return alt.layer(
+    chart: alt.LayerChart = alt.layer(
         base.mark_image(width=_SIZE, height=_SIZE, align="left", baseline="top").encode(
             y=at, url="url:N"),
         base.mark_text(baseline="bottom", dy=-3, fontWeight="bold", **words).encode(
@@ -53,3 +53,4 @@ def gallery(cells: list[Cell]) -> Chart:
         base.mark_text(baseline="top", lineHeight=14, **words).encode(
             y=alt.Y("below:Q", **down), text="text:N"),
     ).properties(width=width, height=height).configure_view(stroke=None)
+    return chart

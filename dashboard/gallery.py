@@ -73,7 +73,7 @@ def _cards(
     scale = overlays.shared_scale(tensors.cls_attention)
     metric = next((name for name in _SCORES if f"{name}:{BASELINE}" in frame), None)
     made = []
-    cells = st.grid("auto", min_column_width=170, gap="small")
+    cells = st.grid("auto", min_column_width=145, gap="small")
     for row in frame.astype(object).to_dict("records"):
         head = int(row["head"])
         tokens = overlays.patch_map(

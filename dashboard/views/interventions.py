@@ -57,7 +57,7 @@ def _measure(key: Key) -> tuple[str, str]:
 
 
 def _figure(frame: pd.DataFrame, metric: str, against: str, values: pd.DataFrame) -> bool:
-    paper = st.session_state["numbers"] == _NUMBERS[1]
+    paper = bool(st.session_state["numbers"] == _NUMBERS[1])
     if frame.empty:
         plain.line("No layer was averaged, confused or removed and then measured so.", "small")
         return paper
@@ -108,7 +108,8 @@ def _condition(place: Place, values: pd.DataFrame) -> str | None:
     if place.condition != BASELINE:
         return place.condition
     edited = values[values["condition_id"] != BASELINE]
-    return None if edited.empty else str(edited.loc[edited["mean"].idxmin(), "condition_id"])
+    least = edited.nsmallest(1, "mean")["condition_id"].tolist()
+    return str(least[0]) if least else None
 
 
 def _table(conditions: pd.DataFrame, values: pd.DataFrame, axis: str) -> None:

@@ -1,12 +1,9 @@
 """Pruning of heads: Algorithm 1 beside its controls (Table 1), and quality by heads pruned."""
 
-import json
-
 import pandas as pd
 import streamlit as st
 
 from dashboard import condition_charts, condition_frames, data, exporting, plain, selection, words
-from dashboard.condition_words import ALGORITHMS
 from dashboard.data import Key
 from dashboard.selection import IN_URL, Place
 from store import condition_queries
@@ -34,10 +31,11 @@ def _draw(key: Key) -> None:
         return
     rows = rows.assign(measure=rows["metric"] + ":" + rows["against"])
     rows = _group(rows)
-    _said(changes, rows)
+    changes = changes[changes["condition_id"].isin(rows["condition_id"])]
+    _said(changes)
     _table(rows)
     _curve(rows)
-    _importance(key, changes, rows)
+    _importance(changes)
 
 
 def _group(rows: pd.DataFrame) -> pd.DataFrame:
@@ -47,20 +45,12 @@ def _group(rows: pd.DataFrame) -> pd.DataFrame:
     selection.note_unknown("group", groups, "the pruning")
     group = st.segmented_control("Pruning", groups, default=groups[0], required=True, key="group",
                                  bind=IN_URL)
-    return rows[rows["group"] == (group or groups[0])]
+    own: pd.DataFrame = rows[rows["group"] == (group or groups[0])]
+    return own
 
 
-def _spec(changes: pd.DataFrame, rows: pd.DataFrame) -> dict[str, object]:
-    own = rows.loc[rows["algorithm"] == ALGORITHMS["importance"], "condition_id"]
-    if own.empty:
-        return {}
-    spec = changes.loc[changes["condition_id"] == own.iloc[0], "spec"].iloc[0]
-    found: dict[str, object] = json.loads(spec)["pruning"]
-    return found
-
-
-def _said(changes: pd.DataFrame, rows: pd.DataFrame) -> None:
-    spec = _spec(changes, rows)
+def _said(changes: pd.DataFrame) -> None:
+    spec = condition_frames.algorithm(changes)
     sample = spec.get("sample")
     settings = ", ".join(f"{name} {spec[name]}" for name in _CHOICES if spec.get(name) is not None)
     plain.line(
@@ -115,15 +105,11 @@ def _curve(rows: pd.DataFrame) -> None:
     exporting.download_row(chart, frame.drop(columns="measure"), "pruning")
 
 
-def _importance(key: Key, changes: pd.DataFrame, rows: pd.DataFrame) -> None:
-    importance = _spec(changes, rows).get("importance")
-    if not isinstance(importance, dict):
+def _importance(changes: pd.DataFrame) -> None:
+    frame = condition_frames.importance(condition_frames.algorithm(changes))
+    if frame.empty:
         return
     st.subheader("Importance of heads")
-    n_heads = int(data.run_row(key)["n_heads"])
-    frame = pd.DataFrame([
-        {"layer": int(layer), "head": head, "mean": value, "low": value, "high": value, "n": 1}
-        for layer, values in importance.items() for head, value in enumerate(values[:n_heads])])
     chart = condition_charts.head_matrix(frame, "importance", "self")
     st.altair_chart(chart, alt="The importance of every head.")
     exporting.download_row(chart, frame[["layer", "head", "mean"]].rename(
