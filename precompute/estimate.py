@@ -66,6 +66,7 @@ def _dataset(config: Config, dataset: DatasetConfig, size: ModelSize, results: P
         planned.run_id if planned else f"{dataset.name} (named when weights and data are here)",
         f"  images    {n_images} in {n_parts} parts; {left} to do"
         + (f"; {remark}" if remark else ""),
+        *([f"  layout    {planned.items.layout}"] if planned else []),
         f"  captions  {n_images * states} to decode, {states} an image",
         f"  disk      {decimal(disk)} of arrays, without pictures; {decimal(free)} free",
         *_memory(config, size),

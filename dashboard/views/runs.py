@@ -14,7 +14,7 @@ from dashboard.selection import Place
 from store.runs import read_progress, read_run
 
 _FACTS = ("run_id", "created_at", "model", "backend", "weights_sha256", "dataset",
-          "dataset_sha256", "n_layers", "n_heads", "grid_h", "grid_w", "prompt")
+          "dataset_sha256", "layout", "n_layers", "n_heads", "grid_h", "grid_w", "prompt")
 _DETAILS = ("generation", "config", "versions", "decides")
 
 
@@ -103,5 +103,11 @@ def _skipped(key: Key) -> None:
     st.subheader("Skipped pictures")
     if skipped.empty:
         plain.line("None.", "small")
-    else:
-        st.dataframe(skipped, hide_index=True)
+        return
+    rows = data.tables(key).set_index("table_name")["rows"]
+    read = len(skipped) + int(rows["image"])
+    plain.line(f"{len(skipped)} of {read} pictures ({len(skipped) / read:.1%}) could not be opened "
+               "and are in no number of this run. Mended, they make another run.", "small")
+    st.dataframe(skipped, hide_index=True, column_config={
+        "source": st.column_config.TextColumn("picture", width="medium"),
+        "reason": st.column_config.TextColumn("why", width="large")})

@@ -327,3 +327,13 @@ def test_landmarks_stand_above_the_curves(visit, tmp_path):
     assert not at.exception
     (found,) = (frame.value for frame in at.dataframe if "rule" in frame.value)
     assert found[["what", "layer"]].values.tolist() == [["CIDEr levels off", 2]]
+
+
+def test_skipped_pictures_are_shown_with_their_reasons(visit, tmp_path):
+    run = make_run(tmp_path, n_images=3)
+    with duckdb.connect(str(run / "results-1.duckdb")) as con:
+        con.execute("INSERT INTO skipped VALUES ('test/3.png', 'cannot read: cut off.')")
+    at = visit("runs", tmp_path)
+    assert not at.exception
+    assert "1 of 4 pictures (25.0%) could not be opened" in words(at)
+    assert any("cannot read: cut off." in frame.value.to_string() for frame in at.dataframe)
