@@ -17,7 +17,7 @@ demo-run: .venv/all
 precompute: .venv/all
 	$(PEEL) run "$(CONFIG)"
 
-# InstructBLIP Flan-T5-XL at full size with random weights, on the CPU: minutes, and 17 GB.
+# InstructBLIP Flan-T5-XL at full size with random weights, on the CPU: minutes, within 22 GiB.
 rehearse: .venv/all
 	$(BIN)/python -m precompute.rehearse --dtype $(or $(DTYPE),float32)
 
