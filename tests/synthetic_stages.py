@@ -95,7 +95,7 @@ def _write_captions(
 
     stage = _write(run, label, parts, tables)
     for metric in METRICS:
-        _write(run, f"score.{metric}.{label.removeprefix('sweep.')}", parts,
+        _write(run, f"score.{metric}.{label}", parts,
                lambda part, m=metric: {"score": _scores(read_part(stage / part.name), part, m)})
 
 
