@@ -124,3 +124,14 @@ def test_a_missing_weight_is_not_filled_with_noise(saved, tmp_path):
     save_file(weights, cut / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ValueError, match="1 are not there: query_tokens"):
         load(cut)
+
+
+def test_in_bfloat16_it_loads_and_reads(saved, pictures):
+    """Names of dtypes meet in the Q-Former, which the library once kept in float32."""
+    loaded = load_captioner(ModelConfig(path=str(saved[0]), device="cpu", dtype="bfloat16"))
+    assert loaded.tower.dtype == loaded.model.query_tokens.dtype == torch.bfloat16
+    checks = certificate(loaded, pictures, CONFIG)["checks"]
+    assert all(check["passed"] for check in checks[:3]), checks
+    memory = loaded.read(loaded.tower.embed(loaded.pixels(pictures)), PROMPT)
+    assert memory.hidden.dtype == torch.bfloat16
+    assert loaded.logprob(memory, [[5, 6, 1]] * 5).isfinite().all()
