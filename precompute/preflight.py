@@ -34,12 +34,13 @@ def require_ready(config: Config, results: Path | None = None) -> None:
         NotReady: with one line a thing that is missing and how to get it.
         ValueError: a metric that there is not.
     """
-    require_known(config.score.metrics)
+    metrics = {*config.score.metrics, *(pruning.metric for pruning in config.pruning)}
+    require_known(metrics)
     missing = [
         *_device(config.model),
         *_weights(config.model),
         *(line for dataset in config.datasets for line in _images(dataset)),
-        *_unscorable(config.score, config.score.metrics),
+        *_unscorable(config.score, sorted(metrics)),
         *(_room(config, results) if results else ()),
     ]
     if missing:
@@ -116,5 +117,5 @@ def _unscorable(config: ScoreConfig, metrics: Sequence[str]) -> list[str]:
         return []
     return [
         f"the BERTScore model {name}: neither a folder of the project nor in the hub's cache. "
-        f"`hf download {name}` gets it; or take bertscore out of [score] metrics."
+        f"`hf download {name}` gets it; or take bertscore out of [score] metrics and [[pruning]]."
     ]
