@@ -4,6 +4,7 @@ A head's score is how close D(Z_h^l), the caption with this head alone in block 
 """
 
 import json
+import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -85,7 +86,10 @@ def write_scores(
         found[layer][i, head] = value
     content = {
         "images": [item.image_id for item in items],
-        "score": {layer: np.where(np.isnan(of), None, of).tolist() for layer, of in found.items()},
+        "score": {
+            layer: [[None if math.isnan(value) else value for value in row] for row in of.tolist()]
+            for layer, of in found.items()
+        },
     }
     (part.path / FILE_NAME).write_text(json.dumps(content), encoding="utf-8")
 
