@@ -21,7 +21,7 @@ POINTS = [
     ("store.publish", "_build", 1),
     ("store.publish", "_point", 1),
     ("store.runs", "write_json", 4),
-    ("precompute.run", "score_part", 2),
+    ("precompute.scoring", "score_part", 2),
 ]
 
 
