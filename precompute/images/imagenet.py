@@ -100,7 +100,7 @@ def _flat(root: Path, folder: Path, pictures: list[Path]) -> tuple[str, list[Cla
         return "flat, with wnids in the names", named
     devkit = _devkit(root, folder)
     if named or devkit is None:
-        without = shortened([f.name for f in pictures if f not in dict(named)])
+        without = shortened(sorted({f.name for f in pictures} - {f.name for f, _ in named}))
         raise _unknown(
             root,
             f"pictures named ILSVRC2012_val_<number>_<wnid>.JPEG, or, with no wnid in any name, "
