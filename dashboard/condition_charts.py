@@ -13,7 +13,7 @@ _KIND_COLORS = {KINDS["mean"]: charts.BLUE, KINDS["confuse"]: charts.ORANGE,
                 KINDS["skip"]: charts.GREEN}
 _OTHERS = (charts.PINK, charts.AMBER, charts.SKY)
 _ALGORITHM_COLORS = dict(zip(
-    ALGORITHMS.values(), (charts.BLUE, charts.GREY, charts.AMBER), strict=True))
+    ALGORITHMS.values(), (charts.BLUE, charts.SKY, charts.GREY, charts.AMBER), strict=True))
 _LEGEND_CHARACTERS = 33
 _INTERVAL = (("mean", "mean"), ("low", "95% from"), ("high", "95% to"))
 
@@ -145,7 +145,8 @@ def pruning(frame: pd.DataFrame, axis: str, *, baseline: float, height: int = 28
     counts = sorted(frame["n_pruned"].unique().tolist())
     # Side by side, so that intervals do not hide each other.
     step = 0.06 * min((b - a for a, b in pairwise(counts)), default=1)
-    frame["at"] = frame["n_pruned"] + step * (frame["algorithm"].map(shown.index) - 1)
+    frame["at"] = frame["n_pruned"] + step * (
+        frame["algorithm"].map(shown.index) - (len(shown) - 1) / 2)
     base = alt.Chart(frame).encode(
         x=alt.X("at:Q", title="heads pruned", axis=alt.Axis(grid=False, format="d", values=counts),
                 scale=alt.Scale(zero=False, padding=16)), color=color)

@@ -18,10 +18,11 @@ MEANINGS = {
 
 ALGORITHMS = {
     "importance": "Algorithm 1",
+    "importance_mask": "Algorithm 1, unweighted",
     "random": "random heads",
     "least_norm": "heads of least norm",
 }
-"""Who chooses the heads that are pruned; the last two are controls at equal count."""
+"""Who chooses the heads that are pruned; all but the first are controls at equal count."""
 
 LAYER = "edited layer"
 PAPER_LAYER = "edited layer, the paper's numbers"
