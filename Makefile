@@ -33,7 +33,7 @@ train-demo: .venv/all
 	$(BIN)/python -m precompute.demo.train $(if $(EVAL_ONLY),--eval-only) $(if $(HOURS),--hours $(HOURS))
 
 bench: .venv/all
-	$(BIN)/python -m bench.score
+	$(BIN)/python -m bench
 
 test: lint
 	$(BIN)/python -m pytest -m "not browser"

@@ -25,9 +25,12 @@ _PER_PART = 32
 _LENGTH = 12
 
 
-def main() -> None:
+SHORT = ("--images", "2000", "--seconds", "3")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
     """Print a line a metric: captions a second, time for the whole set, peak memory so far."""
-    options = _options()
+    options = _options(arguments)
     with tempfile.TemporaryDirectory() as folder:
         begun = time.monotonic()
         parts = list(write_captions(Path(folder), options.images, options.layers))
@@ -96,14 +99,14 @@ def _peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
-def _options() -> argparse.Namespace:
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=50_000)
     parser.add_argument("--layers", type=int, default=40)
     parser.add_argument("--seconds", type=float, default=20, help="of scoring, a metric")
     parser.add_argument("--metrics", nargs="+", choices=METRICS,
                         default=[name for name in METRICS if name != "label"])
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,8 @@
+"""`make bench`: every benchmark, that of scoring in a short form."""
+
+from bench import heads, score, sweep
+
+if __name__ == "__main__":
+    sweep.main()
+    heads.main()
+    score.main(score.SHORT)
