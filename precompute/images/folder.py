@@ -105,4 +105,4 @@ def _texts(value: Any) -> list[str]:
 
 
 def _unknown(path: Path, expected: str, found: str, remedy: str) -> UnknownLayout:
-    return UnknownLayout("picture", path, expected, found, remedy)
+    return UnknownLayout("a folder of pictures", path, expected, found, remedy)

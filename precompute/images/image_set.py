@@ -17,7 +17,7 @@ class UnknownLayout(ValueError):
     ) -> None:
         """Say what was expected, what was found, and what to do."""
         super().__init__(
-            f"{path} is not a {dataset} folder: expected {expected}; found {found}. {remedy}"
+            f"{path} is not laid out as {dataset}: expected {expected}; found {found}. {remedy}"
         )
 
 
