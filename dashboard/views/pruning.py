@@ -52,7 +52,9 @@ def _group(rows: pd.DataFrame) -> pd.DataFrame:
 def _said(changes: pd.DataFrame) -> None:
     spec = condition_frames.algorithm(changes)
     sample = spec.get("sample")
-    settings = ", ".join(f"{name} {spec[name]}" for name in _CHOICES if spec.get(name) is not None)
+    told = {name: spec[name] for name in _CHOICES if spec.get(name) is not None}
+    settings = ", ".join(f"{name} {f'{value:.3g}' if isinstance(value, float) else value}"
+                         for name, value in told.items())
     plain.line(
         f"Algorithm 1 weighs a layer's heads by how much each alone says what the layer says, on a "
         f"sample of {len(sample) if isinstance(sample, list) else 0} images ({settings}). What "
