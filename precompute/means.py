@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -67,6 +68,12 @@ def source_run(plan: Plan, name: str, results: Path) -> Plan:
             f"{str(plan.decides['weights'])[:12]}; run {info['run_id']} is of {info['model']} "
             f"with weights {str(info['weights_sha256'])[:12]}. Name a run of the same model."
         )
+    own = read_run(results / plan.run_id)
+    if (here := _tokens(own)) != (tokens := _tokens(info)):
+        raise ValueError(
+            f"a mean must have the {here} tokens of {plan.run_id}; those of run {info['run_id']} "
+            f"have {tokens}. Name a run of the same picture size."
+        )
     there = Config.model_validate(info["config"])
     (dataset,) = (d for d in there.datasets if d.name == info["dataset"])
     found = _plan_of(plan, dataset)
@@ -76,6 +83,11 @@ def source_run(plan: Plan, name: str, results: Path) -> Plan:
             f"{dataset.path} has changed since. Run it again, and name that run."
         )
     return replace(found, run_id=info["run_id"])
+
+
+def _tokens(info: Mapping[str, Any]) -> int:
+    """N + 1 of a run: patches and CLS."""
+    return int(info["grid_h"] * info["grid_w"]) + 1
 
 
 def _plan_of(plan: Plan, dataset: DatasetConfig) -> Plan:

@@ -8,7 +8,7 @@ import torch
 from precompute.condition_text import parse
 from precompute.conditions import MeanSource, Shape
 from precompute.config import ExperimentConfig
-from precompute.experiments import read_experiments
+from precompute.experiments import read_experiments, run_experiments
 from precompute.images import readable
 from precompute.means import drawn, make_means, mean_images, read_means
 from precompute.plan import plan_runs
@@ -17,6 +17,7 @@ from precompute.stages import Watch
 from precompute.sweep import sweep
 from store import open_run
 from store.errors import RunMismatch, StageIncomplete
+from store.publish import publish
 from store.runs import update_run
 from store.tensors import condition_file, read_ids, read_image
 from tests.precompute.brute_force import hooked, means
@@ -185,6 +186,48 @@ def test_a_mean_of_another_model_is_refused_before_any_work(folder, config):
     moved = plan.__class__(plan.config, plan.dataset, plan.items, plan.decides, "tiny-00000000")
     with pytest.raises(ValueError, match=r"must be of this run's model.*Name a run of the same"):
         read_experiments(folder, moved)
+
+
+def test_a_mean_of_a_run_with_other_tokens_is_refused_before_any_work(folder, config):
+    other = folder.parent / "other-00000000"
+    other.mkdir()
+    info = json.loads((folder / "run.json").read_text())
+    info |= {"run_id": other.name, "grid_h": info["grid_h"] + 1}
+    (other / "run.json").write_text(json.dumps(info))
+    (plan,) = plan_runs(config.model_copy(update={"experiments": (
+        ExperimentConfig(name="other", conditions=("mean:1@other",)),
+    )}))
+    tokens = info["grid_h"] * info["grid_w"] + 1
+    with pytest.raises(ValueError, match=rf"a mean must have the \d+ tokens of .* have {tokens}"):
+        read_experiments(folder, plan)
+
+
+def test_a_mean_of_another_runs_images_is_the_mean_of_those(folder, config, captioner):
+    """The other run is found among the results; its images are read again and summed here."""
+    info = json.loads((folder / "run.json").read_text()) | {"run_id": "tiny-0000beef"}
+    other = folder.parent / "tiny-0000beef"
+    other.mkdir()
+    (other / "run.json").write_text(json.dumps(info))
+    (plan,) = plan_runs(config.model_copy(update={"experiments": (
+        ExperimentConfig(name="borrowed", conditions=("mean:2@tiny-0000beef",)),
+    )}))
+    read = read_experiments(folder, plan)
+    with Watch() as watch:
+        run_experiments(folder, plan, read, lambda: captioner, watch)
+    publish(folder)
+    with open_run(folder) as run:
+        rows = run.table("condition").set_index("condition_id")
+        captions = run.table("caption", "layer = 3").set_index(["condition_id", "image_id"]).text
+    assert rows.source["mean:2@tiny-0000beef"] == "tiny-0000beef, 5 images, seed 0"
+    assert json.loads(rows.spec["mean:2@tiny-0000beef"])["mean"]["run"] == "tiny-0000beef"
+    # The images are the same here: so are the captions of the same edit with the own mean.
+    own = parse("mean:2", Shape(3, 8))
+    with Watch() as watch:
+        sweep(folder, plan, lambda: captioner, watch, "sweep.own", [own])
+    publish(folder)
+    with open_run(folder) as run:
+        again = run.table("caption", "condition_id = 'mean:2'").set_index("image_id").text
+    assert captions["mean:2@tiny-0000beef"].to_dict() == again.to_dict()
 
 
 def test_a_condition_that_two_experiments_want_in_different_depth_is_refused(folder, config):
