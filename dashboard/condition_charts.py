@@ -144,7 +144,7 @@ def pruning(frame: pd.DataFrame, axis: str, *, baseline: float, height: int = 28
         legend=alt.Legend(title=None, orient="top", columns=2, symbolOpacity=1, symbolSize=60))
     counts = sorted(frame["n_pruned"].unique().tolist())
     # Side by side, so that intervals do not hide each other.
-    step = 0.06 * min((b - a for a, b in pairwise(counts)), default=1)
+    step = 0.05 * min((b - a for a, b in pairwise(counts)), default=1)
     frame["at"] = frame["n_pruned"] + step * (
         frame["algorithm"].map(shown.index) - (len(shown) - 1) / 2)
     base = alt.Chart(frame).encode(

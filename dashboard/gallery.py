@@ -100,7 +100,7 @@ def _facts(row: Mapping[Any, Any], metric: str | None) -> list[str]:
     for name in ("gradient", "without"):
         value = row.get(name)
         if value is not None and not pd.isna(value):
-            facts.append(f"{words.word(name).label.lower()} {value:+.4f}")
+            facts.append(f"{words.word(name).label.lower()} {value:+.2g}")
     return facts
 
 

@@ -48,7 +48,7 @@ def _data_set(key: Key) -> None:
         largest = frame["mean"].abs().nlargest(10).index
         st.dataframe(frame.loc[largest, ["layer", "head", "mean", "low", "high", "n"]],
                      hide_index=True, column_config={
-            name: st.column_config.NumberColumn(format="%.4f") for name in ("mean", "low", "high")})
+            name: st.column_config.NumberColumn(format="%.3g") for name in ("mean", "low", "high")})
 
 
 def _named(pair: tuple[str, str]) -> str:

@@ -77,7 +77,7 @@ def _table(rows: pd.DataFrame) -> None:
     table = table.rename(columns={
         "baseline": "before", "edited": "after", "low": "95% from", "high": "95% to",
         "algorithm": "heads chosen by", "n": "images"})
-    st.dataframe(table, hide_index=True, column_config={
+    st.dataframe(table, hide_index=True, height="content", column_config={
         name: st.column_config.NumberColumn(format="%.4f")
         for name in ("before", "after", "difference", "95% from", "95% to")})
     plain.line("The interval is of the difference: bootstrap over images, paired.", "small")
