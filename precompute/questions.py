@@ -4,6 +4,7 @@ The question is the instruction: the Q-Former reads it, too, and may look elsewh
 are not stored, so the tower is run again on the pictures that have questions.
 """
 
+import functools
 import hashlib
 import json
 from collections.abc import Callable, Sequence
@@ -13,7 +14,8 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from precompute.config import Config, QuestionsConfig
+from precompute.batches import BatchSize, fitting
+from precompute.config import Config, Generation, QuestionsConfig
 from precompute.images import ImageItem, readable
 from precompute.layers import run_layers
 from precompute.models.captioner import Captioner
@@ -135,14 +137,13 @@ def ask(
     for i, item in enumerate(items):
         for question, answer in item.questions:
             expected.setdefault(question, {}).setdefault(i, answer)  # asked twice: the first counts
+    size = BatchSize(config.decode.batch_size, "decode.batch_size")
     rows: list[Row] = []
     for question, of in expected.items():
         prompt = config.questions.template.format(question=question)
         places = [(layer, i) for layer in layers for i in of]
-        for start in range(0, len(places), config.decode.batch_size):
-            some = places[start : start + config.decode.batch_size]
-            memory = captioner.read(torch.stack([states[at][i] for at, i in some]), prompt)
-            answers = captioner.generate(memory, config.questions.generation)
+        decode = functools.partial(_answer, captioner, states, prompt, config.questions.generation)
+        for some, answers in fitting(places, size, decode):
             for (layer, i), ids in zip(some, answers, strict=True):
                 text = captioner.text(ids)
                 rows.append({
@@ -151,3 +152,15 @@ def ask(
                     "score": accuracy(text, of[i]),
                 })
     return rows
+
+
+def _answer(
+    captioner: Captioner,
+    states: States,
+    prompt: str,
+    generation: Generation,
+    places: list[tuple[int, int]],
+) -> list[list[int]]:
+    """Token ids of the answers of states, each at (layer, image)."""
+    memory = captioner.read(torch.stack([states[at][i] for at, i in places]), prompt)
+    return captioner.generate(memory, generation)
