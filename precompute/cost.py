@@ -16,6 +16,8 @@ PUBLISHED = {
         39, 16, (16, 16), 1408, 985_952_256, 1_264_466_432, 1_626_229_760, 32, *_XL),
     "Salesforce/blip2-flan-t5-xxl": ModelSize(
         39, 16, (16, 16), 1408, 985_952_256, 4_739_026_432, 6_373_021_696, 32, *_XXL),
+    "data/lavis-blip2-flan-t5-xl": ModelSize(
+        39, 16, (16, 16), 1408, 985_952_256, 1_264_466_432, 1_626_229_760, 32, *_XL),
     "Salesforce/blip-image-captioning-base": ModelSize(
         12, 12, (24, 24), 768, 86_090_496, 0, 137_881_148, 577, 12, 768, 30524),
     "Salesforce/blip-image-captioning-large": ModelSize(

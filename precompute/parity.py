@@ -17,7 +17,7 @@ from precompute.layers import LayerRecord, run_layers
 from precompute.models.captioner import Captioner
 from precompute.models.tower import VisionTower
 
-_RELATIVE = {torch.float32: 1e-4, torch.bfloat16: 0.05}
+_RELATIVE = {torch.float32: 1e-4, torch.float16: 0.02, torch.bfloat16: 0.05}
 """Largest difference allowed, as a share of the largest magnitude of what it is held against."""
 
 NEAR_TIE = 0.05

@@ -15,7 +15,7 @@ OWNERS = {
     "duckdb": ("store",),
     "h5py": ("store/tensors.py", "store/means.py"),
     "ray": ("precompute/ray_engine.py",),
-    "lavis": ("precompute/models/lavis.py",),
+    "lavis": ("precompute/models/lavis.py", "precompute/models/lavis_model.py"),
     "openai": ("precompute/judge",),
     "datasets": ("precompute/images/hub.py",),
 }

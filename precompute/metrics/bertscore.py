@@ -69,7 +69,7 @@ def load(config: BertScoreConfig) -> tuple[torch.nn.Module, object]:
     tokenizer = AutoTokenizer.from_pretrained(
         path, add_prefix_space=True, model_max_length=_MAX_TOKENS
     )
-    model = AutoModel.from_pretrained(path, dtype=torch.float32)
+    model = AutoModel.from_pretrained(path).float()
     layers = model.encoder.layer
     if not 1 <= config.layer <= len(layers):
         raise ValueError(f"layer of {config.model} must be in 1..{len(layers)}; got "

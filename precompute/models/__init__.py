@@ -17,7 +17,7 @@ from typing import Protocol, cast, runtime_checkable
 
 import torch
 
-from precompute.config import ModelConfig
+from precompute.config import ModelConfig, local_path
 from precompute.models.captioner import Captioner, Placement
 from precompute.models.checkpoint import CheckpointMissing, find_folder, require_folder
 from precompute.models.size import ModelSize
@@ -60,13 +60,13 @@ def dtype_of(config: ModelConfig) -> torch.dtype:
 
 def weight_files(config: ModelConfig) -> list[Path]:
     """The weights of this configuration that are on this machine; empty if they are not whole."""
-    return [] if missing_weights(config) else _back_end(config).weight_files(require_folder(config))
+    return [] if missing_weights(config) else _back_end(config).weight_files(_folder(config))
 
 
 def missing_weights(config: ModelConfig) -> str | None:
     """What of the checkpoint is not on this machine and how to get it; None if all is there."""
     try:
-        _back_end(config).weight_files(require_folder(config))
+        _back_end(config).weight_files(_folder(config))
     except CheckpointMissing as error:
         return str(error)
     return None
@@ -98,11 +98,23 @@ def load_captioner(config: ModelConfig) -> Captioner:
         ValueError: the checkpoint does not fit the back end or the device.
     """
     placement = Placement(device_of(config), dtype_of(config), config.gpus)
-    return _back_end(config).load(require_folder(config), placement)
+    return _back_end(config).load(_folder(config), placement)
+
+
+def _folder(config: ModelConfig) -> Path:
+    """The folder of a checkpoint. LAVIS's are not on the hub: its back end says where they are."""
+    return local_path(config.path) if config.backend == "lavis" else require_folder(config)
 
 
 def _back_end(config: ModelConfig) -> _BackEnd:
-    return cast(_BackEnd, import_module(f"precompute.models.{config.backend}"))
+    try:
+        return cast(_BackEnd, import_module(f"precompute.models.{config.backend}"))
+    except ImportError as error:
+        raise CheckpointMissing(
+            f"the back end {config.backend!r} is not in this environment: {error}. LAVIS has one "
+            "of its own, `make setup-lavis`, for `make precompute BACKEND=lavis`; all other back "
+            "ends need the packages of requirements.txt."
+        ) from error
 
 
 __all__ = [

@@ -40,7 +40,7 @@ class Block:
     qkv: Callable[[Tensor], Tensor]
     proj: nn.Linear
     norm2: nn.Module
-    mlp: nn.Module
+    mlp: Callable[[Tensor], Tensor]
     w_o: Float[Tensor, "head head_width width"]
     gram: Float[Tensor, "head head_width head_width"]
 
@@ -51,7 +51,7 @@ def block(
     qkv: Callable[[Tensor], Tensor],
     proj: nn.Linear,
     norm2: nn.Module,
-    mlp: nn.Module,
+    mlp: Callable[[Tensor], Tensor],
     n_heads: int,
 ) -> Block:
     """Borrow the modules of one block and derive what attribution needs from W_O."""
