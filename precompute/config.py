@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -82,11 +82,14 @@ class CaptureConfig(_Frozen):
         part_size: images a part; a part is what a killed run loses at most.
         batch_size: images that go through the tower together.
         cls_state: whether the CLS token's states are kept, L + 1 vectors of the model's width.
+        token_attention: for which images the attention of every token is kept, mean over heads:
+            their ids, or how many of a data set's first.
     """
 
     part_size: int = Field(default=32, ge=1)
     batch_size: int = Field(default=16, ge=1)
     cls_state: bool = False
+    token_attention: Annotated[int, Field(ge=0)] | tuple[str, ...] = 0
 
 
 class Generation(_Frozen):

@@ -58,6 +58,11 @@ def array_bytes(size: ModelSize, cls_state: bool) -> int:
     return 2 * cells
 
 
+def token_attention_bytes(size: ModelSize) -> int:
+    """Bytes on disk of one image's attention of every token, mean over heads, in float16."""
+    return 2 * size.n_layers * size.n_tokens**2
+
+
 def state_bytes(size: ModelSize, config: Config, itemsize: int) -> int:
     """Memory of all states of a batch of images, which wait to be decoded."""
     states = config.capture.batch_size * (size.n_layers + 1)

@@ -14,6 +14,7 @@ from precompute.cost import (
     decoder_bytes,
     image_seconds,
     state_bytes,
+    token_attention_bytes,
 )
 from precompute.images import load_dataset
 from precompute.models import device_of, dtype_of, missing_weights, size_of
@@ -61,6 +62,9 @@ def _dataset(config: Config, dataset: DatasetConfig, size: ModelSize, results: P
     n_parts = -(-n_images // config.capture.part_size)
     free = shutil.disk_usage(results if results.is_dir() else Path.cwd()).free
     disk = n_images * array_bytes(size, config.capture.cls_state)
+    wanted = config.capture.token_attention
+    chosen = min(wanted, n_images) if isinstance(wanted, int) else len(wanted)
+    disk += chosen * token_attention_bytes(size)
     states = size.n_layers + 1
     return "\n".join([
         planned.run_id if planned else f"{dataset.name} (named when weights and data are here)",

@@ -22,6 +22,7 @@ from precompute.pruning import prune, require_prunable
 from precompute.questions import questions_settings, write_answers
 from precompute.scoring import score
 from precompute.stages import Advance, Watch, make_parts
+from precompute.token_attention import keep_token_attention
 from store.parts import (
     PartWriter,
     iter_tables,
@@ -85,6 +86,7 @@ def execute(
         try:
             sizes = {name: len(items) for name, items in shards.items()}
             make_parts(watch, run, stage, sizes, make)
+            keep_token_attention(run, plan, captioner, watch)
             run_experiments(run, plan, experiments, captioner, watch)
             measure_heads(run, plan, captioner, watch)
             prune(run, plan, captioner, watch)

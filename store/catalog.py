@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from PIL import Image
 
-from store import tensors
+from store import tensors, token_attention
 from store.errors import ImageNotFound, NotPublished, RunNotFound, TableNotFound
 from store.generations import LINK, current_generation, generation_path
 from store.runs import list_runs, read_run
@@ -97,6 +99,36 @@ class Run:
         Raises:
             ImageNotFound: no such image, or no arrays of it.
         """
+        part, row = self._place(image_id)
+        image = tensors.read_image(self.path / "parts" / part / tensors.FILE_NAME, row)
+        if image.image_id != image_id:
+            raise ImageNotFound(
+                f"row {row} of {part} must be {image_id!r}; got {image.image_id!r}: the parts "
+                "changed after they were published. Publish again."
+            )
+        return image
+
+    def token_attention(self, image_id: str) -> NDArray[np.float16] | None:
+        """What every token of an image attends to, mean over heads.
+
+        Returns:
+            [L, N+1, N+1]: of each layer, row i is what token i gives to every token (0 is CLS);
+            rows sum to 1. None if the run did not keep it for this image.
+
+        Raises:
+            ImageNotFound: no such image.
+        """
+        part, _ = self._place(image_id)
+        stage = self.info.get("stages", {}).get(token_attention.STAGE)
+        if stage is None:
+            return None
+        # A stage's parts are named like the capture's, and only those with chosen images exist.
+        name = part.rpartition("/")[2]
+        path = self.path / "parts" / stage / name / token_attention.FILE_NAME
+        return token_attention.read(path, image_id) if path.exists() else None
+
+    def _place(self, image_id: str) -> tuple[str, int]:
+        """An image's part of the capture, and its row in there."""
         with self._con.cursor() as cursor:
             rows = cursor.execute(
                 "SELECT part, row_in_part FROM image WHERE image_id = ?", [image_id]
@@ -106,13 +138,7 @@ class Run:
                 f"image must be one of run {self.run_id}; got {image_id!r}. Table image lists them."
             )
         part, row = rows[0]
-        image = tensors.read_image(self.path / "parts" / part / tensors.FILE_NAME, row)
-        if image.image_id != image_id:
-            raise ImageNotFound(
-                f"row {row} of {part} must be {image_id!r}; got {image.image_id!r}: the parts "
-                "changed after they were published. Publish again."
-            )
-        return image
+        return str(part), int(row)
 
     def picture(self, image_id: str) -> Image.Image:
         """The picture as the model saw it, RGB.

@@ -156,7 +156,13 @@ def to_half(values: Any, shape: tuple[int, ...], what: str) -> Array:
     return array.astype(np.float16)
 
 
-def _open(path: Path) -> h5py.File:
+def open_file(path: Path) -> h5py.File:
+    """Open an HDF5 file for reading.
+
+    Raises:
+        ImageNotFound: no such file.
+        PartDamaged: it is no HDF5 file.
+    """
     try:
         # Without locks, or files on read-only media and network disks do not open.
         return h5py.File(path, "r", locking=False)
@@ -173,7 +179,7 @@ def _open(path: Path) -> h5py.File:
 
 def read_ids(path: Path) -> list[str]:
     """The image_id of every row of a file, in order."""
-    with _open(path) as file:
+    with open_file(path) as file:
         return [str(value) for value in file["image_id"].asstr()[:]]
 
 
@@ -188,7 +194,7 @@ def read_image(path: Path, row: int) -> ImageTensors:
         ImageNotFound: no such file or row.
         PartDamaged: the file cannot be read.
     """
-    with _open(path) as file:
+    with open_file(path) as file:
         return _read_row(file, row, path)
 
 
