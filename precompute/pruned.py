@@ -32,14 +32,14 @@ def _factors(weights: Sequence[float], config: PruningConfig) -> list[float]:
     return [factor * weight for weight in weights]
 
 
-def curve(
+def controls(
     config: PruningConfig,
     weights: Mapping[int, Sequence[float]],
     main: Scales,
     norms: Mapping[int, Sequence[float]],
     told: Mapping[str, Any],
-) -> Iterator[Condition]:
-    """Algorithm 1 and its controls at the main condition's count of heads, and at others.
+) -> list[Condition]:
+    """The controls at the main condition's count of heads; none if that keeps all.
 
     Args:
         config: the pruning.
@@ -49,25 +49,45 @@ def curve(
         told: how the weights came about, for the specifications.
     """
     removed = {layer: sum(s == 0 for s in of) for layer, of in main.items()}
-    for counts in [removed, *(dict.fromkeys(weights, count) for count in config.counts)]:
-        if not any(counts.values()):
-            continue
-        by_weight = {at: least(of, counts[at]) for at, of in weights.items()}
-        scaled = {at: _factors(_without(of, by_weight[at]), config) for at, of in weights.items()}
+    if not any(removed.values()):
+        return []
+    return list(_controls(config, weights, norms, told, removed))
+
+
+def curve(
+    config: PruningConfig,
+    weights: Mapping[int, Sequence[float]],
+    norms: Mapping[int, Sequence[float]],
+    told: Mapping[str, Any],
+) -> Iterator[Condition]:
+    """Algorithm 1 and its controls at the other counts of heads; the arguments are `controls`'."""
+    for count in config.counts:
+        scaled = {at: _factors(_without(of, least(of, count)), config)
+                  for at, of in weights.items()}
         yield pruned(config.name, scaled, told, "importance")
-        for algorithm, seed, gone in _controls(config, by_weight, norms, counts):
-            scales = {at: _without([1.0] * len(of), gone[at]) for at, of in weights.items()}
-            yield pruned(config.name, scales, told, algorithm, seed)
+        yield from _controls(config, weights, norms, told, dict.fromkeys(weights, count))
 
 
 def _controls(
     config: PruningConfig,
-    by_weight: Mapping[int, set[int]],
+    weights: Mapping[int, Sequence[float]],
+    norms: Mapping[int, Sequence[float]],
+    told: Mapping[str, Any],
+    counts: Mapping[int, int],
+) -> Iterator[Condition]:
+    for algorithm, seed, gone in _removed(config, weights, norms, counts):
+        scales = {at: _without([1.0] * len(of), gone[at]) for at, of in weights.items()}
+        yield pruned(config.name, scales, told, algorithm, seed)
+
+
+def _removed(
+    config: PruningConfig,
+    weights: Mapping[int, Sequence[float]],
     norms: Mapping[int, Sequence[float]],
     counts: Mapping[int, int],
 ) -> Iterator[tuple[str, int | None, Mapping[int, set[int]]]]:
     """Algorithm, seed, and the heads that it removes at each layer."""
-    yield "importance_mask", None, by_weight
+    yield "importance_mask", None, {at: least(of, counts[at]) for at, of in weights.items()}
     yield "least_norm", None, {at: least(of, counts[at]) for at, of in norms.items()}
     for seed in config.random_seeds:
         # One order a seed and layer: the heads that go first are gone at greater counts, too.

@@ -1,7 +1,8 @@
 """Algorithm 1: heads weighted and removed by their importance on a sample, beside controls.
 
-A pruning gives one main condition, decoded at all layers and captured, and others for the curve
-(`precompute.pruned`). The main one is saved, and can be applied to other data sets.
+A pruning gives one main condition, captured, its controls at equal count, and others for the curve
+(`precompute.pruned`). The first two are decoded at all layers, since Table 1 has the layer from which
+captions stay. The main one is saved, and can be applied to other data sets.
 """
 
 import functools
@@ -21,7 +22,7 @@ from precompute.metrics import METRICS
 from precompute.metrics.metric import Metric
 from precompute.models.captioner import Captioner
 from precompute.plan import Plan
-from precompute.pruned import curve, pruned, weigh
+from precompute.pruned import controls, curve, pruned, weigh
 from precompute.stages import Advance, Watch, make_parts
 from precompute.sweep import sweep
 from store.files import write_json
@@ -70,11 +71,14 @@ def prune(
         Stopped: Ctrl-C.
     """
     for config in plan.config.pruning:
-        main, others = _conditions(run, plan, config, captioner, watch)
-        sweep(run, plan, captioner, watch, CAPTIONS + config.name, [main], True, True)
-        _save(run, plan, CAPTIONS + config.name, main)
+        stage = CAPTIONS + config.name
+        main, equal, others = _conditions(run, plan, config, captioner, watch)
+        sweep(run, plan, captioner, watch, stage, [main], True, True)
+        _save(run, plan, stage, main)
+        if equal:
+            sweep(run, plan, captioner, watch, f"{stage}.controls", equal, True)
         if others:
-            sweep(run, plan, captioner, watch, f"{CAPTIONS}{config.name}.curve", others)
+            sweep(run, plan, captioner, watch, f"{stage}.curve", others)
 
 
 def _save(run: Path, plan: Plan, stage: str, condition: Condition) -> None:
@@ -92,8 +96,8 @@ def _conditions(
     config: PruningConfig,
     captioner: Callable[[], Captioner],
     watch: Watch,
-) -> tuple[Condition, list[Condition]]:
-    """The main condition of a pruning, and those of its curve and controls."""
+) -> tuple[Condition, list[Condition], list[Condition]]:
+    """The main condition of a pruning, its controls at equal count, and those of its curve."""
     info = read_run(run)
     sources = require_complete(run / "parts" / info["stages"]["capture"])
     ids = [row.as_py() for _, table in iter_tables(sources, "image") for row in table["image_id"]]
@@ -110,9 +114,11 @@ def _conditions(
     scales = weigh(weights, config)
     main = pruned(config.name, scales, told, "importance")
     norms = contribution_norms(sources, sample, layers)
-    others = {c.id: c for c in curve(config, weights, scales, norms, told)}
-    others.pop(main.id, None)
-    return main, list(others.values())
+    # By id: where few heads are left, two ways to choose them may choose the same.
+    equal = {c.id: c for c in controls(config, weights, scales, norms, told) if c.id != main.id}
+    others = {c.id: c for c in curve(config, weights, norms, told)}
+    known = {main.id, *equal}
+    return main, list(equal.values()), [c for c in others.values() if c.id not in known]
 
 
 def _score_sample(

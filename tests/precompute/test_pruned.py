@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from precompute.config import PruningConfig
-from precompute.pruned import curve, least, pruned, weigh
+from precompute.pruned import controls, curve, least, pruned, weigh
 
 WEIGHTS = {3: [0.4, 0.1, 0.3, 0.2], 5: [0.1, 0.2, 0.3, 0.4]}
 NORMS = {3: [1.0, 5.0, 3.0, 2.0], 5: [4.0, 3.0, 1.0, 2.0]}
@@ -42,8 +42,11 @@ def scales_of(condition):
 
 
 def test_the_curve_and_its_controls_lose_as_many_heads():
-    settings = config(top_k=3, counts=(1, 2), random_seeds=(0, 7))
-    conditions = list(curve(settings, WEIGHTS, weigh(WEIGHTS, settings), NORMS, TOLD))
+    settings = config(top_k=3, counts=(2,), random_seeds=(0, 7))
+    main = weigh(WEIGHTS, settings)
+    conditions = [pruned("x", main, TOLD, "importance"),
+                  *controls(settings, WEIGHTS, main, NORMS, TOLD),
+                  *curve(settings, WEIGHTS, NORMS, TOLD)]
     by_count = {}
     for condition in conditions:
         told = json.loads(condition.row("run", "data", 1)["spec"])["pruning"]
@@ -70,13 +73,14 @@ def test_the_curve_and_its_controls_lose_as_many_heads():
 def test_layers_may_lose_different_numbers_of_heads():
     settings = config(threshold=0.9)
     weights = {3: WEIGHTS[3], 5: [0.25] * 4}
-    conditions = list(curve(settings, weights, weigh(weights, settings), NORMS, TOLD))
-    assert len(conditions) == 6
+    conditions = controls(settings, weights, weigh(weights, settings), NORMS, TOLD)
+    assert len(conditions) == 5
     for condition in conditions:
         # Nothing is to be done at layer 5, whose heads are all alike.
         assert {at: of.count(0) for at, of in scales_of(condition).items()} == {3: 2}
-    none = config()
-    assert list(curve(none, WEIGHTS, weigh(WEIGHTS, none), NORMS, TOLD)) == []
+    everything = config()
+    assert controls(everything, WEIGHTS, weigh(WEIGHTS, everything), NORMS, TOLD) == []
+    assert list(curve(everything, WEIGHTS, NORMS, TOLD)) == []
 
 
 def test_ids_differ_where_anything_does():

@@ -53,8 +53,9 @@ def test_conditions_are_published(folder):
     ]
     main = json.loads(main_of(folder).read_text())["condition_id"]
     assert (told[main]["algorithm"], told[main]["n_pruned"]) == ("importance", 4)
+    equal = {"baseline", *(i for i, t in told.items() if t["n_pruned"] == 4)}
     for condition, of in captions.groupby("condition_id"):
-        layers = {0, 1, 2, 3} if condition in ("baseline", main) else {3}
+        layers = {0, 1, 2, 3} if condition in equal else {3}
         assert set(of.layer) == layers
         assert len(of) == 5 * len(layers)
     assert set(stats.condition_id) == {"baseline", main}
@@ -63,6 +64,7 @@ def test_conditions_are_published(folder):
     against_people = changes[(changes.metric == "exact") & (changes.against == "reference")]
     assert set(against_people.condition_id) == set(told)
     assert set(against_people.n) == {5 - len(sample)}
+    assert set(changes[changes.metric == "convergence_layer"].condition_id) == equal - {"baseline"}
 
 
 def test_norms_are_means_over_the_sample(folder):
