@@ -99,6 +99,8 @@ METRICS: dict[str, Word] = {
         "Overlap of two captions' words and phrases, rare ones counting more (CIDEr-D).")),
     "coco_bleu4": Word("BLEU-4, coco-caption", "0 to 1", (
         "BLEU as coco-caption computes it, a caption at a time.")),
+    "coco_bleu4_corpus": Word("Corpus BLEU-4, coco-caption", "0 to 1", (
+        "BLEU of all captions of a layer at once, the number that papers report.")),
     "coco_rouge_l": Word("ROUGE-L, coco-caption", "0 to 1", (
         "ROUGE-L as coco-caption computes it: recall counts more than precision.")),
     "label": Word("Names the class", "0 or 1", "Whether the caption names the picture's class."),
@@ -111,6 +113,10 @@ METRICS: dict[str, Word] = {
         "A proxy of abstract to concrete that needs no judge: how specific the nouns are.")),
     "answer_accuracy": Word("Questions answered right", "share of questions", (
         "Short questions about the picture, asked of this layer.")),
+    "answer_bertscore": Word("Likeness of answers, BERTScore", "F1", (
+        "Answers of this layer against the expected ones, in meaning.")),
+    "answer_rouge_l": Word("Likeness of answers, ROUGE-L", "0 to 1", (
+        "Answers of this layer against the expected ones, by their longest common run of words.")),
     "fluency_onset": Word("Fluency sets in", "layer", "The captions become sure of themselves."),
     "cider_plateau": Word("CIDEr levels off", "layer", "Nothing is gained above."),
 }

@@ -1,8 +1,8 @@
 """Algorithm 1: heads weighted and removed by their importance on a sample, beside controls.
 
 A pruning gives one main condition, captured, its controls at equal count, and others for the curve
-(`precompute.pruned`). The first two are decoded at all layers, since Table 1 has the layer from which
-captions stay. The main one is saved, and can be applied to other data sets.
+(`precompute.pruned`). The first two are decoded at all layers, since Table 1 has the layer from
+which captions stay. The main one is saved, and can be applied to other data sets.
 """
 
 import functools

@@ -10,7 +10,8 @@ from dashboard.selection import Place
 from store import queries
 from store.schema import CAPTION_METRICS, LAYER_METRICS
 
-_GROUNDING = ("answer_accuracy", "label", "uniqueness", "repetition")
+_GROUNDING = ("answer_accuracy", "answer_bertscore", "answer_rouge_l", "label", "uniqueness",
+              "repetition")
 _PROXY = ("n_nouns", "noun_depth")
 _JUDGES = ("judge.", "judge_step.")  # they have a page of their own
 _ROOMS = (
