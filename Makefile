@@ -7,7 +7,7 @@ PORT ?= 8501
 BIN := .venv/bin
 PEEL := RESULTS="$(RESULTS)" $(BIN)/python -m precompute
 
-.PHONY: demo demo-run precompute rehearse dashboard serve train-demo bench test lint test-browser clean
+.PHONY: demo demo-run precompute rehearse dashboard serve train-demo bench stress test lint test-browser clean
 
 demo: demo-run serve
 
@@ -34,6 +34,11 @@ train-demo: .venv/all
 
 bench: .venv/all
 	$(BIN)/python -m bench
+
+# Kills runs for SECONDS, with what SEED draws, and compares what is left with a run left alone.
+stress: .venv/all
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.stress \
+		--seconds $(or $(SECONDS),600) --seed $(or $(SEED),0)
 
 test: lint
 	$(BIN)/python -m pytest -m "not browser"
