@@ -54,7 +54,7 @@ def _changes(con: duckdb.DuckDBPyConnection, weights: Array) -> Iterator[pa.Tabl
         chosen = edited.slice(start, _COLUMNS).select(list(_KEY))
         partner = np.array([place[at] for at in _pairs(chosen)]) + len(chosen)
         both = pa.concat_tables([chosen, baseline])
-        chunks = _paired(matrices(con, _VALUES, both, weights), partner)
+        chunks = paired(matrices(con, _VALUES, both, weights), partner)
         found = summarise(chunks, weights, 3 * len(chosen))
         difference, before, after = np.split(np.arange(3 * len(chosen)), 3)
         yield _table(chosen, {
@@ -68,7 +68,7 @@ def _pairs(columns: pa.Table) -> list[tuple[str, str]]:
     return list(zip(columns["metric"].to_pylist(), columns["against"].to_pylist(), strict=True))
 
 
-def _paired(
+def paired(
     chunks: Iterator[tuple[slice, Array]], partner: Array
 ) -> Iterator[tuple[slice, Array]]:
     """Difference, baseline and edited, each with the images alone that have both."""
