@@ -1,21 +1,26 @@
 # make demo | test | precompute | dashboard: the README says what each does.
 PYTHON ?= $(or $(shell command -v python3.11),python3)
 RESULTS ?= results
-CONFIG ?= precompute/configs/whoops.toml
+BACKEND ?= huggingface
+CONFIG ?= precompute/configs/$(if $(filter lavis,$(BACKEND)),whoops-lavis,whoops).toml
 PORT ?= 8501
 
 BIN := .venv/bin
 PEEL := RESULTS="$(RESULTS)" $(BIN)/python -m precompute
 
-.PHONY: demo demo-run precompute rehearse dashboard serve train-demo bench stress test lint test-browser clean
+.PHONY: demo demo-run precompute setup-lavis test-lavis rehearse dashboard serve train-demo bench stress test lint test-browser clean
 
 demo: demo-run serve
 
 demo-run: .venv/all
 	$(PEEL) run precompute/configs/demo.toml
 
-precompute: .venv/all
-	$(PEEL) run "$(CONFIG)"
+# LAVIS lives in an environment of its own, which BACKEND=lavis chooses. Its warnings are for those
+# who maintain it.
+LAVIS := .venv-lavis/bin/python -W ignore::FutureWarning
+precompute: $(if $(filter lavis,$(BACKEND)),.venv-lavis,.venv)/all
+	RESULTS="$(RESULTS)" $(if $(filter lavis,$(BACKEND)),$(LAVIS),$(BIN)/python) \
+		-m precompute run "$(CONFIG)"
 
 # InstructBLIP Flan-T5-XL at full size with random weights, on the CPU: minutes, within 22 GiB.
 rehearse: .venv/all
@@ -47,12 +52,27 @@ lint: .venv/all
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+setup-lavis: .venv-lavis/all
+
+# The same weights in transformers and in LAVIS, then the demo's run through LAVIS, opened in the
+# dashboard. The two libraries need two environments: each writes its numbers to files.
+LAVIS_CHECK := .venv-lavis/check
+test-lavis: .venv/all .venv-lavis/all
+	rm -rf $(LAVIS_CHECK) && mkdir $(LAVIS_CHECK)
+	$(BIN)/python -m tests.lavis.transformers_side $(LAVIS_CHECK)
+	PEEL_LAVIS_CHECK="$(abspath $(LAVIS_CHECK))" .venv-lavis/bin/python -m pytest \
+		-c tests/lavis/pytest.ini tests/lavis -rP --ignore=tests/lavis/test_dashboard.py
+	$(LAVIS) -m precompute run precompute/configs/demo.toml --results $(LAVIS_CHECK)/results \
+		--set model.backend=lavis --set model.path=$(LAVIS_CHECK)/demo
+	PEEL_LAVIS_CHECK="$(abspath $(LAVIS_CHECK))" $(BIN)/python -m pytest \
+		-c tests/lavis/pytest.ini tests/lavis/test_dashboard.py
+
 # Starts the real server on the demo's results; needs Debian's chromium.
 test-browser: demo-run
 	PEEL_RESULTS="$(abspath $(RESULTS))" $(BIN)/python -m pytest -m browser
 
 clean:
-	rm -rf .venv
+	rm -rf .venv .venv-lavis
 
 # A reader's laptop gets no torch: `make dashboard` installs the first, all else the second.
 .venv/dashboard: requirements-dashboard.txt | .venv/bin/python
@@ -63,8 +83,15 @@ clean:
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@ .venv/dashboard
 
-.venv/bin/python:
+# What LAVIS's dependencies are built with has to be there before them; 5 GB with torch's for CUDA.
+.venv-lavis/all: requirements-lavis.txt | .venv-lavis/bin/python
+	grep -E '^(setuptools|wheel|numpy|torch|torchvision)==' $< | \
+		xargs .venv-lavis/bin/pip install --quiet --disable-pip-version-check
+	.venv-lavis/bin/pip install --quiet --disable-pip-version-check --no-build-isolation -r $<
+	@touch $@
+
+.venv/bin/python .venv-lavis/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
 		echo "Peel's pinned requirements want Python 3.11, and $(PYTHON) is not that." \
 		"Name one that is: make PYTHON=/path/to/python3.11"; exit 1; }
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv $(@:/bin/python=)

@@ -45,8 +45,8 @@ def lavis_weights(model):
         else:
             weights[mine] = weight.detach().clone()
     words = "Qformer.bert.embeddings.word_embeddings.weight"
-    if words in weights:  # LAVIS adds [DEC] to the tokenizer; no prompt has it
-        weights[words] = torch.cat([weights[words], torch.zeros_like(weights[words][:1])])
+    if words in weights:  # bert-base has [MASK], LAVIS adds [DEC]; no prompt has either
+        weights[words] = torch.cat([weights[words], torch.zeros_like(weights[words][:2])])
     return weights
 
 
@@ -71,8 +71,9 @@ def save(model, tokenizer, folder, instruct_tokenizer=None):
     if instruct_tokenizer is not None:
         words = folder / "bert-base-uncased"
         words.mkdir()
-        vocabulary = sorted(instruct_tokenizer.get_vocab().items(), key=lambda item: item[1])
-        (words / "vocab.txt").write_text("".join(f"{word}\n" for word, _ in vocabulary))
+        vocabulary = instruct_tokenizer.get_vocab()
+        lines = [*sorted(vocabulary, key=vocabulary.get), "[MASK]"]
+        (words / "vocab.txt").write_text("".join(f"{line}\n" for line in lines))
     (folder / "config.json").write_text(json.dumps(dimensions(model.config)))
 
 

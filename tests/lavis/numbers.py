@@ -7,8 +7,10 @@ from torch.nn.functional import layer_norm
 
 from precompute.captions import decode_layers
 from precompute.capture import capture
-from precompute.config import DecodeConfig, Generation
-from precompute.layers import run_layers
+from precompute.config import PROJECT, DecodeConfig, Generation, read_config
+from precompute.images import load_dataset
+from precompute.layers import run_states
+from precompute.run import first_pictures
 
 PROMPT = "a short image caption."
 GREEDY = DecodeConfig(prompt=PROMPT, batch_size=7, generation=Generation(max_new_tokens=6))
@@ -23,16 +25,29 @@ def pictures():
     ]
 
 
+def tokens(captions):
+    """Token ids as [layer, image, token], -1 behind the end."""
+    longest = max(len(c.token_ids) for layer in captions for c in layer)
+    return np.array([
+        [[*c.token_ids, *[-1] * (longest - len(c.token_ids))] for c in layer] for layer in captions
+    ])
+
+
+@torch.inference_mode()
+def demo_tokens(captioner):
+    """What is said of the demo's first pictures, layer by layer."""
+    demo = read_config(PROJECT / "precompute/configs/demo.toml")
+    pixels = captioner.pixels(first_pictures(load_dataset(demo.datasets[0]), 16))
+    states = capture(captioner.tower, pixels).states
+    return tokens(decode_layers(captioner, states, demo.decode))
+
+
 @torch.inference_mode()
 def numbers(captioner):
     """Everything that Peel computes of a captioner: no part of this knows which library it is."""
     pixels = captioner.pixels(pictures())
     made = capture(captioner.tower, pixels)
     captions = decode_layers(captioner, made.states, GREEDY)
-    longest = GREEDY.generation.max_new_tokens
-    tokens = [
-        [[*c.token_ids, *[-1] * (longest - len(c.token_ids))] for c in layer] for layer in captions
-    ]
     memory = captioner.read(made.states[-1], PROMPT)
     return {
         "pixels": pixels.numpy(),
@@ -40,7 +55,7 @@ def numbers(captioner):
         "cls_pattern": made.cls_attention.numpy(),
         "contribution": made.contribution.numpy(),
         "memory": memory.hidden.numpy(),
-        "tokens": np.array(tokens),
+        "tokens": tokens(captions),
         "mean_logprob": np.array([[c.mean_logprob for c in layer] for layer in captions]),
         "final_logprob": np.array([[c.final_logprob for c in layer] for layer in captions]),
         **_in_float64(captioner, pixels),
@@ -54,7 +69,7 @@ def _in_float64(captioner, pixels):
     """
     captioner.model.double()
     embedded = captioner.tower.embed(pixels.double())
-    states = [embedded, *(record.resid_post for record in run_layers(captioner.tower, embedded))]
+    states = [embedded, *run_states(captioner.tower, embedded)]
     normal = layer_norm(states[-1], states[-1].shape[-1:])
     return {
         "states_float64": torch.stack(states).numpy(),

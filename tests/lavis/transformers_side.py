@@ -10,19 +10,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from precompute.config import PROJECT
-from precompute.demo.model import build_processor
+from precompute.config import ModelConfig
+from precompute.models import load_captioner
 from precompute.models.huggingface import HuggingFaceCaptioner
 from precompute.models.vision import view_tower
 from tests.lavis.convert import save
-from tests.lavis.numbers import GREEDY, PROMPT, numbers, pictures
+from tests.lavis.numbers import GREEDY, PROMPT, demo_tokens, numbers, pictures
 from tests.precompute.models.tiny import blip2
-from transformers import (
-    Blip2Config,
-    Blip2ForConditionalGeneration,
-    InstructBlipForConditionalGeneration,
-    InstructBlipProcessor,
-)
+from transformers import Blip2Config, Blip2ForConditionalGeneration
 
 
 def as_lavis_computes(model):
@@ -59,11 +54,8 @@ def by_the_library(model, processor):
     }
 
 
-def demo_as_blip2():
+def demo_as_blip2(whole):
     """The demo's captioner without its Q-Former's instruction, which PyPI's LAVIS does not have."""
-    whole = InstructBlipForConditionalGeneration.from_pretrained(
-        PROJECT / "precompute/demo/checkpoint"
-    )
     config = whole.config.to_dict()
     model = Blip2ForConditionalGeneration(Blip2Config(
         vision_config=config["vision_config"] | {"model_type": "blip_2_vision_model"},
@@ -87,14 +79,15 @@ def main(folder):
     model = as_lavis_computes(model)
     save(model, processor.tokenizer, folder / "small")
     captioner = HuggingFaceCaptioner(model, processor, view_tower(model.vision_model))
+    demo = load_captioner(ModelConfig(path="precompute/demo/checkpoint", device="cpu"))
     by_library = by_the_library(model, processor)
-    np.savez(folder / "transformers.npz", **numbers(captioner), **by_library)
-    demo = InstructBlipProcessor.from_pretrained(PROJECT / "precompute/demo/checkpoint")
-    save(demo_as_blip2(), demo.tokenizer, folder / "demo")
-    whole = InstructBlipForConditionalGeneration.from_pretrained(
-        PROJECT / "precompute/demo/checkpoint"
+    np.savez(
+        folder / "transformers.npz",
+        **numbers(captioner), **by_library, demo_tokens=demo_tokens(demo),
     )
-    save(whole, demo.tokenizer, folder / "instruct", build_processor().qformer_tokenizer)
+    words, instruction = demo.processor.tokenizer, demo.processor.qformer_tokenizer
+    save(demo_as_blip2(demo.model), words, folder / "demo")
+    save(demo.model, words, folder / "instruct", instruction)
 
 
 if __name__ == "__main__":
