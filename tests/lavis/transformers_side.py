@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
+from transformers import Blip2Config, Blip2ForConditionalGeneration
 
 from precompute.config import ModelConfig
 from precompute.models import load_captioner
@@ -17,7 +18,6 @@ from precompute.models.vision import view_tower
 from tests.lavis.convert import save
 from tests.lavis.numbers import GREEDY, PROMPT, demo_tokens, numbers, pictures
 from tests.precompute.models.tiny import blip2
-from transformers import Blip2Config, Blip2ForConditionalGeneration
 
 
 def as_lavis_computes(model):
