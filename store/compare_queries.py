@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -139,7 +140,7 @@ def curves(pair: Pair, compared: Compared) -> pd.DataFrame:
         n_images = int(con.execute("SELECT count(*) FROM numbered").fetchall()[0][0])
         weights = bootstrap.bootstrap_weights(n_images)
         blocks = bootstrap.matrices(con, Values("SELECT * FROM seen", key), columns, weights)
-        partner = list(range(len(at), 2 * len(at)))
+        partner = np.arange(len(at), 2 * len(at))
         found = bootstrap.summarise(paired(blocks, partner), weights, 3 * len(at))
     frame = pd.DataFrame({"layer": [one for one, _ in at], "other_layer": [two for _, two in at],
                           "n": found.n[: len(at)]})
@@ -188,7 +189,8 @@ def most_different(
 
 
 def _shared(pair: Pair) -> str:
-    return f"SELECT image_id FROM one.image a JOIN {pair.two}.image b USING (image_id) WHERE {_SAME}"
+    return (f"SELECT image_id FROM one.image a JOIN {pair.two}.image b USING (image_id) "
+            f"WHERE {_SAME}")
 
 
 def _counted(pair: Pair, compared: Compared) -> Sql:
