@@ -5,8 +5,18 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import plain, problems, selection
-from dashboard.views import heads, image, images, interventions, judge, layers, pruning, runs
+from dashboard import copy_link, plain, problems, selection
+from dashboard.views import (
+    compare,
+    heads,
+    image,
+    images,
+    interventions,
+    judge,
+    layers,
+    pruning,
+    runs,
+)
 from store.asking import DatabaseError
 from store.errors import StoreError
 
@@ -48,6 +58,8 @@ page = st.navigation([
             icon=":material/apps:", help="What each head does, and says."),
     st.Page(_page(pruning.show), title="Pruning", url_path="pruning",
             icon=":material/content_cut:", help="Which heads a model can do without."),
+    st.Page(_page(compare.show), title="Compare", url_path="compare",
+            icon=":material/compare_arrows:", help="Two runs, or two conditions, image by image."),
     st.Page(_page(runs.show), title="Runs", url_path="runs",
             icon=":material/inventory_2:", help="Where the numbers come from."),
 ])
@@ -56,5 +68,7 @@ if page is alias:  # before a widget claims a parameter of the link
 try:
     place = selection.choose_run()
     page.run()
+    with st.sidebar:
+        copy_link.show()
 except (StoreError, DatabaseError) as error:
     problems.show(error)

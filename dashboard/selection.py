@@ -1,10 +1,11 @@
 """The one selection that drives every page and lives in the link.
 
-Widgets carry it: their keys are the parameters of the URL. A value in a link that does not exist
-falls back to the default, and a note says so.
+Widgets carry it: their keys are the parameters of the URL. What other pages share as well (image,
+layer, head, what is compared with) is in the URL alone, where it stays from page to page. A value
+in a link that does not exist falls back to the default, and a note says so.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,12 +112,54 @@ def choose_run() -> Place | None:
     return Place(run, key, condition)
 
 
+def menu(
+    label: str, ids: Sequence[str], *, name: str, what: str, default: str | None = None,
+    shown: Callable[[str], str] = str,
+) -> str:
+    """Draw a menu whose parameter of the link holds ids, not what the menu calls them.
+
+    The link decides and other pages keep it; a bound widget would write its labels there.
+
+    Args:
+        label: of the menu.
+        ids: what can be chosen; at least one.
+        name: of the parameter and of the widget.
+        what: in words, for the note of an unknown value.
+        default: what the link leaves out; the first of the ids without it.
+        shown: an id in words.
+    """
+    default = default if default in ids else ids[0]
+    note_unknown(name, ids, what)
+    asked = st.query_params.get(name)
+    st.session_state[name] = asked if asked in ids else default
+
+    def chosen() -> None:
+        link(**{name: None if st.session_state[name] == default else st.session_state[name]})
+
+    return str(st.selectbox(label, ids, key=name, format_func=shown, on_change=chosen))
+
+
+def link(**values: str | None) -> None:
+    """Write parameters of the link that no widget is bound to; None takes one away.
+
+    All in one step: each is an entry of the browser's history.
+    """
+    here = st.query_params.to_dict()
+    names = {name: value for name, value in values.items() if value != here.get(name)}
+    if written := {name: value for name, value in names.items() if value is not None}:
+        st.query_params.update(written)
+    for name in names.keys() - written.keys():
+        del st.query_params[name]
+
+
 def choose_image(key: Key) -> str | None:
     """Draw the field of the image's id; the image to show, or None if the run has none."""
     first = data.first_image(key)
     if first is None:
         return None
-    asked = st.text_input("Image id", key="image", bind=IN_URL, placeholder=first).strip()
+    # The link holds it, so that it goes along to the other pages.
+    asked = st.session_state["image"] = st.query_params.get("image", "").strip()
+    st.text_input("Image id", key="image", placeholder=first, on_change=_typed)
     if asked and data.image(key, asked) is None:
         st.session_state.setdefault("notes", []).append(
             f"There is no image “{asked[:80]}” in this run; the first one is shown.")
@@ -124,18 +167,15 @@ def choose_image(key: Key) -> str | None:
     return asked or first
 
 
-def forget_cell(image_id: str) -> None:
-    """On another image, start at its own strongest cell, unless a link or a button says where."""
-    if st.session_state.get("image_seen") not in (None, image_id):
-        for name in ("layer", "head"):
-            if name not in st.query_params:
-                st.session_state.pop(name, None)
-    st.session_state["image_seen"] = image_id
+def _typed() -> None:
+    # Another picture starts at its own strongest cell.
+    link(image=st.session_state["image"].strip() or None, layer=None, head=None, patch=None)
 
 
 def set_image(image_id: str) -> None:
     """Move to an image and stay at the cell; from callbacks only."""
-    st.session_state["image"] = st.session_state["image_seen"] = image_id
+    link(image=image_id, patch=None)
+    st.session_state["image_seen"] = image_id
 
 
 def _certificate(run: Path) -> None:
@@ -145,6 +185,15 @@ def _certificate(run: Path) -> None:
         label, icon, color = words.certificate(parity)
         st.badge(label, icon=icon, color=color, help=(
             "Whether the run's numbers are the model's own; the page Runs has the details."))
+
+
+def forget_cell(image_id: str) -> None:
+    """On another image, start at its own strongest cell, unless a link or a button says where."""
+    if st.session_state.get("image_seen") not in (None, image_id):
+        for name in ("layer", "head"):
+            if name not in st.query_params:
+                st.session_state.pop(name, None)
+    st.session_state["image_seen"] = image_id
 
 
 def set_layer(layer: int) -> None:

@@ -1,0 +1,203 @@
+"""Two runs, or two conditions of one: curves, the paired difference, and where images part."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import (
+    compare_charts,
+    compared,
+    data,
+    exporting,
+    pairs,
+    plain,
+    selection,
+    two_maps,
+    words,
+)
+from dashboard.selection import IN_URL, Place
+from dashboard.two_maps import Side
+from store import compare_queries
+from store.compare_queries import Compared
+from store.errors import NotPublished
+from store.schema import BASELINE
+
+_PER_PAGE = 8
+_FIRST = ("bertscore:reference", "rouge_l:reference", "rouge_l:final")
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """What the page compares: side `one` is the selection at the left."""
+
+    one: Side
+    two: Side
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What charts call the two: by what tells them apart."""
+        if self.one.key == self.two.key:
+            return self.one.condition, self.two.condition
+        first, second = (f"{Path(side.key.path).name}, {side.condition}"
+                         for side in (self.one, self.two))
+        return first, second
+
+
+def show(place: Place) -> None:
+    """Draw the page."""
+    st.header("Compare")
+    with selection.notes_above():
+        sides = _sides(place)
+        if sides is None:
+            plain.line("There is nothing to compare this with: the results folder has one run, "
+                       "and that run no edited model. A section [[experiments]] in its "
+                       "configuration names edits; a second run of the same data set compares "
+                       "models.")
+            return
+        if pairs.shared_images(sides.one.key, sides.two.key) == 0:
+            plain.line("These two runs have no picture in common: they read different data sets. "
+                       "Choose a run of the same data set, or another condition of this run.")
+            return
+        _draw(sides)
+
+
+def _sides(place: Place) -> _Sides | None:
+    key = place.published
+    mine = place.run.name
+    runs = {run.name: run for run in data.runs() if run == place.run or _published(run)}
+    run_at, condition_at = st.columns(2)
+    alone = len(data.conditions(key)) < 2
+    if alone and len(runs) < 2:
+        return None
+    with run_at:
+        chosen = selection.menu(
+            "Compared with run", list(runs), name="with_run", what="the run to compare with",
+            default=next(name for name in runs if name != mine) if alone else mine)
+    other = data.key_of(runs[chosen])
+    known = [name for name in data.conditions(other)
+             if (chosen, name) != (mine, place.condition)]
+    if not known:
+        plain.line("This run has no other condition.", "small")
+        return None
+    with condition_at:
+        versus = selection.menu("under condition", known, name="versus",
+                                what="the condition to compare with", default=BASELINE)
+    return _Sides(Side(key, place.condition), Side(other, versus))
+
+
+def _published(run: Path) -> bool:
+    try:
+        data.key_of(run)
+    except NotPublished:
+        return False
+    return True
+
+
+def _draw(sides: _Sides) -> None:
+    keys = sides.one.key, sides.two.key
+    conditions = sides.one.condition, sides.two.condition
+    found = pairs.asked(*keys, compare_queries.measures, *conditions)
+    if found.empty:
+        plain.line("Both sides have no measure in common. python -m precompute score scores what "
+                   "is not scored yet.")
+        return
+    ids = [f"{metric}:{against}" for metric, against in zip(
+        found["metric"], found["against"], strict=True)]
+    tops = [int(data.run_row(key)["n_layers"]) for key in keys]
+    measure_at, layer_at = st.columns([2, 1])
+    with measure_at:
+        measure = selection.menu(
+            "Measure", ids, name="measure", what="the measure", shown=_title,
+            default=next((name for name in _FIRST if name in ids), None))
+    metric, _, against = measure.partition(":")
+    asked = Compared(*conditions, metric, against, compare_queries.depths(*tops))
+    frame = pairs.asked(*keys, compare_queries.curves, asked)
+    if frame.empty:
+        plain.line("No image has this measure on both sides.")
+        return
+    layers = [str(layer) for layer in frame["layer"]]
+    with layer_at:
+        layer = int(selection.menu("Layer (Z^l)", layers, name="layer", what="layer",
+                                   default=layers[-1]))
+    other = dict(asked.depths)[layer]
+    _curves(frame, sides, measure, tops, layer)
+    n = int(frame.loc[frame["layer"] == layer, "n"].iloc[0])
+    first = _ranked(sides, asked, layer, n)
+    two_maps.show(sides.one, sides.two, (layer, other), sides.names, first)
+
+
+def _title(measure: str) -> str:
+    metric, _, against = measure.partition(":")
+    return words.title(metric, None if against == "self" else against)
+
+
+def _curves(
+    frame: pd.DataFrame, sides: _Sides, measure: str, tops: list[int], layer: int
+) -> None:
+    title = _title(measure)
+    unit = words.word(measure.partition(":")[0]).unit
+    n = int(frame["n"].max())
+    one, two = sides.names
+    depth = "" if tops[0] == tops[1] else (
+        f" The towers have {tops[0]} and {tops[1]} layers: layers at the same share of the depth "
+        f"stand together, numbered as in {one}.")
+    plain.line(f"{title}: the same {n:,} images on both sides. Bands are 95% bootstrap intervals "
+               f"over images; the difference is taken image by image.{depth}", "small")
+    left, right = st.columns(2, gap="medium")
+    with left, st.container(border=True):
+        plain.line("Both", "heading")
+        chart = compare_charts.both(frame, sides.names, unit or title, layer)
+        st.altair_chart(chart, alt=f"{title} of both over layers.")
+        exporting.download_row(chart, frame, "compare")
+    with right, st.container(border=True):
+        plain.line(f"Difference: {two} minus {one}", "heading")
+        chart = compare_charts.difference(frame, f"difference, {unit}" if unit else "difference",
+                                          layer)
+        st.altair_chart(chart, alt=f"{title}: {two} minus {one}, over layers.")
+        exporting.download_row(chart, frame, "difference")
+    row = frame[frame["layer"] == layer].iloc[0]
+    plain.line(f"At layer {layer}: {row['one']:.3f} and {row['two']:.3f}; difference "
+               f"{row['difference']:+.3f}, 95% from {row['low']:+.3f} to {row['high']:+.3f}.")
+
+
+def _ranked(sides: _Sides, asked: Compared, layer: int, n: int) -> str | None:
+    """Draw the images that lie furthest apart at the layer; the first of all."""
+    st.subheader(f"Images that lie furthest apart at layer {layer}")
+    rows_at = st.container()
+    pages = math.ceil(n / _PER_PAGE)
+    if st.session_state.get("apart", 1) > pages:
+        st.session_state["apart"] = pages
+    number = st.pagination(pages, key="apart", bind=IN_URL) if pages > 1 else 1
+    rows = pairs.asked(sides.one.key, sides.two.key, compare_queries.most_different, asked, layer,
+                       _PER_PAGE, (number - 1) * _PER_PAGE)
+    with rows_at:
+        for row in rows.astype(object).to_dict("records"):
+            _row(sides, row, layer)
+    return None if rows.empty else str(rows["image_id"][0])
+
+
+def _row(sides: _Sides, row: dict[Any, Any], layer: int) -> None:
+    image_id = str(row["image_id"])
+    picture, text, more = st.columns([1, 7, 1.6], vertical_alignment="center", gap="small")
+    picture.image(data.thumbnail(sides.one.key, image_id), width=88,
+                  alt=f"Picture {image_id} as the model saw it.")
+    texts = ["" if pd.isna(row[name]) else str(row[name]) for name in ("one_text", "two_text")]
+    names = sides.names
+    with text:
+        compared.side_by_side(texts[0], texts[1], (f"{names[0]}: {row['one']:.3f}",
+                                                   f"{names[1]}: {row['two']:.3f}"))
+    with more:
+        plain.line(f"{row['difference']:+.3f}", "heading")
+        st.button("Maps", key=f"maps-{image_id}", type="tertiary", icon=":material/visibility:",
+                  on_click=selection.set_image, args=(image_id,),
+                  help="Show this picture's maps of both sides below.")
+        query = {"run": Path(sides.one.key.path).name, "image": image_id, "layer": str(layer),
+                 "condition": sides.one.condition}
+        if sides.one.key == sides.two.key:
+            query["versus"] = sides.two.condition
+        st.page_link(st.session_state["image_page"], label="Open",
+                     icon=":material/arrow_forward:", query_params=query)

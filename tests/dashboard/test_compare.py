@@ -1,0 +1,69 @@
+"""The Compare page: what it shows, what it says where there is nothing, and what its link holds."""
+
+import pytest
+
+from store.runs import list_runs
+from tests.synthetic import make_run
+
+
+def test_two_conditions_side_by_side(open_page, shown):
+    at = open_page("compare", condition="skip:5", versus="baseline", measure="rouge_l:reference",
+                   layer="6")
+    assert not at.exception
+    text = shown(at)
+    assert "the same 14 images on both sides" in text
+    assert "Difference: baseline minus skip:5" in text
+    assert at.selectbox(key="measure").value == "rouge_l:reference"
+    assert len(at.get("vega_lite_chart")) == 2
+    opened = [link for link in at.get("page_link") if link.proto.label == "Open"]
+    assert len(opened) == 8
+    assert "versus=baseline" in opened[0].proto.query_string
+
+
+def test_the_link_holds_ids(open_page):
+    at = open_page("compare", condition="skip:5", versus="baseline")
+    at.selectbox(key="measure").set_value("exact:final").run()
+    at.selectbox(key="layer").set_value("3").run()
+    assert at.query_params["measure"] == "exact:final"
+    assert at.query_params["layer"] == "3"
+    at.query_params["layer"] = "2"  # as the browser's back button does
+    at.run()
+    assert at.selectbox(key="layer").value == "2"
+
+
+def test_a_picture_shows_its_maps_on_both_sides(open_page, shown):
+    at = open_page("compare", condition="skip:5", versus="baseline", layer="4",
+                   measure="rouge_l:final", image="img00003", head="1")
+    assert not at.exception
+    assert "img00003: what CLS attends to" in shown(at)
+
+
+@pytest.mark.parametrize(("query", "note"), [
+    ({"versus": "gone"}, "the condition to compare with “gone”"),
+    ({"with_run": "gone"}, "the run to compare with “gone”"),
+    ({"measure": "gone"}, "the measure “gone”"),
+    ({"layer": "99"}, "layer “99”"),
+    ({"head": "99"}, "head “99”"),
+])
+def test_an_unknown_value_falls_back_with_a_note(open_page, shown, query, note):
+    at = open_page("compare", **query)
+    assert not at.exception
+    assert note in shown(at)
+
+
+def test_one_run_without_conditions_has_nothing_to_compare(open_page, shown, tmp_path):
+    make_run(tmp_path, n_images=2)
+    at = open_page("compare", tmp_path)
+    assert not at.exception
+    assert "There is nothing to compare this with" in shown(at)
+
+
+def test_towers_of_other_depth_are_said_to_be_so(open_page, shown, tmp_path):
+    make_run(tmp_path, "deep", n_images=6, n_layers=6)
+    make_run(tmp_path, "flat", n_images=6, n_layers=4, seed=1)
+    deep, flat = (run.name for run in list_runs(tmp_path))
+    at = open_page("compare", tmp_path, run=deep, with_run=flat, measure="rouge_l:final",
+                   layer="3")
+    assert not at.exception
+    assert "The towers have 6 and 4 layers" in shown(at)
+    assert f"{flat}, baseline, layer 2" in shown(at)
