@@ -11,18 +11,21 @@ import typer
 from precompute.answers import score_answers
 from precompute.config import Config, read_config
 from precompute.corpus_scores import score_corpus
+from precompute.engine import open_engine
 from precompute.estimate import describe
 from precompute.judge.config import judge_config
 from precompute.judge.exchange import export_ledger, import_ledger, read_batch, write_batch
 from precompute.judge.plan import dry_run
 from precompute.judge.session import ask_all, ask_by_batch
 from precompute.metrics import require_known
-from precompute.models import load_captioner
+from precompute.models import captioner_of, load_captioner
 from precompute.plan import plan_runs
 from precompute.preflight import NotReady, require_ready, require_scorable
+from precompute.repair import repair
 from precompute.run import ParityError, ask_questions, execute
 from precompute.scoring import score as score_run
-from precompute.stages import PartFailed, Stopped, Watch
+from precompute.shard import read_shard
+from precompute.stages import PartFailed, Stopped, Unfinished, Watch
 from precompute.story import DEMO, links, story_config
 from store.catalog import find_run, open_run
 from store.errors import StoreError
@@ -67,15 +70,25 @@ def run(
     accept_mismatch: Annotated[
         bool, typer.Option(help="Start though the parity certificate fails; marks the run.")
     ] = False,
+    shard: Annotated[
+        str | None, typer.Option(metavar="I/N", help="Only this share of the parts, e.g. 3/8.")
+    ] = None,
 ) -> None:
     """Make what is missing of every run of a configuration, then publish it."""
     with _plain_errors():
+        share = read_shard(shard)
         settings = _ready(config, results, overrides)
-        captioner = functools.cache(lambda: load_captioner(settings.model))
-        with Watch() as watch:
+        captioner, failed = captioner_of(settings.model), False
+        with open_engine(settings) as engine, Watch(engine, share) as watch:
             for planned in plan_runs(settings):
-                folder = execute(planned, results, captioner, watch, accept_mismatch)
-                typer.echo(f"{folder} is complete.")
+                try:
+                    folder = execute(planned, results, captioner, watch, accept_mismatch)
+                    typer.echo(f"{folder} is complete.")
+                except Unfinished as error:
+                    typer.echo(error)
+                    failed |= bool(error.failures)
+        if failed:
+            raise typer.Exit(1)
 
 
 @app.command()
@@ -89,7 +102,7 @@ def story(
     with _plain_errors():
         settings = story_config(read_config(config, overrides or ()), pictures)
         require_ready(settings, results)
-        captioner = functools.cache(lambda: load_captioner(settings.model))
+        captioner = captioner_of(settings.model)
         with Watch() as watch:
             (planned,) = plan_runs(settings)
             execute(planned, results, captioner, watch)
@@ -164,8 +177,8 @@ def questions(config: ConfigPath, results: Results = Path("results")) -> None:
         settings = _ready(config, results)
         if settings.questions is None:
             raise ValueError(f"{config} asks no questions; a section [questions] makes it.")
-        captioner = functools.cache(lambda: load_captioner(settings.model))
-        with Watch() as watch:
+        captioner = captioner_of(settings.model)
+        with open_engine(settings) as engine, Watch(engine) as watch:
             for planned in plan_runs(settings):
                 (folder,) = _runs(results, planned.run_id)
                 ask_questions(folder, planned, captioner, watch)
@@ -182,10 +195,26 @@ def publish(name: RunName = None, results: Results = Path("results")) -> None:
 
 
 @app.command()
-def verify(name: RunName = None, results: Results = Path("results")) -> None:
+def verify(
+    name: RunName = None,
+    mend: Annotated[
+        bool, typer.Option("--repair", help="Set what is damaged aside and make it again.")
+    ] = False,
+    config: Annotated[
+        Path | None, typer.Option(help="To repair with, instead of each run's own configuration.")
+    ] = None,
+    results: Results = Path("results"),
+) -> None:
     """Read and hash every part again."""
     with _plain_errors():
-        reports = [verify_run(folder) for folder in _runs(results, name)]
+        folders = _runs(results, name)
+        if mend:
+            own = read_config(config) if config else None
+            load = functools.cache(lambda settings: load_captioner(settings.model))
+            with Watch() as watch:
+                reports = [repair(folder, own, load, watch, typer.echo) for folder in folders]
+        else:
+            reports = [verify_run(folder) for folder in folders]
         for report in reports:
             found = "whole" if report.ok else f"{len(report.problems)} problems"
             size = f"{report.n_parts} parts, {report.n_bytes / 1e6:.1f} MB"

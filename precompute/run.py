@@ -1,5 +1,6 @@
 """Carry out a plan: certificate, capture, scores, tables. Only what is missing is made."""
 
+import functools
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,10 +24,12 @@ from precompute.questions import questions_settings, write_answers
 from precompute.scoring import score
 from precompute.stages import Advance, Watch, make_parts
 from precompute.token_attention import keep_token_attention
+from store.errors import StoreError
 from store.parts import (
     PartWriter,
-    iter_tables,
-    list_parts,
+    has_part,
+    read_part,
+    read_table,
     stage_folder,
     sweep,
 )
@@ -62,10 +65,14 @@ def execute(
     Raises:
         ParityError: the certificate failed and is not accepted.
         Stopped: Ctrl-C.
+        Unfinished: other processes have a share of the work, or parts were given up.
     """
     run = results / plan.run_id
     if not (run / "run.json").exists():
-        run = create_run(results, plan.run_id, _manifest(plan, captioner(), accept_mismatch))
+        manifest = watch.engine.call(
+            functools.partial(_manifest, plan, captioner, accept_mismatch)
+        )
+        run = create_run(results, plan.run_id, manifest)
     with _log_file(run):
         sweep(run)
         experiments = read_experiments(run, plan)  # what does not fit stops the run here
@@ -73,31 +80,56 @@ def execute(
         require_prunable(run, plan)
         stage = stage_folder(run, "capture", capture_settings(plan.config))
         update_run(run, stages={"capture": stage.name})
-        shards = plan.shards
         log.info("%s: %d pictures, %s", plan.dataset.name, len(plan.items), plan.items.layout)
-        broken = _broken(stage)
-
-        def make(part: PartWriter, name: str, advance: Advance) -> None:
-            broken.extend(write_capture(
-                part, captioner(), shards[name], plan.dataset.name, plan.config, advance
-            ))
-            require_few_broken(broken, len(plan.items), plan.dataset.max_broken)
-
+        model = run, plan, captioner, watch
+        steps: list[Callable[[], object]] = [
+            functools.partial(_capture, *model, stage),
+            functools.partial(keep_token_attention, *model),
+            functools.partial(run_experiments, run, plan, experiments, captioner, watch),
+            functools.partial(measure_heads, *model),
+            functools.partial(prune, *model),
+            functools.partial(caption_heads, *model),
+            functools.partial(score, run, plan.config, watch),
+            functools.partial(score_corpus, run, plan.config, watch),
+            functools.partial(ask_questions, *model),
+            functools.partial(score_answers, run, plan.config, watch),
+        ]
         try:
-            sizes = {name: len(items) for name, items in shards.items()}
-            make_parts(watch, run, stage, sizes, make)
-            keep_token_attention(run, plan, captioner, watch)
-            run_experiments(run, plan, experiments, captioner, watch)
-            measure_heads(run, plan, captioner, watch)
-            prune(run, plan, captioner, watch)
-            caption_heads(run, plan, captioner, watch)
-            score(run, plan.config, watch)
-            score_corpus(run, plan.config, watch)
-            ask_questions(run, plan, captioner, watch)
-            score_answers(run, plan.config, watch)
-        finally:
+            for step in steps:
+                with watch.if_whole():
+                    step()
+        except BaseException:
+            _publish_despite(run)
+            raise
+        if not watch.waits:
             publish(run)
+        watch.end_run(run)
     return run
+
+
+def _capture(
+    run: Path, plan: Plan, captioner: Callable[[], Captioner], watch: Watch, stage: Path
+) -> None:
+    """Make what is missing of the capture."""
+    shards, seen = plan.shards, dict[str, list[str]]()
+
+    def make(part: PartWriter, name: str, advance: Advance) -> None:
+        broken = write_capture(
+            part, captioner(), shards[name], plan.dataset.name, plan.config, advance
+        )
+        if broken:
+            every = [*_broken(stage, seen), *broken]
+            require_few_broken(every, len(plan.items), plan.dataset.max_broken)
+
+    make_parts(watch, run, stage, {name: len(items) for name, items in shards.items()}, make)
+
+
+def _publish_despite(run: Path) -> None:
+    """Publish what is there; what stopped the run is what it ends with, not this."""
+    try:
+        publish(run)
+    except StoreError as error:
+        log.error("not published: %s", error)
 
 
 def ask_questions(
@@ -118,11 +150,13 @@ def ask_questions(
     make_parts(watch, run, stage, {name: len(items) for name, items in asked.items()}, make)
 
 
-def _manifest(plan: Plan, captioner: Captioner, accept_mismatch: bool) -> dict[str, object]:
+def _manifest(
+    plan: Plan, captioner: Callable[[], Captioner], accept_mismatch: bool
+) -> dict[str, object]:
     """run.json of a new run, its certificate included."""
-    config, tower = plan.config, captioner.tower
+    config, tower = plan.config, captioner().tower
     batch = first_pictures(plan.items, config.capture.batch_size)
-    parity = certificate(captioner, batch, config.decode)
+    parity = certificate(captioner(), batch, config.decode)
     if not parity["passed"] and not accept_mismatch:
         raise ParityError(_what_failed(parity))
     parity["accepted_mismatch"] = not parity["passed"]
@@ -147,10 +181,18 @@ def _manifest(plan: Plan, captioner: Captioner, accept_mismatch: bool) -> dict[s
     }
 
 
-def _broken(stage: Path) -> list[str]:
-    """What is wrong with each picture that the parts of a capture have skipped."""
-    tables = iter_tables(list_parts(stage), "skipped")
-    return [reason for _, table in tables for reason in table["reason"].to_pylist()]
+def _broken(stage: Path, seen: dict[str, list[str]]) -> list[str]:
+    """What is wrong with each picture that the parts of a capture have skipped, whoever made them.
+
+    Args:
+        stage: the capture.
+        seen: part -> its reasons, of those that need not be read again; others are added.
+    """
+    for path in sorted(stage.glob("[!.]*/")):
+        if path.name not in seen and has_part(stage, path.name):
+            table = read_table([read_part(path)], "skipped")
+            seen[path.name] = table["reason"].to_pylist()
+    return [reason for reasons in seen.values() for reason in reasons]
 
 
 def first_pictures(items: Sequence[ImageItem], count: int) -> list[Image.Image]:

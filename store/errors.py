@@ -53,5 +53,9 @@ class PublishRefused(StoreError):
     """What would be published is worse than what is: fewer parts, or keys that repeat."""
 
 
+class PublishFailed(StoreError):
+    """The tables could not be written: no room, or no permission. What was published stays."""
+
+
 class PublishLocked(StoreError):
     """Another process is publishing this run."""

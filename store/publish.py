@@ -16,7 +16,13 @@ import duckdb
 from filelock import FileLock, Timeout
 
 from store import build, summaries
-from store.errors import NotPublished, PublishLocked, PublishRefused, StageMixed
+from store.errors import (
+    NotPublished,
+    PublishFailed,
+    PublishLocked,
+    PublishRefused,
+    StageMixed,
+)
 from store.files import Owner, file_sha256, fsync, short_hash, write_json
 from store.generations import LINK, current_generation, generations, read_sidecar, sidecar_path
 from store.parts import Part, list_parts, sweep
@@ -74,6 +80,7 @@ def publish(
     Raises:
         RunNotFound: no run.json.
         PublishLocked: another process is at it.
+        PublishFailed: the disk is full, or the folder may not be written to.
         StageMixed: a stage has two settings, and run.json does not say which counts.
         PartDamaged, SchemaTooNew: a part cannot be used.
         PublishRefused: parts are gone, or rows repeat a key.
@@ -91,13 +98,31 @@ def publish(
             f"one publisher at a time for {run.name}; another one holds {run / '.publish.lock'}. "
             "Try again when it is done."
         ) from error
+    except (OSError, duckdb.OperationalError, duckdb.FatalException) as error:
+        raise PublishFailed(
+            f"{run.name} must have room and permission for its next tables; got: {error}. What is "
+            "published stays and no part is lost: make room, then `python -m precompute publish`."
+        ) from error
 
 
 def is_due(run: Path) -> bool:
     """Whether to publish again during a run: not before ten times the last publish's duration."""
     number = current_generation(run)
     side = read_sidecar(run, number) if number else None
-    return side is None or time.time() - side["published_at"] >= 10 * side["seconds"]
+    if side is None:
+        return True
+    # A clock that was put back makes the last publish lie in the future: that is no reason to wait.
+    early = 0 <= time.time() - side["published_at"] < 10 * side["seconds"]
+    # Parts that were lost and are on their way back must all be there first.
+    return not early and not lost_parts(run)
+
+
+def lost_parts(run: Path) -> list[str]:
+    """The ids of parts that are published and not there."""
+    number = current_generation(run)
+    side = (read_sidecar(run, number) if number else None) or {"parts": {}}
+    return [f"{stage}/{name}" for stage, names in side["parts"].items() for name in names
+            if not (Path(run) / "parts" / stage / name / "part.json").is_file()]
 
 
 def current_parts(run: Path, info: Mapping[str, Any]) -> dict[str, list[Part]]:
@@ -193,11 +218,13 @@ def _build(
             build.fill_run(con, info)
             summaries.add_summaries(con, scratch)
             rows = {name: build.count(con, name) for name in TABLES}
+            con.execute("CHECKPOINT")  # closing does it too, and is silent where the disk is full
         fsync(temporary)
         seconds = time.perf_counter() - started
         path = run / f"results-{number}.duckdb"
         write_json(sidecar_path(run, number),
-                   {**side, "rows": rows, "seconds": seconds, "published_at": time.time()})
+                   {**side, "rows": rows, "seconds": seconds, "published_at": time.time(),
+                    "sha256": file_sha256(temporary)})
         temporary.rename(path)
         _point(run, path.name)
         return Generation(number, path, True, rows, seconds)
