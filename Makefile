@@ -79,7 +79,7 @@ clean:
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dashboard.txt
 	@touch $@
 
-.venv/all: requirements.txt requirements-dashboard.txt | .venv/bin/python
+.venv/all: requirements.txt requirements-dashboard.txt requirements-ray.txt | .venv/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@ .venv/dashboard
 

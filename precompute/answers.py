@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from precompute.config import Config
+from precompute.lazy import Lazy
 from precompute.metrics import METRICS, Corpus, Metric, Score
 from precompute.score import Pair, score_pairs
 from precompute.stages import Advance, Watch, make_parts
@@ -51,7 +52,7 @@ def score_answers(run: Path, config: Config, watch: Watch, metrics: Sequence[str
             continue
         stage = stage_folder(run, f"score.answers.{name}", answer_settings(name, metric, name_of))
         update_run(run, stages={f"score.answers.{name}": stage.name})
-        ready = functools.cache(functools.partial(metric.open, stage))
+        ready = Lazy(functools.partial(metric.open, stage))
         make_parts(watch, run, stage, sizes, functools.partial(_make, sources, name, ready))
 
 

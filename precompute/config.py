@@ -243,6 +243,23 @@ class PruningConfig(_Frozen):
         return self
 
 
+class ScaleConfig(_Frozen):
+    """Who makes the parts; it decides no numbers.
+
+    Attributes:
+        engine: `local` is this process; `ray` are actors of Ray, each with a model of its own, on
+            this machine or on the cluster at RAY_ADDRESS.
+        workers: how many actors.
+        cpus: of an actor: as many threads compute in it.
+        gpus: of an actor; those of [model] where it runs on a GPU, if not given.
+    """
+
+    engine: Literal["local", "ray"] = "local"
+    workers: int = Field(default=1, ge=1)
+    cpus: float = Field(default=1, gt=0)
+    gpus: float | None = Field(default=None, ge=0)
+
+
 class Config(_Frozen):
     """One configuration file: a model, how it is read, and the data sets it is read on."""
 
@@ -257,6 +274,7 @@ class Config(_Frozen):
     head_effect: HeadEffectConfig | None = None
     pruning: tuple[PruningConfig, ...] = ()
     judge: JudgeConfig | None = None
+    scale: ScaleConfig = ScaleConfig()
 
 
 def read_config(path: Path, overrides: Sequence[str] = ()) -> Config:

@@ -122,10 +122,12 @@ def run_experiments(
     every = [c for _, conditions in experiments.conditions for c in conditions]
     for source, states in needed(every).items():
         images = experiments.sources[source.run] if source.run else plan
-        make_means(run, source, images, states, captioner, watch)
+        with watch.if_whole():
+            make_means(run, source, images, states, captioner, watch)
     for experiment, conditions in experiments.conditions:
-        if conditions:
-            sweep(
-                run, plan, captioner, watch, STAGE + experiment.name, conditions,
-                experiment.all_layers, experiment.capture,
-            )
+        with watch.if_whole():
+            if conditions:
+                sweep(
+                    run, plan, captioner, watch, STAGE + experiment.name, conditions,
+                    experiment.all_layers, experiment.capture,
+                )

@@ -25,8 +25,8 @@ from precompute.layers import LayerEdit, run_states
 from precompute.models.captioner import Captioner
 from precompute.plan import Plan
 from precompute.rows import Row
-from precompute.stages import Advance, Watch, make_parts
-from store.parts import Part, PartWriter, read_table, require_complete, stage_folder
+from precompute.stages import Advance, Watch, make_parts, sources_of
+from store.parts import Part, PartWriter, read_table, stage_folder
 from store.runs import read_run, update_run
 from store.schema import BASELINE
 
@@ -72,7 +72,7 @@ def measure_heads(
         return
     info = read_run(run)
     capture = info["stages"]["capture"]
-    parts = {part.name: part for part in require_complete(run / "parts" / capture)}
+    parts, sizes = sources_of(watch, run / "parts" / capture, plan.shards)
     settings = {"version": VERSION, "capture": capture, **config.model_dump()}
     stage = stage_folder(run, "head_effect", settings)
     update_run(run, stages={"head_effect": stage.name})
@@ -81,7 +81,7 @@ def measure_heads(
         captions = final_captions(parts[name], info["n_layers"])
         write_effects(part, captioner(), plan.shards[name], captions, plan.config, advance)
 
-    make_parts(watch, run, stage, {name: part.rows["image"] for name, part in parts.items()}, make)
+    make_parts(watch, run, stage, sizes, make)
 
 
 def final_captions(capture: Part, n_layers: int) -> dict[str, list[int]]:

@@ -20,8 +20,8 @@ from precompute.models.captioner import Captioner
 from precompute.models.tower import VisionTower
 from precompute.plan import Plan
 from precompute.rows import caption_row
-from precompute.stages import Advance, Watch, make_parts
-from store.parts import Part, PartWriter, require_complete, stage_folder
+from precompute.stages import Advance, Watch, make_parts, sources_of
+from store.parts import Part, PartWriter, stage_folder
 from store.runs import read_run, update_run
 from store.schema import BASELINE
 
@@ -59,7 +59,7 @@ def caption_heads(
     require_heads(plan.config, info["n_layers"])
     layers = sorted(set(plan.config.heads.layers))
     capture = info["stages"]["capture"]
-    sources = {part.name: part for part in require_complete(run / "parts" / capture)}
+    sources, sizes = sources_of(watch, run / "parts" / capture, plan.shards)
     settings = {"version": VERSION, "capture": capture, "layers": layers}
     stage = stage_folder(run, STAGE, settings)
     update_run(run, stages={STAGE: stage.name})
@@ -69,7 +69,6 @@ def caption_heads(
             part, captioner(), sources[name], plan.shards[name], layers, plan.config, advance
         )
 
-    sizes = {name: part.rows["image"] for name, part in sources.items()}
     make_parts(watch, run, stage, sizes, make)
 
 

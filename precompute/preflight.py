@@ -37,7 +37,7 @@ def require_ready(config: Config, results: Path | None = None) -> None:
     metrics = {*config.score.metrics, *(pruning.metric for pruning in config.pruning)}
     require_known(metrics)
     missing = [
-        *_device(config.model),
+        *(() if config.scale.engine == "ray" else _device(config.model)),
         *_weights(config.model),
         *(line for dataset in config.datasets for line in _images(dataset)),
         *_unscorable(config.score, sorted(metrics)),

@@ -18,6 +18,7 @@ from precompute.conditions import Condition, Edit, Shape, check
 from precompute.config import PruningConfig
 from precompute.corpus import read_corpus, synonyms
 from precompute.images import ImageItem
+from precompute.lazy import Lazy
 from precompute.metrics import METRICS
 from precompute.metrics.metric import Metric
 from precompute.models.captioner import Captioner
@@ -71,14 +72,15 @@ def prune(
         Stopped: Ctrl-C.
     """
     for config in plan.config.pruning:
-        stage = CAPTIONS + config.name
-        main, equal, others = _conditions(run, plan, config, captioner, watch)
-        sweep(run, plan, captioner, watch, stage, [main], True, True)
-        _save(run, plan, stage, main)
-        if equal:
-            sweep(run, plan, captioner, watch, f"{stage}.controls", equal, True)
-        if others:
-            sweep(run, plan, captioner, watch, f"{stage}.curve", others)
+        with watch.if_whole():
+            stage = CAPTIONS + config.name
+            main, equal, others = _conditions(run, plan, config, captioner, watch)
+            sweep(run, plan, captioner, watch, stage, [main], True, True)
+            _save(run, plan, stage, main)
+            if equal:
+                sweep(run, plan, captioner, watch, f"{stage}.controls", equal, True)
+            if others:
+                sweep(run, plan, captioner, watch, f"{stage}.curve", others)
 
 
 def _save(run: Path, plan: Plan, stage: str, condition: Condition) -> None:
@@ -144,7 +146,7 @@ def _score_sample(
         if some := [item for item in items if item.image_id in set(sample)]:
             chosen[name] = some
     captures = {part.name: part for part in sources}
-    score = functools.cache(functools.partial(metric.open, stage))
+    score = Lazy(functools.partial(metric.open, stage))
 
     def make(part: PartWriter, name: str, advance: Advance) -> None:
         by.write_scores(

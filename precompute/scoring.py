@@ -13,6 +13,7 @@ from pathlib import Path
 from precompute.config import Config
 from precompute.corpus import read_corpus, synonyms
 from precompute.heads import STAGE as HEADS
+from precompute.lazy import Lazy
 from precompute.metrics import METRICS, Corpus, Metric, Score
 from precompute.score import Known, knowledge, score_heads, score_part, score_settings
 from precompute.stages import Advance, Watch, make_parts
@@ -113,7 +114,7 @@ def _score_by(
         stage = stage_folder(run, label, settings)
         update_run(run, stages={label: stage.name})
         if opened is None or metric.of_set:
-            opened = functools.cache(functools.partial(_ready, metric, stage, own, shuffles))
+            opened = Lazy(functools.partial(_ready, metric, stage, own, shuffles))
         make = functools.partial(_score_shard, name, metric, opened, source, capture)
         make_parts(watch, run, stage, {n: capture[n].rows["image"] for n in source.parts}, make)
 

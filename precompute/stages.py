@@ -1,9 +1,9 @@
 """Make the parts that a stage lacks: progress, Ctrl-C, and publishing while it goes on."""
 
-import logging
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -19,28 +19,49 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from store.parts import PartWriter, has_part, mark_complete, write_part
+from precompute.engine import Advance, Engine, Here, MakePart, PartFailed, Work
+from precompute.images import ImageItem
+from precompute.shard import WHOLE, Shard
+from store.errors import StageIncomplete
+from store.failures import Failure, write_failures
+from store.parts import Part, has_part, list_parts, mark_complete, require_complete
 from store.publish import is_due, publish
 from store.runs import write_progress
 
-log = logging.getLogger(__name__)
-
-Advance = Callable[[int], None]
-MakePart = Callable[[PartWriter, str, Advance], None]
+__all__ = ["Advance", "PartFailed", "Stopped", "Unfinished", "Watch", "make_parts", "sources_of"]
 
 
 class Stopped(Exception):
     """Somebody asked the run to stop; everything made so far is whole and published."""
 
 
-class PartFailed(RuntimeError):
-    """A part could not be made; the parts made before it stand."""
+class Unfinished(RuntimeError):
+    """A run has done what it could and is not complete.
+
+    Attributes:
+        failures: parts that were given up; if there are none, other processes have work to do.
+    """
+
+    def __init__(self, told: str, failures: Sequence[Failure]) -> None:
+        super().__init__(told)
+        self.failures = failures
 
 
 class Watch:
-    """The screen, the Ctrl-C and the publishing of one process; a context manager."""
+    """The screen, the Ctrl-C, the workers and the publishing of one process; a context manager.
 
-    def __init__(self) -> None:
+    Attributes:
+        bar: the screen.
+        engine: what makes parts.
+        shard: this process's share of them.
+        stopping: whether Ctrl-C was pressed.
+    """
+
+    def __init__(self, engine: Engine | None = None, shard: Shard = WHOLE) -> None:
+        self.engine = engine or Here()
+        self.shard = shard
+        self._failures: list[Failure] = []
+        self._lacking: list[str] = []
         self.bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=20),
@@ -67,15 +88,56 @@ class Watch:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def after_part(self, run: Path) -> None:
-        """Publish if it is time to, and stop if Ctrl-C was pressed.
+        """Publish if it is time to. One share of several leaves that to the last."""
+        if not self.stopping and self.shard == WHOLE and is_due(run):
+            publish(run)
+
+    def after_stage(self, run: Path, stage: str, failures: Sequence[Failure]) -> None:
+        """Keep what was given up, and stop if Ctrl-C was pressed.
 
         Raises:
             Stopped: it was.
         """
+        write_failures(run, stage, failures)
+        self._failures += failures
         if self.stopping:
             raise Stopped("stopped after a whole part; the same command goes on from here.")
-        if is_due(run):
-            publish(run)
+
+    @contextmanager
+    def if_whole(self) -> Iterator[None]:
+        """What needs a stage whole is left out while others are at it, or parts were given up."""
+        try:
+            yield
+        except StageIncomplete as lacking:
+            if self.shard == WHOLE and not self._failures:
+                raise
+            self._lacking.append(str(lacking))
+
+    @property
+    def waits(self) -> bool:
+        """Whether other shares have work to do; the last of them publishes."""
+        return self.shard != WHOLE and bool(self._lacking)
+
+    def end_run(self, run: Path) -> None:
+        """Begin to count anew.
+
+        Raises:
+            Unfinished: something of the run was left out or given up.
+        """
+        lacking, self._lacking = list(dict.fromkeys(self._lacking)), []
+        failures, self._failures = self._failures, []
+        if failures:
+            told = "".join(f"\n  - {failure}" for failure in failures)
+            raise Unfinished(
+                f"{run.name}: {len(failures)} parts were given up, and what needs them was left "
+                f"out; all else is made. The same command tries again.{told}", failures,
+            )
+        if lacking:
+            told = "".join(f"\n  - {text}" for text in lacking)
+            raise Unfinished(
+                f"{run.name}: share {self.shard.number}/{self.shard.of} has made what can be made "
+                f"now. When the other shares have ended, run them all again.{told}", failures,
+            )
 
 
 class _Speed(ProgressColumn):
@@ -89,7 +151,7 @@ class _Speed(ProgressColumn):
 def make_parts(
     watch: Watch, run: Path, stage: Path, sizes: Mapping[str, int], make: MakePart
 ) -> None:
-    """Make the missing parts of a stage one after the other, then mark it complete.
+    """Make the missing parts of a stage, or this process's share, then mark it complete if it is.
 
     Args:
         watch: screen, Ctrl-C, publishing.
@@ -97,33 +159,59 @@ def make_parts(
         stage: the stage's folder.
         sizes: every part of the stage -> its number of images.
         make: writes one part: its writer, its name, and a function to call with the number of
-            images done.
+            images done. Workers elsewhere get it pickled.
 
     Raises:
         Stopped: Ctrl-C.
         PartFailed: names the part; the cause is chained, its traceback in the log.
     """
-    label = stage.name.rsplit("-", 1)[0]
-    missing = [name for name in sizes if not has_part(stage, name)]
-    total, done = sum(sizes.values()), sum(sizes.values()) - sum(sizes[m] for m in missing)
+    work, own = Work(run, stage, make), watch.shard.own(list(sizes))
+    missing = {name: sizes[name] for name in own if not has_part(stage, name)}
+    total = sum(sizes[name] for name in own)
+    done = before = total - sum(missing.values())
     task = watch.bar.add_task(
-        f"{run.name} {label}", total=total, completed=done, visible=bool(missing)
+        f"{run.name} {work.label}", total=total, completed=done, visible=bool(missing)
     )
-    begun, before = time.monotonic(), done
+    begun = time.monotonic()
 
     def advance(images: int) -> None:
         nonlocal done
         done += images
         watch.bar.update(task, completed=done)
-        write_progress(run, label, done, total, (done - before) / (time.monotonic() - begun))
+        write_progress(run, work.label, done, total, (done - before) / (time.monotonic() - begun))
 
-    for name in missing:
-        log.info("%s %s: part %s", run.name, label, name)
-        try:
-            with write_part(stage, name) as part:
-                make(part, name, advance)
-        except Exception as error:
-            log.exception("part %s failed", name)
-            raise PartFailed(f"part {name} of {stage.name} in {run.name}: {error}") from error
-        watch.after_part(run)
-    mark_complete(stage, list(sizes))
+    failures = []
+    if missing:
+        with closing(watch.engine.make(work, missing, advance, lambda: watch.stopping)) as ended:
+            for failure in ended:
+                if failure:
+                    failures.append(failure)
+                watch.after_part(run)
+    watch.after_stage(run, stage.name, failures)
+    with watch.if_whole():
+        mark_complete(stage, list(sizes))
+
+
+def sources_of(
+    watch: Watch, stage: Path, shards: Mapping[str, Sequence[ImageItem]]
+) -> tuple[dict[str, Part], dict[str, int]]:
+    """The parts of a stage on which another builds part by part, and the sizes of that one's.
+
+    Args:
+        watch: whether this process makes a share of them only; then it needs no others.
+        stage: the stage's folder.
+        shards: every part of it -> its images.
+
+    Returns:
+        Part name -> part; part name -> number of images, of all of the stage.
+
+    Raises:
+        StageIncomplete: parts are missing of which this process needs all.
+    """
+    parts = require_complete(stage) if watch.shard == WHOLE else list_parts(stage)
+    sources = {part.name: part for part in parts}
+    sizes = {
+        name: sources[name].rows["image"] if name in sources else len(items)
+        for name, items in shards.items()
+    }
+    return sources, sizes

@@ -4,7 +4,6 @@ A sweep reads the batches of the capture from its parts, so that states below an
 the baseline to the last bit.
 """
 
-import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,13 +20,14 @@ from precompute.config import Config
 from precompute.edits import Prepared, States, edited_states, prepare
 from precompute.images import ImageItem
 from precompute.layers import run_states
+from precompute.lazy import Lazy
 from precompute.means import mean_images
 from precompute.models.captioner import Captioner
 from precompute.models.tower import VisionTower
 from precompute.plan import Plan
 from precompute.rows import caption_row, image_tensors, stat_table
-from precompute.stages import Advance, Watch, make_parts
-from store.parts import Part, PartWriter, read_table, require_complete, stage_folder
+from precompute.stages import Advance, Watch, make_parts, sources_of
+from store.parts import Part, PartWriter, read_table, stage_folder
 from store.runs import read_run, update_run
 from store.tensors import TensorWriter, condition_file
 
@@ -64,7 +64,7 @@ def sweep(
     info = read_run(run)
     _check(conditions, Shape(info["n_layers"], info["n_heads"]))
     baseline = run / "parts" / info["stages"]["capture"]
-    sources = {part.name: part for part in require_complete(baseline)}
+    sources, sizes = sources_of(watch, baseline, plan.shards)
     rows = [_row(run, condition, plan) for condition in conditions]
     folder = stage_folder(run, stage, {
         "version": VERSION,
@@ -74,7 +74,7 @@ def sweep(
         "with_capture": with_capture,
     })
     update_run(run, stages={stage: folder.name})
-    prepared = functools.cache(lambda: prepare(run, captioner().tower, conditions))
+    prepared = Lazy(lambda: prepare(run, captioner().tower, conditions))
     shards = plan.shards
 
     def make(part: PartWriter, name: str, advance: Advance) -> None:
@@ -84,7 +84,6 @@ def sweep(
             all_layers, with_capture,
         )
 
-    sizes = {name: part.rows["image"] for name, part in sources.items()}
     make_parts(watch, run, folder, sizes, make)
 
 

@@ -10,7 +10,9 @@ and is imported only when a configuration chooses it: LAVIS and transformers 5 c
 environment, so that one of the two is never importable.
 """
 
+import functools
 import hashlib
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
@@ -101,6 +103,21 @@ def load_captioner(config: ModelConfig) -> Captioner:
     return _back_end(config).load(_folder(config), placement)
 
 
+@functools.lru_cache(maxsize=1)
+def _loaded(config: ModelConfig) -> Captioner:
+    return load_captioner(config)
+
+
+def captioner_of(config: ModelConfig) -> Callable[[], Captioner]:
+    """What gives a configuration's captioner, loaded when first asked for, once a process.
+
+    It can be pickled: other processes load their own, on the device and in the dtype of this one.
+    """
+    dtype = str(dtype_of(config)).removeprefix("torch.")
+    settled = {"device": device_of(config), "dtype": dtype}
+    return functools.partial(_loaded, config.model_copy(update=settled))
+
+
 def _folder(config: ModelConfig) -> Path:
     """The folder of a checkpoint. LAVIS's are not on the hub: its back end says where they are."""
     return local_path(config.path) if config.backend == "lavis" else require_folder(config)
@@ -120,6 +137,7 @@ def _back_end(config: ModelConfig) -> _BackEnd:
 __all__ = [
     "ATTENTION",
     "CheckpointMissing",
+    "captioner_of",
     "device_of",
     "dtype_of",
     "find_folder",
