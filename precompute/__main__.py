@@ -21,6 +21,7 @@ from precompute.metrics import require_known
 from precompute.models import captioner_of, load_captioner
 from precompute.plan import plan_runs
 from precompute.preflight import NotReady, require_ready, require_scorable
+from precompute.printable import printable
 from precompute.repair import repair
 from precompute.run import ParityError, ask_questions, execute
 from precompute.scoring import score as score_run
@@ -156,7 +157,7 @@ def judge(
         settings = judge_config(read_config(config).judge, base_url, model)
         folder = find_run(results, name)
         if only_show:
-            typer.echo(dry_run(folder, settings))
+            typer.echo(printable(dry_run(folder, settings)))
         elif to_batch:
             n = ask_by_batch(folder, settings, lambda todo, _: write_batch(todo, to_batch),
                              typer.echo)
@@ -218,8 +219,8 @@ def verify(
         for report in reports:
             found = "whole" if report.ok else f"{len(report.problems)} problems"
             size = f"{report.n_parts} parts, {report.n_bytes / 1e6:.1f} MB"
-            typer.echo("\n  ".join([f"{report.run_id}: {size}: {found}", *report.problems,
-                                    *report.notes]))
+            said = [f"{report.run_id}: {size}: {found}", *report.problems, *report.notes]
+            typer.echo(printable("\n  ".join(said)))
         if not all(report.ok for report in reports):
             raise typer.Exit(1)
 
@@ -282,8 +283,8 @@ def _plain_errors() -> Iterator[None]:
     """Errors that say what to do are shown without a traceback; others are bugs and keep it."""
     try:
         yield
-    except (NotReady, ParityError, StoreError, ValueError, PartFailed, Stopped) as error:
-        typer.secho(str(error), err=True, fg=typer.colors.RED)
+    except (NotReady, ParityError, StoreError, ValueError, OSError, PartFailed, Stopped) as error:
+        typer.secho(printable(str(error)), err=True, fg=typer.colors.RED)
         raise typer.Exit(130 if isinstance(error, Stopped) else 1) from error
 
 

@@ -1,6 +1,7 @@
 """The reader's door: one run, read-only, at one generation."""
 
 import io
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from store import tensors, token_attention
-from store.errors import ImageNotFound, NotPublished, RunNotFound, TableNotFound
+from store.errors import ImageNotFound, NotPublished, PartDamaged, RunNotFound, TableNotFound
 from store.generations import LINK, current_generation, generation_path
 from store.runs import list_runs, read_run
 from store.tables import table_named
 
 _READ_ONLY: dict[str, Any] = {"enable_external_access": "false", "lock_configuration": "true"}
+_PART = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
+"""What a table may name as a part: a file that somebody sent names no file elsewhere."""
 Params = Sequence[Any] | Mapping[str, Any]
 
 
@@ -138,6 +141,11 @@ class Run:
                 f"image must be one of run {self.run_id}; got {image_id!r}. Table image lists them."
             )
         part, row = rows[0]
+        if not _PART.fullmatch(part):
+            raise PartDamaged(
+                f"image {image_id!r} must be in a part of {self.run_id}, stage/part; got {part!r}: "
+                "these tables were not made from its parts. Publish again."
+            )
         return str(part), int(row)
 
     def picture(self, image_id: str) -> Image.Image:

@@ -97,6 +97,8 @@ def shortened(names: Sequence[str], count: int = 5) -> str:
 
 
 def _read_file(path: Path, source: str) -> bytes:
+    if ".." in Path(source).parts or Path(source).is_absolute():
+        raise UnreadableImage(source, "the name leads out of the data set's folder")
     try:
         return path.read_bytes()
     except OSError as error:

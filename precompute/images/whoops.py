@@ -139,7 +139,7 @@ def _image_folder(root: Path, folder: Path) -> Iterator[ImageItem]:
     for row in _rows(folder / METADATA):
         if "file_name" not in row:
             raise _unknown(root, f"the column file_name in {METADATA}", ", ".join(sorted(row)))
-        source = (folder / row["file_name"]).relative_to(root).as_posix()
+        source = (folder.relative_to(root) / row["file_name"]).as_posix()
         read = file_reader(root / source, source)
         yield item_from_row(row, row["file_name"], source, read, root)
 
