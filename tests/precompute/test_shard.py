@@ -1,6 +1,7 @@
 """Shares of a run made by processes that know nothing of each other."""
 
 import shutil
+from itertools import chain
 
 import pytest
 
@@ -31,8 +32,8 @@ def plan(config):
 
 @pytest.fixture(scope="module")
 def go(plan, captioner):
-    def into(results, shard=read_shard(None)):
-        with Watch(shard=shard) as watch:
+    def into(results, shard=None):
+        with Watch(shard=shard or read_shard(None)) as watch:
             return execute(plan, results, lambda: captioner, watch)
 
     return into
@@ -99,6 +100,6 @@ def test_a_share_that_there_is_not_is_refused(text):
 def test_every_part_is_of_one_share():
     names = [str(i) for i in range(21)]
     shares = [Shard(i, 8).own(names) for i in range(1, 9)]
-    assert sorted(sum(shares, []), key=int) == names
+    assert sorted(chain.from_iterable(shares), key=int) == names
     assert max(map(len, shares)) - min(map(len, shares)) == 1
     assert read_shard("3/8").own(names)[0] == "2"
