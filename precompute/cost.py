@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from precompute.config import Config
+from precompute.config import Config, Generation
 from precompute.models.size import ModelSize
 
 _XL, _XXL = (24, 2048, 32128), (24, 4096, 32128)
@@ -81,23 +81,33 @@ def decoder_bytes(size: ModelSize, config: Config, itemsize: int) -> int:
     return cache + max(step, forced)
 
 
-def image_seconds(size: ModelSize, config: Config, device: Device, itemsize: int) -> float:
-    """Time of one image: the tower once, and every state decoded to the length limit.
+def tower_seconds(size: ModelSize, device: Device) -> float:
+    """Time of one image's pass through the tower."""
+    cells = 4 * size.n_layers * size.n_tokens**2 * size.width
+    return (2 * size.tower * size.n_tokens + cells) / device.flops
+
+
+def forced_seconds(size: ModelSize, generation: Generation, device: Device) -> float:
+    """Time of reading one state, and of one caption's log-probability on it."""
+    read = 2 * size.reader * (size.source + _PROMPT_TOKENS)
+    return (read + 2 * size.decoder * generation.max_new_tokens) / device.flops
+
+
+def caption_seconds(
+    size: ModelSize, generation: Generation, batch_size: int, device: Device, itemsize: int
+) -> float:
+    """Time of one state: read, decoded to the length limit, two captions teacher-forced.
 
     A step of generation reads all of the decoder's weights, which its batch shares, and computes
     one word for every beam; the slower of the two counts, or the least that a step takes.
     """
-    generation = config.decode.generation
-    tower = 2 * size.tower * size.n_tokens + 4 * size.n_layers * size.n_tokens**2 * size.width
-    state = 2 * size.reader * (size.source + _PROMPT_TOKENS)
-    state += 2 * 2 * size.decoder * generation.max_new_tokens  # two captions are teacher-forced
-    beams = generation.num_beams
-    cache = (size.source + generation.max_new_tokens / 2) * 2 * size.decoder_layers
+    beams, words = generation.num_beams, generation.max_new_tokens
+    cache = (size.source + words / 2) * 2 * size.decoder_layers
     word = max(
         2 * size.decoder * beams / device.flops,
-        itemsize * size.decoder / config.decode.batch_size / device.bandwidth
+        itemsize * size.decoder / batch_size / device.bandwidth
         + itemsize * beams * cache * size.decoder_width / device.bandwidth,
-        device.step / config.decode.batch_size,
+        device.step / batch_size,
     )
-    states = size.n_layers + 1
-    return (tower + states * state) / device.flops + states * generation.max_new_tokens * word
+    second = 2 * size.decoder * words / device.flops
+    return forced_seconds(size, generation, device) + second + words * word

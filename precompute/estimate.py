@@ -1,6 +1,8 @@
 """What a run would cost, in words, without loading a model."""
 
 import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.filesize import decimal
@@ -10,20 +12,26 @@ from precompute.cost import (
     A100,
     CPU,
     PUBLISHED,
+    Device,
     array_bytes,
+    caption_seconds,
     decoder_bytes,
-    image_seconds,
+    forced_seconds,
     state_bytes,
     token_attention_bytes,
+    tower_seconds,
 )
 from precompute.images import load_dataset
 from precompute.models import device_of, dtype_of, missing_weights, size_of
 from precompute.models.size import ModelSize
 from precompute.plan import Plan, plan_runs
+from precompute.workload import Work, workload
 from store.parts import has_part
+from store.token_attention import STAGE as TOKEN_ATTENTION
 
 _PUBLISHED_IMAGES = {"whoops": 500, "imagenet": 50_000}
 _EXAMPLE = 100
+_QUESTIONS = 7  # an image of WHOOPS, where the data set is not here to be asked
 _GPUS = (1, 8)
 
 
@@ -54,41 +62,63 @@ def describe(config: Config, results: Path) -> str:
 
 
 def _dataset(config: Config, dataset: DatasetConfig, size: ModelSize, results: Path) -> str:
-    n_images, remark = count_images(dataset)
-    planned, left = None, n_images
-    if remark is None and missing_weights(config.model) is None:
+    counts = count(dataset)
+    planned, left = None, counts.images
+    if counts.remark is None and missing_weights(config.model) is None:
         (planned,) = plan_runs(config.model_copy(update={"datasets": (dataset,)}))
         left = _left(planned, results)
-    n_parts = -(-n_images // config.capture.part_size)
+    n_parts = -(-counts.images // config.capture.part_size)
     free = shutil.disk_usage(results if results.is_dir() else Path.cwd()).free
-    disk = n_images * array_bytes(size, config.capture.cls_state)
-    wanted = config.capture.token_attention
-    chosen = min(wanted, n_images) if isinstance(wanted, int) else len(wanted)
-    disk += chosen * token_attention_bytes(size)
-    states = size.n_layers + 1
+    work = workload(config, dataset.name, size, counts.images, counts.questions)
+    captions = sum(one.captions for one in work)
     return "\n".join([
         planned.run_id if planned else f"{dataset.name} (named when weights and data are here)",
-        f"  images    {n_images} in {n_parts} parts; {left} to do"
-        + (f"; {remark}" if remark else ""),
+        f"  images    {counts.images:,} in {n_parts} parts; {left:,} to do"
+        + (f"; {counts.remark}" if counts.remark else ""),
         *([f"  layout    {planned.items.layout}"] if planned else []),
-        f"  captions  {n_images * states} to decode, {states} an image",
-        f"  disk      {decimal(disk)} of arrays, without pictures; {decimal(free)} free",
+        f"  captions  {captions:,} to decode; {size.n_layers + 1} an image by capture",
+        f"  disk      {decimal(array_bytes_of(config, size, work))} of arrays, without pictures; "
+        f"{decimal(free)} free",
         *_memory(config, size),
-        *_time(config, size, left),
+        *_time(config, size, work, left / max(1, counts.images)),
     ])
 
 
-def count_images(dataset: DatasetConfig) -> tuple[int, str | None]:
-    """How many images, and what that is based on if not on the data set itself."""
+@dataclass(frozen=True)
+class Counts:
+    """What a data set has.
+
+    Attributes:
+        images: how many.
+        questions: about all of them together.
+        remark: what that is based on if not on the data set itself.
+    """
+
+    images: int
+    questions: int
+    remark: str | None = None
+
+
+def count(dataset: DatasetConfig) -> Counts:
+    """How many images and questions, at the published size where the data are not here."""
     published = _PUBLISHED_IMAGES.get(dataset.kind)
     assumed = dataset.n or published or _EXAMPLE
+    questions = assumed * _QUESTIONS if dataset.kind == "whoops" else 0
     basis = "the data set's published size" if published else "an example"
     if dataset.hub:
-        return assumed, f"{basis}: {dataset.hub} is on the hub"
+        return Counts(assumed, questions, f"{basis}: {dataset.hub} is on the hub")
     try:
-        return len(load_dataset(dataset)), None
+        found = load_dataset(dataset)
     except ValueError as error:
-        return assumed, f"{basis}: {str(error).partition('. ')[0]}"
+        return Counts(assumed, questions, f"{basis}: {str(error).partition('. ')[0]}")
+    return Counts(len(found), sum(len(item.questions) for item in found))
+
+
+def array_bytes_of(config: Config, size: ModelSize, work: Sequence[Work]) -> int:
+    """Bytes on disk of all arrays of a run, those of captured conditions among them."""
+    chosen = sum(one.passes for one in work if one.stage == TOKEN_ATTENTION)
+    each = array_bytes(size, config.capture.cls_state)
+    return sum(one.kept for one in work) * each + round(chosen) * token_attention_bytes(size)
 
 
 def _left(planned: Plan, results: Path) -> int:
@@ -117,28 +147,41 @@ def _memory(config: Config, size: ModelSize) -> list[str]:
     ]
 
 
-def _time(config: Config, size: ModelSize, left: int) -> list[str]:
+def _time(
+    config: Config, size: ModelSize, work: Sequence[Work], left: float
+) -> Iterator[str]:
+    """Time in all and by stage; `left` is the share of the images that capture has to do."""
+    on_cpu = device_of(config.model) == "cpu"
+    device = CPU if on_cpu else A100
+    seconds = [_seconds(config, size, one, device) for one in work]
+    seconds[0] *= left
+    gpus = config.model.gpus
+    if on_cpu:
+        yield f"  time      {duration(sum(seconds))}"
+    else:
+        yield "  time      " + ", ".join(
+            f"{duration(sum(seconds) / max(1, n // gpus))} on {n} GPU{'s' * (n > 1)}"
+            for n in _GPUS if n >= gpus
+        )
+    for one, own in zip(work, seconds, strict=True):
+        yield f"              {one.stage:<28}{one.captions:>12,} captions  {duration(own):>14}"
+    yield f"            assuming {device.name}, captions as long as they may be" + (
+        "" if on_cpu else f", and one worker every {gpus} GPU{'s' * (gpus > 1)}"
+    )
+    yield (
+        "            a stage's time is of one worker, and of all its pictures but for capture; "
+        "scores come on top"
+    )
+
+
+def _seconds(config: Config, size: ModelSize, work: Work, device: Device) -> float:
+    """Time of one stage on one worker."""
     itemsize = dtype_of(config.model).itemsize
-    if device_of(config.model) == "cpu":
-        seconds = image_seconds(size, config, CPU, itemsize)
-        return [
-            f"  time      {duration(left * seconds)} at {1 / seconds:.2g} images/s",
-            f"            assuming {CPU.name}, and captions as long as they may be",
-        ]
-    seconds = image_seconds(size, config, A100, itemsize)
-    workers = [max(1, gpus // config.model.gpus) for gpus in _GPUS]
-    times = [
-        f"{duration(left * seconds / n)} on {gpus} GPU{'s' * (gpus > 1)} "
-        f"({n / seconds:.2g} images/s)"
-        for gpus, n in zip(_GPUS, workers, strict=True)
-        if gpus >= config.model.gpus
-    ]
-    return [
-        f"  time      {', '.join(times)}",
-        f"            assuming {A100.name}, captions as long as they may be, and one worker "
-        f"every {config.model.gpus} GPU{'s' * (config.model.gpus > 1)}",
-        "            capture and captions; experiments, questions and scores come on top",
-    ]
+    batch = config.decode.batch_size
+    plain = config.decode.generation
+    a_caption = caption_seconds(size, work.generation or plain, batch, device, itemsize)
+    forced = work.forced * forced_seconds(size, plain, device)
+    return work.passes * tower_seconds(size, device) + work.captions * a_caption + forced
 
 
 def duration(seconds: float) -> str:

@@ -8,12 +8,13 @@ import torch
 from rich.filesize import decimal
 
 from precompute.config import Config, DatasetConfig, ModelConfig, ScoreConfig, local_path
-from precompute.cost import PUBLISHED, array_bytes
-from precompute.estimate import count_images
+from precompute.cost import PUBLISHED
+from precompute.estimate import array_bytes_of, count
 from precompute.images import hub, load_dataset
 from precompute.metrics import require_known
 from precompute.metrics.bertscore import is_here
 from precompute.models import missing_weights, size_of
+from precompute.workload import workload
 
 _DEMO = "`make demo` shows everything on the small captioner that comes with the project."
 _ROOM = 1.25  # arrays are four fifths of what a run writes; the rest is tables and pictures
@@ -84,8 +85,10 @@ def _room(config: Config, results: Path) -> Iterator[str]:
     size = size_of(config.model) or PUBLISHED.get(config.model.path)
     if size is None:
         return
-    a_picture = _ROOM * array_bytes(size, config.capture.cls_state)
-    wanted = sum(count_images(dataset)[0] for dataset in config.datasets) * a_picture
+    wanted = 0.0
+    for dataset in config.datasets:
+        work = workload(config, dataset.name, size, count(dataset).images, 0)
+        wanted += _ROOM * array_bytes_of(config, size, work)
     # A run that goes on has part of it already.
     runs = (run for dataset in config.datasets for run in results.glob(f"{dataset.name}-*"))
     there = sum(f.stat().st_size for run in runs for f in run.rglob("*") if f.is_file())

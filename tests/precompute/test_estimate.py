@@ -14,7 +14,7 @@ from transformers import (
 
 from precompute import models
 from precompute.config import PROJECT, read_config
-from precompute.cost import A100, PUBLISHED, array_bytes, decoder_bytes, image_seconds
+from precompute.cost import A100, PUBLISHED, array_bytes, caption_seconds, decoder_bytes
 from precompute.estimate import describe
 from precompute.models import blip, huggingface
 
@@ -80,16 +80,17 @@ def test_every_configuration_has_a_plan_without_weights_or_data(name, tmp_path, 
     if name.startswith("whoops"):
         assert "500 in 32 parts; 500 to do; the data set's published size" in told
         assert "as published; it is not on this machine: 39 layers x 16 heads" in told
-        assert "20000 to decode, 40 an image" in told
-        assert " on 1 GPU (" in told
-        assert " on 8 GPUs (" in told
+        assert "40 an image by capture" in told
+        assert "capture                           20,000 captions" in told
+        assert " on 1 GPU, " in told
+        assert " on 8 GPUs\n" in told
 
 
 def test_a_model_of_two_gpus_has_four_workers_on_eight(tmp_path):
     config = read_config(CONFIGS / "whoops-blip2-xxl.toml", ["model.gpus=2"])
     told = describe(config, tmp_path)
     assert "on 2 GPUs: 24.2 GB weights in bfloat16" in told
-    assert " on 1 GPU (" not in told
+    assert " on 1 GPU" not in told
     assert "one worker every 2 GPUs" in told
 
 
@@ -111,8 +112,12 @@ def test_more_work_takes_longer_and_needs_more():
     config = read_config(CONFIGS / "whoops.toml")
     xl, xxl = (PUBLISHED[f"Salesforce/instructblip-flan-t5-{end}"] for end in ("xl", "xxl"))
     greedy = read_config(CONFIGS / "whoops.toml", ["decode.generation.num_beams=1"])
-    assert image_seconds(xxl, greedy, A100, 2) < image_seconds(xxl, config, A100, 2)
-    assert image_seconds(xl, config, A100, 2) < image_seconds(xxl, config, A100, 2)
+
+    def seconds(size, of):
+        return caption_seconds(size, of.decode.generation, of.decode.batch_size, A100, 2)
+
+    assert seconds(xxl, greedy) < seconds(xxl, config)
+    assert seconds(xl, config) < seconds(xxl, config)
     assert decoder_bytes(xl, greedy, 2) < decoder_bytes(xl, config, 2)
     # Keys and values of 64 states x 5 beams over 24 layers of 2 x 2048 in bfloat16, 120 tokens.
     assert decoder_bytes(xl, config, 2) > 64 * 5 * 24 * 2 * 2048 * 2 * 120
