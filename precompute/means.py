@@ -33,7 +33,7 @@ from store.parts import PartWriter, require_complete, stage_folder
 from store.runs import read_run, update_run
 
 VERSION = 1
-"""Of what a means part holds; part of the stage's identity."""
+"""Of what a means part holds; part of the stage's identity. A new one needs a new one of sweeps."""
 
 
 def source_run(plan: Plan, name: str, results: Path) -> Plan:

@@ -25,7 +25,7 @@ from precompute.means import mean_images
 from precompute.models.captioner import Captioner
 from precompute.models.tower import VisionTower
 from precompute.plan import Plan
-from precompute.rows import caption_row, image_tensors, stat_table
+from precompute.rows import Row, caption_row, image_tensors, stat_table
 from precompute.stages import Advance, Watch, make_parts, sources_of
 from store.parts import Part, PartWriter, read_table, stage_folder
 from store.runs import read_run, update_run
@@ -159,14 +159,17 @@ def write_sweep(
         captions = list(decode_states(captioner, states(), config.decode, of_decoder))
     part.meta["decoder_batches"] = of_decoder.used
     rows = [caption_row(*place, c) for place, c in zip(places, captions, strict=True)]
-    if all_layers:
-        rows += [
-            {**row, "condition_id": p.condition.id}
-            for p in prepared for row in baseline if row["layer"] < p.first
-        ]
-    part.table("caption", rows)
+    part.table("caption", rows + (_below(prepared, baseline) if all_layers else []))
     for name in ("layer_stat", "head_stat") if with_capture else ():
         part.table(name, pa.concat_tables(tables[name] for tables in kept) if kept else [])
+
+
+def _below(prepared: Sequence[Prepared], baseline: Sequence[Row]) -> list[Row]:
+    """Captions of the states below every condition's lowest edit: the baseline's own."""
+    return [
+        {**row, "condition_id": p.condition.id}
+        for p in prepared for row in baseline if row["layer"] < p.first
+    ]
 
 
 def _plain(
