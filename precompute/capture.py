@@ -124,6 +124,8 @@ def layer_stats(record: LayerRecord, previous: Tensor | None) -> Columns:
     Norms are of the CLS token's vectors but where the name says `patch`. `attn_share` is
     <MSA, dZ> / |dZ|^2: the part of the step that attention makes along the step itself; the MLP
     has the rest, and either may lie outside [0, 1] where the two pull apart.
+    Where the residual connection carries a mean (`confuse`), that mean stands for Z^{l-1}: dZ is
+    MSA + MLP, and `cos_prev` is against the mean.
 
     Args:
         record: the layer.
