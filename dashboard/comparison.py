@@ -87,8 +87,8 @@ def _final(captions: pd.DataFrame) -> str:
     return "" if text is None or pd.isna(text) else str(text)
 
 
-def texts_by_layer(key: Key, image_id: str) -> dict[int, str]:
-    """The baseline's captions."""
-    frame = data.captions(key, image_id, BASELINE)
+def texts_by_layer(key: Key, image_id: str, condition: str) -> dict[int, str]:
+    """A condition's captions."""
+    frame = data.captions(key, image_id, condition)
     return dict(zip(frame["layer"].astype(int), frame["text"].fillna("").astype(str),
                     strict=True))

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import streamlit as st
+from numpy.typing import NDArray
 
 from dashboard import overlays
 from store import Run, image_queries, open_run, queries
@@ -159,6 +160,12 @@ def tensors(key: Key, image_id: str) -> ImageTensors:
 def condition_tensors(key: Key, image_id: str, condition: str) -> ImageTensors | None:
     """One image's arrays under a condition, or None if they were not kept; shared."""
     return of_conditions.condition_tensors(_open(key), image_id, condition)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def token_attention(key: Key, image_id: str) -> NDArray[np.float16] | None:
+    """What every token of an image attends to [L, N+1, N+1], or None if it was not kept; shared."""
+    return _open(key).token_attention(image_id)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -69,20 +69,19 @@ def head_tokens(values: Floats, layer: int, head: int | None) -> Floats:
 
 
 def shared_scale(values: Floats) -> Scale:
-    """One scale for every head and layer of an image: 0 to the 99.8th percentile over patches.
+    """One scale for every head and layer of an image; CLS, token 0, is left out."""
+    return common_scale(values[..., 1:])
+
+
+def common_scale(patches: Floats) -> Scale:
+    """One scale for many patches: 0 to the 99.8th percentile.
 
     Not to the maximum: one patch of one head often takes nearly all attention, and on its scale
     every other map is black.
     """
-    patches = values[..., 1:].astype(np.float32)
+    patches = patches.astype(np.float32)
     high = float(np.quantile(patches, _SHARED_QUANTILE))
     return Scale(0.0, high if high > 0 else 1.0, bool(patches.max() > high))
-
-
-def own_scale(values: Floats) -> Scale:
-    """The scale of one map alone: least to largest."""
-    low, high = float(values.min()), float(values.max())
-    return Scale(low, high if high > low else low + 1.0, False)
 
 
 def outliers(norms: Floats, grid: tuple[int, int]) -> Bools:
@@ -96,17 +95,6 @@ def outliers(norms: Floats, grid: tuple[int, int]) -> Bools:
     median = np.median(patches)
     mad = np.median(np.abs(patches - median))
     return np.asarray(patches > median + OUTLIER_MADS * _MAD_TO_SIGMA * mad)
-
-
-def without(values: Floats, mask: Bools) -> Floats:
-    """The map with masked patches filled by the median of their unmasked neighbours."""
-    filled = values.copy()
-    for row, column in np.argwhere(mask):
-        window = np.s_[max(row - 1, 0):row + 2, max(column - 1, 0):column + 2]
-        near = values[window][~mask[window]]
-        filled[row, column] = np.median(near if near.size else values[~mask]) if (
-            near.size or not mask.all()) else 0.0
-    return filled
 
 
 def colour(values: Floats, scale: Scale, palette: tuple[str, ...] = INFERNO) -> Pixels:

@@ -1,36 +1,23 @@
-"""The panels of the Image page; each draws itself where it is called."""
+"""What the Image page shows of one picture, gathered for the reader."""
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import (
-    charts,
-    comparison,
-    condition_charts,
-    data,
-    ladder,
-    overlays,
-    plain,
-    selection,
-    words,
-)
+from dashboard import charts, comparison, data, overlays, reader, words
 from dashboard.comparison import Seen
 from dashboard.data import Key
-from store.schema import BASELINE
+from dashboard.reader import ladder, payload, place
+from store import reader_queries
+from store.files import short_hash
+from store.schema import BASELINE, CAPTION_METRICS, LAYER_METRICS
 from store.tensors import ImageTensors
 
-_MAP_WIDTH = 336
-_MATRIX = ("gradient", "contribution_share", "contribution_norm", "attn_to_patches",
-           "attn_entropy")
-Peak = tuple[int, int, str] | None
-"""Layer, head, and the metric by which it has the largest effect."""
-
-
+_PALETTES = {"map": overlays.INFERNO, "matrix": charts.VIRIDIS, "diverging": charts.DIVERGING}
+_GAINS = ("rouge_l", "bertscore", "coco_rouge_l", "label", "cider")
+_LIKE = ("rouge_l", "bertscore", "bleu")
 _BY = {
     "gradient": "By the gradient, the final caption depends on this head most.",
     "contribution_share": ("Of all heads it makes the largest part of its layer's update of the "
@@ -38,127 +25,145 @@ _BY = {
 }
 
 
-@dataclass(frozen=True)
-class Look:
-    """How maps are drawn: colours by each map's own values, interpolated, without outliers."""
+def show(key: Key, image_id: str, condition: str, against: str | None) -> dict[str, str]:
+    """Draw the reader.
 
-    own: bool
-    smooth: bool
-    hide: bool
-    opacity: float
-
-
-def look() -> Look:
-    """The switches of how maps are drawn."""
-    own = st.toggle("Own scale", key="own", bind=selection.IN_URL, help=(
-        "Colours from this map's least to its largest value. Off: one scale for all heads "
-        "and layers of the picture, so that maps compare."))
-    smooth = st.toggle("Smooth", key="smooth", bind=selection.IN_URL, help=(
-        "Interpolate between patches. Off: every patch is one flat square, as it is."))
-    hide = st.toggle("Hide outlier tokens", key="hide", bind=selection.IN_URL, help=(
-        "Outlier tokens (framed in white) are far longer than the others, and often serve the "
-        "model as scratch space. Hidden, they show their neighbours' median."))
-    opacity = st.slider("Opacity", 0.0, 1.0, 0.65, 0.05, key="opacity", bind=selection.IN_URL)
-    return Look(own, smooth, hide, opacity)
-
-
-def matrix(
-    heads: pd.DataFrame, layer: int, head: int | None, peak: Peak
-) -> None:
-    """Layers by heads, by a metric of choice; a cell moves to its layer and head."""
-    there = [metric for metric in _MATRIX if metric in heads]
-    metric = st.selectbox("Heads by", there, key="cells", bind=selection.IN_URL,
-                          format_func=lambda name: words.word(name).label)
-    if heads.empty:
-        plain.line("No measures of heads were taken under this condition.", "small")
-        return
-
-    # A new key for every place: the chart forgets its click, and any cell can be clicked again.
-    name = f"matrix-{layer}-{head}"
-    st.altair_chart(charts.matrix(heads, metric, layer=layer, head=head), width="content",
-                    key=name, on_select=partial(selection.follow, name),
-                    alt="Every head of every layer as a cell.")
-    plain.line(words.word(metric).meaning, "small")
-    if peak is None:
-        return
-    where = f"layer {peak[0]}, head {peak[1]}"
-    if peak[:2] == (layer, head):
-        plain.line(f"This is the cell with the largest effect: {where}. {_BY[peak[2]]}", "small")
-    else:
-        st.button(f"Largest effect: {where}", type="tertiary", icon=":material/my_location:",
-                  on_click=selection.set_cell, args=(peak[0], str(peak[1])))
-
-
-def overlay(
-    tensors: ImageTensors, layer: int, peak: Peak, run: dict[str, Any], look: Look
-) -> int | None:
-    """The map of one head, or of their mean, over the picture.
+    Args:
+        key: the run.
+        image_id: the picture.
+        condition: the one that is shown.
+        against: another condition that it is compared with, or None.
 
     Returns:
-        The chosen head; None for the mean.
+        Where it looks: `layer`, `head` and all else that the link has.
     """
-    pick, which = st.columns([1, 2.3])
-    with pick:
-        head = selection.choose_head(
-            int(run["n_heads"]), str(peak[1]) if peak else selection.MEAN)
-    with which:
-        kind = selection.choose_map()
-    grid = (int(run["grid_h"]), int(run["grid_w"]))
-    if layer == 0:
-        st.image(overlays.png(np.asarray(overlays.enlarged(
-            tensors.model_input, (_MAP_WIDTH, round(_MAP_WIDTH * grid[0] / grid[1]))))),
-            alt="The picture as the model saw it.")
-        plain.line("Z^0 is the picture's patches before the first block: it has a caption, and no "
-                   "attention yet.", "small")
-        return head
-    values = tensors.cls_attention if kind == "attention" else tensors.contribution
-    tokens = overlays.patch_map(overlays.head_tokens(values, layer, head), grid)
-    marked = overlays.outliers(tensors.token_norm[layer], grid)
-    shown = overlays.without(tokens, marked) if look.hide else tokens
-    scale = overlays.own_scale(shown) if look.own else overlays.shared_scale(values)
-    blended = overlays.blend(tensors.model_input, shown, scale, opacity=look.opacity,
-                             smooth=look.smooth, width=_MAP_WIDTH)
-    name = "attention of CLS (share)" if kind == "attention" else "contribution to CLS (length)"
-    if look.own:
-        plain.line("Own scale: colours do not compare with those of other maps.", "note")
-    st.altair_chart(charts.overlay(blended, shown, scale, name, width=_MAP_WIDTH, marked=marked),
-                    width="content", alt=f"The {kind} map of layer {layer} over the picture.")
-    return head
+    block = _block(key, image_id, condition, against)
+    peak = block.header["peak"]
+    known = place.choices(block.header, (peak["layer"], peak["head"]) if peak else None,
+                          block.arrays["marked"].shape[1])
+    here = place.read(known)
+    start = place.start(here, (key.path, image_id, condition, against))
+    reader.show(_packed(block, start, _patch(key, image_id, here["patch"])),
+                partial(place.moved, known))
+    return here
 
 
-def story(
-    key: Key, image_id: str, condition: str, captions: pd.DataFrame, layer: int
-) -> None:
-    """The caption of every layer, with the words that changed; a row moves to its layer."""
-    options = ("previous", "final") if condition == BASELINE else ("previous", "final", BASELINE)
-    against = st.segmented_control("Captions, compared with", options, default=options[0],
-                                   required=True, key="against", bind=selection.IN_URL)
-    others = comparison.texts_by_layer(key, image_id) if against == BASELINE else None
-    ladder.show(ladder.rows(captions, against == "final", others), layer, selection.set_layer)
-    if condition != BASELINE and len(captions) == 1:
-        plain.line(f"Under {condition} the last layer alone was decoded.", "small")
+def _patch(key: Key, image_id: str, patch: str) -> payload.Block:
+    """What one patch attends to at every layer; nothing if none was chosen."""
+    if patch == place.NO_PATCH:
+        return payload.Block({"patch": patch}, {})
+    tokens = data.token_attention(key, image_id)
+    assert tokens is not None  # or no patch could have been chosen
+    return payload.Block({"patch": patch}, {"patch": tokens[:, int(patch) + 1]})
 
 
-def curves(key: Key, image_id: str, seen: Seen, top: int, layer: int) -> None:
-    """Curves over layers with a rule at the chosen one; a point moves to its layer.
+def _packed(block: payload.Block, start: dict[str, Any], patch: payload.Block) -> bytes:
+    return payload.pack(payload.joined(block, patch, payload.Block({"start": start}, {})))
 
-    Under a condition the baseline's lie behind, grey.
-    """
-    spoken, spoken_before = (data.captions(key, image_id, condition)
-                             for condition in (seen.condition, BASELINE))
-    before = data.layer_stats(key, image_id, BASELINE)
-    shown = [(seen.stats, before, "attn_to_patches", charts.BLUE),
-             (seen.stats, before, "delta_attn", charts.ORANGE),
-             (spoken, spoken_before, "final_logprob", charts.GREEN)]
-    for column, (frame, old, metric, color) in zip(st.columns(3), shown, strict=True):
-        name = f"curve-{metric}-{layer}"
-        chart = charts.curve(frame.rename(columns={metric: "value"}), metric, top=top,
-                             layer=layer, color=color)
-        if seen.condition != BASELINE:
-            chart += condition_charts.behind(
-                old[["layer", metric]].rename(columns={metric: "value"}))
-        column.altair_chart(chart, key=name, on_select=partial(selection.follow, name),
-                            alt=f"{words.word(metric).label} over layers.")
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _block(key: Key, image_id: str, condition: str, against: str | None) -> payload.Block:
+    """All that does not depend on where one looks; shared, never to be written to."""
+    run, captions = data.run_row(key), data.captions(key, image_id, condition)
+    seen = comparison.look(key, image_id, condition)
+    n_layers, grid = int(run["n_layers"]), (int(run["grid_h"]), int(run["grid_w"]))
+    other = _other_maps(key, image_id, seen, against)
+    scores = _scores(key, image_id, condition)
+    told = payload.Block(_told(key, image_id, condition, against) | {
+        "layers": n_layers, "heads": int(run["n_heads"]), "palettes": _PALETTES,
+        "compared": against, "difference": other is not None,
+        "tokens": condition == BASELINE and data.token_attention(key, image_id) is not None,
+        "peak": _peak(seen.heads), "words": ladder.first_said(captions),
+        "rows": ladder.rows(captions, _of_rows(scores), comparison.texts_by_layer(
+            key, image_id, against) if against else None)}, {})
+    before = ({} if against is None else _lines(
+        data.layer_stats(key, image_id, against), data.captions(key, image_id, against),
+        _scores(key, image_id, against)))
+    return payload.joined(
+        told, payload.maps(seen.tensors, grid, other),
+        payload.matrix(seen.heads, n_layers, int(run["n_heads"])),
+        payload.curves(_lines(seen.stats, captions, scores), before, n_layers))
+
+
+def _told(key: Key, image_id: str, condition: str, against: str | None) -> dict[str, Any]:
+    curves = data.curves(key, condition)
+    alone = curves[curves["metric"] == "uniqueness"].dropna(subset="mean")
+    gain, like = _first(key, condition, _gains()), _first(key, condition, _likes())
+    grounded = words.word(gain[0]) if gain else None
+    return {
+        "key": short_hash([*key, image_id, condition, against]),
+        "unique": dict(zip(alone["layer"].astype(int).astype(str), alone["mean"], strict=True)),
+        "bars": {
+            "grounded": "Grounded: " + (f"{grounded.label}. {grounded.meaning}" if grounded
+                                        else "this run has no such score."),
+            "fluent": "Fluent: how sure the decoder is of the caption, as a probability a word "
+                      "(the geometric mean over its tokens).",
+            "changed": "Changed: " + (f"1 minus {words.title(*like)}." if like
+                                      else "this run has no such score.")}}
+
+
+def _gains() -> list[tuple[str, str]]:
+    return [(f"grounded_gain_{metric}", "shuffled") for metric in _GAINS]
+
+
+def _likes() -> list[tuple[str, str]]:
+    return [(metric, "previous") for metric in _LIKE]
+
+
+def _first(key: Key, condition: str, pairs: list[tuple[str, str]]) -> tuple[str, str] | None:
+    scored = data.asked(key, reader_queries.scored, condition)
+    there = set(zip(scored["metric"], scored["against"], strict=True))
+    return next((pair for pair in pairs if pair in there), None)
+
+
+def _scores(key: Key, image_id: str, condition: str) -> dict[str, pd.Series]:
+    """A few scores over layers: `metric:against` -> by layer."""
+    finals = [(metric, "final") for metric in _LIKE]
+    pairs = [_first(key, condition, wanted) for wanted in (
+        _gains(), _likes(), finals, [("uniqueness", "self")])]
+    asked = tuple(pair for pair in pairs if pair)
+    frame = data.asked(key, reader_queries.score_lines, image_id, condition, asked)
+    return {f"{metric}:{against}": lines.set_index("layer")["value"]
+            for (metric, against), lines in frame.groupby(["metric", "against"])}
+
+
+def _of_rows(scores: dict[str, pd.Series]) -> dict[str, pd.Series]:
+    found = {}
+    for name, values in scores.items():
+        if name.startswith("grounded_gain_"):
+            # CIDEr runs to 10, all others to 1.
+            found["grounded"] = values / 10 if "cider" in name else values
+        elif name.endswith(":previous"):
+            found["same"] = values
+        elif name == "uniqueness:self":
+            found["unique"] = values
+    return found
+
+
+def _lines(
+    stats: pd.DataFrame, captions: pd.DataFrame, scores: dict[str, pd.Series]
+) -> dict[str, pd.Series]:
+    layers, spoken = stats.set_index("layer"), captions.set_index("layer")
+    return ({name: layers[name] for name in LAYER_METRICS}
+            | {name: spoken[name] for name in CAPTION_METRICS}
+            | {name: values for name, values in scores.items() if name != "uniqueness:self"})
+
+
+def _other_maps(key: Key, image_id: str, seen: Seen, against: str | None) -> ImageTensors | None:
+    """The maps of the other condition, if both conditions have maps of their own."""
+    own = seen.condition == BASELINE or data.condition_tensors(
+        key, image_id, seen.condition) is not None
+    if against is None or not own:
+        return None
+    if against == BASELINE:
+        return data.tensors(key, image_id)
+    return data.condition_tensors(key, image_id, against)
+
+
+def _peak(heads: pd.DataFrame) -> dict[str, str] | None:
+    found = comparison.strongest(heads)
+    return None if found is None else {
+        "layer": str(found[0]), "head": str(found[1]), "why": _BY[found[2]]}
 
 
 def scores(key: Key, image_id: str, condition: str, layer: int) -> None:
@@ -170,7 +175,7 @@ def scores(key: Key, image_id: str, condition: str, layer: int) -> None:
         score=[words.word(metric).label for metric in here["metric"]],
         against=[words.AGAINST.get(name, name) for name in here["against"]],
     ).pivot(index="score", columns="against", values="value")
-    st.markdown(f"##### Scores of the caption at layer {layer}")
-    st.dataframe(table, column_config={
-        name: st.column_config.NumberColumn(f"against {name}", format="%.3f")
-        for name in table.columns})
+    with st.expander(f"Scores of the caption at layer {layer}"):
+        st.dataframe(table, column_config={
+            name: st.column_config.NumberColumn(f"against {name}", format="%.3f")
+            for name in table.columns})

@@ -175,7 +175,6 @@ def _typed() -> None:
 def set_image(image_id: str) -> None:
     """Move to an image and stay at the cell; from callbacks only."""
     link(image=image_id, patch=None)
-    st.session_state["image_seen"] = image_id
 
 
 def _certificate(run: Path) -> None:
@@ -185,60 +184,3 @@ def _certificate(run: Path) -> None:
         label, icon, color = words.certificate(parity)
         st.badge(label, icon=icon, color=color, help=(
             "Whether the run's numbers are the model's own; the page Runs has the details."))
-
-
-def forget_cell(image_id: str) -> None:
-    """On another image, start at its own strongest cell, unless a link or a button says where."""
-    if st.session_state.get("image_seen") not in (None, image_id):
-        for name in ("layer", "head"):
-            if name not in st.query_params:
-                st.session_state.pop(name, None)
-    st.session_state["image_seen"] = image_id
-
-
-def set_layer(layer: int) -> None:
-    """Move to a layer; from callbacks only."""
-    st.session_state["layer"] = layer
-
-
-def set_cell(layer: int, column: str) -> None:
-    """Move to a cell of the matrix; `column` is a head's number, or "mean"."""
-    st.session_state["layer"] = layer
-    st.session_state["head"] = column
-
-
-def follow(chart: str) -> None:
-    """Move to what was clicked in a chart; from its callback only.
-
-    Args:
-        chart: the chart's key. Its selection is named `cell` (layer, column) or `point` (layer).
-    """
-    for chosen in st.session_state[chart]["selection"].values():
-        for place in chosen:
-            if "column" in place:
-                set_cell(int(place["layer"]), str(place["column"]))
-            else:
-                set_layer(int(place["layer"]))
-
-
-def choose_layer(top: int, default: int) -> int:
-    """Draw the layer slider, 0..top."""
-    note_unknown("layer", {str(layer) for layer in range(top + 1)}, "layer")
-    return int(st.slider("Layer (Z^l)", 0, top, value=default, key="layer", bind=IN_URL))
-
-
-def choose_head(n_heads: int, default: str) -> int | None:
-    """Draw the choice of a head; None is the mean over heads."""
-    options = [MEAN, *map(str, range(n_heads))]
-    note_unknown("head", options, "head")
-    chosen = st.selectbox("Head", options, index=options.index(default), key="head", bind=IN_URL)
-    return None if chosen == MEAN else int(chosen)
-
-
-def choose_map() -> str:
-    """Draw the choice between what CLS attends to and what patches give it."""
-    note_unknown("map", MAPS, "the map")
-    return str(st.segmented_control(
-        "Map", MAPS, default=MAPS[0], required=True, key="map", bind=IN_URL,
-        format_func=str, help=f"Attention: what the CLS token looks at. "
-        f"Contribution: {words.word('contribution_norm').meaning}"))

@@ -6,6 +6,9 @@ import streamlit as st
 from dashboard import comparison, data, panels, plain, selection
 from dashboard.data import Key
 from dashboard.selection import Place
+from store.schema import BASELINE
+
+_NONE = "none"
 
 
 def show(place: Place) -> None:
@@ -16,30 +19,32 @@ def show(place: Place) -> None:
     if image_id is None:
         plain.line("This run has no image. The page Runs says which were left out, and why.")
         return
-    selection.forget_cell(image_id)
-    run, captions = data.run_row(key), data.captions(key, image_id, place.condition)
-    seen = comparison.look(key, image_id, place.condition)
     with st.sidebar:
         _steps(key, image_id)
-        look = panels.look()
+        against = _against(key, place.condition)
+    captions = data.captions(key, image_id, place.condition)
     _headline(key, image_id, place.condition, captions)
     notes = st.container()
-    top = int(run["n_layers"])
-    peak = comparison.strongest(seen.heads)
-    layer = selection.choose_layer(top, peak[0] if peak else top)
-    matrix, centre, right = st.columns([1, 1.06, 1.06], gap="medium")
-    with centre:
-        chosen = panels.overlay(seen.tensors, layer, peak, run, look)
-    with matrix:
-        panels.matrix(seen.heads, layer, chosen, peak)
-    with right:
-        panels.story(key, image_id, place.condition, captions, layer)
-    panels.curves(key, image_id, seen, top, layer)
-    panels.scores(key, image_id, place.condition, layer)
+    here = panels.show(key, image_id, place.condition, against)
+    panels.scores(key, image_id, place.condition, int(here["layer"]))
     with notes:
-        if seen.missing:
-            plain.line(seen.missing, "note")
+        missing = comparison.look(key, image_id, place.condition).missing
+        if missing:
+            plain.line(missing, "note")
+        if place.condition != BASELINE and len(captions) == 1:
+            plain.line(f"Under {place.condition} the last layer alone was decoded.", "note")
         selection.show_notes()
+
+
+def _against(key: Key, condition: str) -> str | None:
+    """Draw the choice of a condition to compare with; the baseline, under another one."""
+    known = data.conditions(key)
+    if len(known) < 2:
+        return None
+    chosen = selection.menu(
+        "Compared with", [_NONE, *known], name="versus", what="the condition to compare with",
+        default=_NONE if condition == BASELINE else BASELINE)
+    return None if chosen in (_NONE, condition) else chosen
 
 
 def _headline(key: Key, image_id: str, condition: str, captions: pd.DataFrame) -> None:
@@ -65,5 +70,3 @@ def _steps(key: Key, image_id: str) -> None:
                                    ("Next", "chevron_right", after)):
             st.button(label, icon=f":material/{icon}:", disabled=there is None, width="stretch",
                       on_click=selection.set_image, args=(there,))
-
-

@@ -43,11 +43,6 @@ def test_the_shared_scale_does_not_depend_on_the_cell_and_leaves_out_cls():
     assert overlays.shared_scale(np.zeros((1, 1, 5))) == Scale(0.0, 1.0, clipped=False)
 
 
-def test_its_own_scale_runs_from_least_to_largest():
-    assert overlays.own_scale(np.array([[0.5, 2.0]])) == Scale(0.5, 2.0, clipped=False)
-    assert overlays.own_scale(np.ones((2, 2))) == Scale(1.0, 2.0, clipped=False)
-
-
 @settings(deadline=None)
 @given(st.lists(st.floats(0, 5, width=32), min_size=9, max_size=9), st.integers(0, 8))
 def test_outliers_are_those_of_the_precompute_stage(norms, strong):
@@ -58,23 +53,6 @@ def test_outliers_are_those_of_the_precompute_stage(norms, strong):
     tokens = np.array([1e3, *norms], np.float32)
     expected = int(attention.n_outliers(torch.tensor(tokens)))
     assert overlays.outliers(tokens, (3, 3)).sum() == expected
-
-
-def test_masked_patches_take_their_neighbours_median():
-    values = np.array([[1, 2, 3], [4, 99, 6], [7, 8, 9]], np.float32)
-    mask = values == 99
-    filled = overlays.without(values, mask)
-    assert filled[1, 1] == 5
-    assert (filled[~mask] == values[~mask]).all()
-    assert values[1, 1] == 99
-    assert (overlays.without(values, np.ones((3, 3), bool)) == 0).all()
-
-
-def test_a_patch_between_masked_ones_takes_the_rest_of_the_map():
-    values = np.arange(16, dtype=np.float32).reshape(4, 4)
-    mask = np.zeros((4, 4), bool)
-    mask[:2, :2] = True
-    assert overlays.without(values, mask)[0, 0] == np.median(values[~mask])
 
 
 @given(st.floats(-1, 2))

@@ -8,10 +8,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
-from dashboard import data, selection
+from dashboard import data
 from store import open_run
 from store.parts import stage_folder, write_part
 from store.runs import list_runs, update_run, write_progress
+from tests.dashboard.test_reader import sent
 from tests.synthetic import make_run
 
 APP = str(Path(__file__).parents[2] / "dashboard" / "app.py")
@@ -226,45 +227,29 @@ def test_a_first_visit_opens_at_the_strongest_cell_and_says_so(visit, results):
     best = heads.sort_values("contribution_share").iloc[-1]
     assert strongest(heads) == (best["layer"], best["head"], "contribution_share")
     at = visit("image", image="img00002")
-    assert at.slider(key="layer").value == best["layer"]
-    assert at.selectbox(key="head").value == str(int(best["head"]))
-    assert "the cell with the largest effect" in words(at)
-
-
-def test_layer_0_has_a_caption_and_no_attention(visit):
-    at = visit("image", layer="0")
-    assert not at.exception
-    assert "no attention yet" in words(at)
+    header, _ = sent(at)
+    begins = header["start"]["at"]
+    assert (begins["layer"], begins["head"]) == (str(int(best["layer"])), str(int(best["head"])))
+    assert (header["peak"]["layer"], header["peak"]["head"]) == (begins["layer"], begins["head"])
 
 
 @pytest.mark.parametrize("query", [
     {"map": "contribution", "own": "true", "smooth": "true", "hide": "true", "head": "mean"},
-    {"layer": "5", "cells": "Attention entropy", "against": "final"},
+    {"layer": "0", "cells": "attn_entropy", "against": "final", "opacity": "1.00"},
 ])
 def test_other_ways_to_look(visit, query):
     at = visit("image", **query)
     assert not at.exception
-    assert ("colours do not compare" in words(at)) == ("own" in query)
-
-
-def test_a_click_on_a_cell_or_a_point_moves_the_selection(monkeypatch):
-    # AppTest does not call the callbacks of charts; the browser tests click for real.
-    state = {"matrix": {"selection": {"cell": [{"layer": 4, "column": "mean"}]}},
-             "curve": {"selection": {"point": [{"layer": 0}]}},
-             "nothing": {"selection": {"cell": []}}}
-    monkeypatch.setattr(selection.st, "session_state", state)
-    selection.follow("matrix")
-    assert (state["layer"], state["head"]) == (4, "mean")
-    selection.follow("curve")
-    selection.follow("nothing")
-    assert (state["layer"], state["head"]) == (0, "mean")
+    begins = sent(at)[0]["start"]["at"]
+    assert {name: begins[name] for name in query} == query
 
 
 def test_next_keeps_the_cell_and_another_image_starts_anew(visit):
     at = visit("image", image="img00001", layer="1", head="2")
     next(button for button in at.button if button.label == "Next").click().run()
     assert at.text_input(key="image").value == "img00002"
-    assert (at.slider(key="layer").value, at.selectbox(key="head").value) == (1, "2")
+    begins = sent(at)[0]["start"]["at"]
+    assert (begins["layer"], begins["head"]) == ("1", "2")
 
 
 def test_a_newer_generation_is_seen_without_a_restart(visit, tmp_path):

@@ -1,0 +1,195 @@
+// The map of one layer and head over the picture, and what one patch attends to.
+
+const SIDE = 720 // pixels of the canvas; the page shows it at half of that, or less
+const FINE = 320 // pixels of a smooth map before it is enlarged
+
+function buildMaps(reader) {
+  const { header } = reader
+  const [rows, columns] = header.grid
+  const canvas = () => make("canvas", { width: SIDE, height: Math.round(SIDE * rows / columns) })
+  const parts = {
+    canvas: canvas(), title: make("div", { class: "map-title" }), value: make("div",
+      { class: "small value" }), bar: make("div"), note: make("div", { class: "note" }),
+    other: canvas(), otherTitle: make("div", { class: "map-title" }), otherBar: make("div") }
+  parts.patch = make("div", { class: "patch" }, parts.otherTitle, parts.other, parts.otherBar)
+  parts.canvas.setAttribute("role", "img")
+  parts.other.setAttribute("role", "img")
+  parts.canvas.onmousemove = (event) => { reader.over = patchAt(reader, event); drawValue(reader) }
+  parts.canvas.onmouseleave = () => { reader.over = null; drawValue(reader) }
+  if (header.tokens) {
+    parts.canvas.classList.add("clickable")
+    parts.canvas.tabIndex = 0
+    parts.canvas.onclick = (event) => {
+      const patch = String(patchAt(reader, event))
+      reader.choose({ patch: reader.at.patch === patch ? "none" : patch })
+    }
+  }
+  reader.maps = parts
+  return make("section", { class: "maps", "aria-label": "Map over the picture" },
+    parts.title, parts.canvas, parts.value, parts.bar, parts.note, parts.patch)
+}
+
+function patchAt(reader, event) {
+  const [rows, columns] = reader.header.grid
+  const box = reader.maps.canvas.getBoundingClientRect()
+  const place = (at, from, size, n) => Math.min(Math.max(Math.floor((at - from) / size * n), 0), n - 1)
+  return place(event.clientY, box.top, box.height, rows) * columns
+    + place(event.clientX, box.left, box.width, columns)
+}
+
+// Raw values of the chosen map, null at layer 0.
+function chosenMap(reader) {
+  const { at, header } = reader
+  const layer = Number(at.layer)
+  if (layer === 0) return null
+  const shape = header.arrays[at.map].shape
+  const head = at.head === "mean" ? null : Number(at.head)
+  const values = patches(reader.values(at.map), shape, layer, head)
+  if (at.difference !== "true") return values
+  const other = patches(reader.values(`other.${at.map}`), shape, layer, head)
+  return values.map((value, i) => value - other[i])
+}
+
+function marks(reader) {
+  const n = reader.header.grid[0] * reader.header.grid[1]
+  const layer = Number(reader.at.layer)
+  return reader.values("marked").subarray(layer * n, (layer + 1) * n)
+}
+
+function drawMaps(reader) {
+  const { at, header, maps } = reader
+  reader.map = chosenMap(reader)
+  const where = at.head === "mean" ? "mean over heads" : `head ${at.head}`
+  const what = at.map === "attention" ? "CLS attention" : "Contribution to CLS"
+  const than = at.difference === "true" ? `, minus ${header.compared}` : ""
+  maps.title.textContent = reader.map ? `${what}${than} · layer ${at.layer}, ${where}`
+    : "Layer 0: the patches before the first block"
+  maps.bar.replaceChildren()
+  maps.note.textContent = reader.map ? "" : "Z^0 has a caption, and no attention yet."
+  if (reader.map) drawScaled(reader, what)
+  else if (reader.picture) paint(maps.canvas, reader.picture, null)
+  maps.canvas.setAttribute("aria-label", describe(reader, maps.title.textContent))
+  drawValue(reader)
+  drawPatch(reader)
+}
+
+function drawScaled(reader, what) {
+  const { at, header, maps } = reader
+  const marked = marks(reader)
+  const columns = header.grid[1]
+  const shown = at.hide === "true" ? withoutMarked(reader.map, marked, columns) : reader.map
+  const scale = mapScale(reader, shown)
+  const palette = header.palettes[scale.apart ? "diverging" : "map"]
+  paint(maps.canvas, reader.picture, {
+    values: shown, columns, scale, colours: reader.tables[scale.apart ? "diverging" : "map"],
+    opacity: Number(at.opacity), smooth: at.smooth === "true", marked,
+    patch: at.patch === "none" ? null : Number(at.patch) })
+  const unit = at.map === "attention" ? "share" : "length"
+  maps.bar.replaceChildren(colourBar(palette, scale, `${what} (${
+    at.difference === "true" ? `difference of ${unit}s` : unit})`))
+  maps.note.textContent = at.own === "true"
+    ? "Own scale: colours do not compare with those of other maps." : ""
+}
+
+function paint(canvas, picture, map) {
+  const context = canvas.getContext("2d")
+  const { width, height } = canvas
+  context.globalAlpha = 1
+  context.clearRect(0, 0, width, height)
+  context.imageSmoothingEnabled = true
+  context.imageSmoothingQuality = "high"
+  if (picture) context.drawImage(picture, 0, 0, width, height)
+  if (!map) return
+  context.imageSmoothingEnabled = false
+  context.globalAlpha = map.opacity
+  context.drawImage(coloured(map), 0, 0, width, height)
+  context.globalAlpha = 1
+  const side = width / map.columns
+  map.marked.forEach((is, i) => { if (is) frame(context, i, map.columns, side, "#ffffff", 3) })
+  if (map.patch !== null) frame(context, map.patch, map.columns, side, "#56b4e9", 6)
+}
+
+function frame(context, i, columns, side, colour, width) {
+  const [x, y] = [(i % columns) * side, Math.floor(i / columns) * side]
+  for (const [style, line] of [["#000000", width + 3], [colour, width]]) {
+    context.strokeStyle = style
+    context.lineWidth = line
+    context.strokeRect(x + 3, y + 3, side - 6, side - 6)
+  }
+}
+
+// One pixel a patch; if smooth, values (not colours) are interpolated between patches.
+function coloured({ values, columns, scale, colours, smooth }) {
+  const rows = values.length / columns
+  const step = smooth ? Math.ceil(FINE / columns) : 1
+  const image = new ImageData(columns * step, rows * step)
+  for (let y = 0; y < rows * step; y++) {
+    for (let x = 0; x < columns * step; x++) {
+      const value = smooth ? between(values, rows, columns, (y + 0.5) / step - 0.5,
+        (x + 0.5) / step - 0.5) : values[y * columns + x]
+      const place = 4 * (y * image.width + x)
+      const colour = colourOf(value, scale, colours)
+      for (let c = 0; c < 3; c++) image.data[place + c] = colour[c]
+      image.data[place + 3] = 255
+    }
+  }
+  const canvas = make("canvas", { width: image.width, height: image.height })
+  canvas.getContext("2d").putImageData(image, 0, 0)
+  return canvas
+}
+
+function between(values, rows, columns, y, x) {
+  const [top, left] = [Math.floor(y), Math.floor(x)]
+  const at = (row, column) => values[Math.min(Math.max(row, 0), rows - 1) * columns
+    + Math.min(Math.max(column, 0), columns - 1)]
+  const line = (row) => at(row, left) + (at(row, left + 1) - at(row, left)) * (x - left)
+  return line(top) + (line(top + 1) - line(top)) * (y - top)
+}
+
+function place(reader, i) {
+  const columns = reader.header.grid[1]
+  return `row ${Math.floor(i / columns) + 1}, column ${(i % columns) + 1}`
+}
+
+// The patch of the largest value; of a difference, the largest either way.
+function largest({ at, map }) {
+  const sizes = at.difference === "true" ? map.map(Math.abs) : map
+  return sizes.indexOf(extent(sizes)[1])
+}
+
+function describe(reader, title) {
+  if (!reader.map) return `${title}. The picture as the model saw it.`
+  const top = largest(reader)
+  return `${title}. Largest at ${place(reader, top)}: ${figures(reader.map[top])}.`
+}
+
+function drawValue(reader) {
+  const { at, maps, map } = reader
+  if (!map) { maps.value.textContent = "\u00a0"; return }
+  const i = reader.over ?? largest(reader)
+  const outlier = marks(reader)[i] ? (at.hide === "true"
+    ? " · outlier token, drawn as its neighbours' median" : " · outlier token") : ""
+  maps.value.textContent = `${reader.over === null ? "largest: " : ""}${figures(map[i])} at ${
+    place(reader, i)} (token ${i + 1})${outlier}`
+}
+
+function drawPatch(reader) {
+  const { at, header, maps } = reader
+  const asked = header.tokens && at.patch !== "none"
+  maps.patch.hidden = !asked
+  if (!asked) return
+  const where = place(reader, Number(at.patch))
+  const come = header.patch === at.patch && Number(at.layer) > 0
+  maps.otherTitle.textContent = `What the patch in ${where} attends to, mean over heads`
+  maps.otherBar.replaceChildren()
+  if (!come) return paint(maps.other, reader.picture, null)
+  const tokens = header.arrays.patch.shape[1]
+  const from = (Number(at.layer) - 1) * tokens
+  const values = reader.values("patch").subarray(from + 1, from + tokens)
+  const scale = { low: 0, high: extent(values)[1] || 1 }
+  paint(maps.other, reader.picture, { values, columns: header.grid[1], scale,
+    colours: reader.tables.map, opacity: Number(at.opacity), smooth: at.smooth === "true",
+    marked: marks(reader), patch: Number(at.patch) })
+  maps.otherBar.replaceChildren(colourBar(header.palettes.map, scale, "Attention of the patch (share)"))
+  maps.other.setAttribute("aria-label", `${maps.otherTitle.textContent}, layer ${at.layer}`)
+}

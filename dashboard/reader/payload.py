@@ -1,0 +1,150 @@
+"""What the reader gets of one picture: one block of bytes, as the run keeps the numbers.
+
+The block is the length of a JSON header (uint32, little-endian), the header, and the arrays that
+it names, each at an offset that is a multiple of 4. Attention stays float16, as it is stored: the
+value under the cursor is the value on disk.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dashboard import overlays, words
+from store.tensors import ImageTensors
+
+Array = NDArray[Any]
+KINDS = ("attention", "contribution")
+"""Maps of a picture, by the name of what they show."""
+
+METRICS = ("gradient", "without", "contribution_share", "contribution_norm", "attn_to_patches",
+           "attn_entropy")
+"""What the matrix can show, the default first."""
+
+_SIGNED = ("gradient", "without", "contribution_share")
+_TYPES = {"u1": "<u1", "f2": "<f2", "f4": "<f4"}
+
+
+@dataclass(frozen=True)
+class Block:
+    """A header and the arrays it speaks of.
+
+    Attributes:
+        header: JSON.
+        arrays: name -> uint8, float16 or float32 of any shape.
+    """
+
+    header: Mapping[str, Any]
+    arrays: Mapping[str, Array]
+
+
+def pack(block: Block) -> bytes:
+    """One block as bytes.
+
+    >>> data = pack(Block({"a": 1}, {"x": np.ones(3, np.uint8)}))
+    >>> int.from_bytes(data[:4], "little") % 4, data[4:12], list(data[-4:])
+    (0, b'{"a": 1,', [1, 1, 1, 0])
+    """
+    places, pieces, offset = {}, [], 0
+    for name, array in block.arrays.items():
+        kind = array.dtype.str[1:]
+        body = np.ascontiguousarray(array, _TYPES[kind]).tobytes()
+        places[name] = {"kind": kind, "shape": list(array.shape), "offset": offset}
+        pieces.append(body + b"\0" * (-len(body) % 4))
+        offset += len(pieces[-1])
+    header = json.dumps({**block.header, "arrays": places}, allow_nan=False).encode()
+    header += b" " * (-len(header) % 4)
+    return b"".join((len(header).to_bytes(4, "little"), header, *pieces))
+
+
+def maps(tensors: ImageTensors, grid: tuple[int, int], other: ImageTensors | None) -> Block:
+    """The picture, its maps, which tokens are outliers, and the colours' ends.
+
+    Args:
+        tensors: of the condition that is shown.
+        grid: rows and columns of patches.
+        other: of the condition that it is compared with, if there is one with maps.
+    """
+    marked = np.stack([overlays.outliers(norms, grid).ravel() for norms in tensors.token_norm])
+    arrays: dict[str, Array] = {
+        "picture": np.frombuffer(tensors.model_input, np.uint8), "marked": marked.astype(np.uint8)}
+    scales = {}
+    for kind in KINDS:
+        values = _of(tensors, kind)
+        arrays[kind] = values.astype(np.float16)
+        scales[kind] = _ends(values, marked)
+        if other is not None:
+            there = _of(other, kind)
+            arrays[f"other.{kind}"] = there.astype(np.float16)
+            apart = np.abs(values.astype(np.float32) - there.astype(np.float32))
+            scales[f"difference.{kind}"] = _ends(apart, marked)
+    return Block({"scales": scales, "grid": list(grid)}, arrays)
+
+
+def _of(tensors: ImageTensors, kind: str) -> Array:
+    return tensors.cls_attention if kind == "attention" else tensors.contribution
+
+
+def _ends(values: Array, marked: Array) -> dict[str, dict[str, float | bool]]:
+    """The common scale of all maps, with all patches and without the outlier tokens."""
+    patches = values[..., 1:]
+    shown = np.broadcast_to(~marked[1:, None, :], patches.shape)
+    rest = patches[shown] if shown.any() else np.zeros(1, np.float32)
+    return {name: {"high": scale.high, "clipped": scale.clipped} for name, scale in (
+        ("all", overlays.common_scale(patches)), ("rest", overlays.common_scale(rest)))}
+
+
+def matrix(heads: pd.DataFrame, n_layers: int, n_heads: int) -> Block:
+    """Every measure of heads that the run has, as one array [L, H] each; NaN where unmeasured."""
+    arrays, about = {}, []
+    rows, columns = (heads[name].to_numpy(int) for name in ("layer", "head"))
+    for metric in METRICS:
+        if metric not in heads or heads[metric].isna().all():
+            continue
+        cells = np.full((n_layers, n_heads), np.nan, np.float32)
+        cells[rows - 1, columns] = heads[metric].to_numpy(np.float32)
+        arrays[f"heads.{metric}"] = cells
+        about.append({**_about(metric), "signed": metric in _SIGNED})
+    return Block({"metrics": about}, arrays)
+
+
+def curves(
+    shown: Mapping[str, pd.Series], before: Mapping[str, pd.Series], n_layers: int
+) -> Block:
+    """Measures over layers, as one array [L+1] each; NaN where there is none.
+
+    Args:
+        shown: `metric` or `metric:against` -> values by layer.
+        before: the same of the condition that is compared with.
+        n_layers: L.
+    """
+    arrays, about = {}, []
+    for name, values in shown.items():
+        if values.isna().all():
+            continue
+        metric, _, against = name.partition(":")
+        about.append({**_about(metric), "id": name, "label": words.title(metric, against or None)})
+        for prefix, series in (("curve", values), ("before", before.get(name))):
+            if series is not None:
+                arrays[f"{prefix}.{name}"] = series.reindex(range(n_layers + 1)).to_numpy(
+                    np.float32)
+    return Block({"curves": about}, arrays)
+
+
+def _about(metric: str) -> dict[str, str]:
+    word = words.word(metric)
+    return {"id": metric, "label": word.label, "unit": word.unit, "meaning": word.meaning}
+
+
+def joined(*blocks: Block) -> Block:
+    """Several blocks as one; a later header's entries come after an earlier one's."""
+    header: dict[str, Any] = {}
+    arrays: dict[str, Array] = {}
+    for block in blocks:
+        header |= block.header
+        arrays |= block.arrays
+    return Block(header, arrays)

@@ -1,0 +1,113 @@
+"""Where the reader looks: read from the link, told by the component, kept in the link.
+
+Values are texts, in the link as in the component, and each is one of a known few: what a link or a
+browser says otherwise falls back to the default.
+"""
+
+from collections.abc import Collection, Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from dashboard import reader, selection
+
+NO_PATCH = "none"
+_SWITCH = ("false", "true")
+_STATE = "reader_start"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One parameter of the link.
+
+    Attributes:
+        default: its value where the link has none.
+        allowed: all its values.
+        what: it in words, for the note of an unknown value.
+    """
+
+    default: str
+    allowed: Collection[str]
+    what: str
+
+
+def choices(
+    header: Mapping[str, Any], peak: tuple[int, int] | None, patches: int
+) -> dict[str, Choice]:
+    """The parameters of a picture.
+
+    Args:
+        header: of its block: layers, heads, metrics, curves, compared, difference, tokens.
+        peak: layer and head of the cell where to begin; None for the last layer's mean.
+        patches: N.
+    """
+    layers, heads, mean = int(header["layers"]), int(header["heads"]), selection.MEAN
+    metrics, curves = ([about["id"] for about in header[name]] for name in ("metrics", "curves"))
+    against = ["previous", "final", *(["other"] if header["compared"] else [])]
+    curve = next((name for name in ("final_logprob", *curves) if name in curves), "")
+    difference = _SWITCH if header["difference"] else _SWITCH[:1]
+    tokens = [str(patch) for patch in range(patches)] if header["tokens"] else []
+    return {
+        "layer": Choice(str(peak[0] if peak else layers), _numbers(layers + 1), "layer"),
+        "head": Choice(str(peak[1]) if peak else mean, [mean, *_numbers(heads)], "head"),
+        "map": Choice(selection.MAPS[0], selection.MAPS, "the map"),
+        "cells": Choice(metrics[0] if metrics else "", metrics, "the measure of heads"),
+        "curve": Choice(curve, curves, "the curve"),
+        "against": Choice(against[0], against, "to compare captions with"),
+        "opacity": Choice("0.65", [f"{step / 20:.2f}" for step in range(21)], "the opacity"),
+        "own": Choice("false", _SWITCH, "own scale"),
+        "smooth": Choice("false", _SWITCH, "smooth"),
+        "hide": Choice("false", _SWITCH, "hide"),
+        "fold": Choice("true", _SWITCH, "fold"),
+        "difference": Choice("false", difference, "difference"),
+        "patch": Choice(NO_PATCH, [NO_PATCH, *tokens], "the patch"),
+    }
+
+
+def _numbers(n: int) -> list[str]:
+    return [str(number) for number in range(n)]
+
+
+def read(known: Mapping[str, Choice]) -> dict[str, str]:
+    """What the link says, with a note for every value that is not known."""
+    for name, choice in known.items():
+        selection.note_unknown(name, choice.allowed, choice.what)
+    return within({name: st.query_params.get(name) for name in known}, known)
+
+
+def within(said: object, known: Mapping[str, Choice]) -> dict[str, str]:
+    """The known values of what was said, and the default for every other."""
+    told = said if isinstance(said, Mapping) else {}
+    return {name: told[name] if told.get(name) in choice.allowed else choice.default
+            for name, choice in known.items()}
+
+
+def start(here: Mapping[str, str], of: Hashable) -> dict[str, Any]:
+    """Where the component begins; the same as before unless it has to move.
+
+    The component moves by itself and says so later. It is only told where to look when the link
+    says another place than it did: another picture, a link, the browser's back button.
+
+    Args:
+        here: what the link says.
+        of: the picture that is shown.
+
+    Returns:
+        serial, which is a new one if the component has to move, and at.
+    """
+    held = st.session_state.get(_STATE)
+    if held is None or held["of"] != of or held["now"] != here:
+        serial = 1 if held is None else held["serial"] + 1
+        held = {"serial": serial, "at": dict(here), "now": dict(here), "of": of}
+        st.session_state[_STATE] = held
+    return {"serial": held["serial"], "at": held["at"]}
+
+
+def moved(known: Mapping[str, Choice]) -> None:
+    """Take over the place that the component tells; from its callback only."""
+    here = within(st.session_state[reader.KEY].get("at"), known)
+    st.session_state[_STATE] = {**st.session_state[_STATE], "now": here}
+    changes = {name: value for name, value in here.items()
+               if value != st.query_params.get(name, known[name].default)}
+    selection.link(**changes)

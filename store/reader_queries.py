@@ -1,0 +1,34 @@
+"""What the reader of one image asks for: a few of its scores at all layers."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from store.asking import Source, ask
+
+
+def scored(run: Source, condition: str) -> pd.DataFrame:
+    """By what captions of a condition were scored: metric, against."""
+    return ask(run, 'SELECT DISTINCT metric, "against" FROM curve WHERE condition_id = ? '
+                    'ORDER BY metric, "against"', (condition,))
+
+
+def score_lines(
+    run: Source, image_id: str, condition: str, pairs: Sequence[tuple[str, str]]
+) -> pd.DataFrame:
+    """One image's scores over layers: metric, against, layer, value.
+
+    Args:
+        run: an open run.
+        image_id: an image of it.
+        condition: a condition of it.
+        pairs: metric and against; the table is sorted by them, so that few of them are a fast
+            answer however many a run has.
+    """
+    if not pairs:
+        return pd.DataFrame(columns=["metric", "against", "layer", "value"])
+    parts = " UNION ALL ".join(
+        ['SELECT metric, "against", layer, value FROM score WHERE condition_id = ? '
+         'AND metric = ? AND "against" = ? AND image_id = ?'] * len(pairs))
+    values = [value for pair in pairs for value in (condition, *pair, image_id)]
+    return ask(run, f'{parts} ORDER BY metric, "against", layer', values)

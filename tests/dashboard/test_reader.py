@@ -1,0 +1,250 @@
+"""What the reader gets, against what the store has; and where it is told to look."""
+
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dashboard import data, reader
+from dashboard.reader import ladder, payload, place
+from dashboard.reader.payload import Block
+from store import reader_queries, token_attention
+from store.catalog import open_run
+from store.parts import stage_folder
+from store.runs import list_runs, update_run
+from store.tensors import ImageTensors
+from tests.synthetic import make_run
+
+
+def unpacked(block):
+    """Header and arrays of a block, read byte by byte."""
+    size = int.from_bytes(block[:4], "little")
+    header = json.loads(block[4:4 + size])
+    arrays = {}
+    for name, at in header["arrays"].items():
+        start = 4 + size + at["offset"]
+        assert start % 4 == 0
+        count = math.prod(at["shape"])
+        arrays[name] = np.frombuffer(block, f"<{at['kind']}", count, start).reshape(at["shape"])
+    return header, arrays
+
+
+def sent(at):
+    """What the reader on a page was sent."""
+    found = [element.proto.bytes for element in at.get("bidi_component")
+             if element.proto.component_name == "peel_reader"]
+    assert len(found) == 1
+    return unpacked(found[0])
+
+
+def tensors(rng, n_layers=3, n_heads=2, n=4):
+    attention = rng.random((n_layers, n_heads, n + 1)).astype(np.float16)
+    norms = np.ones((n_layers + 1, n + 1), np.float16) + 0.01 * rng.random((n_layers + 1, n + 1))
+    norms[2, 3] = 99
+    return ImageTensors("a", attention, attention * 2, norms.astype(np.float16), None, b"jpeg!")
+
+
+def test_a_block_is_read_back_as_it_was_packed():
+    rng = np.random.default_rng(0)
+    arrays = {"bytes": np.arange(7, dtype=np.uint8),
+              "halves": rng.random((2, 3)).astype(np.float16),
+              "none": np.zeros((0, 4), np.float32), "last": rng.random(5).astype(np.float32)}
+    header, back = unpacked(payload.pack(Block({"text": "näïve </script>"}, arrays)))
+    assert header["text"] == "näïve </script>"
+    assert list(back) == list(arrays)
+    for name, array in arrays.items():
+        assert back[name].dtype == array.dtype
+        np.testing.assert_array_equal(back[name], array)
+
+
+def test_a_header_that_javascript_cannot_read_is_refused():
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        payload.pack(Block({"mean": float("nan")}, {}))
+
+
+def test_maps_are_those_of_the_store_and_outliers_leave_the_second_scale():
+    rng = np.random.default_rng(1)
+    one = tensors(rng)
+    one.cls_attention[1, 0, 3] = 50  # on the outlier token of layer 2
+    block = payload.maps(one, (2, 2), None)
+    np.testing.assert_array_equal(block.arrays["attention"], one.cls_attention)
+    np.testing.assert_array_equal(block.arrays["contribution"], one.contribution)
+    assert np.argwhere(block.arrays["marked"]).tolist() == [[2, 2]]
+    scales = block.header["scales"]["attention"]
+    everything = [float(v) for v in one.cls_attention[:, :, 1:].ravel()]
+    rest = [float(one.cls_attention[layer, head, token]) for layer in range(3)
+            for head in range(2) for token in range(1, 5) if (layer, token) != (1, 3)]
+    assert scales["all"]["high"] == pytest.approx(np.quantile(everything, 0.998))
+    assert scales["rest"]["high"] == pytest.approx(np.quantile(rest, 0.998), rel=1e-5)
+    assert scales["rest"]["high"] < 1.1 < scales["all"]["high"]
+    assert "difference.attention" not in block.header["scales"]
+
+
+def test_the_other_conditions_maps_and_the_scale_of_their_difference():
+    rng = np.random.default_rng(2)
+    one, other = tensors(rng), tensors(rng)
+    block = payload.maps(one, (2, 2), other)
+    np.testing.assert_array_equal(block.arrays["other.contribution"], other.contribution)
+    apart = [abs(float(a) - float(b)) for a, b in zip(
+        one.cls_attention[..., 1:].ravel(), other.cls_attention[..., 1:].ravel(), strict=True)]
+    assert block.header["scales"]["difference.attention"]["all"]["high"] == pytest.approx(
+        np.quantile(apart, 0.998), rel=1e-5)
+
+
+def test_heads_without_a_measure_are_no_number():
+    heads = pd.DataFrame({"layer": [1, 2, 2], "head": [0, 0, 1], "attn_entropy": [1.0, 2.0, None],
+                          "gradient": [None] * 3, "contribution_share": [0.1, -0.2, 0.3]})
+    block = payload.matrix(heads, 2, 2)
+    assert [about["id"] for about in block.header["metrics"]] == ["contribution_share",
+                                                                  "attn_entropy"]
+    assert [about["signed"] for about in block.header["metrics"]] == [True, False]
+    np.testing.assert_array_equal(block.arrays["heads.attn_entropy"],
+                                  np.array([[1, np.nan], [2, np.nan]], np.float32))
+
+
+def test_curves_have_a_place_for_every_layer():
+    values = pd.Series([0.5, 0.25], index=[1, 3])
+    block = payload.curves({"map_shift": values, "rouge_l:final": values * np.nan},
+                           {"map_shift": values + 1}, 3)
+    assert [about["id"] for about in block.header["curves"]] == ["map_shift"]
+    np.testing.assert_array_equal(block.arrays["curve.map_shift"],
+                                  np.array([np.nan, 0.5, np.nan, 0.25], np.float32))
+    assert block.arrays["before.map_shift"][3] == 1.25
+
+
+CAPTIONS = pd.DataFrame({
+    "layer": [0, 1, 2, 3, 4], "mean_logprob": [-1.0, None, -0.5, 0.0, 0.0],
+    "text": ["a cat a cat a cat", None, "A cat, in the snow", "a cat in the snow",
+             "a dog in snow"]})
+
+
+def test_rows_tell_what_changed_and_against_what():
+    rows = ladder.rows(CAPTIONS, {}, {2: "a cat"})
+    assert [row["layer"] for row in rows] == [0, 1, 2, 3, 4]
+    assert rows[0]["pieces"]["previous"] == [["kept", "a cat a cat a cat"]]
+    assert rows[1]["pieces"]["previous"] == [["lost", "a cat a cat a cat"]]
+    assert rows[2]["pieces"]["other"] == [["kept", "A cat,"], ["gained", "in the snow"]]
+    assert "other" not in rows[3]["pieces"]
+    assert rows[4]["pieces"]["final"] == [["kept", "a dog in snow"]]
+    assert [row["degenerate"] for row in rows] == [True, True, False, False, False]
+    assert [row["fold"] for row in rows] == [0, 1, 2, 2, 4]
+
+
+def test_bars_are_shares_or_unknown():
+    scores = {"grounded": pd.Series({2: 0.25}), "same": pd.Series({2: 0.75, 3: np.nan}),
+              "unique": pd.Series({2: 1.0, 3: 0.0})}
+    rows = ladder.rows(CAPTIONS, scores, None)
+    assert rows[2]["bars"] == {"grounded": 0.25, "fluent": pytest.approx(math.exp(-0.5)),
+                               "changed": 0.25}
+    assert rows[3]["bars"] == {"grounded": None, "fluent": 1.0, "changed": None}
+    assert rows[1]["bars"]["fluent"] is None
+    assert [row["shared"] for row in rows] == [None, None, False, True, None]
+
+
+def test_words_of_the_last_caption_are_followed_to_where_they_begin():
+    assert ladder.first_said(CAPTIONS) == [{"word": "dog", "first": 4, "stays": 4},
+                                           {"word": "snow", "first": 2, "stays": 2}]
+    gone = CAPTIONS.assign(text=["snow", "rain", "snow", "snow", "snow"])
+    assert ladder.first_said(gone) == [{"word": "snow", "first": 0, "stays": 2}]
+    assert ladder.first_said(CAPTIONS.iloc[:0]) == []
+
+
+HEADER = {"layers": 3, "heads": 2, "metrics": [{"id": "gradient"}], "curves": [],
+          "compared": None, "difference": False, "tokens": False}
+
+
+def test_only_known_values_are_taken():
+    known = place.choices(HEADER, (2, 1), 4)
+    default = place.within(None, known)
+    assert (default["layer"], default["head"], default["against"]) == ("2", "1", "previous")
+    said = {"layer": "3", "head": "mean", "patch": "0", "difference": "true", "against": "other",
+            "opacity": "0.7", "own": True, "cells": ["gradient"], "more": "x"}
+    assert place.within(said, known) == default | {"layer": "3", "head": "mean"}
+    more = place.choices(HEADER | {"tokens": True, "difference": True, "compared": "mean:1"},
+                         None, 4)
+    assert place.within(said, more) | {"opacity": ""} == place.within(None, more) | {
+        "layer": "3", "head": "mean", "patch": "0", "difference": "true", "against": "other",
+        "opacity": ""}
+
+
+def test_the_component_is_told_to_move_only_when_the_link_says_another_place(monkeypatch):
+    class Link(dict):
+        def to_dict(self):
+            return dict(self)
+
+    state, link = {}, Link()
+    for module in (place, place.selection):
+        monkeypatch.setattr(module.st, "session_state", state)
+        monkeypatch.setattr(module.st, "query_params", link)
+    known = place.choices(HEADER, (2, 1), 4)
+    first = place.start(place.read(known), "a")
+    assert (first["serial"], first["at"]["layer"]) == (1, "2")
+    state[reader.KEY] = {"at": {**first["at"], "layer": "3"}}
+    place.moved(known)
+    assert link == {"layer": "3"}
+    assert place.start(place.read(known), "a") == first  # it is there already
+    link["layer"] = "1"  # the back button
+    again = place.start(place.read(known), "a")
+    assert (again["serial"], again["at"]["layer"]) == (2, "1")
+    assert place.start(place.read(known), "b")["serial"] == 3  # another picture
+
+
+def test_scores_over_layers_are_those_of_the_table(edited):
+    with open_run(edited) as run:
+        metric, against = reader_queries.scored(run, "baseline").iloc[0]
+        lines = reader_queries.score_lines(run, "img00003", "baseline", ((metric, against),))
+        table = run.table("score")
+        expected = {row.layer: row.value for row in table.itertuples()
+                    if (row.condition_id, row.image_id, row.metric, row.against)
+                    == ("baseline", "img00003", metric, against)}
+        assert dict(zip(lines["layer"], lines["value"], strict=True)) == expected
+        assert reader_queries.score_lines(run, "img00003", "baseline", ()).empty
+
+
+def test_a_page_sends_the_picture_once_and_where_to_begin(open_page, edited):
+    at = open_page("image", image="img00002", layer="4", head="1")
+    assert not at.exception
+    header, arrays = sent(at)
+    with open_run(edited) as run:
+        stored = run.tensors("img00002")
+        texts = run.table("caption", "condition_id = 'baseline' AND image_id = 'img00002'")
+    np.testing.assert_array_equal(arrays["attention"], stored.cls_attention)
+    assert arrays["picture"].tobytes() == stored.model_input
+    assert {row["layer"]: row["text"] for row in header["rows"]} == dict(
+        zip(texts["layer"], texts["text"], strict=True))
+    assert (header["start"]["at"]["layer"], header["start"]["at"]["head"]) == ("4", "1")
+    assert (header["compared"], header["difference"], header["tokens"]) == (None, False, False)
+
+
+def test_two_conditions_bring_both_maps_if_both_were_captured(open_page, edited):
+    key = data.key_of(list_runs(edited)[0])
+    captured = [name for name in data.conditions(key) if name != "baseline"
+                and data.condition_tensors(key, "img00001", name) is not None]
+    header, arrays = sent(open_page("image", image="img00001", condition="skip:5"))
+    assert (header["compared"], header["difference"]) == ("baseline", False)
+    assert "other.attention" not in arrays
+    assert all("other" in row["pieces"] for row in header["rows"])
+    for name in captured:
+        header, arrays = sent(open_page("image", image="img00001", condition=name))
+        assert header["difference"]
+        np.testing.assert_array_equal(arrays["other.attention"],
+                                      data.tensors(key, "img00001").cls_attention)
+
+
+def test_a_patch_brings_what_it_attends_to(open_page, tmp_path):
+    run = make_run(tmp_path, n_images=2, n_layers=4, n_heads=2, grid=(3, 3))
+    stage = stage_folder(run, "token_attention", {"code": 1})
+    update_run(run, stages={"token_attention": stage.name})
+    part = stage / "part-00000"
+    part.mkdir(parents=True)
+    rows = np.random.default_rng(0).dirichlet(np.ones(10), (4, 10)).astype(np.float16)
+    token_attention.write(part / token_attention.FILE_NAME, rows.shape, [("img00001", rows)])
+    at = open_page("image", tmp_path, image="img00001", patch="5")
+    assert not at.exception
+    header, arrays = sent(at)
+    assert (header["tokens"], header["patch"]) == (True, "5")
+    np.testing.assert_array_equal(arrays["patch"], rows[:, 6])  # token 0 is CLS
+    header, arrays = sent(open_page("image", tmp_path, image="img00000", patch="5"))
+    assert (header["tokens"], "patch" in arrays) == (False, False)
