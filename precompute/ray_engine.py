@@ -193,6 +193,22 @@ class RayEngine:
     ) -> Generator[Failure | None, None, None]:
         """Make parts on all workers; see `Engine`."""
         queue, boxed = _Queue(list(sizes)), [ray.put(work)]
+        try:
+            yield from self._make(queue, boxed, work, sizes, advance, stopping)
+        finally:
+            for worker, _ in queue.running.values():  # there are some only if the run breaks off
+                ray.kill(worker.actor)
+                self._start()
+
+    def _make(
+        self,
+        queue: _Queue,
+        boxed: "list[ray.ObjectRef[Work]]",
+        work: Work,
+        sizes: Mapping[str, int],
+        advance: Advance,
+        stopping: Callable[[], bool],
+    ) -> Iterator[Failure | None]:
         while queue.running or (queue.todo and not stopping()):
             if not stopping():
                 self._hand_out(queue, boxed)
@@ -239,6 +255,7 @@ class RayEngine:
         try:
             outcome: _Outcome = ray.get(ref)
         except RayTaskError as error:
+            self._idle.append(worker)
             raise part_failed(work, name, error.cause) from error.cause
         except RayError as error:
             self._start()
@@ -276,11 +293,10 @@ def open_ray(workers: int, cpus: float, gpus: float) -> Iterator[RayEngine]:
     if address:
         ray.init(address, log_to_driver=False, logging_level=logging.WARNING)
     else:
-        # Reachable from this machine alone.
+        # Its ports listen to the network; Ray guards them by a token in this user's home.
         ray.init(
             "local", num_cpus=math.ceil(workers * cpus), object_store_memory=_OBJECTS,
             include_dashboard=False, log_to_driver=False, logging_level=logging.WARNING,
-            _node_ip_address="127.0.0.1",
         )
     try:
         _require_gpus(gpus, bool(address))
