@@ -150,19 +150,23 @@ def _memory(config: Config, size: ModelSize) -> list[str]:
 def _time(
     config: Config, size: ModelSize, work: Sequence[Work], left: float
 ) -> Iterator[str]:
-    """Time in all and by stage; `left` is the share of the images that capture has to do."""
+    """Time in all and by stage, and the speed of one worker over all stages.
+
+    `left` is the share of the images that capture has to do.
+    """
     on_cpu = device_of(config.model) == "cpu"
     device = CPU if on_cpu else A100
     seconds = [_seconds(config, size, one, device) for one in work]
+    rate = f"{work[0].kept / max(1e-9, sum(seconds)):.2g} images/s"
     seconds[0] *= left
     gpus = config.model.gpus
     if on_cpu:
-        yield f"  time      {duration(sum(seconds))}"
+        yield f"  time      {duration(sum(seconds))} at {rate}"
     else:
         yield "  time      " + ", ".join(
             f"{duration(sum(seconds) / max(1, n // gpus))} on {n} GPU{'s' * (n > 1)}"
             for n in _GPUS if n >= gpus
-        )
+        ) + f"; one worker does {rate}"
     for one, own in zip(work, seconds, strict=True):
         yield f"              {one.stage:<28}{one.captions:>12,} captions  {duration(own):>14}"
     yield f"            assuming {device.name}, captions as long as they may be" + (

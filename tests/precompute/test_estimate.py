@@ -83,7 +83,7 @@ def test_every_configuration_has_a_plan_without_weights_or_data(name, tmp_path, 
         assert "40 an image by capture" in told
         assert "capture                           20,000 captions" in told
         assert " on 1 GPU, " in told
-        assert " on 8 GPUs\n" in told
+        assert " on 8 GPUs; one worker does 0." in told
 
 
 def test_a_model_of_two_gpus_has_four_workers_on_eight(tmp_path):
