@@ -55,6 +55,9 @@ def read_failures(run: Path) -> list[Failure]:
     """What was given up and has not been made since, by stage and part."""
     found = []
     for path in sorted((Path(run) / FOLDER).glob("[!.]*.json")):
-        rows = json.loads(path.read_text(encoding="utf-8"))["failures"]
-        found += [Failure(**row) for row in rows]
+        try:
+            rows = json.loads(path.read_text(encoding="utf-8"))["failures"]
+            found += [Failure(**row) for row in rows]
+        except (OSError, ValueError, TypeError, KeyError):
+            continue  # removed meanwhile, or of another version: it is only a display
     return [f for f in found if not has_part(Path(run) / "parts" / f.stage, f.part)]

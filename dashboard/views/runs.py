@@ -1,6 +1,7 @@
 """Where the numbers come from: provenance, certificate, counts, sizes, and what is under way."""
 
 import json
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import streamlit as st
 from dashboard import data, plain, selection, words
 from dashboard.data import Key
 from dashboard.selection import Place
+from store.failures import read_failures
 from store.runs import read_progress, read_run
 
 _FACTS = ("run_id", "created_at", "model", "backend", "weights_sha256", "dataset",
@@ -23,6 +25,7 @@ def show(place: Place) -> None:
     st.header("Runs")
     selection.show_notes()
     _progress(place.run)
+    _given_up(place.run)
     info = read_run(place.run)
     _certificate(info.get("parity"))
     left, right = st.columns([1.5, 1], gap="large")
@@ -54,6 +57,17 @@ def _progress(run: Path) -> None:
     st.progress(min(progress.done / max(progress.total, 1), 1.0))
     plain.line(f"Under way: {progress.stage}, {progress.done} of {progress.total}{rate}{about}. "
                "The pages show what is published next at the next click.", "small")
+
+
+def _given_up(run: Path) -> None:
+    failures = read_failures(run)
+    if not failures:
+        return
+    st.subheader("Parts that were given up")
+    plain.line(f"{len(failures)} parts could not be made, and what needs them was left out. The "
+               "same command tries them again; run.log tells more.", "small")
+    st.dataframe(pd.DataFrame(map(asdict, failures)), hide_index=True, column_config={
+        "error": st.column_config.TextColumn("what was wrong", width="large")})
 
 
 def _certificate(parity: dict[str, Any] | None) -> None:

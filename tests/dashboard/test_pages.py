@@ -10,6 +10,7 @@ from streamlit.util import calc_hash
 
 from dashboard import data
 from store import open_run
+from store.failures import Failure, write_failures
 from store.parts import stage_folder, write_part
 from store.runs import list_runs, update_run, write_progress
 from tests.dashboard.test_reader import sent
@@ -322,3 +323,13 @@ def test_skipped_pictures_are_shown_with_their_reasons(visit, tmp_path):
     assert not at.exception
     assert "1 of 4 pictures (25.0%) could not be opened" in words(at)
     assert any("cannot read: cut off." in frame.value.to_string() for frame in at.dataframe)
+
+
+def test_parts_that_were_given_up_are_named(visit, tmp_path):
+    run = make_run(tmp_path, n_images=2)
+    assert "given up" not in words(visit("runs", tmp_path))
+    write_failures(run, "capture-1", [Failure("capture-1", "images-000008", "no room", 3, "host")])
+    at = visit("runs", tmp_path)
+    assert not at.exception
+    assert "Parts that were given up" in words(at) and "1 parts could not be made" in words(at)
+    assert any("images-000008" in frame.value.to_string() for frame in at.dataframe)
