@@ -1,12 +1,15 @@
 """The command line as a person meets it."""
 
 import re
+import sys
 
 import pytest
 from typer.testing import CliRunner
 
 from precompute.__main__ import app
 from precompute.config import PROJECT
+from precompute.stages import Unfinished
+from store.failures import Failure
 
 
 @pytest.fixture
@@ -107,3 +110,34 @@ def test_every_command_is_in_the_readme():
     for command in app.registered_commands:
         name = command.name or command.callback.__name__
         assert f"precompute {name}" in readme, name
+
+
+def test_shares_end_saying_so_and_the_last_completes(peel, toml, tmp_path):
+    call = ("run", toml, "--results", tmp_path / "results", "--shard")
+    first = peel(*call, "1/2")
+    assert first.exit_code == 0, first.output
+    assert "share 1/2 has made what can be made now" in first.output
+    assert not list(tmp_path.rglob("results.duckdb"))
+    rest = [peel(*call, f"{1 + i % 2}/2") for i in range(1, 6)]
+    assert rest[-1].exit_code == 0 and "is complete" in rest[-1].output
+    refused = peel(*call, "9/8")
+    assert refused.exit_code == 1 and "got 9/8" in refused.output
+
+
+def test_parts_that_were_given_up_end_the_command_with_a_status(peel, toml, tmp_path, monkeypatch):
+    failure = Failure("capture-1", "images-000003", "ValueError: no", 3, "host")
+
+    def execute(*_):
+        raise Unfinished("tiny: 1 parts were given up", [failure])
+
+    monkeypatch.setattr("precompute.__main__.execute", execute)
+    ended = peel("run", toml, "--results", tmp_path / "results")
+    assert ended.exit_code == 1 and "1 parts were given up" in ended.output
+
+
+def test_without_ray_the_command_names_the_remedy(peel, toml, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.delitem(sys.modules, "precompute.ray_engine", raising=False)
+    told = peel("run", toml, "--results", tmp_path / "results", "--set", "scale.engine=ray")
+    assert told.exit_code == 1
+    assert "needs Ray" in told.output and "requirements-ray.txt" in told.output
