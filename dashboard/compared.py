@@ -9,9 +9,11 @@ import streamlit as st
 
 from dashboard.diff import Piece, diff_words
 
-_MARKS = {"lost": "text-decoration:line-through;color:#c0392b",
-          "gained": "text-decoration:underline;text-decoration-thickness:2px;color:#1e8449",
+_MARKS = {"lost": "text-decoration:line-through;text-decoration-color:#d55e00",
+          "gained": "font-weight:600;text-decoration:underline;text-decoration-thickness:2px;"
+                    "text-decoration-color:#009e73;text-underline-offset:3px",
           "kept": ""}
+"""The line has the colour, not the word, which stays readable on light and dark pages."""
 _ROW = ("display:flex;gap:1rem;flex-wrap:wrap;font-size:0.95rem;line-height:1.4;"
         "overflow-wrap:anywhere")
 _HALF = "flex:1 1 12rem;min-width:0"

@@ -9,7 +9,8 @@ function buildMaps(reader) {
   const canvas = () => make("canvas", { width: SIDE, height: Math.round(SIDE * rows / columns) })
   const parts = {
     canvas: canvas(), title: make("div", { class: "map-title" }), value: make("div",
-      { class: "small value" }), bar: make("div"), note: make("div", { class: "note" }),
+      { class: "small value" }), bar: make("div"), note: make("div", { class: "note" }), hint: make("div", { class: "small",
+      text: "Click a patch to see what it attends to (Shift and arrow keys move it)." }),
     other: canvas(), otherTitle: make("div", { class: "map-title" }), otherBar: make("div") }
   parts.patch = make("div", { class: "patch" }, parts.otherTitle, parts.other, parts.otherBar)
   parts.canvas.setAttribute("role", "img")
@@ -26,7 +27,8 @@ function buildMaps(reader) {
   }
   reader.maps = parts
   return make("section", { class: "maps", "aria-label": "Map over the picture" },
-    parts.title, parts.canvas, parts.value, parts.bar, parts.note, parts.patch)
+    make("div", {}, parts.title, parts.canvas, parts.value, parts.bar, parts.note, parts.hint),
+    parts.patch)
 }
 
 function patchAt(reader, event) {
@@ -177,10 +179,12 @@ function drawPatch(reader) {
   const { at, header, maps } = reader
   const asked = header.tokens && at.patch !== "none"
   maps.patch.hidden = !asked
+  maps.hint.hidden = !header.tokens || asked
+  reader.root.querySelector(".panels")?.classList.toggle("patched", Boolean(asked))
   if (!asked) return
   const where = place(reader, Number(at.patch))
   const come = header.patch === at.patch && Number(at.layer) > 0
-  maps.otherTitle.textContent = `What the patch in ${where} attends to, mean over heads`
+  maps.otherTitle.textContent = `What ${where} attends to, mean over heads`
   maps.otherBar.replaceChildren()
   if (!come) return paint(maps.other, reader.picture, null)
   const tokens = header.arrays.patch.shape[1]

@@ -25,8 +25,9 @@ function buildMatrix(reader) {
       y: TOP + (layer - 0.5) * cell.h + 3, "text-anchor": "end" }, layer))
   }
   for (let head = -1; head < header.heads; head++) {
-    svg.append(drawn("text", { x: cellX(cell, head) + cell.w / 2 - 0.5, y: TOP - 6,
-      "text-anchor": "middle" }, head < 0 ? "mean" : head))
+    const narrow = head < 0 && cell.w < 20 // then its name ends with the column
+    svg.append(drawn("text", { x: cellX(cell, head) + (narrow ? cell.w : cell.w / 2 - 0.5),
+      y: TOP - 6, "text-anchor": narrow ? "end" : "middle" }, head < 0 ? "mean" : head))
   }
   svg.append(parts.chosen)
   svg.onclick = (event) => {

@@ -2,19 +2,21 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard import data, reader
+from dashboard import reader
 from dashboard.reader import ladder, payload, place
 from dashboard.reader.payload import Block
 from store import reader_queries, token_attention
 from store.catalog import open_run
 from store.parts import stage_folder
-from store.runs import list_runs, update_run
-from store.tensors import ImageTensors
+from store.runs import update_run
+from store.schema import BASELINE
+from store.tensors import ImageTensors, TensorWriter, condition_file
 from tests.synthetic import make_run
 
 
@@ -218,19 +220,33 @@ def test_a_page_sends_the_picture_once_and_where_to_begin(open_page, edited):
     assert (header["compared"], header["difference"], header["tokens"]) == (None, False, False)
 
 
-def test_two_conditions_bring_both_maps_if_both_were_captured(open_page, edited):
-    key = data.key_of(list_runs(edited)[0])
-    captured = [name for name in data.conditions(key) if name != "baseline"
-                and data.condition_tensors(key, "img00001", name) is not None]
+def test_a_condition_that_was_not_captured_brings_words_alone(open_page):
     header, arrays = sent(open_page("image", image="img00001", condition="skip:5"))
     assert (header["compared"], header["difference"]) == ("baseline", False)
     assert "other.attention" not in arrays
     assert all("other" in row["pieces"] for row in header["rows"])
-    for name in captured:
-        header, arrays = sent(open_page("image", image="img00001", condition=name))
-        assert header["difference"]
-        np.testing.assert_array_equal(arrays["other.attention"],
-                                      data.tensors(key, "img00001").cls_attention)
+    header, _ = sent(open_page("image", image="img00001", condition="skip:5", versus="none"))
+    assert (header["compared"], "other" in header["rows"][0]["pieces"]) == (None, False)
+
+
+def test_a_captured_condition_brings_both_maps(open_page, tmp_path):
+    run = make_run(tmp_path, n_images=2, n_layers=4, n_heads=3, grid=(2, 2), conditions=True)
+    with open_run(run) as there:
+        before = there.tensors("img00001")
+        name = next(name for name in there.table("condition").condition_id if name != BASELINE)
+        stage = next(iter(set(there.info["stages"].values())))
+    edited = tensors(np.random.default_rng(4), 4, 3)
+    path = run / "parts" / stage / "part-00000" / condition_file(name)
+    with TensorWriter(path, 4, 3, 5) as writer:
+        writer.append(replace(edited, image_id="img00000"))
+        writer.append(replace(edited, image_id="img00001"))
+    header, arrays = sent(open_page("image", tmp_path, image="img00001", condition=name))
+    assert (header["compared"], header["difference"]) == (BASELINE, True)
+    np.testing.assert_array_equal(arrays["attention"], edited.cls_attention)
+    np.testing.assert_array_equal(arrays["other.attention"], before.cls_attention)
+    header, arrays = sent(open_page("image", tmp_path, image="img00001", versus=name))
+    assert (header["compared"], header["difference"]) == (name, True)
+    np.testing.assert_array_equal(arrays["other.attention"], edited.cls_attention)
 
 
 def test_a_patch_brings_what_it_attends_to(open_page, tmp_path):
