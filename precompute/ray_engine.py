@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is to be sent anywhere
+os.environ.setdefault("RAY_worker_niceness", "0")  # as a run without Ray; its own is 15
 
 import ray
 from ray.exceptions import RayError, RayTaskError
