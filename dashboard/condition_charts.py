@@ -165,14 +165,3 @@ def pruning(frame: pd.DataFrame, axis: str, *, baseline: float, height: int = 28
             zero=False)), y2="high:Q"),
         base.mark_point(filled=True, size=42, opacity=1).encode(y="edited:Q", tooltip=tooltip),
     ).properties(height=height, autosize=FIT_X)
-
-
-def behind(frame: pd.DataFrame) -> Chart:
-    """The baseline's curve of an image, in grey, to lay under a condition's.
-
-    Args:
-        frame: layer, value.
-    """
-    line: alt.Chart = alt.Chart(frame.dropna()).mark_line(
-        color=charts.GREY, strokeWidth=1.4, strokeDash=[2, 2]).encode(x="layer:Q", y="value:Q")
-    return line

@@ -1,58 +1,14 @@
 import json
 
-import numpy as np
 import pandas as pd
-import pytest
 
 from dashboard import charts, words
-from dashboard.overlays import Scale
 from dashboard.views import layers
 from store.predicates import parse_predicates
 
 
-def heads(n_layers=3, n_heads=2, low=-1.0):
-    rng = np.random.default_rng(0)
-    return pd.DataFrame([
-        {"layer": layer, "head": head, "attn_entropy": rng.uniform(0, 3),
-         "contribution_share": rng.uniform(low, 1)}
-        for layer in range(1, n_layers + 1) for head in range(n_heads)])
-
-
 def rows(spec, name="value"):
     return [row for data in spec["datasets"].values() for row in data if name in row]
-
-
-def test_the_matrix_holds_every_cell_and_the_mean_apart():
-    frame = heads()
-    spec = charts.matrix(frame, "contribution_share", layer=2, head=1).to_dict()
-    cells = {(row["layer"], row["column"]): row for row in rows(spec)}
-    assert len(cells) == 3 * 3
-    assert cells[2, "mean"]["value"] == pytest.approx(
-        frame[frame["layer"] == 2]["contribution_share"].mean())
-    assert [key for key, row in cells.items() if row["chosen"]] == [(2, "1")]
-    assert spec["encoding"]["x"]["scale"]["domain"] == ["mean", " ", "0", "1"]
-
-
-def test_zero_is_the_middle_of_a_scale_with_two_signs():
-    color = charts.matrix(heads(), "contribution_share", layer=1, head=None).to_dict()[
-        "encoding"]["color"]["scale"]
-    assert color["domain"][2] == 0
-    assert color["domain"][0] == -color["domain"][-1]
-    plain = charts.matrix(heads(), "attn_entropy", layer=1, head=None).to_dict()
-    assert "domain" not in plain["encoding"]["color"]["scale"]
-
-
-def test_heads_without_numbers_are_drawn_all_the_same():
-    empty = heads().assign(contribution_share=None)
-    charts.matrix(empty, "contribution_share", layer=1, head=None).to_dict()
-
-
-def test_curves_leave_out_missing_layers_and_put_a_rule_at_the_chosen_one():
-    frame = pd.DataFrame({"layer": [1, 2, 3], "value": [None, 0.1, -0.2]})
-    spec = charts.curve(frame, "delta_attn", top=3, layer=2).to_dict()
-    assert {row["layer"] for row in rows(spec) if "layer" in row} == {2, 3}
-    assert '{"layer": 2}' in json.dumps(list(spec["datasets"].values()))
-    assert words.LAYER_AXIS in json.dumps(spec)
 
 
 def test_bands_show_mean_interval_and_n():
@@ -69,16 +25,6 @@ def test_histogram_colours_what_passes():
     for text, expected in (("map_shift>1", [False, True]), ("map_shift<=1", [True, False])):
         spec = charts.histogram(frame, parse_predicates(text)[0]).to_dict()
         assert [row["passes"] for row in rows(spec, "passes")] == expected
-
-
-def test_the_colour_bar_says_when_values_are_clipped():
-    values = np.array([[0.1, 0.9]], np.float32)
-    mask = np.zeros((1, 2), bool)
-    for clipped in (True, False):
-        spec = charts.overlay(b"png", values, Scale(0.0, 0.5, clipped), "share", width=100,
-                              marked=mask).to_dict()
-        assert ("\u2265" in json.dumps(spec, ensure_ascii=False)) == clipped
-        assert sorted(row["value"] for row in rows(spec)) == pytest.approx([0.1, 0.9])
 
 
 def test_every_metric_of_the_tables_has_words():
