@@ -9,10 +9,9 @@ import math
 import os
 import socket
 import traceback
-from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +23,7 @@ from ray.exceptions import RayError, RayTaskError
 
 from precompute.engine import Advance, Work, part_failed
 from precompute.images import TooManyBroken
+from precompute.part_queue import Queue, Worker
 from store.failures import Failure
 from store.parts import sweep
 
@@ -105,54 +105,19 @@ class _Maker:
         return self._work
 
 
-@dataclass
-class _Worker:
-    """An actor as the driver knows it; it has no node until it has started."""
-
-    actor: Any
-    node: str = ""
-    where: str = ""
-
-
-@dataclass
-class _Queue:
-    """The parts of one stage.
-
-    Attributes:
-        todo: those that nobody is at.
-        running: attempt -> who makes which part.
-        failed: part -> the nodes on which it has failed, once an attempt.
-    """
-
-    todo: list[str]
-    running: dict[Any, tuple[_Worker, str]] = field(default_factory=dict)
-    failed: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-
-    def take(self, node: str, nodes: set[str]) -> str | None:
-        """The next part for a node: none that has failed there and may succeed on another.
-
-        A node that lacks something fails fast, and would soon have failed all parts thrice.
-        """
-        for name in self.todo:
-            if node not in self.failed[name] or nodes <= set(self.failed[name]):
-                self.todo.remove(name)
-                return name
-        return None
-
-
 class RayEngine:
     """The actors of a run, and what each is doing."""
 
     def __init__(self, workers: int, cpus: float, gpus: float) -> None:
         self._new = ray.remote(_Maker).options(num_cpus=cpus, num_gpus=gpus).remote
-        self._starting: dict[Any, _Worker] = {}
-        self._idle: list[_Worker] = []
+        self._starting: dict[Any, Worker] = {}
+        self._idle: list[Worker] = []
         self._lost_starts = 0
         for _ in range(workers):
             self._start()
 
     def _start(self) -> None:
-        worker = _Worker(self._new(str(Path.cwd())))
+        worker = Worker(self._new(str(Path.cwd())))
         self._starting[worker.actor.where.remote()] = worker
 
     def _note_started(self, done: list[Any]) -> None:
@@ -193,7 +158,7 @@ class RayEngine:
         stopping: Callable[[], bool],
     ) -> Generator[Failure | None, None, None]:
         """Make parts on all workers; see `Engine`."""
-        queue, boxed = _Queue(list(sizes)), [ray.put(work)]
+        queue, boxed = Queue(list(sizes)), [ray.put(work)]
         try:
             yield from self._make(queue, boxed, work, sizes, advance, stopping)
         finally:
@@ -203,7 +168,7 @@ class RayEngine:
 
     def _make(
         self,
-        queue: _Queue,
+        queue: Queue,
         boxed: "list[ray.ObjectRef[Work]]",
         work: Work,
         sizes: Mapping[str, int],
@@ -225,7 +190,7 @@ class RayEngine:
                 elif failure.attempts == ATTEMPTS:
                     yield failure
 
-    def _hand_out(self, queue: _Queue, boxed: "list[ray.ObjectRef[Work]]") -> None:
+    def _hand_out(self, queue: Queue, boxed: "list[ray.ObjectRef[Work]]") -> None:
         busy = [worker for worker, _ in queue.running.values()]
         nodes = {worker.node for worker in (*self._idle, *busy)}
         for worker in list(self._idle):
@@ -234,7 +199,7 @@ class RayEngine:
                 self._idle.remove(worker)
                 queue.running[worker.actor.make.remote(boxed, name)] = worker, name
 
-    def _end(self, ref: Any, queue: _Queue, work: Work) -> tuple[str, Failure | None]:
+    def _end(self, ref: Any, queue: Queue, work: Work) -> tuple[str, Failure | None]:
         """Note the end of an attempt at a part: None, or what was wrong with it."""
         worker, name = queue.running.pop(ref)
         error = self._outcome(ref, worker, work, name)
@@ -247,7 +212,7 @@ class RayEngine:
         log.error("part %s of %s: attempt %d: %s", name, work.stage.name, attempts, error)
         return name, Failure(work.stage.name, name, error, attempts, worker.where)
 
-    def _outcome(self, ref: Any, worker: _Worker, work: Work, name: str) -> str | None:
+    def _outcome(self, ref: Any, worker: Worker, work: Work, name: str) -> str | None:
         """What was wrong with an attempt, None if nothing; a lost worker is replaced.
 
         Raises:

@@ -13,7 +13,7 @@ import torch
 from precompute.config import ExperimentConfig, ScoreConfig
 from precompute.models import captioner_of
 from precompute.plan import plan_runs
-from precompute.ray_engine import ATTEMPTS, _Queue, _require_gpus, open_ray
+from precompute.ray_engine import ATTEMPTS, _require_gpus, open_ray
 from precompute.run import ParityError, execute
 from precompute.stages import PartFailed, Stopped, Unfinished, Watch, make_parts
 from store.failures import read_failures
@@ -172,16 +172,6 @@ def test_what_a_call_raises_is_what_the_worker_raised(engine):
 
 def test_a_worker_computes_in_as_many_threads_as_it_has_cpus(engine):
     assert engine.call(torch.get_num_threads) == 1
-
-
-def test_a_part_is_tried_on_another_node_if_there_is_one():
-    queue = _Queue(["a", "b"])
-    queue.failed["a"].append("bad")
-    assert queue.take("bad", {"bad", "good"}) == "b"
-    assert queue.take("bad", {"bad", "good"}) is None
-    assert queue.take("good", {"bad", "good"}) == "a"
-    queue.todo.append("a")
-    assert queue.take("bad", {"bad"}) == "a", "there is no other"
 
 
 def test_workers_may_not_want_more_gpus_than_this_machine_has(engine):
