@@ -20,9 +20,13 @@ Array = NDArray[Any]
 N_BOOTSTRAP = 1000
 SEED = 20240228
 _CHUNK = 4096
-"""Images that are in memory at once."""
-_COLUMNS = 1024
+"""Images that are multiplied at once."""
+_COLUMNS = 4096
 """Columns that are summed at once."""
+_FEW = 64
+"""Fewer columns are not read at once, however many images there are."""
+_CELLS = 2**23
+"""Values that are read at once, 64 MB."""
 _INTERVAL = (2.5, 97.5)
 
 
@@ -33,10 +37,18 @@ class Values:
     Attributes:
         sql: a SELECT of the columns of `key`, image_id and value; NULL is no value.
         key: what names a column of the matrix; condition_id is one of them.
+        measures: where a row holds several values instead: their names, which stand for `metric`,
+            and what each is `against`. The rows are read once for all of them.
     """
 
     sql: str
     key: tuple[str, ...]
+    measures: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns of `sql` that hold values."""
+        return tuple(name for name, _ in self.measures) or ("value",)
 
 
 @dataclass(frozen=True)
@@ -160,12 +172,28 @@ def summaries(
         weights: from `bootstrap_weights`.
     """
     columns = named_columns(con, values)
-    for start in range(0, len(columns), _COLUMNS):
-        chosen = columns.slice(start, _COLUMNS)
-        summary = summarise(matrices(con, values, chosen, weights), weights, len(chosen))
+    # A table whose rows hold one value is sorted by column, and read once if all images fit; one
+    # whose rows hold several is read by ranges of images.
+    size = (max(1, _COLUMNS // len(values.measures)) if values.measures
+            else min(_COLUMNS, max(_FEW, _CELLS // weights.shape[1])))
+    for start in range(0, len(columns), size):
+        some = columns.slice(start, size)
+        chosen = pa.concat_tables(_measured(some, values))
+        summary = summarise(matrices(con, values, some, weights), weights, len(chosen))
         for name in ("n", "mean", "low", "high"):
             chosen = chosen.append_column(name, pa.array(getattr(summary, name)))
         yield chosen.filter(pc.greater(chosen["n"], 0))
+
+
+def _measured(columns: pa.Table, values: Values) -> list[pa.Table]:
+    """The keys of the matrix's columns: those of `columns`, once for every measure."""
+    if not values.measures:
+        return [columns]
+    return [
+        columns.append_column("metric", pa.array([metric] * len(columns)))
+        .append_column("against", pa.array([against] * len(columns)))
+        for metric, against in values.measures
+    ]
 
 
 def insert(con: duckdb.DuckDBPyConnection, table: str, rows: Iterable[pa.Table]) -> None:
@@ -177,10 +205,11 @@ def insert(con: duckdb.DuckDBPyConnection, table: str, rows: Iterable[pa.Table])
 
 
 def named_columns(con: duckdb.DuckDBPyConnection, values: Values) -> pa.Table:
-    """The keys of all columns that have a value, sorted."""
+    """The keys of all columns that may have a value, sorted."""
     key = ", ".join(values.key)
+    there = "" if values.measures else "WHERE value IS NOT NULL"
     return con.sql(
-        f"SELECT DISTINCT {key} FROM ({values.sql}) WHERE value IS NOT NULL ORDER BY {key}"
+        f"SELECT DISTINCT {key} FROM ({values.sql}) {there} ORDER BY {key}"
     ).to_arrow_table()
 
 
@@ -189,26 +218,43 @@ def matrices(
 ) -> Iterator[tuple[slice, Array]]:
     """Which images, and their values in some columns, float64 [images, K], NaN where there is none.
 
+    Of several measures, K is their number times that of the keys, one measure after the other.
+
     Args:
         con: the generation being built, after `prepare`.
         values: what is read.
         columns: keys of its columns, as from `named_columns`.
         weights: whose images are read.
     """
-    n_images = weights.shape[1]
+    n_images, n_columns = weights.shape[1], len(columns) * len(values.names)
     con.register("columns_here", columns.append_column("k", pa.array(range(len(columns)))))
+    at_once = max(_CHUNK, _CELLS // max(1, n_columns))
     try:
-        for start in range(0, n_images, _CHUNK):
-            stop = min(start + _CHUNK, n_images)
-            found = con.execute(
-                f"SELECT i - ? AS i, k, value::DOUBLE AS value FROM ({values.sql}) "
-                f"JOIN columns_here USING ({', '.join(values.key)}) "
-                "JOIN numbered USING (image_id) ANTI JOIN left_out USING (condition_id, image_id) "
-                "WHERE i >= ? AND i < ? AND value IS NOT NULL",
-                [start, start, stop],
-            ).fetchnumpy()
-            matrix = np.full((stop - start, len(columns)), np.nan)
-            matrix[found["i"], found["k"]] = found["value"]
-            yield slice(start, stop), matrix
+        for start in range(0, n_images, at_once):
+            images = slice(start, min(start + at_once, n_images))
+            matrix = np.full((images.stop - start, n_columns), np.nan)
+            found = _read(con, values, images)
+            for v, name in enumerate(values.names):
+                of = np.ma.filled(found[name].astype(np.float64), np.nan)
+                matrix[found["i"], found["k"] + v * len(columns)] = of
+            for first in range(0, len(matrix), _CHUNK):
+                rows = matrix[first : first + _CHUNK]
+                yield slice(start + first, start + first + len(rows)), rows
     finally:
         con.unregister("columns_here")
+
+
+def _read(con: duckdb.DuckDBPyConnection, values: Values, images: slice) -> dict[str, Array]:
+    """Image (from the slice's first), column and values of every row of some images."""
+    # A range of ids, not of numbers, lets DuckDB pass by the blocks of rows that hold none.
+    ends = con.execute(
+        "SELECT min(image_id), max(image_id) FROM numbered WHERE i >= ? AND i < ?",
+        [images.start, images.stop],
+    ).fetchall()
+    return con.execute(
+        f"SELECT i - ? AS i, k, {', '.join(values.names)} FROM ({values.sql}) "
+        f"JOIN columns_here USING ({', '.join(values.key)}) "
+        "JOIN numbered USING (image_id) ANTI JOIN left_out USING (condition_id, image_id) "
+        "WHERE image_id BETWEEN ? AND ?",
+        [images.start, *ends[0]],
+    ).fetchnumpy()

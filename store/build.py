@@ -1,7 +1,7 @@
 """The tables of a generation, built from parts in DuckDB; nothing goes through Python rows."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,9 @@ _SQL_TYPES = {
     pa.int32(): "INTEGER", pa.float32(): "FLOAT", pa.float64(): "DOUBLE", pa.string(): "VARCHAR",
     pa.list_(pa.int32()): "INTEGER[]", pa.list_(pa.string()): "VARCHAR[]",
 }
+_FILES = "FROM read_parquet($files, filename=true, file_row_number=true)"
+_SORTED = 4_000_000
+"""Rows that are sorted at once, if there is a choice."""
 _PART_ID = r"([^/\\]+)[/\\]([^/\\]+)[/\\]image\.parquet$"
 
 
@@ -105,6 +108,8 @@ def create_tables(con: duckdb.DuckDBPyConnection) -> None:
 def fill(con: duckdb.DuckDBPyConnection, found: Mapping[str, Sequence[Source]]) -> None:
     """Put the rows of all parts into the tables, sorted as the schema says.
 
+    Of a table with very many rows, some files are sorted after the other (`_together`).
+
     Raises:
         PartDamaged: fewer rows arrived than the files have.
         PublishRefused: rows with the same key.
@@ -113,16 +118,50 @@ def fill(con: duckdb.DuckDBPyConnection, found: Mapping[str, Sequence[Source]]) 
         if not files:
             continue
         distinct = "DISTINCT" if name in SHARED else ""
-        con.execute(
-            f"INSERT INTO {name} SELECT {distinct} {_columns(name)} "
-            "FROM read_parquet($files, filename=true, file_row_number=true) "
-            f"ORDER BY {', '.join(TABLES[name].order)}",
-            {"files": [str(file.path) for file in files]},
-        )
+        for some in _together(name, files):
+            con.execute(
+                f"INSERT INTO {name} SELECT {distinct} {_columns(name)} {_FILES} "
+                f"ORDER BY {', '.join(TABLES[name].order)}",
+                {"files": [str(file.path) for file in some]},
+            )
         there, expected = count(con, name), sum(file.rows for file in files)
         if there != expected and name not in SHARED:
             raise PartDamaged(f"{name} must get {expected} rows; got {there}. Verify the run.")
-        check_unique(con, name)
+        if name in SHARED or _may_repeat(con, name, files):
+            check_unique(con, name)
+
+
+def _together(name: str, files: Sequence[Source]) -> Iterator[list[Source]]:
+    """Files that are sorted together: sorting all at once would go through the disk.
+
+    What is sorted by metric or layer before the image stays together with its stage, or a metric
+    of one layer would lie scattered; what is sorted by image first is cut between parts.
+    """
+    by_image = TABLES[name].order[:2] == ("condition_id", "image_id")
+    group: list[Source] = []
+    for file in files:
+        same = bool(group) and group[-1].path.parent.parent == file.path.parent.parent
+        if sum(one.rows for one in group) >= _SORTED and (by_image or not same):
+            yield group
+            group = []
+        group.append(file)
+    yield group
+
+
+def _may_repeat(con: duckdb.DuckDBPyConnection, name: str, files: Sequence[Source]) -> bool:
+    """Whether two files say something of the same image, condition, metric ...
+
+    Keys differ within a file, which `store.tables.conform` saw to when it was written: to look for
+    equal ones among all rows would take as long as to sort them.
+    """
+    of_text = [column for column in TABLES[name].key if TABLES[name].columns[column] == pa.string()]
+    key = ", ".join(of_text)
+    found = con.execute(
+        f"SELECT count(*) FROM (SELECT {key} FROM (SELECT DISTINCT filename, {key} {_FILES}) "
+        f"GROUP BY {key} HAVING count(*) > 1)",
+        {"files": [str(file.path) for file in files]},
+    ).fetchall()
+    return bool(found[0][0])
 
 
 def _columns(name: str) -> str:

@@ -1,7 +1,5 @@
 """Curves over layers, and landmarks on them, computed at publish."""
 
-from collections.abc import Sequence
-
 import duckdb
 import pyarrow.compute as pc
 
@@ -21,28 +19,22 @@ from store.schema import CAPTION_METRICS, LAYER_METRICS
 SELF, FINAL = "self", "final"
 _KEY = ("condition_id", "metric", "against", "layer")
 
-
-
-def _stacked(table: str, metrics: Sequence[str]) -> str:
-    """The metrics of a table one below the other: read together, their samples are drawn once."""
-    return " UNION ALL ".join(
-        f"SELECT condition_id, layer, '{metric}' AS metric, "
-        f"'{FINAL if metric == 'final_logprob' else SELF}' AS against, image_id, {metric} AS value "
-        f"FROM {table}" for metric in metrics
-    )
-
-
 _SOURCES = (
-    _stacked("layer_stat", LAYER_METRICS),
-    _stacked("caption", CAPTION_METRICS),
-    "SELECT condition_id, layer, metric, against, image_id, value FROM score",
-    *judged.CURVES,
-    # An image counts once, however many questions are asked about it.
-    "SELECT condition_id, layer, 'answer_accuracy' AS metric, 'reference' AS against, image_id, "
-    "avg(score)::FLOAT AS value FROM answer GROUP BY condition_id, layer, image_id",
-    "SELECT condition_id, layer, concat('answer_', a.metric) AS metric, 'reference' AS against, "
-    "image_id, avg(value)::FLOAT AS value FROM answer_score AS a "
-    "GROUP BY condition_id, layer, a.metric, image_id",
+    Values("SELECT * FROM layer_stat", ("condition_id", "layer"),
+           tuple((metric, SELF) for metric in LAYER_METRICS)),
+    Values("SELECT * FROM caption", ("condition_id", "layer"),
+           tuple((metric, FINAL if metric == "final_logprob" else SELF)
+                 for metric in CAPTION_METRICS)),
+    *(Values(sql, _KEY) for sql in (
+        "SELECT condition_id, layer, metric, against, image_id, value FROM score",
+        *judged.CURVES,
+        # An image counts once, however many questions are asked about it.
+        "SELECT condition_id, layer, 'answer_accuracy' AS metric, 'reference' AS against, "
+        "image_id, avg(score)::FLOAT AS value FROM answer GROUP BY condition_id, layer, image_id",
+        "SELECT condition_id, layer, concat('answer_', a.metric) AS metric, 'reference' AS "
+        "against, image_id, avg(value)::FLOAT AS value FROM answer_score AS a "
+        "GROUP BY condition_id, layer, a.metric, image_id",
+    )),
 )
 _OF_LANDMARKS = (
     "SELECT condition_id, layer, 'mean_logprob' AS metric, 'self' AS against, image_id, "
@@ -61,7 +53,7 @@ def add_curves(con: duckdb.DuckDBPyConnection, weights: Array) -> None:
         weights: from `bootstrap_weights`, of its images.
     """
     for source in _SOURCES:
-        insert(con, "curve", summaries(con, Values(source, _KEY), weights))
+        insert(con, "curve", summaries(con, source, weights))
 
 
 def add_landmarks(con: duckdb.DuckDBPyConnection, weights: Array) -> None:

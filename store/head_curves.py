@@ -5,17 +5,19 @@ import duckdb
 from store.bootstrap import Array, Values, insert, summaries
 from store.schema import TABLES
 
-_KEY = ("condition_id", "metric", "against", "layer", "head")
-
-_METRICS = tuple(
-    (table, metric)
-    for table in ("head_stat", "head_effect")
-    for metric in TABLES[table].columns if metric not in TABLES[table].key
-)
 _SOURCES = (
-    *(f"SELECT condition_id, layer, head, '{metric}' AS metric, 'self' AS against, image_id, "
-      f"\"{metric}\" AS value FROM {table}" for table, metric in _METRICS),
-    "SELECT condition_id, layer, head, metric, against, image_id, value FROM head_score",
+    *(
+        Values(
+            f"SELECT * FROM {table}", ("condition_id", "layer", "head"),
+            tuple((name, "self") for name in TABLES[table].columns
+                  if name not in TABLES[table].key),
+        )
+        for table in ("head_stat", "head_effect")
+    ),
+    Values(
+        "SELECT condition_id, layer, head, metric, against, image_id, value FROM head_score",
+        ("condition_id", "metric", "against", "layer", "head"),
+    ),
 )
 
 
@@ -27,4 +29,4 @@ def add_head_curves(con: duckdb.DuckDBPyConnection, weights: Array) -> None:
         weights: from `bootstrap_weights`, of its images.
     """
     for source in _SOURCES:
-        insert(con, "head_curve", summaries(con, Values(source, _KEY), weights))
+        insert(con, "head_curve", summaries(con, source, weights))

@@ -26,7 +26,8 @@ class Table:
     Attributes:
         columns: name -> Arrow type, in order.
         key: columns that together are unique; checked at publish, never an index.
-        order: columns the published rows are sorted by, so that a filter reads little.
+        order: columns the published rows are sorted by, so that a filter reads little; of very
+            many rows, some parts after the other (`store.build`).
     """
 
     columns: dict[str, pa.DataType]

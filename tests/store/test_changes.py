@@ -34,6 +34,7 @@ def values_of(opened: Run) -> Values:
 def test_changes_equal_a_loop_over_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootstrap, "N_BOOTSTRAP", 40)
     monkeypatch.setattr(bootstrap, "_CHUNK", 4)
+    monkeypatch.setattr(bootstrap, "_CELLS", 1)
     monkeypatch.setattr(changes, "_COLUMNS", 7)
     run = make_run(tmp_path, n_images=9, n_layers=LAST, conditions=True)
     weights, images = bootstrap.bootstrap_weights(9), [image_id(i) for i in range(9)]

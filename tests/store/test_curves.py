@@ -31,7 +31,9 @@ KEY = ["condition_id", "metric", "against", "layer"]
 def test_curves_equal_a_slow_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootstrap, "N_BOOTSTRAP", 40)
     monkeypatch.setattr(bootstrap, "_CHUNK", 4)  # several chunks of 9 images
+    monkeypatch.setattr(bootstrap, "_CELLS", 1)
     monkeypatch.setattr(bootstrap, "_COLUMNS", 50)
+    monkeypatch.setattr(bootstrap, "_FEW", 7)
     run = make_run(tmp_path, n_images=9, n_layers=4, conditions=True)
     weights = bootstrap.bootstrap_weights(9)
     data = long(run)

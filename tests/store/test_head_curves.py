@@ -16,6 +16,7 @@ KEY = ["condition_id", "metric", "against", "layer", "head"]
 def test_head_curves_equal_a_slow_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootstrap, "N_BOOTSTRAP", 40)
     monkeypatch.setattr(bootstrap, "_CHUNK", 4)
+    monkeypatch.setattr(bootstrap, "_CELLS", 1)
     run = make_run(tmp_path, n_images=9, n_layers=4, conditions=True)
     weights, images = bootstrap.bootstrap_weights(9), [image_id(i) for i in range(9)]
     with open_run(run) as opened:

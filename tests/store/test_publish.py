@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 from filelock import FileLock
 
-from store import open_run
+from store import build, open_run
 from store.errors import (
     PartDamaged,
     PublishLocked,
@@ -210,6 +210,27 @@ def test_the_same_work_twice_is_refused(run: Path) -> None:
     with open_run(run) as opened:
         assert len(opened.table("image")) == 12
     assert list(run.glob(".publish~*")) == []
+
+
+def test_a_table_that_is_sorted_in_pieces_has_the_same_rows(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is sorted by image is cut between parts, which here is the whole order all the same."""
+    whole = tables_of(run)
+    monkeypatch.setattr(build, "_SORTED", 1)
+    update_run(run, note="changed")
+    assert publish(run).created
+    assert {**tables_of(run), "run": ""} == {**whole, "run": ""}
+
+
+def test_the_same_scores_in_two_stages_are_refused(run: Path) -> None:
+    rows = [{"condition_id": "baseline", "image_id": "img00003", "layer": 2, "metric": "exact",
+             "against": "final", "value": 1.0}]
+    for label in ("score.exact", "score.exact.again"):
+        with write_part(stage_folder(run, label, {}), "part-00000") as part:
+            part.table("score", rows)
+    with pytest.raises(PublishRefused, match=r"score.*img00003"):
+        publish(run)
 
 
 def test_damaged_parts_are_named(run: Path) -> None:
