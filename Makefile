@@ -45,8 +45,9 @@ stress: .venv/all
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.stress \
 		--seconds $(or $(SECONDS),600) --seed $(or $(SEED),0)
 
+# A process a core, up to four, and a thread a process: threads that wait for each other cost most.
 test: lint
-	$(BIN)/python -m pytest -m "not browser"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not browser"
 
 lint: .venv/all
 	$(BIN)/ruff check .
