@@ -40,15 +40,15 @@ def _layer_ticks(top: int, first: int = 0) -> alt.Axis:
                     labelOverlap=False)
 
 
-def _layer_axis(top: int, first: int = 0) -> alt.X:
-    return alt.X("layer:Q", title=words.LAYER_AXIS,
+def _layer_axis(top: int, first: int = 0, title: str = words.LAYER_AXIS) -> alt.X:
+    return alt.X("layer:Q", title=title,
                  scale=alt.Scale(domain=[first, top], nice=False, padding=6),
                  axis=_layer_ticks(top, first))
 
 
 def bands(
     frame: pd.DataFrame, axis: str, heading: str | None = None, *, height: int = 180,
-    first: int = 0, colors: Mapping[str, str] = _SERIES,
+    first: int = 0, colors: Mapping[str, str] = _SERIES, across: str = words.LAYER_AXIS,
 ) -> Chart:
     """Data-set means over layers with their bootstrap intervals, one colour a series.
 
@@ -59,6 +59,7 @@ def bands(
         height: in pixels.
         first: the layer where the horizontal axis starts.
         colors: of the series.
+        across: title of the horizontal axis.
     """
     series = list(dict.fromkeys(frame["series"]))
     top = int(frame["layer"].max())
@@ -68,7 +69,7 @@ def bands(
                         symbolSize=60, titleOrient="top", columns=2 if side_by_side else 1,
                         ) if len(series) > 1 else None
     base = alt.Chart(frame).encode(
-        x=_layer_axis(top, first),
+        x=_layer_axis(top, first, across),
         color=alt.Color("series:N", sort=series, legend=legend, scale=alt.Scale(
             domain=series, range=[colors.get(name, SKY) for name in series])))
     tooltip = [alt.Tooltip("series:N", title="series"), alt.Tooltip("layer:Q", title="layer"),

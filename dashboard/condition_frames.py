@@ -7,12 +7,20 @@ from typing import Any
 
 import pandas as pd
 
+from dashboard import words
 from dashboard.condition_words import ALGORITHMS, KINDS
 from store.schema import BASELINE
 
 SWEPT = ("mean", "confuse", "skip")
 """Kinds of conditions that Figure 2 sweeps over layers."""
 
+TABLE1 = (("cider", "reference"), ("bertscore", "reference"), ("rouge_l", "reference"),
+          ("label", "label"), ("convergence_layer", "self"))
+"""What Table 1 measures, as far as a run has it."""
+
+_READABLE = {"algorithm": "heads chosen by", "seed": "seed", "baseline": "before",
+             "edited": "after", "difference": "difference", "low": "95% from",
+             "high": "95% to", "n": "images"}
 _AFTER_LAYERS = re.compile(r"\w+:[\d+-]+(?:@(?P<run>[^~]+))?~?(?P<options>.*)")
 _Z95 = 1.959964
 
@@ -102,6 +110,24 @@ def pruned(changes: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["algorithm"] != ""].sort_values(
         ["group", "n_pruned", "algorithm", "seed"], ignore_index=True,
         key=lambda column: column.map(order.index) if column.name == "algorithm" else column)
+
+
+def table1(rows: pd.DataFrame, n_pruned: int) -> pd.DataFrame:
+    """Table 1: measures before and after pruning so many heads, by Algorithm 1 and its controls.
+
+    Args:
+        rows: of `pruned`.
+        n_pruned: the number of heads.
+
+    Returns:
+        A row a measure, algorithm and seed, the columns named for readers.
+    """
+    rows = rows[rows["n_pruned"] == n_pruned]
+    found = [rows[(rows["metric"] == metric) & (rows["against"] == against)].assign(
+        measure=words.title(metric, None if against == "self" else against))
+        for metric, against in TABLE1]
+    return pd.concat(found, ignore_index=True).rename(columns=_READABLE)[
+        ["measure", *_READABLE.values()]]
 
 
 def _pruning(spec: Any) -> dict[str, Any]:

@@ -12,13 +12,21 @@ _WIDTH = 640  # pixels of a figure that on the page takes the width it is given
 _PNG_SCALE = 2
 
 
-def svg(chart: Chart) -> str:
-    """A chart as SVG, on white; nothing is fetched, whatever its text says."""
+Figure = Chart | str
+"""A chart, or a picture that is SVG already."""
+
+
+def svg(chart: Figure) -> str:
+    """A figure as SVG, on white; nothing is fetched, whatever its text says."""
+    if isinstance(chart, str):
+        return chart
     return vl_convert.vegalite_to_svg(_spec(chart), allowed_base_urls=[])
 
 
-def png(chart: Chart) -> bytes:
-    """A chart as PNG, two pixels a point."""
+def png(chart: Figure) -> bytes:
+    """A figure as PNG, two pixels a point."""
+    if isinstance(chart, str):
+        return vl_convert.svg_to_png(chart, scale=_PNG_SCALE)
     return vl_convert.vegalite_to_png(_spec(chart), scale=_PNG_SCALE, allowed_base_urls=[])
 
 
@@ -28,7 +36,7 @@ def _spec(chart: Chart) -> dict[str, Any]:
     return spec
 
 
-def download_row(chart: Chart | None, frame: pd.DataFrame, name: str) -> None:
+def download_row(chart: Figure | None, frame: pd.DataFrame, name: str) -> None:
     """Draw small buttons that give a figure and its numbers as files.
 
     Args:

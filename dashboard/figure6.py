@@ -8,9 +8,12 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from dashboard import overlays
 from dashboard.charts import Chart
+from store.tensors import ImageTensors
 
 _COLUMNS, _SIZE, _GAP, _TEXT = 4, 150, 16, 84  # pixels
+_MAP = 200  # pixels of a head's map, for sharp screens
 _LINE, _LINES = 25, 4  # characters of a line, lines of a caption
 
 
@@ -27,6 +30,16 @@ class Cell:
     title: str
     picture: bytes
     text: str
+
+
+def head_cell(
+    tensors: ImageTensors, grid: tuple[int, int], layer: int, head: int, text: str
+) -> Cell:
+    """One head: its attention over the picture, on the picture's shared scale, and its caption."""
+    tokens = overlays.patch_map(overlays.head_tokens(tensors.cls_attention, layer, head), grid)
+    scale = overlays.shared_scale(tensors.cls_attention)
+    return Cell(f"head {head}", overlays.blend(
+        tensors.model_input, tokens, scale, opacity=0.65, smooth=False, width=_MAP), text)
 
 
 def gallery(cells: list[Cell]) -> Chart:

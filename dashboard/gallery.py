@@ -6,14 +6,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import compared, data, exporting, overlays, plain, selection, words
+from dashboard import compared, data, exporting, plain, selection, words
 from dashboard.data import Key
-from dashboard.figure6 import Cell, gallery
+from dashboard.figure6 import Cell, gallery, head_cell
 from dashboard.selection import IN_URL
 from store import condition_queries
 from store.schema import BASELINE
 
-_SIZE = 200  # pixels of a map
 _SCORES = ("bertscore", "rouge_l", "exact")
 
 
@@ -70,17 +69,13 @@ def _cards(
     run = data.run_row(key)
     tensors = data.tensors(key, image_id)
     grid = (int(run["grid_h"]), int(run["grid_w"]))
-    scale = overlays.shared_scale(tensors.cls_attention)
     metric = next((name for name in _SCORES if f"{name}:{BASELINE}" in frame), None)
     made = []
     cells = st.grid("auto", min_column_width=145, gap="small")
     for row in frame.astype(object).to_dict("records"):
         head = int(row["head"])
-        tokens = overlays.patch_map(
-            overlays.head_tokens(tensors.cls_attention, layer, head), grid)
         text = "" if pd.isna(row["text"]) else str(row["text"])
-        made.append(Cell(f"head {head}", overlays.blend(
-            tensors.model_input, tokens, scale, opacity=0.65, smooth=False, width=_SIZE), text))
+        made.append(head_cell(tensors, grid, layer, head, text))
         with cells.cell():
             st.image(made[-1].picture, width="stretch",
                      alt=f"Attention of head {head} of layer {layer}.")

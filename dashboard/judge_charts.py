@@ -26,14 +26,15 @@ def of_judge(curves: pd.DataFrame, kind: str, judge: str) -> pd.DataFrame:
     return pd.concat(found, ignore_index=True)
 
 
-def figure5(scores: pd.DataFrame) -> Chart:
+def figure5(scores: pd.DataFrame, across: str = words.LAYER_AXIS) -> Chart:
     """The paper's Figure 5: scores by layer, a colour a criterion, with intervals.
 
     Args:
         scores: of `of_judge`.
+        across: title of the horizontal axis.
     """
     return charts.bands(scores, "score (1 to 5)", height=300, first=int(scores["layer"].min()),
-                        colors=COLORS)
+                        colors=COLORS, across=across)
 
 
 def steps(frame: pd.DataFrame) -> Chart:

@@ -8,9 +8,6 @@ from dashboard.data import Key
 from dashboard.selection import IN_URL, Place
 from store import condition_queries
 
-_TABLE = ("cider:reference", "bertscore:reference", "rouge_l:reference", "label:label",
-          "convergence_layer:self")
-_NUMBERS = ("baseline", "edited", "difference", "low", "high")
 _CHOICES = ("softmax", "temperature", "layers")
 
 
@@ -68,15 +65,7 @@ def _table(rows: pd.DataFrame) -> None:
     selection.note_unknown("pruned", counts, "the number of heads")
     count = st.segmented_control("Heads pruned", counts, default=counts[len(counts) // 2],
                                  required=True, key="pruned", bind=IN_URL)
-    measures = [name for name in _TABLE if name in set(rows["measure"])]
-    shown = rows[(rows["n_pruned"] == int(count or counts[0]))
-                 & rows["measure"].isin(measures)]
-    table = shown.assign(
-        order=shown["measure"].map(measures.index), measure=shown["measure"].map(_named),
-    ).sort_values("order", kind="stable")[["measure", "algorithm", "seed", *_NUMBERS, "n"]]
-    table = table.rename(columns={
-        "baseline": "before", "edited": "after", "low": "95% from", "high": "95% to",
-        "algorithm": "heads chosen by", "n": "images"})
+    table = condition_frames.table1(rows, int(count or counts[0]))
     st.dataframe(table, hide_index=True, height="content", column_config={
         name: st.column_config.NumberColumn(format="%.4f")
         for name in ("before", "after", "difference", "95% from", "95% to")})
@@ -92,7 +81,8 @@ def _named(measure: str) -> str:
 def _curve(rows: pd.DataFrame) -> None:
     st.subheader("Quality by the number of heads pruned")
     found = set(rows["measure"])
-    measures = [name for name in _TABLE if name in found] + sorted(found - set(_TABLE))
+    first = [":".join(pair) for pair in condition_frames.TABLE1 if ":".join(pair) in found]
+    measures = first + sorted(found - set(first))
     selection.note_unknown("quality", [_named(name) for name in measures], "the measure")
     measure = st.selectbox("Measure", measures, key="quality", bind=IN_URL,
                            format_func=_named) or measures[0]
