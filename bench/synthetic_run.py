@@ -53,7 +53,7 @@ def write_run(results: Path, n_images: int, sample: int) -> Path:
     _write_stage(run, "capture", n_images, lambda part, images: _capture(part, images, sample))
     for name, pairs in SCORES.items():
         _write_stage(run, f"score.{name}", n_images,
-                     lambda part, images, pairs=pairs: _score(part, images, pairs))  # type: ignore[misc]
+                     lambda part, images, pairs=pairs: _score(part, images, pairs))
     return run
 
 

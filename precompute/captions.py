@@ -1,7 +1,7 @@
 """Decode the states of all layers in full batches (README, "Captions of every layer")."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TypeVar
 
@@ -110,12 +110,17 @@ def _captions(
     final: Sequence[Sequence[int]],
 ) -> list[Caption]:
     """Captions of a decoded batch, with their log-probabilities and the final captions'."""
-    mean, ending = captioner.logprob(memory, own), captioner.logprob(memory, final)
+    mean = captioner.logprob(memory, own).tolist()
+    ending = list(mean)
+    # High layers mostly say what the last one says: that is scored already.
+    if other := [k for k, ids in enumerate(own) if list(ids) != list(final[k])]:
+        rest = replace(memory, hidden=memory.hidden[other], mask=memory.mask[other])
+        scored = captioner.logprob(rest, [final[k] for k in other]).tolist()
+        for k, value in zip(other, scored, strict=True):
+            ending[k] = value
     return [
         Caption(captioner.text(ids), tuple(ids), own_logprob, final_logprob)
-        for ids, own_logprob, final_logprob in zip(
-            own, mean.tolist(), ending.tolist(), strict=True
-        )
+        for ids, own_logprob, final_logprob in zip(own, mean, ending, strict=True)
     ]
 
 

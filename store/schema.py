@@ -94,7 +94,7 @@ TABLES: dict[str, Table] = {
         key=tuple(_AT_HEAD), order=("condition_id", "image_id", "layer", "head"),
     ),
     "caption": Table(
-        {**_AT, **_CAPTION}, key=tuple(_AT), order=("condition_id", "image_id", "layer")
+        {**_AT, **_CAPTION}, key=tuple(_AT), order=("condition_id", "layer", "image_id")
     ),
     "head_caption": Table(
         {**_AT_HEAD, **_CAPTION}, key=tuple(_AT_HEAD),
