@@ -8,6 +8,7 @@ import streamlit as st
 from dashboard import copy_link, plain, problems, selection
 from dashboard.views import (
     compare,
+    figures,
     heads,
     image,
     images,
@@ -60,6 +61,8 @@ page = st.navigation([
             icon=":material/content_cut:", help="Which heads a model can do without."),
     st.Page(_page(compare.show), title="Compare", url_path="compare",
             icon=":material/compare_arrows:", help="Two runs, or two conditions, image by image."),
+    st.Page(_page(figures.show), title="Figures", url_path="figures",
+            icon=":material/insert_chart:", help="The paper's figures of this run, as files."),
     st.Page(_page(runs.show), title="Runs", url_path="runs",
             icon=":material/inventory_2:", help="Where the numbers come from."),
 ])

@@ -9,7 +9,7 @@ import pandas as pd
 
 from dashboard import words
 from dashboard.condition_words import ALGORITHMS, KINDS
-from store.schema import BASELINE
+from store.schema import BASELINE, LAYER_METRICS
 
 SWEPT = ("mean", "confuse", "skip")
 """Kinds of conditions that Figure 2 sweeps over layers."""
@@ -18,6 +18,7 @@ TABLE1 = (("cider", "reference"), ("bertscore", "reference"), ("rouge_l", "refer
           ("label", "label"), ("convergence_layer", "self"))
 """What Table 1 measures, as far as a run has it."""
 
+_FIRST = (("bertscore", BASELINE), ("rouge_l", BASELINE))
 _READABLE = {"algorithm": "heads chosen by", "seed": "seed", "baseline": "before",
              "edited": "after", "difference": "difference", "low": "95% from",
              "high": "95% to", "n": "images"}
@@ -55,6 +56,18 @@ def _series(condition: str, kind: str) -> str:
     run, options = (found["run"], found["options"]) if found else (None, "")
     return ", ".join([KINDS[kind], *([f"mean of {run}"] if run else []),
                       *(options.replace("~", ", ").split() if options else [])])
+
+
+def measures(found: pd.DataFrame) -> list[tuple[str, str]]:
+    """What Figure 2 can show: metric and against; first what it shows unless told otherwise.
+
+    Args:
+        found: metric, against: what captions of edited models were measured by.
+    """
+    pairs = [pair for pair in zip(found["metric"], found["against"], strict=True)
+             if pair[0] not in LAYER_METRICS and pair[1] != "previous"]
+    return sorted(pairs, key=lambda pair: (
+        _FIRST.index(pair) if pair in _FIRST else len(_FIRST), pair))
 
 
 def share_interval(found: int, n: int) -> tuple[float, float, float]:

@@ -2,6 +2,7 @@
 
 import base64
 import textwrap
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +41,11 @@ def head_cell(
     scale = overlays.shared_scale(tensors.cls_attention)
     return Cell(f"head {head}", overlays.blend(
         tensors.model_input, tokens, scale, opacity=0.65, smooth=False, width=_MAP), text)
+
+
+def around(picture: bytes, layer: int, texts: Mapping[int, str]) -> list[Cell]:
+    """What the gallery begins with: the captions of the layer below and of the layer itself."""
+    return [Cell(f"layer {at}", picture, texts.get(at, "")) for at in (layer - 1, layer)]
 
 
 def gallery(cells: list[Cell]) -> Chart:

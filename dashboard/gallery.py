@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import compared, data, exporting, plain, selection, words
 from dashboard.data import Key
-from dashboard.figure6 import Cell, gallery, head_cell
+from dashboard.figure6 import Cell, around, gallery, head_cell
 from dashboard.selection import IN_URL
 from store import condition_queries
 from store.schema import BASELINE
@@ -43,8 +43,8 @@ def show(key: Key, image_id: str) -> None:
                                             f"this layer, Z^{layer}"))
     frame = _frame(key, image_id, layer)
     cells = _cards(key, image_id, layer, frame, here)
-    pictures = [Cell(f"layer {layer - 1}", data.thumbnail(key, image_id), below),
-                Cell(f"layer {layer}", data.thumbnail(key, image_id), here), *cells]
+    pictures = [*around(data.thumbnail(key, image_id), layer, {layer - 1: below, layer: here}),
+                *cells]
     exporting.download_row(gallery(pictures), frame.assign(image_id=image_id, layer=layer),
                            "gallery")
     _through(key, image_id, layer)

@@ -4,6 +4,7 @@ Streamlit's Markdown would turn links, `$x$`, `:material/...:` and HTML in a cap
 Here text is escaped and set as HTML, where nothing but `<`, `&` and quotes means anything.
 """
 
+import base64
 import html
 
 import streamlit as st
@@ -34,6 +35,14 @@ def facts(rows: list[tuple[str, str]]) -> None:
         for name, value in rows)
     st.html(f'<dl style="{_STYLES["body"]};display:grid;grid-template-columns:9.5rem 1fr;'
             f'gap:0.3rem 1rem;margin:0;padding:0">{cells}</dl>')
+
+
+def picture(svg: str, alt: str) -> None:
+    """Show a wide SVG: as wide as the page, and on a phone to be moved sideways."""
+    url = "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+    st.html(f'<div role="group" tabindex="0" aria-label="{html.escape(alt)}" '
+            f'style="overflow-x:auto"><img src="{url}" alt="{html.escape(alt)}" '
+            f'style="max-width:max(100%, 44rem)"></div>')
 
 
 def narrow_margins() -> None:

@@ -22,6 +22,7 @@ from store.schema import BASELINE
 IN_URL: Final = "query-params"
 MAPS = ("attention", "contribution")
 MEAN = "mean"
+_NUMBERS = ("ours, from 1", "the paper's, from 0")
 _LISTED = 4  # so many runs are shown in full; more are a menu
 
 
@@ -137,6 +138,13 @@ def menu(
         link(**{name: None if st.session_state[name] == default else st.session_state[name]})
 
     return str(st.selectbox(label, ids, key=name, format_func=shown, on_change=chosen))
+
+
+def choose_numbers() -> bool:
+    """Draw the choice of how layers are numbered; whether it is as the paper does."""
+    return st.segmented_control(
+        "Layers in numbers that are", _NUMBERS, default=_NUMBERS[0], required=True,
+        key="numbers", bind=IN_URL) == _NUMBERS[1]
 
 
 def link(**values: str | None) -> None:

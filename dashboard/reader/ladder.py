@@ -46,7 +46,7 @@ def rows(
     layers = captions["layer"].astype(int).tolist()
     texts = captions["text"].fillna("").astype(str).tolist()
     sure = np.exp(captions["mean_logprob"].astype(float)).tolist()
-    folds = _folds(layers, texts)
+    starts = folds(layers, texts)
     made = []
     for i, (layer, text) in enumerate(zip(layers, texts, strict=True)):
         against = {"previous": texts[max(i - 1, 0)], "final": texts[-1]}
@@ -54,7 +54,7 @@ def rows(
             against["other"] = others[layer]
         unique, same = (_number(scores, name, layer) for name in ("unique", "same"))
         made.append({
-            "layer": layer, "text": text, "fold": folds[i], "degenerate": degenerate(text),
+            "layer": layer, "text": text, "fold": starts[i], "degenerate": degenerate(text),
             "shared": None if unique is None else unique < 1,
             "bars": {"grounded": _number(scores, "grounded", layer),
                      "fluent": None if np.isnan(sure[i]) else sure[i],
@@ -69,7 +69,8 @@ def _number(scores: Mapping[str, pd.Series], name: str, layer: int) -> float | N
     return None if value is None or np.isnan(value) else float(value)
 
 
-def _folds(layers: list[int], texts: list[str]) -> list[int]:
+def folds(layers: list[int], texts: list[str]) -> list[int]:
+    """Of every caption, the layer at which its run of like captions begins."""
     found: list[int] = []
     first: list[str] = []
     for i, text in enumerate(texts):

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import comparison, data, panels, plain, selection
+from dashboard import comparison, data, film_panel, panels, plain, selection
 from dashboard.data import Key
 from dashboard.selection import Place
 from store.schema import BASELINE
@@ -27,6 +27,8 @@ def show(place: Place) -> None:
     notes = st.container()
     here = panels.show(key, image_id, place.condition, against)
     panels.scores(key, image_id, place.condition, int(here["layer"]))
+    with st.expander("Film strip: the story at a glance, and as a file"):
+        film_panel.show(key, image_id, place.condition)
     with notes:
         missing = comparison.look(key, image_id, place.condition).missing
         if missing:

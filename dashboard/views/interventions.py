@@ -9,10 +9,7 @@ from dashboard.condition_words import KINDS, MEANINGS
 from dashboard.data import Key
 from dashboard.selection import IN_URL, Place
 from store import condition_queries
-from store.schema import BASELINE, LAYER_METRICS
-
-_FIRST = (("bertscore", BASELINE), ("rouge_l", BASELINE))
-_NUMBERS = ("ours, from 1", "the paper's, from 0")
+from store.schema import BASELINE
 
 
 def show(place: Place) -> None:
@@ -31,36 +28,33 @@ def _draw(place: Place, key: Key) -> None:
         return
     swept = [kind for kind in condition_frames.SWEPT if kind in set(conditions["kind"])]
     plain.line(" ".join(MEANINGS[kind] for kind in swept), "small")
-    metric, against = _measure(key)
+    metric, against, paper = _measure(key)
     values = data.asked(key, condition_queries.at_last_layer, metric, against)
     frame = condition_frames.sweep(conditions, values)
-    paper = _figure(frame, metric, against, values)
+    _figure(frame, metric, against, values, paper)
     _changed_words(key, conditions, paper)
     ranked.show(key, _condition(place, values), metric, against)
     _table(conditions, values, named.axis(metric, against))
 
 
-def _measure(key: Key) -> tuple[str, str]:
-    found = data.asked(key, condition_queries.sweep_metrics)
-    pairs = [pair for pair in zip(found["metric"], found["against"], strict=True)
-             if pair[0] not in LAYER_METRICS and pair[1] != "previous"]
-    start = next((pair for pair in (*_FIRST, *pairs) if pair in pairs), None)
+def _measure(key: Key) -> tuple[str, str, bool]:
+    pairs = condition_frames.measures(data.asked(key, condition_queries.sweep_metrics))
     selection.note_unknown("measure", [named.title(*pair) for pair in pairs], "the measure")
     left, right = st.columns([1.6, 1], vertical_alignment="bottom")
     with right:
-        st.segmented_control("Layers in numbers that are", _NUMBERS, default=_NUMBERS[0],
-                             required=True, key="numbers", bind=IN_URL)
+        paper = selection.choose_numbers()
     chosen = left.selectbox("Measure of the last layer's captions", pairs,
-                            index=pairs.index(start) if start else 0, key="measure", bind=IN_URL,
+                            key="measure", bind=IN_URL,
                             format_func=lambda pair: named.title(*pair))
-    return chosen or _FIRST[0]
+    return *(chosen or ("bertscore", BASELINE)), paper
 
 
-def _figure(frame: pd.DataFrame, metric: str, against: str, values: pd.DataFrame) -> bool:
-    paper = bool(st.session_state["numbers"] == _NUMBERS[1])
+def _figure(
+    frame: pd.DataFrame, metric: str, against: str, values: pd.DataFrame, paper: bool
+) -> None:
     if frame.empty:
         plain.line("No layer was averaged, confused or removed and then measured so.", "small")
-        return paper
+        return
     plain.line(f"{named.word(metric).meaning} Curves: one layer edited at a time. Bars: all "
                "layers under the bar at once. Shades are 95% bootstrap intervals over images.",
                "small")
@@ -69,7 +63,6 @@ def _figure(frame: pd.DataFrame, metric: str, against: str, values: pd.DataFrame
                                    paper=paper)
     st.altair_chart(chart, alt="The measure against the layer that is edited.")
     exporting.download_row(chart, frame, "interventions")
-    return paper
 
 
 def _changed_words(key: Key, conditions: pd.DataFrame, paper: bool) -> None:

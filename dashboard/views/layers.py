@@ -1,11 +1,11 @@
 """The whole data set over layers: curves with their bootstrap intervals."""
 
-import math
+from functools import partial
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, data, exporting, plain, selection, words
+from dashboard import charts, data, drawn, exporting, figures, plain, selection, words
 from dashboard.selection import Place
 from store import queries
 from store.schema import CAPTION_METRICS, LAYER_METRICS
@@ -44,7 +44,7 @@ def show(place: Place) -> None:
     likeness = tuple(m for m in scored if m not in {*gains, *_GROUNDING, *_PROXY})
     _landmarks(place)
     _convergence(place, int(data.run_row(place.published)["n_layers"]))
-    _figure3(curves)
+    _figure3(place)
     for heading, metrics in (
         ("What it says", likeness),
         ("Whether it says it of this picture", (*gains, *_GROUNDING)),
@@ -91,34 +91,14 @@ def _convergence(place: Place, top: int) -> None:
             exporting.download_row(chart, rows, metric)
 
 
-def upper_range(top: int) -> int:
-    """The first layer of the paper's upper range, 32 of 39 blocks, scaled to a tower.
-
-    >>> upper_range(39), upper_range(12)
-    (32, 10)
-    """
-    return top - math.ceil(top * 8 / 39) + 1
-
-
-def _figure3(curves: pd.DataFrame) -> None:
-    frame = curves[(curves["metric"] == "cider") & (curves["against"] == "reference")]
-    if frame.empty:
+def _figure3(place: Place) -> None:
+    shown = figures.figure3(partial(data.asked, place.published),
+                            figures.About(place.run.name, place.condition))
+    if not shown:
         return
-    st.subheader("CIDEr by layer (the paper's Figure 3)")
-    top = int(frame["layer"].max())
-    first = upper_range(top)
-    frame = frame.assign(series=words.AGAINST["reference"])
-    plain.line("Captions against their references; the mean over images is the set's CIDEr. "
-               f"At the right the upper range, layers {first} to {top}, with an axis of its own.",
-               "small")
-    for column, name, rows, start in zip(
-        st.columns(2, gap="medium"), ("figure3", "figure3-upper"),
-        (frame, frame[frame["layer"] >= first]), (0, first), strict=True,
-    ):
+    for column, figure in zip(st.columns(2, gap="medium"), shown, strict=True):
         with column.container(border=True):
-            chart = charts.bands(rows, "CIDEr (0 to 10)", height=220, first=start)
-            st.altair_chart(chart, alt=f"CIDEr over layers {start} to {top}.")
-            exporting.download_row(chart, rows.drop(columns="series"), name)
+            drawn.show(figure)
 
 
 def _draw(metric: str, curves: pd.DataFrame) -> None:

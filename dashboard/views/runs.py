@@ -9,14 +9,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, plain, selection, words
+from dashboard import data, plain, provenance, selection, words
 from dashboard.data import Key
 from dashboard.selection import Place
 from store.failures import read_failures
 from store.runs import read_progress, read_run
 
-_FACTS = ("run_id", "created_at", "model", "backend", "weights_sha256", "dataset",
-          "dataset_sha256", "layout", "n_layers", "n_heads", "grid_h", "grid_w", "prompt")
 _DETAILS = ("generation", "config", "versions", "decides")
 
 
@@ -88,9 +86,7 @@ def _certificate(parity: dict[str, Any] | None) -> None:
 
 def _provenance(info: dict[str, Any]) -> None:
     st.subheader("Provenance")
-    rows = [(name.replace("_", " "), str(info[name])) for name in _FACTS
-            if info.get(name) is not None]
-    plain.facts(rows)
+    plain.facts(provenance.facts(info))
     for name in _DETAILS:
         if info.get(name):
             with st.expander(name):

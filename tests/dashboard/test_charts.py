@@ -3,7 +3,6 @@ import json
 import pandas as pd
 
 from dashboard import charts, words
-from dashboard.views import layers
 from store.predicates import parse_predicates
 
 
@@ -71,8 +70,3 @@ def test_a_bar_of_settled_images_stands_on_its_layer():
     assert [(row["low"], row["high"], row["n"]) for row in rows(spec, "n")] == [
         (1.5, 2.5, 3), (11.5, 12.5, 4)]
     assert spec["encoding"]["x"]["axis"]["values"] == list(range(13))
-
-
-def test_the_upper_range_is_the_papers_scaled():
-    assert layers.upper_range(39) == 32
-    assert layers.upper_range(12) == 10

@@ -1,0 +1,142 @@
+"""The paper's figures of the chosen run, each with its numbers and as a file."""
+
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard import (
+    comparison,
+    condition_frames,
+    data,
+    drawn,
+    figures,
+    film_panel,
+    plain,
+    selection,
+    words,
+)
+from dashboard.data import Key
+from dashboard.figures import ABSENT, About, Ask, Figure
+from dashboard.selection import IN_URL, Place
+from store import condition_queries, judge_queries
+from store.schema import BASELINE
+
+
+def show(place: Place) -> None:
+    """Draw the page."""
+    key = place.published
+    with st.sidebar:
+        image_id = selection.choose_image(key)
+    st.header("Figures")
+    with selection.notes_above():
+        paper = selection.choose_numbers()
+        ask, about = partial(data.asked, key), About(place.run.name, place.condition, paper)
+        if image_id is not None:
+            _strip(key, image_id, about)
+        _figure2(ask, about)
+        _pair(figures.figure3(ask, about), "figure3")
+        _figure5(ask, about)
+        if image_id is not None:
+            _figure6(key, ask, about, image_id)
+        _table1(ask, about)
+        _report(place.run)
+
+
+def _strip(key: Key, image_id: str, about: About) -> None:
+    with st.container(border=True):
+        plain.line("One picture's story (the paper's Figure 1)", "heading")
+        film_panel.show(key, image_id, about.condition, about.paper)
+        plain.line(f"Picture {image_id}: attention of CLS and the caption of each layer, words "
+                   f"that are new in it marked. {about.of}", "small")
+
+
+def _figure2(ask: Ask, about: About) -> None:
+    pairs = condition_frames.measures(ask(condition_queries.sweep_metrics))
+    if not pairs:
+        plain.line(ABSENT["figure2"], "small")
+        return
+    with st.container(border=True):
+        selection.note_unknown("measure", [words.title(*pair) for pair in pairs], "the measure")
+        measure = st.selectbox("Measure of the last layer's captions", pairs, key="measure",
+                               bind=IN_URL, format_func=lambda pair: words.title(*pair))
+        figure = figures.figure2(ask, about, measure)
+        if figure is None:
+            plain.line(ABSENT["figure2"], "small")
+        else:
+            drawn.show(figure)
+
+
+def _figure5(ask: Ask, about: About) -> None:
+    judges = [str(name) for name in ask(judge_queries.judges, about.condition)["judge"]]
+    if not judges:
+        plain.line(ABSENT["figure5"], "small")
+        return
+    with st.container(border=True):
+        judge = judges[0]
+        if len(judges) > 1:
+            selection.note_unknown("judge", judges, "the judge")
+            judge = st.selectbox("Judge", judges, key="judge", bind=IN_URL) or judge
+        figure = figures.figure5(ask, about, judge)
+        if figure is None:
+            plain.line(f"No reply of judge {judge} has a score.", "small")
+        else:
+            drawn.show(figure)
+
+
+def _figure6(key: Key, ask: Ask, about: About, image_id: str) -> None:
+    layers = [str(layer) for layer in ask(condition_queries.layers_with_head_captions)["layer"]]
+    if not layers:
+        plain.line(ABSENT["figure6"], "small")
+        return
+    with st.container(border=True):
+        selection.note_unknown("heads_at", layers, "the layer")
+        chosen = st.segmented_control("Layer, in our numbers", layers, default=layers[-1],
+                                      required=True, key="heads_at", bind=IN_URL)
+        drawn.show(_heads(key, ask, about, image_id, int(chosen or layers[-1])))
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _heads(key: Key, _ask: Ask, about: About, image_id: str, layer: int) -> Figure:
+    run = data.run_row(key)
+    texts = comparison.texts_by_layer(key, image_id, BASELINE)
+    return figures.figure6_of(_ask, about, image_id, layer, data.tensors(key, image_id),
+                              (int(run["grid_h"]), int(run["grid_w"])), texts)
+
+
+def _table1(ask: Ask, about: About) -> None:
+    rows = condition_frames.pruned(ask(condition_queries.changes_of_kind, "prune"))
+    if rows.empty:
+        plain.line(ABSENT["table1"], "small")
+        return
+    groups = sorted(rows["group"].unique())
+    group = groups[0]
+    if len(groups) > 1:
+        selection.note_unknown("group", groups, "the pruning")
+        group = st.segmented_control("Pruning", groups, default=group, required=True,
+                                     key="group", bind=IN_URL) or group
+    counts = [str(n) for n in sorted(rows.loc[rows["group"] == group, "n_pruned"].unique())]
+    selection.note_unknown("pruned", counts, "the number of heads")
+    count = st.segmented_control("Heads pruned", counts, default=counts[len(counts) // 2],
+                                 required=True, key="pruned", bind=IN_URL)
+    for figure in figures.table1(ask, about, group, int(count or counts[0])):
+        with st.container(border=True):
+            drawn.show(figure)
+
+
+def _pair(shown: list[Figure], name: str) -> None:
+    if not shown:
+        plain.line(ABSENT[name], "small")
+        return
+    for column, figure in zip(st.columns(len(shown), gap="medium"), shown, strict=True):
+        with column.container(border=True):
+            drawn.show(figure)
+
+
+def _report(run: Path) -> None:
+    st.subheader("All of it in one file")
+    plain.line("Figures, film strips and provenance in one HTML page that needs no server and no "
+               "network:", "small")
+    folder = data.results_folder()
+    where = "" if folder == Path("results") else f" --results '{folder}'"
+    st.code(f"python -m dashboard.report {run.name}{where}", language="bash", wrap_lines=True)
