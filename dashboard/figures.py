@@ -183,8 +183,8 @@ def table1(ask: Ask, about: About, group: str | None = None, n_pruned: int | Non
         "and, beside it, as many by chance and those of least norm. Measured on images outside "
         "Algorithm 1's sample; the interval is of the difference, 95% bootstrap over images, "
         f"paired. Run {about.run}."), None, table)]
-    there = zip(rows["metric"], rows["against"], strict=True)
-    first = next((pair for pair in condition_frames.TABLE1 if pair in set(there)), None)
+    there = set(zip(rows["metric"], rows["against"], strict=True))
+    first = next((pair for pair in condition_frames.TABLE1 if pair in there), None)
     if first is not None:
         frame = rows[(rows["metric"] == first[0]) & (rows["against"] == first[1])]
         chart = condition_charts.pruning(frame, named.axis(*first),
