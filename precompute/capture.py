@@ -90,18 +90,20 @@ def _capture(
 ) -> Capture:
     """Blocks `first`..L from Z^{first-1}; `previous` is the CLS pattern of the layer below."""
     states = [state]
+    norms = [state.float().norm(dim=-1)]
     layers: list[Columns] = []
     heads: list[Columns] = []
     patterns: list[Tensor] = []
     contributions: list[Tensor] = []
     for record in run_layers(tower, state, edits, first):
-        layers.append(layer_stats(record, patterns[-1] if patterns else previous))
+        norms.append(record.resid_post.float().norm(dim=-1))
+        layers.append(layer_stats(record, norms[-1], patterns[-1] if patterns else previous))
         heads.append(head_stats(record))
         patterns.append(record.cls_pattern)
         contributions.append(record.contribution)
         states.append(record.resid_post)
-    norms = torch.stack([state.float().norm(dim=-1) for state in states], 1)
-    finite = norms.isfinite().all(2).all(0)
+    token_norm = torch.stack(norms, 1)
+    finite = token_norm.isfinite().all(2).all(0)
     if not finite.all():
         raise ValueError(
             f"expected finite states; Z^{int((~finite).nonzero()[0]) + first - 1} holds NaN or "
@@ -113,12 +115,12 @@ def _capture(
         head_stat=_by_layer(heads),
         cls_attention=torch.stack(patterns, 1).cpu(),
         contribution=torch.stack(contributions, 1).cpu(),
-        token_norm=norms.cpu(),
+        token_norm=token_norm.cpu(),
         cls_state=torch.stack([state[:, 0].float() for state in states], 1).cpu(),
     )
 
 
-def layer_stats(record: LayerRecord, previous: Tensor | None) -> Columns:
+def layer_stats(record: LayerRecord, token_norm: Tensor, previous: Tensor | None) -> Columns:
     """The columns of `layer_stat` at one layer, each [batch].
 
     Norms are of the CLS token's vectors but where the name says `patch`. `attn_share` is
@@ -129,14 +131,16 @@ def layer_stats(record: LayerRecord, previous: Tensor | None) -> Columns:
 
     Args:
         record: the layer.
+        token_norm: |Z^l_i|, [batch, token].
         previous: the CLS pattern [batch, head, token] of the layer below; None at l = 1, where
             dA and the map shift are undefined.
     """
     pattern = record.cls_pattern
     here = attention.attn_to_patches(pattern).mean(-1)
     attn, update = record.attn_out.float(), record.update.float()
-    before, after = record.resid_pre.float(), record.resid_post.float()
-    share = (attn * update).sum(-1) / update.square().sum(-1)
+    before, after = record.resid_pre[:, 0].float(), record.resid_post[:, 0].float()
+    length = update.norm(dim=-1)
+    share = (attn * update).sum(-1) / length.square()
     undefined = torch.full_like(here, torch.nan)
     return {
         "attn_to_patches": here,
@@ -145,15 +149,15 @@ def layer_stats(record: LayerRecord, previous: Tensor | None) -> Columns:
         else here - attention.attn_to_patches(previous).mean(-1),
         "map_shift": undefined if previous is None else attention.map_shift(pattern, previous),
         "attn_entropy": attention.entropy(pattern.mean(-2)),
-        "resid_norm": after[:, 0].norm(dim=-1),
-        "update_norm": update[:, 0].norm(dim=-1),
+        "resid_norm": token_norm[:, 0],
+        "update_norm": length[:, 0],
         "attn_norm": attn[:, 0].norm(dim=-1),
         "mlp_norm": record.mlp_out[:, 0].float().norm(dim=-1),
         "attn_share": share[:, 0],
-        "patch_update_norm": update[:, 1:].norm(dim=-1).mean(-1),
+        "patch_update_norm": length[:, 1:].mean(-1),
         "patch_attn_share": share[:, 1:].mean(-1),
-        "cos_prev": torch.cosine_similarity(after[:, 0], before[:, 0], dim=-1),
-        "n_outlier_tokens": attention.n_outliers(after.norm(dim=-1)),
+        "cos_prev": torch.cosine_similarity(after, before, dim=-1),
+        "n_outlier_tokens": attention.n_outliers(token_norm),
     }
 
 
@@ -163,7 +167,8 @@ def head_stats(record: LayerRecord) -> Columns:
     `contribution_norm` is |sum_i x_i^{l,h}|, what the head gives to CLS; `contribution_share`
     its part of the step, <., dZ_cls> / |dZ_cls|^2. With those of b_O and the MLP they sum to 1.
     """
-    given, update = record.head_out.float(), record.update[:, 0].float()
+    given = record.head_out.float()
+    update = (record.attn_out[:, 0] + record.mlp_out[:, 0]).float()
     return {
         "attn_to_patches": attention.attn_to_patches(record.cls_pattern),
         "attn_entropy": attention.entropy(record.cls_pattern),
