@@ -32,8 +32,8 @@ class Block:
         norm2: LayerNorm before the MLP.
         mlp: the MLP.
         w_o: W_O^h of every head, a view into `proj.weight`.
-        gram: W_O^h W_O^h^T of every head in float32. |v W_O^h|^2 = v gram_h v^T, so the length of
-            a token's contribution needs no d-wide vector.
+        w_o_short: R^T of W_O^h^T = Q R, of every head in float32. Q keeps lengths, so
+            |v W_O^h| = |v R^T| and the length of a token's contribution needs no d-wide vector.
     """
 
     norm1: nn.Module
@@ -42,7 +42,7 @@ class Block:
     norm2: nn.Module
     mlp: Callable[[Tensor], Tensor]
     w_o: Float[Tensor, "head head_width width"]
-    gram: Float[Tensor, "head head_width head_width"]
+    w_o_short: Float[Tensor, "head head_width short"]
 
 
 def block(
@@ -57,8 +57,8 @@ def block(
     """Borrow the modules of one block and derive what attribution needs from W_O."""
     width = proj.weight.shape[0]
     w_o = proj.weight.detach().T.reshape(n_heads, -1, width)
-    exact = w_o.float()
-    return Block(norm1, qkv, proj, norm2, mlp, w_o, exact @ exact.transpose(1, 2))
+    short = torch.linalg.qr(w_o.float().transpose(1, 2), mode="r").R.transpose(1, 2).contiguous()
+    return Block(norm1, qkv, proj, norm2, mlp, w_o, short)
 
 
 @dataclass(frozen=True)

@@ -69,13 +69,13 @@ def test_captions_are_those_that_the_model_then_decodes(config, run, tmp_path, g
 def test_passes_are_blocks_that_the_tower_then_runs(config, run, tmp_path, monkeypatch):
     run(tmp_path)
     blocks = []
-    own = layers._run_block
+    own = layers._run_mlp
 
-    def run_block(tower, layer, state, *rest):
+    def run_mlp(tower, layer, state, *rest):
         blocks.append(len(state))
         return own(tower, layer, state, *rest)
 
-    monkeypatch.setattr(layers, "_run_block", run_block)
+    monkeypatch.setattr(layers, "_run_mlp", run_mlp)
     more = config.model_copy(update={"experiments": EXPERIMENTS})
     run(tmp_path, more)
     expected = by_stage(more, 5)

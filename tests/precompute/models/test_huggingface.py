@@ -19,12 +19,12 @@ def test_the_tower_is_read_off_the_model(captioner):
     assert tower.n_tokens == 65
 
 
-def test_the_gram_matrix_gives_the_length_of_v_w_o(captioner):
+def test_the_short_projection_gives_the_length_of_v_w_o(captioner):
     block = captioner.tower.blocks[1]
     v = torch.randn(8, 4)
     for head in range(8):
         expected = (v[head] @ block.proj.weight[:, 4 * head : 4 * head + 4].T).norm()
-        torch.testing.assert_close((v[head] @ block.gram[head] @ v[head]).sqrt(), expected)
+        torch.testing.assert_close((v[head] @ block.w_o_short[head]).norm(), expected)
 
 
 def test_the_model_input_is_the_picture_it_saw(captioner):
