@@ -36,10 +36,13 @@ class Run:
         info: run.json.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, generation: int | None = None) -> None:
         self.path = path
         self.info = read_run(path)
-        self.generation, self._con = _connect(path)
+        if generation is None:
+            self.generation, self._con = _connect(path)
+        else:
+            self.generation, self._con = generation, _connect_at(path, generation)
 
     @property
     def run_id(self) -> str:
@@ -198,6 +201,19 @@ def open_run(run_or_results: Path | str, name: str | None = None) -> Run:
     return Run(find_run(Path(run_or_results), name))
 
 
+def open_generation(run: Path, number: int) -> Run:
+    """Open a run at one generation, whichever is the current one.
+
+    Args:
+        run: its folder.
+        number: of the generation; 0 is that of a copy whose `results.duckdb` is no link.
+
+    Raises:
+        NotPublished: that generation is gone.
+    """
+    return Run(run, number)
+
+
 def find_run(folder: Path, name: str | None = None) -> Path:
     """The folder of a run; see `open_run`."""
     if name is None and (folder / "run.json").is_file():
@@ -215,6 +231,19 @@ def find_run(folder: Path, name: str | None = None) -> Path:
         f"expected {wanted} in {folder}; got {', '.join(run.name for run in fitting) or 'none'} "
         f"of {', '.join(run.name for run in runs) or 'none'}. Name one, or make one: `make demo`."
     )
+
+
+def _connect_at(run: Path, number: int) -> duckdb.DuckDBPyConnection:
+    path = generation_path(run, number) if number else run / LINK
+    try:
+        return duckdb.connect(str(path), read_only=True, config=_READ_ONLY)
+    except duckdb.IOException as error:
+        if path.exists():
+            raise
+        raise NotPublished(
+            f"{run.name} must have generation {number}; got none: a newer one took its place. "
+            "Load the page again."
+        ) from error
 
 
 def _connect(run: Path) -> tuple[int, duckdb.DuckDBPyConnection]:

@@ -1,15 +1,20 @@
 """What a user asks of the images, as data and as the short text that goes into a link.
 
 One predicate reads `|delta_attn|@27 > 0.1` or `rouge_l:final@20 < 0.5`: a metric, for scores what
-it is held against, bars for the absolute value, a layer (none = any layer), a comparison, a number.
-Several are joined by `;` and must all hold.
+it is held against, bars for the absolute value, a layer (`max` and `min` are the largest and the
+least over layers, none is any layer), a comparison, a number. Several are joined by `;` and must
+all hold; an interval is two of them.
 """
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal, cast, get_args
 
 OPERATORS = ("<", "<=", ">", ">=")
+
+Extreme = Literal["max", "min"]
+"""The largest and the least value over an image's layers."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.\-]*")
 _TERM = re.compile(
@@ -26,21 +31,23 @@ class Quantity:
     Attributes:
         metric: a column of `layer_stat`, a caption metric, a scored metric or an image metric.
         against: what a score is held against; None for everything that is not a score.
-        layer: one layer, or None: any layer.
+        layer: one layer; the largest or least over layers; or None: any layer.
         absolute: the absolute value is meant.
     """
 
     metric: str
     against: str | None = None
-    layer: int | None = None
+    layer: int | Extreme | None = None
     absolute: bool = False
 
     def __post_init__(self) -> None:
         for name in (self.metric, self.against):
             if name is not None and not _NAME.fullmatch(name):
                 raise ValueError(f"a metric is a name such as rouge_l; got {name!r}")
-        if self.layer is not None and self.layer < 0:
-            raise ValueError(f"a layer is 0 or more, or none for any layer; got {self.layer}")
+        whole = isinstance(self.layer, int) and self.layer >= 0
+        if not whole and self.layer not in (None, *get_args(Extreme)):
+            raise ValueError(
+                f"a layer is 0 or more, max, min, or none for any layer; got {self.layer}")
 
     @property
     def name(self) -> str:
@@ -70,6 +77,13 @@ class Predicate:
     def upward(self) -> bool:
         """Whether larger values pass."""
         return self.op in (">", ">=")
+
+    @property
+    def decides(self) -> Quantity:
+        """The one number an image that decides: of any layer, the largest or the least."""
+        if self.quantity.layer is not None:
+            return self.quantity
+        return replace(self.quantity, layer="max" if self.upward else "min")
 
     def __str__(self) -> str:
         return f"{self.quantity}{self.op}{self.threshold!r}".removesuffix(".0")
@@ -106,11 +120,13 @@ def _parse_term(term: str) -> Predicate:
     )
 
 
-def _layer(text: str | None) -> int | None:
+def _layer(text: str | None) -> int | Extreme | None:
     if text is None or text == "any":
         return None
+    if text in get_args(Extreme):
+        return cast("Extreme", text)
     if not text.isdecimal():
-        raise ValueError(f"a layer is a whole number or any; got {text!r}")
+        raise ValueError(f"a layer is a whole number, max, min or any; got {text!r}")
     return int(text)
 
 

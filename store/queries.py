@@ -4,15 +4,16 @@ Values are bound, never pasted. Names of columns come from `schema.TABLES` alone
 more rows than a page shows, one image has or a curve holds; the one exception is the export.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from store import judged
+from store import judged, similar
 from store.asking import Source, Sql, ask
 from store.predicates import Predicate, Quantity
 from store.schema import BASELINE, CAPTION_METRICS, LAYER_COLUMNS
+from store.similar import Likeness
 
 _HAVE_LAYERS = {**dict.fromkeys(LAYER_COLUMNS, "layer_stat"),
                 **dict.fromkeys(CAPTION_METRICS, "caption")}
@@ -39,17 +40,33 @@ class Sort:
     descending: bool = True
 
 
+Order = Sort | Likeness
+"""By a quantity, or by likeness to an image, the most alike first."""
+
+
 @dataclass(frozen=True)
 class Selection:
-    """Which images are meant: all predicates hold, and the text is found, if there is one."""
+    """Which images are meant; all that is given must hold.
+
+    Attributes:
+        predicates: what holds of the image's numbers.
+        search: a text that is found in its captions.
+        condition: which edits of the model.
+        among: ids of the images that are meant at all, such as those with a tag; None for all.
+    """
 
     predicates: tuple[Predicate, ...] = ()
     search: Search | None = None
     condition: str = BASELINE
+    among: tuple[str, ...] | None = None
 
 
 def _values(quantity: Quantity, condition: str) -> Sql:
     """Rows (image_id, value) of a quantity, one for each layer meant; never NULL or NaN."""
+    if isinstance(quantity.layer, str):
+        layers = _values(replace(quantity, layer=None), condition)
+        return Sql(f"SELECT image_id, {quantity.layer}(value) AS value FROM ({layers.text}) "
+                   "GROUP BY image_id", layers.params)
     table = _HAVE_LAYERS.get(quantity.metric) if quantity.against is None else "score"
     column, where = "value", ""
     params: list[object] = []
@@ -98,11 +115,38 @@ def _matching(selection: Selection) -> Sql:
                      f"{layer} AND contains(lower(text), ?))")
         params += [selection.condition, *([] if search.layer is None else [search.layer]),
                    search.text.strip().lower()]
+    if selection.among is not None:
+        terms.append("image_id IN (SELECT unnest(?::VARCHAR[]))")
+        params.append(list(selection.among))
     return Sql(f"WHERE {' AND '.join(terms)}", tuple(params))
 
 
+def images_sql(
+    selection: Selection, order: Order | None, limit: int | None = None, offset: int = 0
+) -> Sql:
+    """The query behind `filter_images`, as an export tells it."""
+    where = _matching(selection)
+    if order is None:
+        by, join, value = "image_id", Sql(""), "NULL::DOUBLE"
+    else:
+        down = isinstance(order, Sort) and order.descending
+        way, extreme = ("DESC", "max") if down else ("ASC", "min")
+        values = (_values(order.quantity, selection.condition) if isinstance(order, Sort)
+                  else similar.distances(order, selection.condition))
+        join = Sql(f" LEFT JOIN (SELECT image_id, {extreme}(value) AS value FROM ({values.text}) "
+                   "GROUP BY image_id) USING (image_id)", values.params)
+        by, value = f"value {way} NULLS LAST, image_id", "value"
+    return Sql(
+        f"WITH page AS (SELECT image_id, label, category, {value} AS value "
+        f"FROM image{join.text} {where.text} ORDER BY {by} LIMIT ? OFFSET ?) "
+        "SELECT image_id, label, category, text AS caption, value AS sort_value FROM page "
+        "LEFT JOIN (SELECT image_id, text FROM caption WHERE condition_id = ? "
+        f"AND layer = (SELECT max(n_layers) FROM run)) USING (image_id) ORDER BY {by}",
+        (*join.params, *where.params, limit, offset, selection.condition))
+
+
 def filter_images(
-    run: Source, selection: Selection, sort: Sort | None = None,
+    run: Source, selection: Selection, sort: Order | None = None,
     limit: int | None = None, offset: int = 0,
 ) -> pd.DataFrame:
     """Images of a selection, in order: image_id, label, category, caption, sort_value.
@@ -117,24 +161,8 @@ def filter_images(
     Returns:
         One row an image; `caption` is that of the last layer.
     """
-    where = _matching(selection)
-    if sort is None:
-        order, join, value = "image_id", Sql(""), "NULL::DOUBLE"
-    else:
-        way, extreme = ("DESC", "max") if sort.descending else ("ASC", "min")
-        values = _values(sort.quantity, selection.condition)
-        join = Sql(f" LEFT JOIN (SELECT image_id, {extreme}(value) AS value FROM ({values.text}) "
-                    "GROUP BY image_id) USING (image_id)", values.params)
-        order, value = f"value {way} NULLS LAST, image_id", "value"
-    return ask(
-        run,
-        f"WITH page AS (SELECT image_id, label, category, {value} AS value "
-        f"FROM image{join.text} {where.text} ORDER BY {order} LIMIT ? OFFSET ?) "
-        "SELECT image_id, label, category, text AS caption, value AS sort_value FROM page "
-        "LEFT JOIN (SELECT image_id, text FROM caption WHERE condition_id = ? "
-        f"AND layer = (SELECT max(n_layers) FROM run)) USING (image_id) ORDER BY {order}",
-        (*join.params, *where.params, limit, offset, selection.condition),
-    )
+    query = images_sql(selection, sort, limit, offset)
+    return ask(run, query.text, query.params)
 
 
 def count_images(run: Source, selection: Selection) -> int:
@@ -165,19 +193,21 @@ def predicate_values(run: Source, selection: Selection) -> pd.DataFrame:
 
 
 def histogram(
-    run: Source, predicate: Predicate, condition: str = BASELINE, bins: int = 40
+    run: Source, quantity: Quantity, condition: str = BASELINE, bins: int = 40
 ) -> pd.DataFrame:
-    """How a predicate's quantity spreads over all images: low, high, n.
+    """How a quantity spreads over all images, each counted once: low, high, n.
 
-    Over any layer an image counts once, with the value that decides (the largest for `>`, the
-    least for `<`), so that the bars beyond the threshold are the images that pass.
+    Args:
+        run: an open run.
+        quantity: one number an image: of a layer, or the largest or least over layers
+            (`Predicate.decides`).
+        condition: which edits of the model.
+        bins: so many of the same width from the least value to the largest; empty ones have no row.
     """
-    values = _values(predicate.quantity, condition)
-    extreme = "max" if predicate.upward else "min"
+    values = _values(quantity, condition)
     return ask(
         run,
-        f"WITH v AS (SELECT {extreme}(value)::DOUBLE AS value FROM ({values.text}) "
-        "WHERE isfinite(value) GROUP BY image_id), "
+        f"WITH v AS (SELECT value::DOUBLE AS value FROM ({values.text}) WHERE isfinite(value)), "
         "b AS (SELECT min(value) AS lo, greatest(max(value) - min(value), 1e-9) AS wide FROM v), "
         "k AS (SELECT least(floor((value - lo) / wide * ?), ? - 1)::INTEGER AS bin, lo, wide "
         "FROM v, b) SELECT lo + bin * wide / ? AS low, lo + (bin + 1) * wide / ? AS high, "

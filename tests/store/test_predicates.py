@@ -12,7 +12,8 @@ from store.predicates import (
 
 names = st.from_regex(r"[A-Za-z][A-Za-z0-9_.\-]{0,12}", fullmatch=True)
 quantities = st.builds(
-    Quantity, names, st.none() | names, st.none() | st.integers(0, 99), st.booleans())
+    Quantity, names, st.none() | names,
+    st.none() | st.integers(0, 99) | st.sampled_from(("max", "min")), st.booleans())
 predicates = st.builds(
     Predicate, quantities, st.sampled_from(OPERATORS),
     st.floats(-3e38, 3e38, allow_nan=False))
@@ -34,7 +35,7 @@ def test_spaces_and_any_layer_are_allowed():
     ("map_shift", r"expected metric\[:against\]\[@layer\] < number.*got 'map_shift'"),
     ("map_shift = 1", "expected metric"),
     ("|map_shift > 1", "expected metric"),
-    ("map_shift@top > 1", "a layer is a whole number or any; got 'top'"),
+    ("map_shift@top > 1", "a layer is a whole number, max, min or any; got 'top'"),
     ("map_shift > much", "a threshold is a number; got 'much'"),
     ("map_shift > nan", "a threshold is an ordinary number; got nan"),
     ("map_shift > 1e39", "a threshold is an ordinary number"),
@@ -48,7 +49,7 @@ def test_what_cannot_be_read_is_said(text, message):
 
 
 def test_quantities_and_comparisons_are_checked_when_made():
-    with pytest.raises(ValueError, match="0 or more"):
+    with pytest.raises(ValueError, match="0 or more, max, min"):
         Quantity("map_shift", layer=-1)
     with pytest.raises(ValueError, match="one of < <= > >=; got '='"):
         Predicate(Quantity("map_shift"), "=", 1.0)

@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 
 import duckdb
 import numpy as np
@@ -78,7 +79,8 @@ def runs(draw):
 
 
 quantities = st.one_of(
-    st.builds(Quantity, st.sampled_from(PLAIN), st.none(), st.none() | st.integers(0, L + 1),
+    st.builds(Quantity, st.sampled_from(PLAIN), st.none(),
+              st.none() | st.integers(0, L + 1) | st.sampled_from(("max", "min")),
               st.booleans()),
     st.builds(lambda key, layer, absolute: Quantity(*key, layer, absolute),
               st.sampled_from(SCORES), st.none() | st.integers(0, L), st.booleans()),
@@ -92,6 +94,17 @@ predicates = st.builds(Predicate, quantities, st.sampled_from(OPERATORS),
 
 def found(run, quantity, condition):
     """Slow and plain: (image, value) of every row that a quantity means."""
+    if quantity.layer not in ("max", "min"):
+        yield from rows_of(run, quantity, condition)
+        return
+    best = {}
+    for image, value in rows_of(run, replace(quantity, layer=None), condition):
+        best[image] = {"max": max, "min": min}[quantity.layer](best.get(image, value), value)
+    yield from best.items()
+
+
+def rows_of(run, quantity, condition):
+    """(image, value) of every layer, or of the one that is meant."""
     if quantity.metric.startswith("judge."):
         yield from voted(run, quantity, condition)
         return
@@ -143,7 +156,7 @@ def test_predicates_mean_what_a_loop_finds(run, chosen, condition):
     exported = queries.predicate_values(run, selection)
     assert sorted(exported["image_id"]) == expected
     for predicate in chosen:
-        bins = queries.histogram(run, predicate, condition)
+        bins = queries.histogram(run, predicate.decides, condition)
         images = {image for image, _ in found(run, predicate.quantity, condition)}
         assert bins["n"].sum() == len(images)
 
@@ -192,10 +205,10 @@ def test_histogram_counts_an_image_once_with_the_value_that_decides():
     run = Memory(image=[{"image_id": "a"}, {"image_id": "b"}], layer_stat=[
         {"condition_id": "baseline", "image_id": image, "layer": layer, "map_shift": value}
         for image, layer, value in (("a", 1, 0.0), ("a", 2, 1.0), ("b", 1, 0.0), ("b", 2, 0.25))])
-    bins = queries.histogram(run, Predicate(Quantity("map_shift"), ">", 0.5), bins=2)
+    bins = queries.histogram(run, Quantity("map_shift", layer="max"), bins=2)
     assert bins["n"].tolist() == [1, 1]
     assert bins["low"].tolist() == pytest.approx([0.25, 0.625])
-    assert queries.histogram(run, Predicate(Quantity("resid_norm"), ">", 0.5)).empty
+    assert queries.histogram(run, Quantity("resid_norm", layer="max")).empty
 
 
 def test_infinities_satisfy_predicates_and_stay_out_of_histograms():
@@ -203,7 +216,7 @@ def test_infinities_satisfy_predicates_and_stay_out_of_histograms():
         {"condition_id": "baseline", "image_id": "a", "layer": 1, "map_shift": float("inf")}])
     predicate = Predicate(Quantity("map_shift"), ">", 0.5)
     assert queries.count_images(run, Selection((predicate,))) == 1
-    assert queries.histogram(run, predicate).empty
+    assert queries.histogram(run, predicate.decides).empty
 
 
 @settings(max_examples=40, deadline=None)
@@ -252,3 +265,12 @@ def test_landmarks_come_lowest_first_and_those_that_never_set_in_do_not():
         {**found, "metric": "grounding_onset_bleu", "layer": None},
         {**found, "metric": "fluency_onset", "layer": 1, "condition_id": "skip:3"}])
     assert queries.landmarks(run)["metric"].tolist() == ["fluency_onset", "cider_plateau"]
+
+
+def test_only_images_among_those_named():
+    run = Memory(run=[{"run_id": "r", "n_layers": L}], image=[{"image_id": image}
+                                                              for image in IMAGES])
+    for among, expected in ((None, IMAGES), ((), []), (("i3", "i1", "gone"), ["i1", "i3"])):
+        chosen = Selection(among=among)
+        assert list(queries.filter_images(run, chosen)["image_id"]) == expected
+        assert queries.count_images(run, chosen) == len(expected)
