@@ -23,6 +23,7 @@ from store import open_run, queries
 from store.predicates import Predicate, Quantity, format_predicates
 from store.publish import publish
 from store.queries import Search, Selection, Sort
+from store.similar import Likeness
 
 _ROUNDS = 60
 _PAGE = 24
@@ -98,9 +99,12 @@ def _ask(results: Path) -> Figures:
              lambda: queries.filter_images(run, Selection((_any_layer(chance),)), limit=_PAGE)),
             ("sorted by a score of one layer, a page",
              lambda: queries.filter_images(run, Selection(), Sort(_of_layer(chance)), _PAGE)),
-            ("histogram of one layer", lambda: queries.histogram(
-                run, Predicate(_of_layer(chance), ">", 0.5))),
-            ("histogram over any layer", lambda: queries.histogram(run, _any_layer(chance))),
+            ("histogram of one layer", lambda: queries.histogram(run, _of_layer(chance))),
+            ("histogram over any layer", lambda: queries.histogram(
+                run, _any_layer(chance).decides)),
+            ("images like one, a page", lambda: queries.filter_images(
+                run, Selection(), Likeness(image_id(chance.randrange(n_images)), "rouge_l"),
+                _PAGE)),
             ("text in the captions of one layer, a page",
              lambda: queries.filter_images(
                  run, Selection(search=Search(_letters(chance), chance.randint(0, N_LAYERS))),

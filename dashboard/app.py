@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import copy_link, plain, problems, selection
+from dashboard import copy_link, navigation, plain, problems, selection, welcome
 from dashboard.views import (
     compare,
     figures,
@@ -34,6 +34,12 @@ def _page(show: Callable[[selection.Place], None]) -> Callable[[], None]:
     return run
 
 
+def _images(here: selection.Place) -> None:
+    if set(st.query_params.to_dict()) <= set(navigation.SHARED):  # nothing is looked for yet
+        welcome.show(here)
+    images.show(here)
+
+
 st.set_page_config("Peel", page_icon=":material/layers:", layout="wide",
                    initial_sidebar_state=_SIDEBAR)
 st.logo(Path(__file__).parent / "peel.svg", size="large")
@@ -41,13 +47,13 @@ plain.narrow_margins()
 one = st.Page(_page(image.show), title="Image", url_path="image", icon=":material/image:",
               help="One picture, layer by layer and head by head.")
 st.session_state["image_page"] = one  # where cards lead
-first = st.Page(_page(images.show), title="Images", url_path="", default=True,
+first = st.Page(_page(_images), title="Images", url_path="", default=True,
                 icon=":material/grid_view:", help="Browse, filter and sort the pictures.")
+st.session_state["images_page"] = first
 # The default page is at the root alone: a link to /images would find nothing.
 alias = st.Page(lambda: None, title="Images", url_path="images", visibility="hidden")
-page = st.navigation([
+pages = [
     first,
-    alias,
     one,
     st.Page(_page(layers.show), title="Layers", url_path="layers",
             icon=":material/show_chart:", help="The whole data set over layers."),
@@ -65,11 +71,18 @@ page = st.navigation([
             icon=":material/insert_chart:", help="The paper's figures of this run, as files."),
     st.Page(_page(runs.show), title="Runs", url_path="runs",
             icon=":material/inventory_2:", help="Where the numbers come from."),
-])
+]
+page = st.navigation([*pages, alias], position="hidden")
 if page is alias:  # before a widget claims a parameter of the link
     st.switch_page(first, query_params=st.query_params.to_dict())
+with st.sidebar:
+    ways = st.container(gap=None)
 try:
-    place = selection.choose_run()
+    try:
+        place = selection.choose_run()
+    finally:  # the ways to other pages are there whatever is wrong with the run
+        with ways:
+            navigation.show(pages, page)
     page.run()
     with st.sidebar:
         copy_link.show()

@@ -6,7 +6,6 @@ import altair as alt
 import pandas as pd
 
 from dashboard import words
-from store.predicates import Predicate
 
 BLUE, ORANGE, GREEN, PINK, SKY, AMBER, GREY = (
     "#2b8cc4", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#808080")
@@ -14,7 +13,7 @@ BLUE, ORANGE, GREEN, PINK, SKY, AMBER, GREY = (
 
 _AGAINST = {"final": BLUE, "previous": ORANGE, "reference": GREEN, "shuffled": PINK,
             "label": AMBER, "baseline": GREY, "self": BLUE}
-_SERIES = {words.AGAINST[name]: color for name, color in _AGAINST.items()} | {
+_SERIES = {words.SERIES[name]: color for name, color in _AGAINST.items()} | {
     words.WHOLE: BLUE, words.ATTENTION: ORANGE, words.MLP: GREEN}
 """A series keeps its colour whichever others stand beside it."""
 
@@ -30,7 +29,7 @@ Chart = alt.Chart | alt.LayerChart | alt.FacetChart
 FIT_X = alt.AutoSizeParams(type="fit-x", contains="padding")
 """The chart takes the width it is given; its height is that of the plot."""
 
-_LEGEND_CHARACTERS = 35
+_LEGEND_CHARACTERS = 31
 
 
 def _layer_ticks(top: int, first: int = 0) -> alt.Axis:
@@ -82,30 +81,6 @@ def bands(
         base.mark_line(strokeWidth=1.8).encode(y="mean:Q"),
         base.mark_point(filled=True, size=32, opacity=1).encode(y="mean:Q", tooltip=tooltip),
     ).properties(height=height, autosize=FIT_X)
-
-
-def histogram(frame: pd.DataFrame, predicate: Predicate, *, height: int = 60) -> Chart:
-    """How many images have which value; the images that pass are coloured.
-
-    Args:
-        frame: low, high, n.
-        predicate: its threshold gets a rule.
-        height: in pixels.
-    """
-    middle = (frame["low"] + frame["high"]) / 2
-    frame = frame.assign(passes=(middle > predicate.threshold) == predicate.upward)
-    quantity = predicate.quantity
-    bars = alt.Chart(frame).mark_bar(binSpacing=1).encode(
-        x=alt.X("low:Q", bin="binned", title=words.word(quantity.metric).unit or "value",
-                axis=alt.Axis(grid=False, tickCount=5)), x2="high:Q",
-        y=alt.Y("n:Q", title="images", axis=alt.Axis(grid=False, tickCount=2, format="d")),
-        color=alt.condition("datum.passes", alt.value(BLUE), alt.value("#b9b9b9")),
-        tooltip=[alt.Tooltip("low:Q", title="from", format=".4g"),
-                 alt.Tooltip("high:Q", title="to", format=".4g"),
-                 alt.Tooltip("n:Q", title="images")])
-    rule = alt.Chart(pd.DataFrame({"low": [predicate.threshold]})).mark_rule(
-        color=ORANGE, strokeWidth=2).encode(x="low:Q")
-    return alt.layer(bars, rule).properties(height=height, autosize=FIT_X)
 
 
 def settled(frame: pd.DataFrame, top: int, *, height: int = 150) -> Chart:

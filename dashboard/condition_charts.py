@@ -14,7 +14,7 @@ _KIND_COLORS = {KINDS["mean"]: charts.BLUE, KINDS["confuse"]: charts.ORANGE,
 _OTHERS = (charts.PINK, charts.AMBER, charts.SKY)
 _ALGORITHM_COLORS = dict(zip(
     ALGORITHMS.values(), (charts.BLUE, charts.SKY, charts.GREY, charts.AMBER), strict=True))
-_LEGEND_CHARACTERS = 33
+_LEGEND_CHARACTERS = 31
 _INTERVAL = (("mean", "mean"), ("low", "95% from"), ("high", "95% to"))
 
 

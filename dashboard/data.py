@@ -4,7 +4,7 @@ A newer generation is a new key, so a page shows it at its next rerun, without a
 """
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,12 +14,14 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard import overlays
-from store import Run, image_queries, open_run, queries
+from store import Run, image_export, image_queries, queries, similar
 from store import condition_tensors as of_conditions
+from store.catalog import open_generation
 from store.errors import NotPublished
 from store.generations import LINK, current_generation
-from store.predicates import Predicate, Quantity
-from store.queries import Selection, Sort
+from store.image_export import Export
+from store.predicates import Quantity
+from store.queries import Order, Selection
 from store.runs import list_runs
 from store.schema import CAPTION_METRICS, LAYER_COLUMNS
 from store.tensors import ImageTensors
@@ -66,7 +68,8 @@ def _first(frame: pd.DataFrame) -> dict[str, Any]:
 
 @st.cache_resource(max_entries=8, show_spinner=False, on_release=lambda run: run.close())
 def _open(key: Key) -> Run:
-    return open_run(Path(key.path))
+    # Not the current one: a publish may have come since the key was made.
+    return open_generation(Path(key.path), key.generation)
 
 
 def asked(key: Key, query: Callable[..., pd.DataFrame], *values: object) -> pd.DataFrame:
@@ -115,10 +118,10 @@ def has_layers(quantity: Quantity) -> bool:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def page(key: Key, selection: Selection, sort: Sort | None, limit: int, offset: int
+def page(key: Key, selection: Selection, order: Order | None, limit: int, offset: int
          ) -> pd.DataFrame:
     """One page of images."""
-    return queries.filter_images(_open(key), selection, sort, limit, offset)
+    return queries.filter_images(_open(key), selection, order, limit, offset)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
@@ -128,20 +131,23 @@ def count(key: Key, selection: Selection) -> int:
 
 
 @st.cache_data(max_entries=128, show_spinner=False)
-def histogram(key: Key, predicate: Predicate, condition: str) -> pd.DataFrame:
-    """How a predicate's quantity spreads over all images."""
-    return queries.histogram(_open(key), predicate, condition)
+def histogram(key: Key, quantity: Quantity, condition: str) -> pd.DataFrame:
+    """How a quantity spreads over all images."""
+    return queries.histogram(_open(key), quantity, condition)
 
 
-def export(key: Key, selection: Selection, sort: Sort | None) -> pd.DataFrame:
+def export(
+    key: Key, selection: Selection, order: Order | None,
+    written: Mapping[str, tuple[str, str]], **more: str,
+) -> Export:
     """All images of a selection with the values that were asked for; not cached, it may be long."""
-    run = _open(key)
-    frame = queries.filter_images(run, selection, sort)
-    if sort is None:
-        frame = frame.drop(columns="sort_value")
-    else:
-        frame = frame.rename(columns={"sort_value": f"sorted by {sort.quantity}"})
-    return frame.merge(queries.predicate_values(run, selection), on="image_id", how="left")
+    return image_export.collect(_open(key), selection, order, written, **more)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def change_metric(key: Key, condition: str) -> str | None:
+    """What stories are compared by; None if captions were not scored."""
+    return similar.metric_of(_open(key), condition)
 
 
 @st.cache_data(max_entries=512, show_spinner=False)

@@ -119,7 +119,7 @@ def figure3(ask: Ask, about: About) -> list[Figure]:
     upper = frame[frame["layer"] >= upper_range(int(frame["layer"].max()))]
     made = []
     for name, rows, what in (("figure3", frame, ""), ("figure3-upper", upper, ", upper range")):
-        rows = about.numbered(rows).assign(series=named.AGAINST["reference"])
+        rows = about.numbered(rows).assign(series=named.SERIES["reference"])
         chart = charts.bands(rows, "CIDEr (0 to 10)", height=220, first=int(rows["layer"].min()),
                              across=about.axis)
         made.append(Figure(name, f"CIDEr by layer{what} (the paper's Figure 3)", (

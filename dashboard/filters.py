@@ -1,13 +1,18 @@
-"""The filters of the Images page: one text in the link, and widgets that write it."""
+"""The filters of the Images page: one text in the link, and histograms that write it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import groupby
 
 import streamlit as st
 
-from dashboard import charts, data, plain, presets, words
+from dashboard import brush, data, plain, presets, selection, words
+from dashboard.brush import Bounds
 from dashboard.data import Key
-from dashboard.selection import IN_URL
-from store.predicates import OPERATORS, Predicate, Quantity, format_predicates, parse_predicates
+from store.predicates import Extreme, Predicate, Quantity, format_predicates, parse_predicates
 
-_ANY = "any layer"
+_EXTREMES: dict[Extreme, str] = {"max": "the largest over layers", "min": "the least over layers"}
+_COLUMNS = 3
 
 
 def named(name: str) -> Quantity:
@@ -16,9 +21,8 @@ def named(name: str) -> Quantity:
     return Quantity(metric, against or None)
 
 
-def _read(key: Key) -> tuple[Predicate, ...]:
+def _read(key: Key, text: str) -> tuple[Predicate, ...]:
     """The predicates of the text; a text that cannot be read is said so, and counts as none."""
-    text = st.session_state.get("filter") or ""
     try:
         predicates = parse_predicates(text)
     except ValueError as error:
@@ -32,81 +36,146 @@ def _read(key: Key) -> tuple[Predicate, ...]:
 
 
 def _write(predicates: tuple[Predicate, ...]) -> None:
-    st.session_state["filter"] = format_predicates(predicates)
-    st.session_state["page"] = 1
+    selection.link(filter=format_predicates(predicates) or None, page=None)
 
 
 def choose(key: Key, condition: str, top: int) -> tuple[Predicate, ...]:
     """Draw the filters; the predicates that are set."""
-    text, ready, add = st.columns([3.4, 1.1, 1.2], vertical_alignment="bottom")
-    text.text_input("Filters", key="filter", bind=IN_URL,
-                    placeholder="none; for instance |delta_attn| > 0.1; rouge_l:final@2 < 0.5",
-                    help="metric[:against][@layer] < number; bars for the absolute value, no "
-                         "layer for any layer, several joined by a semicolon.")
-    predicates = _read(key)
+    text_at, ready, add = st.columns([3.4, 1.1, 1.2], vertical_alignment="bottom")
+    with text_at:
+        text = selection.text(
+            "Filters", name="filter", resets=("page",),
+            placeholder="none; for instance |delta_attn| > 0.1; rouge_l:final@2 < 0.5",
+            told="metric[:against][@layer] < number; bars for the absolute value; @max and @min "
+                 "for the largest and the least over layers, no layer for any; several joined by "
+                 "a semicolon, an interval being two.")
+    predicates = _read(key, text)
     with ready, st.popover("Presets", icon=":material/filter_alt:", width="stretch"):
         _presets(key, condition, top)
     with add, st.popover("Add a filter", icon=":material/add:", width="stretch"):
         _builder(key, condition, top, predicates)
-    for start in range(0, len(predicates), 3):
-        for column, i in zip(st.columns(3), range(start, len(predicates)), strict=False):
+    cards = grouped(predicates)
+    for start in range(0, len(cards), _COLUMNS):
+        for column, i in zip(st.columns(_COLUMNS), range(start, len(cards)), strict=False):
             with column.container(border=True):
-                _card(key, condition, predicates, i)
+                _card(key, condition, cards, i)
     return predicates
 
 
+def grouped(predicates: tuple[Predicate, ...]) -> list[tuple[Quantity, tuple[Predicate, ...]]]:
+    """Predicates that look at the same number of an image, together, in the order of the text."""
+    quantities = [_decides(predicate) for predicate in predicates]
+    pairs = sorted(zip(quantities, predicates, strict=True),
+                   key=lambda pair: quantities.index(pair[0]))
+    return [(quantity, tuple(predicate for _, predicate in group))
+            for quantity, group in groupby(pairs, key=lambda pair: pair[0])]
+
+
+def _decides(predicate: Predicate) -> Quantity:
+    # A number of the whole image has no layers: both ends of an interval are of the same one.
+    return predicate.decides if data.has_layers(predicate.quantity) else predicate.quantity
+
+
+def bounds_of(predicates: tuple[Predicate, ...]) -> Bounds:
+    """The interval that predicates of one quantity leave."""
+    return Bounds(max((p.threshold for p in predicates if p.upward), default=None),
+                  min((p.threshold for p in predicates if not p.upward), default=None))
+
+
+def within(quantity: Quantity, bounds: Bounds, before: tuple[Predicate, ...] = ()
+           ) -> tuple[Predicate, ...]:
+    """The predicates of an interval, ends included; an end that is as before stays as it was."""
+    made = []
+    for op, end in ((">=", bounds.low), ("<=", bounds.high)):
+        if end is not None:
+            new = Predicate(quantity, op, end)
+            same = (p for p in before if (p.upward, p.threshold) == (new.upward, new.threshold))
+            made.append(next(same, new))
+    return tuple(made)
+
+
 def _presets(key: Key, condition: str, top: int) -> None:
-    for i, preset in enumerate(presets.presets(key, condition, top)):
+    plain.line("Questions that many have. One click sets the filters; change them as you like.",
+               "small")
+    usual = presets.before_grounding(key, condition, top)
+    layer = st.selectbox("At layer", range(top, -1, -1), index=top - usual, key="preset_layer",
+                         help="For the presets that look at one layer. At first it is the last "
+                              "layer before captions become those of their picture.")
+    for i, preset in enumerate(presets.presets(key, condition, top, layer)):
         st.button(preset.name, key=f"preset-{i}", width="stretch", disabled=bool(preset.lacks),
                   on_click=_write, args=(preset.predicates,))
         plain.line(preset.meaning, "small")
-        plain.line(preset.lacks or "; ".join(map(str, preset.predicates)), "small")
+        if preset.lacks:
+            plain.line(preset.lacks, "small")
 
 
 def _builder(key: Key, condition: str, top: int, predicates: tuple[Predicate, ...]) -> None:
-    names = data.quantities(key)
-    name = st.selectbox("Metric", names, key="new_metric",
+    name = st.selectbox("Metric", data.quantities(key), key="new_metric",
                         format_func=lambda name: words.title(*name.split(":")))
     quantity = named(name)
     plain.line(words.word(quantity.metric).meaning, "small")
-    at, how = st.columns(2, vertical_alignment="bottom")
-    layer = at.selectbox("Layer", [_ANY, *range(top, -1, -1)], key="new_layer",
-                         disabled=not data.has_layers(quantity))
-    absolute = how.toggle("Absolute value", key="new_absolute")
-    op_at, threshold_at = st.columns(2)
-    op = op_at.selectbox("Comparison", OPERATORS, index=2, key="new_op")
-    threshold = threshold_at.number_input("Threshold", value=0.0, step=0.05, format="%.4g",
-                                          key="new_threshold")
-    new = Predicate(
-        Quantity(quantity.metric, quantity.against,
-                 None if layer == _ANY or not data.has_layers(quantity) else int(layer),
-                 absolute), op, float(threshold))
-    st.altair_chart(charts.histogram(data.histogram(key, new, condition), new),
-                    alt="How the metric spreads over all images.")
-    st.button("Add", type="primary", width="stretch", on_click=_write,
-              args=((*predicates, new),))
+    if data.has_layers(quantity):
+        layers: list[int | Extreme] = [*range(top, -1, -1), *_EXTREMES]
+        at, how = st.columns(2, vertical_alignment="bottom")
+        layer = at.selectbox("Layer", layers, key="new_layer", format_func=_where)
+        absolute = how.toggle("Without its sign", key="new_absolute",
+                              help="The absolute value: -0.2 counts as 0.2.")
+        quantity = replace(quantity, layer=layer, absolute=absolute)
+    frame = data.histogram(key, quantity, condition)
+    plain.line("Drag over the bars: images within that interval are kept.", "small")
+    brush.show(frame, Bounds(), quantity.metric, key=f"new {quantity}",
+               told="How the metric spreads over all images.",
+               brushed=lambda bounds: _write((*predicates, *within(quantity, bounds))))
+    if not frame.empty:
+        _ends(Bounds(), f"new-{quantity}", lambda bounds: _write(
+            (*predicates, *within(quantity, bounds))))
 
 
-def _card(key: Key, condition: str, predicates: tuple[Predicate, ...], i: int) -> None:
-    predicate = predicates[i]
-    quantity = predicate.quantity
-    others = predicates[:i] + predicates[i + 1:]
+def _where(layer: int | Extreme) -> str:
+    return f"layer {layer}" if isinstance(layer, int) else _EXTREMES[layer]
+
+
+def label(quantity: Quantity) -> str:
+    """A quantity in words, its layer included."""
+    name = words.title(quantity.metric, quantity.against)
+    name = f"|{name}|" if quantity.absolute else name
+    return name if quantity.layer is None else f"{name}, {_where(quantity.layer)}"
+
+
+def _card(
+    key: Key, condition: str, cards: list[tuple[Quantity, tuple[Predicate, ...]]], i: int
+) -> None:
+    quantity, mine = cards[i]
+
+    def put(changed: tuple[Predicate, ...]) -> None:
+        kept = [changed if j == i else predicates for j, (_, predicates) in enumerate(cards)]
+        _write(tuple(predicate for predicates in kept for predicate in predicates))
+
+    def set_bounds(bounds: Bounds) -> None:
+        put(within(quantity, bounds, mine))
+
     name, remove = st.columns([6, 1], vertical_alignment="top")
     with name:
-        label = words.title(quantity.metric, quantity.against)
-        label = f"|{label}|" if quantity.absolute else label
-        where = _ANY if quantity.layer is None else f"layer {quantity.layer}"
-        plain.line(label if not data.has_layers(quantity) else f"{label}, {where}")
+        plain.line(label(quantity))
     remove.button("", icon=":material/close:", key=f"drop-{i}", type="tertiary",
-                  help="Take this filter away.", on_click=_write, args=(others,))
-    st.altair_chart(charts.histogram(data.histogram(key, predicate, condition), predicate),
-                    key=f"histogram-{i}", alt=f"How {label} spreads over all images.")
+                  help="Take this filter away.", on_click=put, args=((),))
+    bounds = bounds_of(mine)
+    brush.show(data.histogram(key, quantity, condition), bounds, quantity.metric,
+               key=f"histogram-{i} {quantity}", brushed=set_bounds,
+               told=f"How {label(quantity)} spreads over all images.")
+    _ends(bounds, str(i), set_bounds)
 
-    def moved() -> None:
-        value = float(st.session_state[f"threshold-{i}"])
-        changed = Predicate(quantity, predicate.op, value)
-        _write((*predicates[:i], changed, *predicates[i + 1:]))
 
-    st.session_state[f"threshold-{i}"] = predicate.threshold
-    st.number_input(f"passes if {predicate.op}", key=f"threshold-{i}", step=0.05, format="%.4g",
-                    on_change=moved)
+def _ends(bounds: Bounds, key: str, typed: Callable[[Bounds], None]) -> None:
+    """Draw the interval as two numbers, for a keyboard and for exact ends."""
+    low_at, high_at = st.columns(2)
+    names = f"low-{key}", f"high-{key}"
+
+    def changed() -> None:
+        typed(Bounds(*(st.session_state[name] for name in names)))
+
+    for column, name, title, end in ((low_at, names[0], "from", bounds.low),
+                                     (high_at, names[1], "to", bounds.high)):
+        st.session_state[name] = end
+        column.number_input(title, value=None, key=name, step=0.05, format="%.4g",
+                            placeholder="open", on_change=changed)

@@ -9,7 +9,6 @@ import streamlit as st
 from dashboard import compared, data, exporting, plain, selection, words
 from dashboard.data import Key
 from dashboard.figure6 import Cell, around, gallery, head_cell
-from dashboard.selection import IN_URL
 from store import condition_queries
 from store.schema import BASELINE
 
@@ -28,10 +27,8 @@ def show(key: Key, image_id: str) -> None:
     pick, story = st.columns([1, 3], gap="medium", vertical_alignment="top")
     with pick:
         names = [str(layer) for layer in layers]
-        selection.note_unknown("heads_at", names, "the layer")
-        chosen = st.segmented_control("Layer", names, default=names[-1], required=True,
-                                      key="heads_at", bind=IN_URL)
-        layer = int(chosen or names[-1])
+        layer = int(selection.menu("Layer", names, name="heads_at", what="the layer",
+                                   default=names[-1], look="segments"))
         st.image(data.thumbnail(key, image_id), width=130, alt="The picture as the model saw it.")
     texts = data.captions(key, image_id, BASELINE).set_index("layer")["text"].fillna("")
     below, here = str(texts.get(layer - 1, "")), str(texts.get(layer, ""))

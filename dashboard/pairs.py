@@ -7,13 +7,15 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.data import Key
-from store import compare_queries, open_run
+from store import compare_queries
+from store.catalog import open_generation
 from store.compare_queries import Pair
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, on_release=lambda pair: pair.close())
 def _open(one: Key, two: Key) -> Pair:
-    with open_run(Path(one.path)) as first, open_run(Path(two.path)) as second:
+    with (open_generation(Path(one.path), one.generation) as first,
+          open_generation(Path(two.path), two.generation) as second):
         return compare_queries.open_pair(first, second)
 
 

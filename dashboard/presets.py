@@ -35,13 +35,22 @@ class Preset:
     lacks: str = ""
 
 
-def presets(key: Key, condition: str, top: int) -> list[Preset]:
-    """All presets, those included that the run has not the data for."""
+def presets(key: Key, condition: str, top: int, layer: int | None = None) -> list[Preset]:
+    """All presets, those included that the run has not the data for.
+
+    Args:
+        key: the run.
+        condition: which edits of the model.
+        top: L.
+        layer: of the presets that look at one layer; None for `before_grounding`.
+    """
     names = data.quantities(key)
-    gain = next((gain for gain in GAINS if f"{gain}:shuffled" in names), None)
+    gain = _gain(key)
+    if layer is None:
+        layer = before_grounding(key, condition, top)
     judges = data.asked(key, judge_queries.judges, condition)
     return [
-        _fluent(key, condition, top, gain, "repetition:self" in names),
+        _fluent(key, condition, layer, gain, "repetition:self" in names),
         _late(key, condition, top, gain),
         *(preset for judge, layers in zip(judges["judge"], judges["layers"], strict=True)
           for preset in _disagree(key, condition, str(judge), [int(n) for n in layers], names)),
@@ -51,12 +60,11 @@ def presets(key: Key, condition: str, top: int) -> list[Preset]:
     ]
 
 
-def _fluent(key: Key, condition: str, top: int, gain: str | None, repeats: bool) -> Preset:
-    name = "Fluent but ungrounded"
-    layer = _before_grounding(key, condition, top, gain)
-    meaning = (f"At layer {layer}, the last before grounding sets in (the middle one, if it never "
-               "does): surer of its words than half of the images are, no more repetitive than "
-               "three in four, and in the quarter that is least about its own picture.")
+def _fluent(key: Key, condition: str, layer: int, gain: str | None, repeats: bool) -> Preset:
+    name = f"Fluent but wrong at layer {layer}"
+    meaning = ("Captions that read well and are about something else: surer of their words than "
+               "half of all, no more repetitive than three in four, and in the quarter that fits "
+               "its own picture least (grounded gain).")
     if gain is None or not repeats:
         return Preset(name, meaning, lacks="It needs the metric repetition and a grounded gain.")
     found = [Quantity("mean_logprob", None, layer), Quantity("repetition", "self", layer),
@@ -69,11 +77,17 @@ def _fluent(key: Key, condition: str, top: int, gain: str | None, repeats: bool)
         _at_least(found[0], sure), _at_most(found[1], dull), _at_most(found[2], own)))
 
 
-def _before_grounding(key: Key, condition: str, top: int, gain: str | None) -> int:
+def before_grounding(key: Key, condition: str, top: int) -> int:
+    """The last layer before captions become those of their picture; the middle if they never do."""
     marks = data.landmarks(key, condition)
-    name = f"grounding_onset_{(gain or '').removeprefix('grounded_gain_')}"
+    name = f"grounding_onset_{(_gain(key) or '').removeprefix('grounded_gain_')}"
     onset = marks.loc[marks["metric"] == name, "layer"]
     return max(int(onset.iloc[0]) - 1, 0) if len(onset) else round(top / 2)
+
+
+def _gain(key: Key) -> str | None:
+    names = data.quantities(key)
+    return next((gain for gain in GAINS if f"{gain}:shuffled" in names), None)
 
 
 def _late(key: Key, condition: str, top: int, gain: str | None) -> Preset:

@@ -7,13 +7,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import compared, data, exporting, plain, words
+from dashboard import compared, data, exporting, plain, selection, words
 from dashboard.data import Key
-from dashboard.selection import IN_URL
 from store import condition_queries
 from store.schema import BASELINE
 
 _PER_PAGE = 8
+_SHOWN = {"images": "Images", "measures": "All measures"}
 
 
 def show(key: Key, condition: str | None, metric: str, against: str) -> None:
@@ -31,15 +31,14 @@ def show(key: Key, condition: str | None, metric: str, against: str) -> None:
         return
     plain.line(f"Condition {condition}; the sidebar chooses another one.")
     total = int(data.asked(key, condition_queries.count_scored, condition, metric, against)["n"][0])
-    images, measures = st.tabs(["Images", "All measures"])
-    with images:
-        if total == 0:
-            plain.line(f"{words.title(metric, against)} is no score of single images; choose "
-                       "another measure above to rank them.", "small")
-        else:
-            _images(key, condition, metric, against, total)
-    with measures:
+    if selection.menu("Show", list(_SHOWN), name="changed", what="what to show", look="segments",
+                      shown=_SHOWN.__getitem__) == "measures":
         _changes(key, condition)
+    elif total == 0:
+        plain.line(f"{words.title(metric, against)} is no score of single images; choose "
+                   "another measure above to rank them.", "small")
+    else:
+        _images(key, condition, metric, against, total)
 
 
 def _images(key: Key, condition: str, metric: str, against: str, total: int) -> None:
@@ -48,9 +47,7 @@ def _images(key: Key, condition: str, metric: str, against: str, total: int) -> 
     plain.line(f"{words.title(metric, against)}, {order}.", "small")
     rows_at = st.container()
     pages = math.ceil(total / _PER_PAGE)
-    if st.session_state.get("ranked", 1) > pages:
-        st.session_state["ranked"] = pages
-    number = st.pagination(pages, key="ranked", bind=IN_URL) if pages > 1 else 1
+    number = selection.pages(pages, "ranked")
     rows = data.asked(key, condition_queries.most_changed, condition, metric, against, _PER_PAGE,
                       (number - 1) * _PER_PAGE)
     with rows_at:

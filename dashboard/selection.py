@@ -1,15 +1,15 @@
 """The one selection that drives every page and lives in the link.
 
-Widgets carry it: their keys are the parameters of the URL. What other pages share as well (image,
-layer, head, what is compared with) is in the URL alone, where it stays from page to page. A value
-in a link that does not exist falls back to the default, and a note says so.
+A parameter of the link holds a short id, never the label of a menu: labels are reworded. It is in
+the URL alone, where it stays from page to page; a choice writes it there, which is one step of the
+browser's history. A value that does not exist falls back to the default, and a note says so.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Literal
 
 import streamlit as st
 
@@ -19,10 +19,10 @@ from store.errors import NotPublished
 from store.runs import read_run
 from store.schema import BASELINE
 
-IN_URL: Final = "query-params"
 MAPS = ("attention", "contribution")
 MEAN = "mean"
-_NUMBERS = ("ours, from 1", "the paper's, from 0")
+NONE = "none"  # compared with nothing
+_NUMBERS = {"ours": "ours, from 1", "paper": "the paper's, from 0"}
 _LISTED = 4  # so many runs are shown in full; more are a menu
 
 
@@ -50,21 +50,32 @@ class Place:
         return self.key or data.key_of(self.run)
 
 
-def note_unknown(name: str, known: Collection[str], what: str) -> None:
+def note_unknown(
+    name: str, known: Collection[str], what: str, instead: str = "the default"
+) -> None:
     """Say so if the link names something that does not exist.
 
-    To be called before the widget of that name, which clears the parameter.
+    Args:
+        name: of the parameter.
+        known: its values.
+        what: it in words: "the measure".
+        instead: what is shown in place of an unknown one.
     """
     asked = st.query_params.get(name)
-    if asked is not None and asked not in known:
-        st.session_state.setdefault("notes", []).append(
-            f"The link names {what} “{asked[:80]}”, which is not here; the default is shown.")
+    # The Image page compares with none; where that is no choice it is no mistake either.
+    if asked is not None and asked != NONE and asked not in known:
+        note(f"The link names {what} “{asked[:80]}”, which is not here; {instead} is shown.")
+
+
+def note(text: str) -> None:
+    """Keep a note for `show_notes`."""
+    st.session_state.setdefault("notes", []).append(text)
 
 
 def show_notes() -> None:
     """Show the notes of this rerun; they are gone afterwards."""
-    for note in st.session_state.pop("notes", []):
-        plain.line(note, "note")
+    for line in st.session_state.pop("notes", []):
+        plain.line(line, "note")
 
 
 @contextmanager
@@ -82,22 +93,12 @@ def choose_run() -> Place | None:
     if not runs:
         return None
     with st.sidebar:
-        note_unknown("run", runs, "the run")
-        if len(st.query_params.get_all("run")) > 1:
-            # A card's link names the run for who opens it in a new tab; within the session
-            # Streamlit adds it a second time. Setting the value makes it one again.
-            st.session_state["run"] = st.query_params["run"]
-        if "run_named" not in st.session_state and "run" not in st.query_params:
-            # A default would be left out of the link, and mean another run once there are more.
-            # Both: the state alone does not reach the link before the widget exists, and the
-            # link cannot be set once it does.
-            st.session_state["run"] = st.query_params["run"] = next(iter(runs))
-        st.session_state["run_named"] = True
-        if len(runs) <= _LISTED:
-            name = st.radio("Run", list(runs), index=None, key="run", bind=IN_URL)
-        else:
-            name = st.selectbox("Run", list(runs), index=None, key="run", bind=IN_URL)
-        run = runs[name or next(iter(runs))]
+        note_unknown("run", runs, "the run", next(iter(runs)))
+        if st.query_params.get("run") not in runs:
+            # A default that the link leaves out would mean another run once there are more.
+            link(run=next(iter(runs)))
+        run = runs[menu("Run", list(runs), name="run", what="the run", always=True,
+                        look="radio" if len(runs) <= _LISTED else "select")]
         _certificate(run)
         try:
             key = data.key_of(run)
@@ -105,21 +106,20 @@ def choose_run() -> Place | None:
             return Place(run, None, BASELINE)
         known = data.conditions(key)
         if len(known) < 2:
+            note_unknown("condition", known, "the condition", BASELINE)
             return Place(run, key, BASELINE)
-        note_unknown("condition", known, "the condition")
-        condition = st.selectbox(
-            "Condition", known, key="condition", bind=IN_URL,
-            help="Which edit of the model: in the baseline nothing is edited.")
+        condition = menu(
+            "Condition", known, name="condition", what="the condition",
+            told="Which edit of the model: in the baseline nothing is edited.")
     return Place(run, key, condition)
 
 
 def menu(
     label: str, ids: Sequence[str], *, name: str, what: str, default: str | None = None,
-    shown: Callable[[str], str] = str,
+    shown: Callable[[str], str] = str, look: Literal["select", "segments", "radio"] = "select",
+    told: str | None = None, always: bool = False, resets: Sequence[str] = (),
 ) -> str:
-    """Draw a menu whose parameter of the link holds ids, not what the menu calls them.
-
-    The link decides and other pages keep it; a bound widget would write its labels there.
+    """Draw a choice of one, whose parameter of the link holds an id.
 
     Args:
         label: of the menu.
@@ -128,36 +128,115 @@ def menu(
         what: in words, for the note of an unknown value.
         default: what the link leaves out; the first of the ids without it.
         shown: an id in words.
+        look: a menu, or all choices side by side, or below each other.
+        told: behind a question mark.
+        always: the link has the default, too.
+        resets: parameters that mean nothing any more after another choice, such as a page.
     """
-    default = default if default in ids else ids[0]
-    note_unknown(name, ids, what)
+    default = default if default is not None and default in ids else ids[0]
+    note_unknown(name, ids, what, shown(default))
     asked = st.query_params.get(name)
     st.session_state[name] = asked if asked in ids else default
 
     def chosen() -> None:
-        link(**{name: None if st.session_state[name] == default else st.session_state[name]})
+        value = st.session_state[name]
+        link(**{name: value if always or value != default else None}, **dict.fromkeys(resets))
 
-    return str(st.selectbox(label, ids, key=name, format_func=shown, on_change=chosen))
+    if look == "segments":
+        return str(st.segmented_control(label, ids, key=name, format_func=shown, required=True,
+                                        on_change=chosen, help=told))
+    if look == "radio":
+        return str(st.radio(label, ids, key=name, format_func=shown, on_change=chosen, help=told))
+    return str(st.selectbox(label, ids, key=name, format_func=shown, on_change=chosen, help=told))
+
+
+def measure(
+    label: str, pairs: Sequence[tuple[str, str]], *, name: str, default: str | None = None,
+    resets: Sequence[str] = (),
+) -> tuple[str, str]:
+    """Draw the choice of a metric and what it is held against; its id is `metric:against`.
+
+    Args:
+        label: of the menu.
+        pairs: metric and against of each; at least one.
+        name: of the parameter and of the widget.
+        default: an id; the first of the pairs without it.
+        resets: as of `menu`.
+    """
+    ids = [":".join(pair) for pair in pairs]
+    chosen = menu(label, ids, name=name, what="the measure", default=default, resets=resets,
+                  shown=title)
+    metric, _, against = chosen.partition(":")
+    return metric, against
+
+
+def title(measure: str) -> str:
+    """A measure's id in words."""
+    metric, _, against = measure.partition(":")
+    return words.title(metric, None if against == "self" else against)
+
+
+def pages(count: int, name: str) -> int:
+    """Draw the choice of a page, if there are several; the page, from 1."""
+    known = [str(number) for number in range(1, count + 1)] or ["1"]
+    note_unknown(name, known, "page", "page 1")
+    asked = st.query_params.get(name)
+    st.session_state[name] = int(asked) if asked in known else 1
+    if count < 2:
+        return 1
+
+    def turned() -> None:
+        number = st.session_state[name]
+        link(**{name: None if number == 1 else str(number)})
+
+    return st.pagination(count, key=name, on_change=turned)
+
+
+def text(
+    label: str, *, name: str, placeholder: str, icon: str | None = None,
+    told: str | None = None, resets: Sequence[str] = (),
+) -> str:
+    """Draw a field whose text is a parameter of the link; the text.
+
+    Args:
+        label: of the field.
+        name: of the parameter and of the widget.
+        placeholder: in the empty field.
+        icon: in front of it.
+        told: behind a question mark.
+        resets: parameters that mean nothing any more after another text.
+    """
+    asked = st.session_state[name] = st.query_params.get(name, "")
+
+    def typed() -> None:
+        link(**{name: st.session_state[name] or None}, **dict.fromkeys(resets))
+
+    st.text_input(label, key=name, placeholder=placeholder, icon=icon, help=told,
+                  on_change=typed)
+    return asked
 
 
 def choose_numbers() -> bool:
     """Draw the choice of how layers are numbered; whether it is as the paper does."""
-    return st.segmented_control(
-        "Layers in numbers that are", _NUMBERS, default=_NUMBERS[0], required=True,
-        key="numbers", bind=IN_URL) == _NUMBERS[1]
+    return menu("Layers in numbers that are", list(_NUMBERS), name="numbers", look="segments",
+                what="the numbers of layers", shown=_NUMBERS.__getitem__) == "paper"
 
 
 def link(**values: str | None) -> None:
-    """Write parameters of the link that no widget is bound to; None takes one away.
+    """Write parameters of the link; None takes one away.
 
-    All in one step: each is an entry of the browser's history.
+    All are one entry of the browser's history, and none if nothing changes.
     """
     here = st.query_params.to_dict()
     names = {name: value for name, value in values.items() if value != here.get(name)}
-    if written := {name: value for name, value in names.items() if value is not None}:
-        st.query_params.update(written)
-    for name in names.keys() - written.keys():
-        del st.query_params[name]
+    if names:
+        # An empty list leaves the URL at once with what is written; what then takes it away in
+        # Python sends the same URL again, which the browser does not count.
+        st.query_params.update({name: [] if value is None else value
+                                for name, value in names.items()})
+    for name, value in names.items():
+        if value is None:
+            del st.query_params[name]
 
 
 def choose_image(key: Key) -> str | None:
@@ -165,19 +244,13 @@ def choose_image(key: Key) -> str | None:
     first = data.first_image(key)
     if first is None:
         return None
-    # The link holds it, so that it goes along to the other pages.
-    asked = st.session_state["image"] = st.query_params.get("image", "").strip()
-    st.text_input("Image id", key="image", placeholder=first, on_change=_typed)
+    # Another picture starts at its own strongest cell.
+    asked = text("Image id", name="image", placeholder=first, resets=("layer", "head", "patch")
+                 ).strip()
     if asked and data.image(key, asked) is None:
-        st.session_state.setdefault("notes", []).append(
-            f"There is no image “{asked[:80]}” in this run; the first one is shown.")
+        note(f"There is no image “{asked[:80]}” in this run; the first one, {first}, is shown.")
         asked = ""
     return asked or first
-
-
-def _typed() -> None:
-    # Another picture starts at its own strongest cell.
-    link(image=st.session_state["image"].strip() or None, layer=None, head=None, patch=None)
 
 
 def set_image(image_id: str) -> None:

@@ -139,6 +139,9 @@ AGAINST = {
     "self": "itself",
 }
 
+SERIES = {name: text.removeprefix("the ") for name, text in AGAINST.items()}
+"""The same as names in a legend, short enough for two beside each other on a phone."""
+
 CRITERIA = {
     "entities": Word("Entities", "1 to 5", (
         "How many distinct things the caption names: 1 few, 3 medium, 5 many.")),

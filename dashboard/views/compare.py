@@ -19,7 +19,7 @@ from dashboard import (
     two_maps,
     words,
 )
-from dashboard.selection import IN_URL, Place
+from dashboard.selection import Place
 from dashboard.two_maps import Side
 from store import compare_queries
 from store.compare_queries import Compared
@@ -50,6 +50,10 @@ class _Sides:
 def show(place: Place) -> None:
     """Draw the page."""
     st.header("Compare")
+    plain.line("Does another run, or an edit of the model, say it better, and of which pictures? "
+               "The selection at the left beside another one, picture by picture, at the same "
+               "depth.",
+               "small")
     with selection.notes_above():
         sides = _sides(place)
         if sides is None:
@@ -84,7 +88,7 @@ def _sides(place: Place) -> _Sides | None:
         plain.line("This run has no other condition.", "small")
         return None
     with condition_at:
-        versus = selection.menu("under condition", known, name="versus",
+        versus = selection.menu("under condition", known, name="versus", resets=("apart",),
                                 what="the condition to compare with", default=BASELINE)
     return _Sides(Side(key, place.condition), Side(other, versus))
 
@@ -105,15 +109,14 @@ def _draw(sides: _Sides) -> None:
         plain.line("Both sides have no measure in common. python -m precompute score scores what "
                    "is not scored yet.")
         return
-    ids = [f"{metric}:{against}" for metric, against in zip(
-        found["metric"], found["against"], strict=True)]
+    ids = list(zip(found["metric"], found["against"], strict=True))
     tops = [int(data.run_row(key)["n_layers"]) for key in keys]
     measure_at, layer_at = st.columns([2, 1])
     with measure_at:
-        measure = selection.menu(
-            "Measure", ids, name="measure", what="the measure", shown=_title,
-            default=next((name for name in _FIRST if name in ids), None))
-    metric, _, against = measure.partition(":")
+        metric, against = selection.measure(
+            "Measure", ids, name="metric", resets=("apart",),
+            default=next((name for name in _FIRST if name in map(":".join, ids)), None))
+    measure = f"{metric}:{against}"
     asked = Compared(*conditions, metric, against, compare_queries.depths(*tops))
     frame = pairs.asked(*keys, compare_queries.curves, asked)
     if frame.empty:
@@ -122,7 +125,7 @@ def _draw(sides: _Sides) -> None:
     layers = [str(layer) for layer in frame["layer"]]
     with layer_at:
         layer = int(selection.menu("Layer (Z^l)", layers, name="layer", what="layer",
-                                   default=layers[-1]))
+                                   default=layers[-1], resets=("apart",)))
     other = dict(asked.depths)[layer]
     _curves(frame, sides, measure, tops, layer)
     n = int(frame.loc[frame["layer"] == layer, "n"].iloc[0])
@@ -130,15 +133,10 @@ def _draw(sides: _Sides) -> None:
     two_maps.show(sides.one, sides.two, (layer, other), sides.names, first)
 
 
-def _title(measure: str) -> str:
-    metric, _, against = measure.partition(":")
-    return words.title(metric, None if against == "self" else against)
-
-
 def _curves(
     frame: pd.DataFrame, sides: _Sides, measure: str, tops: list[int], layer: int
 ) -> None:
-    title = _title(measure)
+    title = selection.title(measure)
     unit = words.word(measure.partition(":")[0]).unit
     n = int(frame["n"].max())
     one, two = sides.names
@@ -169,9 +167,7 @@ def _ranked(sides: _Sides, asked: Compared, layer: int, n: int) -> str | None:
     st.subheader(f"Images that lie furthest apart at layer {layer}")
     rows_at = st.container()
     pages = math.ceil(n / _PER_PAGE)
-    if st.session_state.get("apart", 1) > pages:
-        st.session_state["apart"] = pages
-    number = st.pagination(pages, key="apart", bind=IN_URL) if pages > 1 else 1
+    number = selection.pages(pages, "apart")
     rows = pairs.asked(sides.one.key, sides.two.key, compare_queries.most_different, asked, layer,
                        _PER_PAGE, (number - 1) * _PER_PAGE)
     with rows_at:

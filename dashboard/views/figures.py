@@ -6,6 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import (
+    commands,
     comparison,
     condition_frames,
     data,
@@ -14,11 +15,10 @@ from dashboard import (
     film_panel,
     plain,
     selection,
-    words,
 )
 from dashboard.data import Key
 from dashboard.figures import ABSENT, About, Ask, Figure
-from dashboard.selection import IN_URL, Place
+from dashboard.selection import Place
 from store import condition_queries, judge_queries
 from store.schema import BASELINE
 
@@ -57,9 +57,7 @@ def _figure2(ask: Ask, about: About) -> None:
         plain.line(ABSENT["figure2"], "small")
         return
     with st.container(border=True):
-        selection.note_unknown("measure", [words.title(*pair) for pair in pairs], "the measure")
-        measure = st.selectbox("Measure of the last layer's captions", pairs, key="measure",
-                               bind=IN_URL, format_func=lambda pair: words.title(*pair))
+        measure = selection.measure("Measure of the last layer's captions", pairs, name="measure")
         figure = figures.figure2(ask, about, measure)
         if figure is None:
             plain.line(ABSENT["figure2"], "small")
@@ -75,8 +73,7 @@ def _figure5(ask: Ask, about: About) -> None:
     with st.container(border=True):
         judge = judges[0]
         if len(judges) > 1:
-            selection.note_unknown("judge", judges, "the judge")
-            judge = st.selectbox("Judge", judges, key="judge", bind=IN_URL) or judge
+            judge = selection.menu("Judge", judges, name="judge", what="the judge")
         figure = figures.figure5(ask, about, judge)
         if figure is None:
             plain.line(f"No reply of judge {judge} has a score.", "small")
@@ -90,10 +87,9 @@ def _figure6(key: Key, ask: Ask, about: About, image_id: str) -> None:
         plain.line(ABSENT["figure6"], "small")
         return
     with st.container(border=True):
-        selection.note_unknown("heads_at", layers, "the layer")
-        chosen = st.segmented_control("Layer, in our numbers", layers, default=layers[-1],
-                                      required=True, key="heads_at", bind=IN_URL)
-        drawn.show(_heads(key, ask, about, image_id, int(chosen or layers[-1])))
+        chosen = selection.menu("Layer, in our numbers", layers, name="heads_at",
+                                what="the layer", default=layers[-1], look="segments")
+        drawn.show(_heads(key, ask, about, image_id, int(chosen)))
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -112,14 +108,12 @@ def _table1(ask: Ask, about: About) -> None:
     groups = sorted(rows["group"].unique())
     group = groups[0]
     if len(groups) > 1:
-        selection.note_unknown("group", groups, "the pruning")
-        group = st.segmented_control("Pruning", groups, default=group, required=True,
-                                     key="group", bind=IN_URL) or group
+        group = selection.menu("Pruning", groups, name="group", what="the pruning",
+                               look="segments")
     counts = [str(n) for n in sorted(rows.loc[rows["group"] == group, "n_pruned"].unique())]
-    selection.note_unknown("pruned", counts, "the number of heads")
-    count = st.segmented_control("Heads pruned", counts, default=counts[len(counts) // 2],
-                                 required=True, key="pruned", bind=IN_URL)
-    for figure in figures.table1(ask, about, group, int(count or counts[0])):
+    count = selection.menu("Heads pruned", counts, name="pruned", what="the number of heads",
+                           default=counts[len(counts) // 2], look="segments")
+    for figure in figures.table1(ask, about, group, int(count)):
         with st.container(border=True):
             drawn.show(figure)
 
@@ -137,6 +131,4 @@ def _report(run: Path) -> None:
     st.subheader("All of it in one file")
     plain.line("Figures, film strips and provenance in one HTML page that needs no server and no "
                "network:", "small")
-    folder = data.results_folder()
-    where = "" if folder == Path("results") else f" --results '{folder}'"
-    st.code(f"python -m dashboard.report {run.name}{where}", language="bash", wrap_lines=True)
+    commands.show(f"python -m dashboard.report {run.name}")

@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from dashboard import condition_charts, data, exporting, gallery, plain, selection, words
+from dashboard import commands, condition_charts, data, exporting, gallery, plain, selection, words
 from dashboard.data import Key
-from dashboard.selection import IN_URL, Place
+from dashboard.selection import Place
 from store import condition_queries
 
 _ORDER = (("gradient", "self"), ("without", "self"), ("attn_to_patches", "self"),
@@ -28,14 +28,12 @@ def _data_set(key: Key) -> None:
     st.subheader("Over the data set")
     found = data.asked(key, condition_queries.head_metrics)
     if found.empty:
-        plain.line("No means of heads yet: they come with the next python -m precompute publish.",
-                   "small")
+        plain.line("No means of heads yet: publishing again makes them.", "small")
+        commands.show("python -m precompute publish")
         return
     pairs = sorted(zip(found["metric"], found["against"], strict=True), key=lambda pair: (
         _ORDER.index(pair) if pair in _ORDER else len(_ORDER), pair))
-    selection.note_unknown("heads_by", [_named(pair) for pair in pairs], "the measure of heads")
-    pair = st.selectbox("Heads by", pairs, key="heads_by", bind=IN_URL, format_func=_named)
-    metric, against = pair or pairs[0]
+    metric, against = selection.measure("Heads by", pairs, name="heads_by")
     frame = data.asked(key, condition_queries.head_curve, metric, against)
     left, right = st.columns([1.7, 1], gap="large")
     with left:
@@ -49,11 +47,6 @@ def _data_set(key: Key) -> None:
         st.dataframe(frame.loc[largest, ["layer", "head", "mean", "low", "high", "n"]],
                      hide_index=True, column_config={
             name: st.column_config.NumberColumn(format="%.3g") for name in ("mean", "low", "high")})
-
-
-def _named(pair: tuple[str, str]) -> str:
-    metric, against = pair
-    return words.title(metric, None if against == "self" else against)
 
 
 def _trust(key: Key) -> None:

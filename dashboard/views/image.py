@@ -3,12 +3,10 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import comparison, data, film_panel, panels, plain, selection
+from dashboard import comparison, data, film_panel, panels, plain, selection, similar
 from dashboard.data import Key
 from dashboard.selection import Place
 from store.schema import BASELINE
-
-_NONE = "none"
 
 
 def show(place: Place) -> None:
@@ -29,6 +27,7 @@ def show(place: Place) -> None:
     panels.scores(key, image_id, place.condition, int(here["layer"]))
     with st.expander("Film strip: the story at a glance, and as a file"):
         film_panel.show(key, image_id, place.condition)
+    similar.beside(key, image_id, place.condition)
     with notes:
         missing = comparison.look(key, image_id, place.condition).missing
         if missing:
@@ -44,9 +43,10 @@ def _against(key: Key, condition: str) -> str | None:
     if len(known) < 2:
         return None
     chosen = selection.menu(
-        "Compared with", [_NONE, *known], name="versus", what="the condition to compare with",
-        default=_NONE if condition == BASELINE else BASELINE)
-    return None if chosen in (_NONE, condition) else chosen
+        "Compared with", [selection.NONE, *known], name="versus",
+        what="the condition to compare with",
+        default=selection.NONE if condition == BASELINE else BASELINE)
+    return None if chosen in (selection.NONE, condition) else chosen
 
 
 def _headline(key: Key, image_id: str, condition: str, captions: pd.DataFrame) -> None:

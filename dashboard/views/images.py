@@ -1,86 +1,127 @@
 """All pictures: filter, sort, search, and open one."""
 
 import math
+from collections.abc import Callable
 
 import streamlit as st
 
-from dashboard import cards, data, filters, plain, selection, words
+from dashboard import cards, data, filters, notes, plain, selection, similar, words
 from dashboard.data import Key
-from dashboard.selection import IN_URL, Place
+from dashboard.selection import Place
+from store.image_export import Export
 from store.predicates import Quantity
-from store.queries import Search, Selection, Sort
+from store.queries import Order, Search, Selection, Sort
 
 _PER_PAGE = 24
-_ID = "image id"
+_ID = "id"
+_ANY = "any"  # layer
 
 
 def show(place: Place) -> None:
     """Draw the page."""
-    key = place.published
+    with selection.notes_above():
+        _draw(place, place.published)
+
+
+def _draw(place: Place, key: Key) -> None:
     top = int(data.run_row(key)["n_layers"])
     with st.sidebar:
         search = _search(top)
+        tag = notes.choose_tag(key)
     predicates = filters.choose(key, place.condition, top)
-    chosen = Selection(predicates, search, place.condition)
+    chosen = Selection(predicates, search, place.condition, notes.tagged(key, tag))
     count = data.count(key, chosen)
-    with st.sidebar:
-        sort = _sort(key, top)
+    order: Order | None = _alike(key, place.condition)
+    if order is None:
+        with st.sidebar:
+            order = _sort(key, top)
     total = data.count(key, Selection(condition=place.condition))
     plain.line(f"{count:,} of {total:,} images")
-    selection.show_notes()
     if count == 0:
-        plain.line("No image fits. Take a filter away, or move its threshold.")
+        plain.line("No image fits. Take a filter away, or move its interval.")
         return
-    pages = math.ceil(count / _PER_PAGE)
-    if st.session_state.get("page", 1) > pages:
-        st.session_state["page"] = pages
     grid = st.container()
     foot, export = st.columns([3, 1.2], vertical_alignment="center")
     with foot:
-        number = st.pagination(pages, key="page", bind=IN_URL) if pages > 1 else 1
+        number = selection.pages(math.ceil(count / _PER_PAGE), "page")
+    rows = data.page(key, chosen, order, _PER_PAGE, (number - 1) * _PER_PAGE)
     with grid:
-        cards.show(key, data.page(key, chosen, sort, _PER_PAGE, (number - 1) * _PER_PAGE),
-                   words.title(sort.quantity.metric, sort.quantity.against) if sort else None)
+        cards.show(key, rows, _title(order), notes.under(key, list(rows["image_id"])))
     with export:
-        _export(key, chosen, sort)
+        _export(lambda: data.export(key, chosen, order, notes.everything(key),
+                                    **({} if tag is None else {"tag": tag})))
 
 
 def _search(top: int) -> Search | None:
-    found = st.text_input("Search in captions", key="find", bind=IN_URL, type="search",
-                          placeholder="words of a caption")
-    options = ["any layer", *(f"layer {number}" for number in range(top, -1, -1))]
-    selection.note_unknown("find_in", options, "the layer to search in")
-    where = st.selectbox("Search in", options, key="find_in", bind=IN_URL)
-    if not found.strip():
+    found = selection.text("Search in captions", name="find", placeholder="words of a caption",
+                           icon=":material/search:", resets=("page",))
+    layer = _layer("Search in", top, "find_in")
+    return Search(found, layer) if found.strip() else None
+
+
+def _alike(key: Key, condition: str) -> Order | None:
+    """Draw to which image the others are compared, if the link names one; that order."""
+    asked = st.query_params.get("similar_to")
+    if asked is None:
         return None
-    return Search(found, None if where == options[0] else int(where.split()[1]))
+    by = similar.order(key, condition, asked)
+    row = data.image(key, asked)
+    if by is None or row is None:
+        selection.note(f"There is no image “{asked[:80]}” in this run to compare others with."
+                       if row is None else "The captions of this condition were not scored "
+                       "against those of the layer below, by which images are compared.")
+        return None
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        st.image(data.thumbnail(key, asked), width=64, alt=f"Picture {asked} as the model saw it.")
+        with st.container():
+            plain.line(f"Those most like {asked} first")
+            plain.line(similar.MEANING, "small")
+        st.button("Another order", icon=":material/close:", type="tertiary",
+                  on_click=selection.link, kwargs={"similar_to": None, "page": None})
+    return by
 
 
 def _sort(key: Key, top: int) -> Sort | None:
     names = [_ID, *data.quantities(key)]
-    selection.note_unknown("sort", [_named(name) for name in names], "the order")
-    name = st.selectbox("Sort by", names, key="sort", bind=IN_URL, format_func=_named)
+    name = selection.menu("Sort by", names, name="sort", what="the order", shown=_named,
+                          resets=("page",))
     if name == _ID:
         return None
     quantity = filters.named(name)
-    layer: int | None = None
-    if data.has_layers(quantity):
-        options = ["any layer", *(f"layer {number}" for number in range(top, -1, -1))]
-        where = st.selectbox("at", options, key="sort_at", bind=IN_URL)
-        layer = None if where == options[0] else int(where.split()[1])
-    down = st.segmented_control("Order", ("largest", "least"), default="largest", required=True,
-                                 key="order", bind=IN_URL) == "largest"
+    plain.line(words.word(quantity.metric).meaning, "small")
+    layer = _layer("at", top, "sort_at") if data.has_layers(quantity) else None
+    down = selection.menu("Order", ("largest", "least"), name="order", what="the direction",
+                          look="segments", resets=("page",)) == "largest"
     return Sort(Quantity(quantity.metric, quantity.against, layer), down)
 
 
+def _layer(label: str, top: int, name: str) -> int | None:
+    """Draw the choice of a layer; None for any."""
+    chosen = selection.menu(
+        label, [_ANY, *map(str, range(top, -1, -1))], name=name, what="layer", resets=("page",),
+        shown=lambda layer: "any layer" if layer == _ANY else f"layer {layer}")
+    return None if chosen == _ANY else int(chosen)
+
+
 def _named(name: str) -> str:
-    return name if name == _ID else words.title(*name.split(":"))
+    return "image id" if name == _ID else words.title(*name.split(":"))
 
 
-def _export(key: Key, chosen: Selection, sort: Sort | None) -> None:
+def _title(order: Order | None) -> str | None:
+    """What cards call the number that they are sorted by."""
+    if isinstance(order, Sort):
+        return words.title(order.quantity.metric, order.quantity.against)
+    return None if order is None else "distance"
+
+
+def _export(made: Callable[[], Export]) -> None:
     with st.popover("Export", icon=":material/download:", width="stretch"):
-        plain.line("All images that fit, with the values that the filters look at.", "small")
-        st.download_button("CSV", lambda: data.export(key, chosen, sort).to_csv(index=False),
-                           "peel-images.csv", "text/csv", on_click="ignore", width="stretch")
-        st.download_button("Parquet", lambda: data.export(key, chosen, sort).to_parquet(
-            index=False), "peel-images.parquet", on_click="ignore", width="stretch")
+        plain.line("All images that fit, in this order, with the values that the filters look at, "
+                   "tags and notes, and the query that made the list.", "small")
+        st.download_button("CSV", lambda: made().csv(), "peel-images.csv", "text/csv",
+                           on_click="ignore", width="stretch")
+        plain.line("Its first line is the query (pandas: skiprows=1). A text that a spreadsheet "
+                   "would run as a formula begins with an apostrophe.", "small")
+        st.download_button("Parquet", lambda: made().parquet(), "peel-images.parquet",
+                           on_click="ignore", width="stretch")
+        plain.line("Texts as they are; the query is in the metadata, under peel.query.", "small")

@@ -3,11 +3,20 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import condition_charts, condition_frames, data, exporting, plain, ranked, selection
+from dashboard import (
+    commands,
+    condition_charts,
+    condition_frames,
+    data,
+    exporting,
+    plain,
+    ranked,
+    selection,
+)
 from dashboard import words as named
 from dashboard.condition_words import KINDS, MEANINGS
 from dashboard.data import Key
-from dashboard.selection import IN_URL, Place
+from dashboard.selection import Place
 from store import condition_queries
 from store.schema import BASELINE
 
@@ -24,7 +33,8 @@ def _draw(place: Place, key: Key) -> None:
     conditions = data.asked(key, condition_queries.conditions)
     if conditions.empty:
         plain.line("This run has no edited models. A section [[experiments]] in its configuration "
-                   "names them; run it again, and only they are computed.")
+                   "names them; run it again, and only they are computed:")
+        commands.run_again(place.run)
         return
     swept = [kind for kind in condition_frames.SWEPT if kind in set(conditions["kind"])]
     plain.line(" ".join(MEANINGS[kind] for kind in swept), "small")
@@ -38,15 +48,15 @@ def _draw(place: Place, key: Key) -> None:
 
 
 def _measure(key: Key) -> tuple[str, str, bool]:
-    pairs = condition_frames.measures(data.asked(key, condition_queries.sweep_metrics))
-    selection.note_unknown("measure", [named.title(*pair) for pair in pairs], "the measure")
+    pairs = condition_frames.measures(data.asked(key, condition_queries.sweep_metrics)) or [
+        ("bertscore", BASELINE)]
     left, right = st.columns([1.6, 1], vertical_alignment="bottom")
     with right:
         paper = selection.choose_numbers()
-    chosen = left.selectbox("Measure of the last layer's captions", pairs,
-                            key="measure", bind=IN_URL,
-                            format_func=lambda pair: named.title(*pair))
-    return *(chosen or ("bertscore", BASELINE)), paper
+    with left:
+        metric, against = selection.measure("Measure of the last layer's captions", pairs,
+                                            name="measure", resets=("ranked",))
+    return metric, against, paper
 
 
 def _figure(
@@ -75,8 +85,8 @@ def _changed_words(key: Key, conditions: pd.DataFrame, paper: bool) -> None:
         _small(conditions, values, named.axis("repetition"), paper, "repetition")
     with right, st.container(border=True):
         plain.line("A phrase", "heading")
-        phrase = st.text_input("Share of captions that contain", key="phrase", bind=IN_URL,
-                               placeholder="black and white", icon=":material/search:")
+        phrase = selection.text("Share of captions that contain", name="phrase",
+                                placeholder="black and white", icon=":material/search:")
         counts = data.asked(key, condition_queries.phrase_share, phrase or "black and white")
         if counts["found"].any():
             _small(conditions, condition_frames.shares(counts), "share of images", paper,

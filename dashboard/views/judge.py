@@ -1,36 +1,37 @@
 """What a vision model says of the captions, judge by judge: the paper's Figure 5 and its proofs."""
 
 import math
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import cards, data, exporting, judge_charts, plain, selection, words
+from dashboard import cards, commands, data, exporting, judge_charts, plain, selection, words
 from dashboard.data import Key
-from dashboard.selection import IN_URL, Place
+from dashboard.selection import Place
 from store import judge_queries
 from store.predicates import Quantity
 from store.queries import Selection, Sort
 
 _CARDS, _REPLIES = 12, 5
 _ALL = "all"
-_CONFIGS = Path("precompute/configs")
 
 
 def show(place: Place) -> None:
     """Draw the page."""
     key = place.published
     st.header("Judge")
+    with selection.notes_above():
+        _draw(place, key)
+
+
+def _draw(place: Place, key: Key) -> None:
     judges = data.asked(key, judge_queries.judges, place.condition)
     if judges.empty:
-        selection.show_notes()
         _none(place.run)
         return
     about = _choose(judges)
-    selection.show_notes()
     name = str(about["judge"])
     _facts(about)
     curves = data.curves(key, place.condition)
@@ -58,28 +59,16 @@ def _none(run: Path) -> None:
                "URL and its model's name for NAME; a key goes into the environment as "
                "PEEL_JUDGE_KEY. With --dry-run it shows the cost and one question, and sends "
                "nothing.", "small")
-    results = data.results_folder()
-    where = "" if results == Path("results") else f" --results '{results}'"
-    st.code(f"python -m precompute judge {_config(run)} --run {run.name} --base-url URL "
-            f"--model NAME{where}", language="bash", wrap_lines=True)
-
-
-def _config(run: Path) -> str:
-    """The configuration that the run's data set is in; any other would do as well."""
-    for path in sorted(_CONFIGS.glob("*.toml")):
-        sets = tomllib.loads(path.read_text(encoding="utf-8")).get("datasets", [])
-        if run.name.rpartition("-")[0] in [each.get("name") for each in sets]:
-            return str(path)
-    return str(_CONFIGS / "whoops.toml")
+    commands.show(f"python -m precompute judge {commands.config_of(run)} --run {run.name} "
+                  "--base-url URL --model NAME")
 
 
 def _choose(judges: pd.DataFrame) -> dict[str, Any]:
     names = [str(name) for name in judges["judge"]]
     with st.sidebar:
-        selection.note_unknown("judge", names, "the judge")
-        name = st.selectbox("Judge", names, key="judge", bind=IN_URL, help=(
+        name = selection.menu("Judge", names, name="judge", what="the judge", told=(
             "Another model, wording, choice of layers or limit is another judge. Judges are never "
-            "merged."))
+            "merged."), resets=("replies",))
     return dict(judges.iloc[names.index(name)])
 
 
@@ -112,9 +101,8 @@ def _steps(steps: pd.DataFrame, layers: list[int]) -> None:
         return
     there = [name for name in words.CRITERIA if (steps["criterion"] == name).any()]
     default = "mean" if "mean" in there else there[0]
-    chosen = st.selectbox("Criterion", there, index=there.index(default), key="criterion",
-                          format_func=lambda name: words.CRITERIA[name].label,
-                          label_visibility="collapsed")
+    chosen = selection.menu("Criterion", there, name="criterion", what="the criterion",
+                            default=default, shown=lambda name: words.CRITERIA[name].label)
     below = dict(zip(layers[1:], layers, strict=False))
     frame = steps[steps["criterion"] == chosen].sort_values("layer")
     frame = frame.assign(step=[f"{below[layer]} to {layer}" for layer in frame["layer"]])
@@ -184,8 +172,8 @@ def _by_rise(key: Key, judge: str, condition: str) -> None:
     if quantity.name not in data.quantities(key):
         plain.line("No image has scores of both.", "small")
         return
-    most = st.segmented_control("Order", ("largest", "least"), default="largest", required=True,
-                                key="rise", bind=IN_URL) == "largest"
+    most = selection.menu("Order", ("largest", "least"), name="rise", what="the order",
+                          look="segments") == "largest"
     rows = data.page(key, Selection(condition=condition), Sort(quantity, most), _CARDS, 0)
     cards.show(key, rows[rows["sort_value"].notna()], "rise")
 
@@ -194,16 +182,15 @@ def _replies(key: Key, judge: str, condition: str) -> None:
     st.subheader("Replies as they came")
     counts = data.asked(key, judge_queries.statuses, judge, condition)
     options = [_ALL, *counts["status"]]
-    selection.note_unknown("status", options, "the status")
-    chosen = st.selectbox("Status", options, key="status", bind=IN_URL, width=220)
+    with st.container(width=220):
+        chosen = selection.menu("Status", options, name="status", what="the status",
+                                resets=("replies",))
     status = None if chosen == _ALL else str(chosen)
     n = int(counts["replies"].sum() if status is None
             else counts.loc[counts["status"] == status, "replies"].sum())
     pages = max(math.ceil(n / _REPLIES), 1)
-    if st.session_state.get("replies", 1) > pages:
-        st.session_state["replies"] = pages
     room = st.container()
-    number = st.pagination(pages, key="replies", bind=IN_URL) if pages > 1 else 1
+    number = selection.pages(pages, "replies")
     rows = data.asked(key, judge_queries.replies, judge, status, _REPLIES,
                       (number - 1) * _REPLIES, condition)
     with room:

@@ -3,9 +3,18 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import condition_charts, condition_frames, data, exporting, plain, selection, words
+from dashboard import (
+    commands,
+    condition_charts,
+    condition_frames,
+    data,
+    exporting,
+    plain,
+    selection,
+    words,
+)
 from dashboard.data import Key
-from dashboard.selection import IN_URL, Place
+from dashboard.selection import Place
 from store import condition_queries
 
 _CHOICES = ("softmax", "temperature", "layers")
@@ -16,15 +25,16 @@ def show(place: Place) -> None:
     key = place.published
     st.header("Pruning")
     with selection.notes_above():
-        _draw(key)
+        _draw(place, key)
 
 
-def _draw(key: Key) -> None:
+def _draw(place: Place, key: Key) -> None:
     changes = data.asked(key, condition_queries.changes_of_kind, "prune")
     rows = condition_frames.pruned(changes)
     if rows.empty:
         plain.line("This run has no pruned models. A section [[pruning]] in its configuration "
-                   "makes some; run it again, and only they are computed.")
+                   "makes some; run it again, and only they are computed:")
+        commands.run_again(place.run)
         return
     rows = rows.assign(measure=rows["metric"] + ":" + rows["against"])
     rows = _group(rows)
@@ -39,10 +49,8 @@ def _group(rows: pd.DataFrame) -> pd.DataFrame:
     groups = sorted(rows["group"].unique())
     if len(groups) < 2:
         return rows
-    selection.note_unknown("group", groups, "the pruning")
-    group = st.segmented_control("Pruning", groups, default=groups[0], required=True, key="group",
-                                 bind=IN_URL)
-    own: pd.DataFrame = rows[rows["group"] == (group or groups[0])]
+    group = selection.menu("Pruning", groups, name="group", what="the pruning", look="segments")
+    own: pd.DataFrame = rows[rows["group"] == group]
     return own
 
 
@@ -62,10 +70,9 @@ def _said(changes: pd.DataFrame) -> None:
 def _table(rows: pd.DataFrame) -> None:
     st.subheader("Before and after")
     counts = [str(count) for count in sorted(rows["n_pruned"].unique())]
-    selection.note_unknown("pruned", counts, "the number of heads")
-    count = st.segmented_control("Heads pruned", counts, default=counts[len(counts) // 2],
-                                 required=True, key="pruned", bind=IN_URL)
-    table = condition_frames.table1(rows, int(count or counts[0]))
+    count = selection.menu("Heads pruned", counts, name="pruned", what="the number of heads",
+                           default=counts[len(counts) // 2], look="segments")
+    table = condition_frames.table1(rows, int(count))
     st.dataframe(table, hide_index=True, height="content", column_config={
         name: st.column_config.NumberColumn(format="%.4f")
         for name in ("before", "after", "difference", "95% from", "95% to")})
@@ -73,19 +80,13 @@ def _table(rows: pd.DataFrame) -> None:
     exporting.download_row(None, table, "table1")
 
 
-def _named(measure: str) -> str:
-    metric, _, against = measure.partition(":")
-    return words.title(metric, None if against == "self" else against)
-
-
 def _curve(rows: pd.DataFrame) -> None:
     st.subheader("Quality by the number of heads pruned")
     found = set(rows["measure"])
     first = [":".join(pair) for pair in condition_frames.TABLE1 if ":".join(pair) in found]
     measures = first + sorted(found - set(first))
-    selection.note_unknown("quality", [_named(name) for name in measures], "the measure")
-    measure = st.selectbox("Measure", measures, key="quality", bind=IN_URL,
-                           format_func=_named) or measures[0]
+    measure = selection.menu("Measure", measures, name="quality", what="the measure",
+                             shown=selection.title)
     metric, _, against = measure.partition(":")
     frame = rows[rows["measure"] == measure]
     chart = condition_charts.pruning(

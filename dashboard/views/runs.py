@@ -1,6 +1,7 @@
 """Where the numbers come from: provenance, certificate, counts, sizes, and what is under way."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, plain, provenance, selection, words
+from dashboard import commands, data, plain, provenance, selection, words
 from dashboard.data import Key
 from dashboard.selection import Place
 from store.failures import read_failures
@@ -22,6 +23,8 @@ def show(place: Place) -> None:
     """Draw the page."""
     st.header("Runs")
     selection.show_notes()
+    plain.line("Where the numbers come from: what was run, on which pictures, and whether it can "
+               "be trusted.", "small")
     _progress(place.run)
     _given_up(place.run)
     info = read_run(place.run)
@@ -31,7 +34,9 @@ def show(place: Place) -> None:
         _provenance(info)
     with right:
         if place.key is None:
-            plain.line("Nothing is published yet: the tables come with the first generation.")
+            plain.line("Nothing is published yet: the tables come with the first generation. This "
+                       "publishes what there is:")
+            commands.show("python -m precompute publish")
         else:
             _counts(place.key)
         _sizes(place.run)
@@ -46,7 +51,7 @@ def _progress(run: Path) -> None:
         return
     if not progress.alive:
         plain.line(f"Stage {progress.stage} stopped at {progress.done} of {progress.total}. "
-                   "Start the same command again: it does only what is missing.")
+                   "Start the same command again: it does only what is missing.", "note")
         return
     left = progress.seconds_left
     about = "" if left is None else f", about {timedelta(seconds=round(left))} left"
@@ -73,15 +78,22 @@ def _certificate(parity: dict[str, Any] | None) -> None:
     label, icon, color = words.certificate(parity)
     st.badge(label, icon=icon, color=color)
     if not parity:
-        plain.line("This run says nothing about whether its numbers are the model's own.", "small")
+        plain.line("This run says nothing about whether its numbers are the model's own; one that "
+                   "is made by python -m precompute run does.", "small")
         return
     plain.line("Before it started, the run compared its own forward pass with the library's.",
                "small")
-    checks = pd.DataFrame(parity.get("checks") or [])
-    if not checks.empty:
-        st.dataframe(checks, hide_index=True, column_config={
-            "value": st.column_config.NumberColumn("found", format="%.2e"),
-            "bound": st.column_config.NumberColumn("allowed", format="%.2e")})
+    if not parity.get("passed"):
+        plain.line("At least one check failed: take this run's numbers as those of another model. "
+                   "The failed checks say by how much; another dtype or attention implementation "
+                   "under [model] may pass.", "note")
+    plain.facts([(str(check["name"]).replace("_", " "), _check(check))
+                 for check in parity.get("checks") or []])
+
+
+def _check(check: Mapping[str, Any]) -> str:
+    return (f"{'passed' if check['passed'] else 'FAILED'}: found {check['value']:.2g}, at most "
+            f"{check['bound']:.2g} allowed. {check.get('detail') or ''}")
 
 
 def _provenance(info: dict[str, Any]) -> None:

@@ -38,6 +38,6 @@ def shown():
     def words(at):
         ours = [element.proto.body for element in at.get("html")]
         return "\n".join([*ours, *(element.value for element in (*at.markdown, *at.header,
-                                                                *at.subheader))])
+                                                                *at.subheader, *at.code))])
 
     return words

@@ -3,7 +3,6 @@ import json
 import pandas as pd
 
 from dashboard import charts, words
-from store.predicates import parse_predicates
 
 
 def rows(spec, name="value"):
@@ -17,13 +16,6 @@ def test_bands_show_mean_interval_and_n():
     assert '"95% from"' in text
     assert '"images"' in text
     assert '"legend": null' in text
-
-
-def test_histogram_colours_what_passes():
-    frame = pd.DataFrame({"low": [0.0, 1.0], "high": [1.0, 2.0], "n": [3, 4]})
-    for text, expected in (("map_shift>1", [False, True]), ("map_shift<=1", [True, False])):
-        spec = charts.histogram(frame, parse_predicates(text)[0]).to_dict()
-        assert [row["passes"] for row in rows(spec, "passes")] == expected
 
 
 def test_every_metric_of_the_tables_has_words():
@@ -60,7 +52,7 @@ def test_legends_stand_side_by_side_only_if_they_fit_a_phone():
             "legend"]["columns"]
 
     assert columns("short", "names") == 2
-    assert columns(*words.AGAINST.values()) == 2
+    assert columns(*words.SERIES.values()) == 2
     assert columns("a name that goes on for long", "and another") == 1
 
 

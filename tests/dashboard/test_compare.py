@@ -7,13 +7,13 @@ from tests.synthetic import make_run
 
 
 def test_two_conditions_side_by_side(open_page, shown):
-    at = open_page("compare", condition="skip:5", versus="baseline", measure="rouge_l:reference",
+    at = open_page("compare", condition="skip:5", versus="baseline", metric="rouge_l:reference",
                    layer="6")
     assert not at.exception
     text = shown(at)
     assert "the same 14 images on both sides" in text
     assert "Difference: baseline minus skip:5" in text
-    assert at.selectbox(key="measure").value == "rouge_l:reference"
+    assert at.selectbox(key="metric").value == "rouge_l:reference"
     assert len(at.get("vega_lite_chart")) == 2
     opened = [link for link in at.get("page_link") if link.proto.label == "Open"]
     assert len(opened) == 8
@@ -22,9 +22,9 @@ def test_two_conditions_side_by_side(open_page, shown):
 
 def test_the_link_holds_ids(open_page):
     at = open_page("compare", condition="skip:5", versus="baseline")
-    at.selectbox(key="measure").set_value("exact:final").run()
+    at.selectbox(key="metric").set_value("exact:final").run()
     at.selectbox(key="layer").set_value("3").run()
-    assert at.query_params["measure"] == "exact:final"
+    assert at.query_params["metric"] == "exact:final"
     assert at.query_params["layer"] == "3"
     at.query_params["layer"] = "2"  # as the browser's back button does
     at.run()
@@ -33,7 +33,7 @@ def test_the_link_holds_ids(open_page):
 
 def test_a_picture_shows_its_maps_on_both_sides(open_page, shown):
     at = open_page("compare", condition="skip:5", versus="baseline", layer="4",
-                   measure="rouge_l:final", image="img00003", head="1")
+                   metric="rouge_l:final", image="img00003", head="1")
     assert not at.exception
     assert "img00003: what CLS attends to" in shown(at)
 
@@ -41,7 +41,7 @@ def test_a_picture_shows_its_maps_on_both_sides(open_page, shown):
 @pytest.mark.parametrize(("query", "note"), [
     ({"versus": "gone"}, "the condition to compare with “gone”"),
     ({"with_run": "gone"}, "the run to compare with “gone”"),
-    ({"measure": "gone"}, "the measure “gone”"),
+    ({"metric": "gone"}, "the measure “gone”"),
     ({"layer": "99"}, "layer “99”"),
     ({"head": "99"}, "head “99”"),
 ])
@@ -62,7 +62,7 @@ def test_towers_of_other_depth_are_said_to_be_so(open_page, shown, tmp_path):
     make_run(tmp_path, "deep", n_images=6, n_layers=6)
     make_run(tmp_path, "flat", n_images=6, n_layers=4, seed=1)
     deep, flat = (run.name for run in list_runs(tmp_path))
-    at = open_page("compare", tmp_path, run=deep, with_run=flat, measure="rouge_l:final",
+    at = open_page("compare", tmp_path, run=deep, with_run=flat, metric="rouge_l:final",
                    layer="3")
     assert not at.exception
     assert "The towers have 6 and 4 layers" in shown(at)

@@ -19,7 +19,7 @@ APP = ROOT / "dashboard" / "app.py"
 PAGES = tuple(re.findall(r'url_path="(\w+)"', APP.read_text(encoding="utf-8")))
 PARAMETERS = sorted({
     key for file in (ROOT / "dashboard").rglob("*.py")
-    for key in re.findall(r'key="(\w+)"', file.read_text(encoding="utf-8"))
+    for key in re.findall(r'(?:key|name)="(\w+)"', file.read_text(encoding="utf-8"))
 })
 VALUES = (
     "", " ", "-1", "0", "1e309", "nan", "-inf", "9" * 400, "null", "[]", "{}", "true", "None",

@@ -8,7 +8,7 @@ from tests.dashboard.test_reader import sent
 def test_heads_come_by_their_effect_first(open_page, shown):
     at = open_page("heads")
     assert not at.exception
-    assert at.selectbox(key="heads_by").value == ("gradient", "self")
+    assert at.selectbox(key="heads_by").value == "gradient:self"
     text = shown(at)
     assert "How far the gradient can be trusted" in text
     assert "Rank correlation" in text
@@ -16,10 +16,15 @@ def test_heads_come_by_their_effect_first(open_page, shown):
     assert len(at.get("vega_lite_chart")) == 2
 
 
-def test_any_measure_of_heads_can_be_chosen(open_page, edited):
-    at = open_page("heads")
-    for label in at.selectbox(key="heads_by").options:
-        assert not open_page("heads", heads_by=label).exception, label
+def test_any_measure_of_heads_can_be_chosen(open_page, shown, edited):
+    from store import condition_queries
+    found = data.asked(data.key_of(list_runs(edited)[0]), condition_queries.head_metrics)
+    assert len(found) > 3
+    for metric, against in zip(found["metric"], found["against"], strict=True):
+        at = open_page("heads", heads_by=f"{metric}:{against}")
+        assert not at.exception, metric
+        assert at.selectbox(key="heads_by").value == f"{metric}:{against}"
+        assert "which is not here" not in shown(at)
 
 
 def test_the_gallery_has_a_card_a_head_and_the_layer_below(open_page, shown):

@@ -11,14 +11,14 @@ from tests.synthetic import make_run
 def test_the_page_has_figure_2_the_words_and_the_images(open_page, shown):
     at = open_page("interventions")
     assert not at.exception
-    assert at.selectbox(key="measure").value == ("rouge_l", "baseline")
+    assert at.selectbox(key="measure").value == "rouge_l:baseline"
     text = shown(at)
     assert "Averaging: " in text
     assert "Removal: " in text
     assert len(at.get("vega_lite_chart")) == 2  # repetition was not scored
     labels = [button.proto.label for button in at.get("download_button")]
     assert labels.count("SVG") == labels.count("PNG") == 2
-    assert labels.count("CSV") == 4
+    assert labels.count("CSV") == 3
 
 
 def test_without_a_condition_the_one_that_changed_most_is_shown(open_page, shown, edited):
@@ -33,21 +33,25 @@ def test_without_a_condition_the_one_that_changed_most_is_shown(open_page, shown
 def test_images_are_ranked_by_change_with_both_captions(open_page, shown):
     at = open_page("interventions", condition="mean:1")
     assert shown(at).count(">baseline</div>") == 8
+
+
+def test_all_measures_of_a_condition_stand_in_a_table(open_page):
+    at = open_page("interventions", condition="mean:1", changed="measures")
     table = next(frame.value for frame in at.dataframe if "measure" in frame.value)
     assert "ROUGE-L against the references" in set(table["measure"])
 
 
 @pytest.mark.parametrize("query", [
-    {"measure": "ROUGE-L against the references", "numbers": "the paper's, from 0"},
+    {"measure": "rouge_l:reference", "numbers": "paper"},
     {"measure": "nothing", "phrase": "<b>50%", "ranked": "9"},
-    {"measure": "Caption length against itself"},
+    {"measure": "n_tokens:self"},
 ])
 def test_other_ways_to_look(open_page, shown, query):
     at = open_page("interventions", **query)
     assert not at.exception
     if query["measure"] == "nothing":
         assert "the measure “nothing”" in shown(at)
-    if "length" in query["measure"]:
+    if "n_tokens" in query["measure"]:
         assert "is no score of single images" in shown(at)
 
 

@@ -69,9 +69,9 @@ def scores(frames, metric, layer):
     return rows.set_index("image_id")["value"].astype(float)
 
 
-def found(run, name):
+def found(run, name, layer=None):
     key = data.key_of(run)
-    (preset,) = (p for p in presets.presets(key, "baseline", L) if p.name == name)
+    (preset,) = (p for p in presets.presets(key, "baseline", L, layer) if p.name == name)
     assert not preset.lacks
     with open_run(run) as opened:
         from store import queries
@@ -79,18 +79,27 @@ def found(run, name):
     return preset, set(rows["image_id"])
 
 
-def test_fluent_but_ungrounded(run, frames):
-    _, images = found(run, "Fluent but ungrounded")
+def test_fluent_but_wrong(run, frames):
     marks = frames["landmark"].set_index("metric")["layer"]
     layer = int(marks["grounding_onset_cider"]) - 1
+    _, images = found(run, f"Fluent but wrong at layer {layer}")
+    assert images
+    assert images == fluent_but_wrong(frames, layer)
+
+
+@pytest.mark.parametrize("layer", [1, 2, 4])
+def test_fluent_but_wrong_at_a_layer_of_choice(run, frames, layer):
+    _, images = found(run, f"Fluent but wrong at layer {layer}", layer)
+    assert images == fluent_but_wrong(frames, layer)
+
+
+def fluent_but_wrong(frames, layer):
     caption = frames["caption"]
     sure = caption[caption["layer"] == layer].set_index("image_id")["mean_logprob"].astype(float)
     dull, gain = (scores(frames, metric, layer) for metric in ("repetition", "grounded_gain_cider"))
-    expected = {image for image in sure.index if sure[image] >= sure.median() - 1e-3
-                and dull[image] <= dull.quantile(0.75) + 1e-3
-                and gain[image] <= gain.quantile(0.25) + 1e-3}
-    assert images
-    assert images == expected
+    return {image for image in sure.index if sure[image] >= sure.median() - 1e-3
+            and dull[image] <= dull.quantile(0.75) + 1e-3
+            and gain[image] <= gain.quantile(0.25) + 1e-3}
 
 
 def test_late_correction(run, frames):

@@ -1,0 +1,28 @@
+"""The ways to the pages. Each takes the selection along, which Streamlit's own menu would drop."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import streamlit as st
+from streamlit.navigation.page import Page
+
+SHARED: Final = ("run", "condition", "versus", "with_run", "image", "layer", "head", "numbers")
+"""Parameters of the link that mean the same on every page."""
+
+
+def show(pages: Sequence[Page], here: Page) -> None:
+    """Draw a link to each page.
+
+    What else a page has in its link is its own: going back there finds it as it was left.
+
+    Args:
+        pages: of the menu, in order.
+        here: the one that is shown.
+    """
+    query = st.query_params.to_dict()
+    shared = {name: query[name] for name in SHARED if name in query}
+    left = st.session_state.setdefault("left", {})
+    left[here.url_path] = {name: value for name, value in query.items() if name not in shared}
+    for page in pages:
+        st.page_link(page, query_params=shared | left.get(page.url_path, {}),
+                     help=page.help or None, width="stretch")

@@ -1,0 +1,116 @@
+"""What a newcomer meets above the pictures: what this is, one picture, and four questions."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+from streamlit.navigation.page import Page
+
+from dashboard import data, plain, presets
+from dashboard.data import Key
+from dashboard.selection import MEAN, Place
+from store import condition_queries
+from store.predicates import Quantity, format_predicates
+from store.queries import Selection, Sort
+from store.schema import BASELINE
+
+_LATE = "Late correction"  # a preset
+_DEPTH = 2 / 3  # of the tower: by then captions are fluent, and often still wrong
+
+
+@dataclass(frozen=True)
+class Story:
+    """The picture that invites.
+
+    Attributes:
+        image_id: which.
+        caption: its final caption.
+        layer: from which on its caption is the final one; the last if that is not known.
+    """
+
+    image_id: str
+    caption: str
+    layer: int
+
+
+@dataclass(frozen=True)
+class _Way:
+    question: str
+    page: Page
+    query: dict[str, str]
+
+
+def show(place: Place) -> None:
+    """Draw it; nothing for a run without a picture."""
+    key = place.published
+    about = data.run_row(key)
+    story = _story(key, int(about["n_layers"]))
+    if story is None:
+        return
+    with st.container(border=True):
+        picture, text = st.columns([1, 4.2], gap="medium", vertical_alignment="center")
+        with picture:
+            st.image(data.thumbnail(key, story.image_id), width=200,
+                     alt=f"Picture {story.image_id} as the model saw it.")
+        with text:
+            plain.line("What does each layer of a vision transformer see?", "title")
+            plain.line(_introduced(about, data.count(key, Selection())))
+            plain.line(f"Of this picture the last layer says: “{story.caption}”. Four questions "
+                       "to begin with:", "small")
+            with st.container(gap=None):
+                for way in _ways(place, story, int(about["n_layers"])):
+                    st.page_link(way.page, label=way.question, icon=":material/arrow_forward:",
+                                 query_params=way.query)
+
+
+def _introduced(about: dict[str, Any], n: int) -> str:
+    return (f"A captioner was stopped at every one of its {about['n_layers']} layers and said what "
+            f"it saw by then, in {n:,} pictures of {about['dataset']}. Go through the layers: "
+            "where it looked, what it said, and when it got the story right.")
+
+
+def _ways(place: Place, story: Story, top: int) -> list[_Way]:
+    """The questions, as far as the run can answer them."""
+    run, key = {"run": place.run.name}, place.published
+    image, images = st.session_state["image_page"], st.session_state["images_page"]
+    one = run | {"image": story.image_id}
+    there = one | {"layer": str(story.layer), "head": MEAN}
+    found = [_Way("At which layer does this picture's story become right?", image, there),
+             _Way("Which heads look at what it names?", image, there)]
+    layer = round(_DEPTH * top)
+    wrong = presets.presets(key, BASELINE, top, layer)[0].predicates
+    if wrong:
+        found.append(_Way(
+            f"Which pictures are described fluently but wrongly at layer {layer}?", images,
+            run | {"filter": format_predicates(wrong)}))
+    edit = _edit(key)
+    if edit is not None:
+        found.append(_Way(
+            f"What does averaging layer {edit.removeprefix('mean:')} do to this caption?", image,
+            one | {"condition": edit}))
+    return found
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _story(key: Key, top: int) -> Story | None:
+    """A picture whose caption was wrong for long and is right in the end; else the first one."""
+    late = next(of for of in presets.presets(key, BASELINE, top) if of.name == _LATE)
+    by = Sort(Quantity("convergence_layer"), True) if late.predicates else None
+    rows = data.page(key, Selection(late.predicates), by, 1, 0)
+    if rows.empty:
+        by, rows = None, data.page(key, Selection(), None, 1, 0)
+    if rows.empty:
+        return None
+    image_id, layer = str(rows["image_id"].iloc[0]), rows["sort_value"].iloc[0]
+    captions = data.captions(key, image_id, BASELINE)
+    final = captions.loc[captions["layer"] == top, "text"].fillna("").astype(str)
+    return Story(image_id, final.iloc[0] if len(final) else "",
+                 top if by is None or pd.isna(layer) else int(layer))
+
+
+def _edit(key: Key) -> str | None:
+    """The condition that averages layer 5, or the first single layer that was averaged."""
+    known = data.asked(key, condition_queries.conditions)["condition_id"].astype(str)
+    single = [name for name in known if name.removeprefix("mean:").isdigit()]
+    return "mean:5" if "mean:5" in single else next(iter(single), None)
