@@ -119,7 +119,9 @@ def contribution_norms(
 
     Without a vector of the model's width: see `Block.w_o_short`.
     """
-    return pattern * torch.einsum("bhte,hef->bhtf", values.float(), block.w_o_short).norm(dim=-1)
+    short = torch.einsum("bhte,hef->bhtf", values.float(), block.w_o_short)
+    length: Tensor = torch.linalg.vector_norm(short, dim=-1)
+    return pattern * length
 
 
 def attend(tower: VisionTower, layer: int, state: Float[Tensor, "batch token width"]) -> Attention:
