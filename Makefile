@@ -8,7 +8,7 @@ PORT ?= 8501
 BIN := .venv/bin
 PEEL := RESULTS="$(RESULTS)" $(BIN)/python -m precompute
 
-.PHONY: demo demo-run precompute setup-lavis test-lavis rehearse dashboard serve train-demo bench stress test lint test-browser clean
+.PHONY: demo demo-run precompute setup-lavis test-lavis rehearse dashboard serve train-demo bench bench-store stress test lint test-browser clean
 
 demo: demo-run serve
 
@@ -39,6 +39,10 @@ train-demo: .venv/all
 
 bench: .venv/all
 	$(BIN)/python -m bench
+
+# A run of ImageNet-val's size, of random numbers, through the store; 5 GB in the temporary folder.
+bench-store: .venv/all
+	$(BIN)/python -m bench.store $(if $(IMAGES),--images $(IMAGES))
 
 # Kills runs for SECONDS, with what SEED draws, and compares what is left with a run left alone.
 stress: .venv/all
