@@ -213,6 +213,7 @@ def _build(
         temporary = scratch / "results.duckdb"
         config: dict[str, Any] = {"memory_limit": _MEMORY, "temp_directory": str(scratch / "spill")}
         with duckdb.connect(str(temporary), config=config) as con:
+            con.execute("SET enable_progress_bar = false")  # the run draws one of its own
             build.create_tables(con)
             build.fill(con, found)
             build.fill_run(con, info)
