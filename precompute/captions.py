@@ -1,4 +1,4 @@
-"""Decode the states of all layers in full batches (README, "Captions of every layer")."""
+"""Decode the states of all layers in full batches (docs/method.md, "Words")."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -37,7 +37,7 @@ class Edit:
     """One kind of edit over some layers.
 
     Attributes:
-        kind: `mean`, `confuse`, `skip` or `heads` (README, "Conditions").
+        kind: `mean`, `confuse`, `skip` or `heads` (docs/method.md, "Conditions").
         layers: 1..L, ascending.
         scale: of kind `heads`: the factor of every head, the same at all these layers.
 
@@ -250,7 +250,7 @@ def check(condition: Condition, shape: Shape) -> None:
             raise ValueError(
                 f"layers of {condition.id} must be in 1..{shape.n_layers} for this tower; got "
                 f"{edit.layers[-1]}. Layer l names the block that makes Z^l; the paper's are one "
-                "less (README, \"Conditions\")."
+                "less (docs/method.md, \"Conditions\")."
             )
         if edit.scale is not None and len(edit.scale) != shape.n_heads:
             raise ValueError(

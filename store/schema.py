@@ -1,4 +1,4 @@
-"""The tables of a run, as data: one place that names every column (README, "The tables").
+"""The tables of a run, as data: one place that names every column (README, "Results").
 
 Parts write these columns as Parquet, `publish` creates the same tables in DuckDB, and readers
 rely on them. A column that is not here does not exist.
