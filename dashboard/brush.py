@@ -39,7 +39,8 @@ def chart(frame: pd.DataFrame, bounds: Bounds, unit: str, *, height: int = 70) -
     frame = frame.assign(passes=(middle >= low) & (middle <= high))
     least, most = float(frame["low"].min()), float(frame["high"].max())
     start: Any = {"x": [max(low, least), min(high, most)]}
-    drawn = bounds != Bounds() and start["x"][0] < start["x"][1]
+    # A brush over all bars would be in the hand's way: a drag would move it.
+    drawn = (low > least or high < most) and start["x"][0] < start["x"][1]
     brush = alt.selection_interval(
         name=_NAME, encodings=["x"], value=start if drawn else alt.Undefined)
     bars: alt.Chart = alt.Chart(frame).mark_bar(binSpacing=1).encode(
@@ -58,7 +59,7 @@ def show(
     frame: pd.DataFrame, bounds: Bounds, metric: str, *, key: str, told: str,
     brushed: Callable[[Bounds], None],
 ) -> None:
-    """Draw the histogram; a drag over it tells the interval, a click beside it none.
+    """Draw the histogram; a drag over it tells the interval.
 
     Args:
         frame: as of `chart`.
@@ -66,7 +67,7 @@ def show(
         metric: whose unit the axis names.
         key: of the chart; another interval is another chart, so that its brush starts there.
         told: the chart in words.
-        brushed: what to do with a new interval, two open ends if there is none any more.
+        brushed: what to do with a new interval.
     """
     if frame.empty:
         st.html("<div>No image has this number.</div>")
@@ -77,7 +78,7 @@ def show(
         event = st.session_state[name]
         found = interval(event, frame)
         # A brush that is drawn at an interval comes back rounded to pixels: that is no new one.
-        if not _ends_of(event) or not _alike(found, bounds, frame):
+        if _ends_of(event) and not _alike(found, bounds, frame):
             brushed(found)
 
     st.altair_chart(chart(frame, bounds, words.word(metric).unit or "value"), key=name, alt=told,

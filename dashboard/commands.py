@@ -20,7 +20,7 @@ def show(command: str) -> None:
 
 def show_as_is(command: str) -> None:
     """Show any other command."""
-    st.code(command, language="bash", wrap_lines=True)
+    st.code(command, language=None, wrap_lines=True)  # colours of a shell lack contrast
 
 
 def run_again(run: Path) -> None:

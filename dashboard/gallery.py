@@ -101,7 +101,7 @@ def _through(key: Key, image_id: str, layer: int) -> None:
     names = tuple(data.asked(key, condition_queries.conditions_of_heads, layer)["condition_id"])
     if not names:
         return
-    st.markdown("##### Carried through all layers above")
+    plain.line("Carried through all layers above", "heading")
     final = data.asked(key, condition_queries.final_captions, image_id, (BASELINE, *names))
     by = dict(zip(final["condition_id"], final["text"].fillna(""), strict=True))
     for name in names:

@@ -53,7 +53,7 @@ def test_choosing_layers_writes_them_into_the_link(tab, address):
     tab.goto(f"{address}/image?image=img00001&film=1-4")
     settled(tab)
     tab.get_by_text("Film strip").click()
-    box = tab.locator("[data-testid=stMultiSelect]")
+    box = tab.locator("[data-testid=stMultiSelect]:visible")
     expect(box).to_be_visible()
     box.get_by_role("combobox").click()
     tab.get_by_role("option", name="5", exact=True).click()
