@@ -74,7 +74,7 @@ test-lavis: .venv/all .venv-lavis/all
 
 # Starts the real server on the demo's results; needs Debian's chromium.
 test-browser: demo-run
-	PEEL_RESULTS="$(abspath $(RESULTS))" $(BIN)/python -m pytest -m browser
+	PEEL_RESULTS="$(abspath $(RESULTS))" $(BIN)/python -m pytest -n 2 --dist loadfile -m browser
 
 clean:
 	rm -rf .venv .venv-lavis
