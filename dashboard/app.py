@@ -77,12 +77,13 @@ if page is alias:  # before a widget claims a parameter of the link
     st.switch_page(first, query_params=st.query_params.to_dict())
 with st.sidebar:
     ways = st.container(gap=None)
+place = None
 try:
     try:
         place = selection.choose_run()
     finally:  # the ways to other pages are there whatever is wrong with the run
         with ways:
-            navigation.show(pages, page)
+            navigation.show(pages, page, place.run.name if place else None)
     page.run()
     with st.sidebar:
         copy_link.show()

@@ -1,6 +1,7 @@
 """The ways to the pages. Each takes the selection along, which Streamlit's own menu would drop."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 import streamlit as st
@@ -9,8 +10,12 @@ from streamlit.navigation.page import Page
 SHARED: Final = ("run", "condition", "versus", "with_run", "image", "layer", "head", "numbers")
 """Parameters of the link that mean the same on every page."""
 
+_COMPONENT = st.components.v2.component(
+    "peel_navigation", html="<span></span>\n",
+    js=Path(__file__).with_suffix(".js").read_text(encoding="utf-8"))
 
-def show(pages: Sequence[Page], here: Page) -> None:
+
+def show(pages: Sequence[Page], here: Page, run: str | None) -> None:
     """Draw a link to each page.
 
     What else a page has in its link is its own: going back there finds it as it was left.
@@ -18,8 +23,13 @@ def show(pages: Sequence[Page], here: Page) -> None:
     Args:
         pages: of the menu, in order.
         here: the one that is shown.
+        run: the name of the run that is shown; a link without it would mean another run once
+            there are more.
     """
     query = st.query_params.to_dict()
+    if run is not None:
+        _COMPONENT(key="navigation", data={"asked": query.get("run"), "run": run})
+        query["run"] = run
     shared = {name: query[name] for name in SHARED if name in query}
     left = st.session_state.setdefault("left", {})
     left[here.url_path] = {name: value for name, value in query.items() if name not in shared}

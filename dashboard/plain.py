@@ -47,7 +47,9 @@ def picture(svg: str, alt: str) -> None:
 
 def narrow_margins() -> None:
     """Give the page's width to its content: the theme has no setting for side margins."""
-    st.html("<style>.stMainBlockContainer {padding-left: 1.6rem; padding-right: 1.6rem}</style>")
+    # A tooltip would keep the mouse from the link that it covers.
+    st.html("<style>.stMainBlockContainer {padding-left: 1.6rem; padding-right: 1.6rem}"
+            "[role=tooltip] {pointer-events: none}</style>")
 
 
 def points(texts: list[str]) -> None:

@@ -94,9 +94,6 @@ def choose_run() -> Place | None:
         return None
     with st.sidebar:
         note_unknown("run", runs, "the run", next(iter(runs)))
-        if st.query_params.get("run") not in runs:
-            # A default that the link leaves out would mean another run once there are more.
-            link(run=next(iter(runs)))
         run = runs[menu("Run", list(runs), name="run", what="the run", always=True,
                         look="radio" if len(runs) <= _LISTED else "select")]
         _certificate(run)
@@ -225,9 +222,12 @@ def choose_numbers() -> bool:
 def link(**values: str | None) -> None:
     """Write parameters of the link; None takes one away.
 
-    All are one entry of the browser's history, and none if nothing changes.
+    All are one entry of the browser's history, and none if nothing changes. The run goes along,
+    which the link of a first visit leaves out.
     """
     here = st.query_params.to_dict()
+    if "run" in st.session_state:
+        values = {"run": st.session_state["run"], **values}
     names = {name: value for name, value in values.items() if value != here.get(name)}
     if names:
         # An empty list leaves the URL at once with what is written; what then takes it away in

@@ -73,7 +73,10 @@ def test_a_link_to_images_leads_to_the_first_page_with_its_filters(results, monk
 
 def test_the_link_names_the_run_from_the_start(visit, results):
     at = visit("images")
-    assert at.query_params["run"] == list_runs(results)[0].name
+    run = list_runs(results)[0].name
+    assert all(f"run={run}" in link.proto.query_string for link in at.get("page_link"))
+    at.text_input(key="find").set_value("a").run()
+    assert (at.query_params["run"], at.query_params["find"]) == (run, "a")
 
 
 @pytest.mark.parametrize("page", (*PAGES, "judge"))
