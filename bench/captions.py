@@ -25,10 +25,10 @@ from precompute.models import load_captioner
 from precompute.models.huggingface import HuggingFaceCaptioner
 from precompute.models.vision import view_tower
 
-_REPEATS = 3
+_REPEATS = 5
 _WIDER = 512
 _DECODE = DecodeConfig(
-    prompt="a short image caption.", batch_size=104, generation=Generation(max_new_tokens=20)
+    prompt="a short image caption.", batch_size=208, generation=Generation(max_new_tokens=20)
 )
 
 Captions = list[list[list[int]]]
