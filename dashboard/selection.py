@@ -93,7 +93,6 @@ def choose_run() -> Place | None:
     if not runs:
         return None
     with st.sidebar:
-        note_unknown("run", runs, "the run", next(iter(runs)))
         run = runs[menu("Run", list(runs), name="run", what="the run", always=True,
                         look="radio" if len(runs) <= _LISTED else "select")]
         _certificate(run)

@@ -10,6 +10,7 @@ import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
+from playwright.sync_api import TimeoutError as TookTooLong
 from playwright.sync_api import expect
 
 ROOT = Path(__file__).parents[2]
@@ -52,12 +53,52 @@ def _wait_until_healthy(url, process, log):
     raise AssertionError(f"no answer from {url}: {log.read_text()}")
 
 
+_STILL = """(pause) => new Promise((done) => {
+    const roots = [document, ...[...document.querySelectorAll('*')].map((one) => one.shadowRoot)]
+    let waiting
+    const again = () => {
+        clearTimeout(waiting)
+        waiting = setTimeout(() => { changes.disconnect(); done() }, pause)
+    }
+    const changes = new MutationObserver(again)
+    for (const root of roots.filter(Boolean)) {
+        changes.observe(root, { attributes: true, characterData: true, childList: true,
+                                subtree: true })
+    }
+    again()
+})"""
+
+
 def settled(tab):
-    """Wait until no script runs, so that what is seen is the answer."""
-    expect(tab.locator("[data-testid=stApp]")).to_have_attribute("data-test-script-state",
-                                                                 "notRunning")
-    expect(tab.locator("[data-testid=stSkeleton]")).to_have_count(0)
-    tab.wait_for_timeout(500)
+    """Wait until no script runs and nothing has changed for a while: what is seen is the answer."""
+    for pause in (500, 0):  # a script may have begun during the pause
+        expect(tab.locator("[data-testid=stApp]")).to_have_attribute("data-test-script-state",
+                                                                     "notRunning")
+        expect(tab.locator("[data-testid=stSkeleton]")).to_have_count(0)
+        tab.evaluate(_STILL, pause)
+
+
+def choose(menu, option):
+    """Choose a line from the list of a menu.
+
+    A long list draws only what fits: typing brings the line into it. A page that is drawn anew or
+    scrolled closes the list: it is opened again.
+    """
+    tab = menu.page
+    line = tab.get_by_role("option", name=option, exact=True)
+    settled(tab)
+    for _ in range(8):
+        menu.click()
+        if menu.is_editable():
+            menu.fill(option)
+        try:
+            line.click(timeout=4000)
+        except TookTooLong:
+            tab.keyboard.press("Escape")
+        else:
+            return settled(tab)
+    raise AssertionError(f"no option {option}; the list has "
+                         f"{tab.get_by_role('option').all_inner_texts()}")
 
 
 def picture(tab, name):

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.driving import cards, picture, serve, settled
+from tests.browser.driving import cards, choose, picture, serve, settled
 from tests.dashboard.test_injection import HOSTILE, make_hostile_run
 
 pytestmark = pytest.mark.browser
@@ -39,10 +39,7 @@ def test_search_and_order_change_the_cards(tab, server):
     tab.get_by_label("Search in captions").fill(" next to a ")
     tab.keyboard.press("Enter")
     expect(tab).to_have_url(re.compile("find="))
-    # The list draws only what fits: typing brings the wanted line into it.
-    tab.get_by_role("combobox", name=re.compile("Sort by")).click()
-    tab.keyboard.type("Map shift")
-    tab.get_by_role("option", name="Map shift").click()
+    choose(tab.get_by_role("combobox", name=re.compile("Sort by")), "Map shift")
     expect(tab.get_by_text(re.compile("^Map shift: ")).first).to_be_visible()
     settled(tab)
     assert [link.get_attribute("href") for link in cards(tab).all()] != links
