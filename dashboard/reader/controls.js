@@ -110,17 +110,16 @@ function stop(reader) {
 }
 
 const TAKEN = "input, textarea, select, [contenteditable], [role=slider], [role=combobox], "
-  + "[role=listbox], [role=menu], [role=tab], [role=radio], [role=grid], [data-testid=stDataFrame]"
+  + "[role=listbox], [role=menu], [role=tab], [role=radio], [role=grid], [role=dialog], "
+  + "[data-testid=stDataFrame], [data-testid=stPopoverBody]"
 
 // Arrow keys move layers (left, right) and heads (up, down), wherever nothing else wants them.
 function pressed(reader, event) {
-  const { header, at, root } = reader
+  const { header, at } = reader
   const step = { ArrowLeft: ["layer", -1], ArrowRight: ["layer", 1], ArrowUp: ["head", -1],
     ArrowDown: ["head", 1] }[event.key]
   if (!step || event.altKey || event.ctrlKey || event.metaKey) return
   const target = event.composedPath()[0]
-  const inside = event.composedPath().includes(root)
-  if (!inside && target !== document.body) return
   const own = target.classList?.contains("layers") && step[0] === "head"
   if (!own && target.closest?.(TAKEN)) return
   event.preventDefault()
