@@ -96,7 +96,7 @@ def choose(menu, option):
         except TookTooLong:
             tab.keyboard.press("Escape")
         else:
-            return settled(tab)
+            return
     raise AssertionError(f"no option {option}; the list has "
                          f"{tab.get_by_role('option').all_inner_texts()}")
 
