@@ -7,6 +7,7 @@ from dashboard import charts
 from dashboard.charts import Chart
 
 _SIDES = ("one", "two")
+_HEIGHT, _LEGEND = 200, 42  # pixels; charts side by side end at the same line
 
 
 def both(frame: pd.DataFrame, names: tuple[str, str], axis: str, layer: int) -> Chart:
@@ -22,7 +23,7 @@ def both(frame: pd.DataFrame, names: tuple[str, str], axis: str, layer: int) -> 
                           high=frame[f"{side}_high"])
              for side, name in zip(_SIDES, names, strict=True)]
     colors = dict(zip(names, (charts.GREY, charts.BLUE), strict=True))
-    return _with_rules(charts.bands(pd.concat(sides), axis, height=200, colors=colors), layer)
+    return _with_rules(charts.bands(pd.concat(sides), axis, height=_HEIGHT, colors=colors), layer)
 
 
 def difference(frame: pd.DataFrame, axis: str, layer: int) -> Chart:
@@ -34,8 +35,9 @@ def difference(frame: pd.DataFrame, axis: str, layer: int) -> Chart:
         layer: the chosen layer of the first side.
     """
     one = frame.assign(series="difference", mean=frame["difference"])
-    return _with_rules(charts.bands(one, axis, height=200, colors={"difference": charts.ORANGE}),
-                       layer, zero=True)
+    chart = charts.bands(one, axis, height=_HEIGHT + _LEGEND,
+                         colors={"difference": charts.ORANGE})
+    return _with_rules(chart, layer, zero=True)
 
 
 def _with_rules(chart: Chart, layer: int, zero: bool = False) -> Chart:

@@ -61,7 +61,7 @@ def show(place: Place) -> None:
             with st.container(gap=None, key="questions"):
                 # A link to the page that is open would be drawn as if one had gone there.
                 st.html("<style>.st-key-questions a:not(:hover) {background: none}"
-                        ".st-key-questions a strong {font-weight: inherit}</style>")
+                        ".st-key-questions a p {font-weight: inherit}</style>")
                 for way in _ways(place, story, int(about["n_layers"])):
                     st.page_link(way.page, label=way.question, icon=":material/arrow_forward:",
                                  query_params=way.query)

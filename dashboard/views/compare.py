@@ -158,8 +158,8 @@ def _curves(
         st.altair_chart(chart, alt=f"{title}: {two} minus {one}, over layers.")
         exporting.download_row(chart, frame, "difference")
     row = frame[frame["layer"] == layer].iloc[0]
-    plain.line(f"At layer {layer}: {row['one']:.3f} and {row['two']:.3f}; difference "
-               f"{row['difference']:+.3f}, 95% from {row['low']:+.3f} to {row['high']:+.3f}.")
+    plain.line(f"At layer {layer}: {row['one']:z.3f} and {row['two']:z.3f}; difference "
+               f"{row['difference']:+z.3f}, 95% from {row['low']:+.3f} to {row['high']:+.3f}.")
 
 
 def _ranked(sides: _Sides, asked: Compared, layer: int, n: int) -> str | None:
@@ -184,10 +184,10 @@ def _row(sides: _Sides, row: dict[Any, Any], layer: int) -> None:
     texts = ["" if pd.isna(row[name]) else str(row[name]) for name in ("one_text", "two_text")]
     names = sides.names
     with text:
-        compared.side_by_side(texts[0], texts[1], (f"{names[0]}: {row['one']:.3f}",
-                                                   f"{names[1]}: {row['two']:.3f}"))
+        compared.side_by_side(texts[0], texts[1], (f"{names[0]}: {row['one']:z.3f}",
+                                                   f"{names[1]}: {row['two']:z.3f}"))
     with more:
-        plain.line(f"{row['difference']:+.3f}", "heading")
+        plain.line(f"{row['difference']:+z.3f}", "heading")
         st.button("Maps", key=f"maps-{image_id}", type="tertiary", icon=":material/visibility:",
                   on_click=selection.set_image, args=(image_id,),
                   help="Show this picture's maps of both sides below.")

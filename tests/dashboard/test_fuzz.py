@@ -17,9 +17,11 @@ from tests.test_hostile import NAMES
 ROOT = Path(__file__).parents[2]
 APP = ROOT / "dashboard" / "app.py"
 PAGES = tuple(re.findall(r'url_path="(\w+)"', APP.read_text(encoding="utf-8")))
-PARAMETERS = sorted({
+PARAMETERS = sorted({"apart", "find_in", "page", "sort_at"} | {
     key for file in (ROOT / "dashboard").rglob("*.py")
-    for key in re.findall(r'(?:key|name)="(\w+)"', file.read_text(encoding="utf-8"))
+    for key in re.findall(
+        r'(?<=key=")\w+|(?<=name=")\w+|(?<=query_params\.get\(")\w+|\w+(?=": Choice\()',
+        file.read_text(encoding="utf-8"))
 })
 VALUES = (
     "", " ", "-1", "0", "1e309", "nan", "-inf", "9" * 400, "null", "[]", "{}", "true", "None",
