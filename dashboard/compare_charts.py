@@ -7,7 +7,7 @@ from dashboard import charts
 from dashboard.charts import Chart
 
 _SIDES = ("one", "two")
-_HEIGHT, _LEGEND = 200, 42  # pixels; charts side by side end at the same line
+_HEIGHT, _LEGEND = 200, 54  # pixels; charts side by side end at the same line
 
 
 def both(frame: pd.DataFrame, names: tuple[str, str], axis: str, layer: int) -> Chart:
