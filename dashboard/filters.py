@@ -154,10 +154,9 @@ def _card(
     def set_bounds(bounds: Bounds) -> None:
         put(within(quantity, bounds, mine))
 
-    name, remove = st.columns([6, 1], vertical_alignment="top")
-    with name:
+    with st.container(horizontal=True, vertical_alignment="top"):  # columns stack on a phone
         plain.line(label(quantity))
-    remove.button("", icon=":material/close:", key=f"drop-{i}", type="tertiary",
+        st.button("", icon=":material/close:", key=f"drop-{i}", type="tertiary",
                   help="Take this filter away.", on_click=put, args=((),))
     bounds = bounds_of(mine)
     brush.show(data.histogram(key, quantity, condition), bounds, quantity.metric,
