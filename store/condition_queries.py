@@ -12,6 +12,8 @@ from store.asking import Source, ask
 from store.schema import BASELINE
 
 _TOP = "(SELECT max(n_layers) FROM run)"
+_SAMPLES = ("SELECT condition_id, unnest(json_extract_string(spec, '$.pruning.sample[*]')) "
+            "AS image_id FROM condition")
 
 
 def conditions(run: Source) -> pd.DataFrame:
@@ -38,10 +40,12 @@ def at_last_layer(run: Source, metric: str, against: str) -> pd.DataFrame:
 def phrase_share(run: Source, phrase: str) -> pd.DataFrame:
     """Of the last layer's captions, how many contain a phrase: condition_id, n, found.
 
-    Case does not count. Captions that are NULL are left out of both numbers.
+    Case does not count. Captions that are NULL are left out of both numbers, and so are a
+    pruning's captions of the sample that it was chosen by.
     """
-    return ask(run, "SELECT condition_id, count(text) AS n, "
+    return ask(run, f"WITH left_out AS ({_SAMPLES}) SELECT condition_id, count(text) AS n, "
                     "count(*) FILTER (contains(lower(text), ?)) AS found FROM caption "
+                    "ANTI JOIN left_out USING (condition_id, image_id) "
                     f"WHERE layer = {_TOP} GROUP BY condition_id ORDER BY condition_id",
                (phrase.strip().lower(),))
 
