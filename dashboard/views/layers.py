@@ -63,21 +63,15 @@ def _landmarks(place: Place) -> None:
     if found.empty:
         return
     plain.line("Where things set in", "heading")
-    table = pd.DataFrame({
-        "what": [words.word(metric).label for metric in found["metric"]],
-        "layer": found["layer"],
-        "95% interval": [_interval(low, high) for low, high in zip(
-            found["low"], found["high"], strict=True)],
-        "rule": found["rule"],
-    })
-    st.dataframe(table, hide_index=True, column_config={
-        "layer": st.column_config.NumberColumn(width="small"),
-        "rule": st.column_config.TextColumn(width="large")})
+    plain.points([
+        f"{words.word(row['metric']).label}: {_layer(row['layer'])} (95% interval "
+        f"{_layer(row['low'])} to {_layer(row['high'])}); {row['rule']}"
+        for row in found.to_dict("records")])
     exporting.download_row(None, found, "landmarks")
 
 
-def _interval(low: float, high: float) -> str:
-    return f"{'never' if pd.isna(low) else low} to {'never' if pd.isna(high) else high}"
+def _layer(at: float) -> str:
+    return "never" if pd.isna(at) else f"layer {at:.0f}"
 
 
 def _convergence(place: Place, top: int, *, only_first: bool) -> None:
