@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
-from typing import TypeVar
 
 import torch
 from jaxtyping import Float
@@ -12,8 +10,6 @@ from torch import Tensor
 from precompute.batches import BatchSize, fitting
 from precompute.config import DecodeConfig
 from precompute.models.captioner import Captioner, Memory
-
-_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
@@ -122,10 +118,3 @@ def _captions(
         Caption(captioner.text(ids), tuple(ids), own_logprob, final_logprob)
         for ids, own_logprob, final_logprob in zip(own, mean, ending, strict=True)
     ]
-
-
-def batched(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
-    """Cut into lists of `size`; the last may be shorter."""
-    rest = iter(items)
-    while batch := list(islice(rest, size)):
-        yield batch
