@@ -15,6 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from store.schema import SAMPLE
+
 Array = NDArray[Any]
 
 N_BOOTSTRAP = 1000
@@ -155,8 +157,8 @@ def prepare(con: duckdb.DuckDBPyConnection) -> int:
         "SELECT image_id, row_number() OVER (ORDER BY image_id) - 1 AS i FROM image"
     )
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE left_out AS SELECT condition_id, "
-        "unnest(json_extract_string(spec, '$.pruning.sample[*]')) AS image_id FROM condition"
+        "CREATE OR REPLACE TEMP TABLE left_out AS "
+        f"SELECT condition_id, {SAMPLE} FROM condition"
     )
     return int(con.execute("SELECT count(*) FROM numbered").fetchall()[0][0])
 

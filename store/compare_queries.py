@@ -19,7 +19,7 @@ from store.bootstrap import Values
 from store.catalog import Run
 from store.changes import paired
 from store.generations import LINK, generation_path
-from store.schema import CAPTION_METRICS, LAYER_METRICS
+from store.schema import CAPTION_METRICS, LAYER_METRICS, SAMPLE
 
 _SAME = "(a.dataset = b.dataset OR a.sha256 = b.sha256)"
 """An id alone may be another picture in another data set."""
@@ -195,8 +195,7 @@ def _shared(pair: Pair) -> str:
 
 def _counted(pair: Pair, compared: Compared) -> Sql:
     """Shared images, but for those that a pruning of either side was chosen by."""
-    sample = ("SELECT unnest(json_extract_string(spec, '$.pruning.sample[*]')) AS image_id "
-              "FROM {}.condition WHERE condition_id = ?")
+    sample = f"SELECT {SAMPLE} FROM {{}}.condition WHERE condition_id = ?"
     return Sql(f"({_shared(pair)}) EXCEPT ({sample.format('one')} UNION ALL "
                f"{sample.format(pair.two)})", (compared.one, compared.two))
 

@@ -9,11 +9,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from store.asking import Source, ask
-from store.schema import BASELINE
+from store.schema import BASELINE, SAMPLE
 
 _TOP = "(SELECT max(n_layers) FROM run)"
-_SAMPLES = ("SELECT condition_id, unnest(json_extract_string(spec, '$.pruning.sample[*]')) "
-            "AS image_id FROM condition")
 
 
 def conditions(run: Source) -> pd.DataFrame:
@@ -43,7 +41,8 @@ def phrase_share(run: Source, phrase: str) -> pd.DataFrame:
     Case does not count. Captions that are NULL are left out of both numbers, and so are a
     pruning's captions of the sample that it was chosen by.
     """
-    return ask(run, f"WITH left_out AS ({_SAMPLES}) SELECT condition_id, count(text) AS n, "
+    return ask(run, f"WITH left_out AS (SELECT condition_id, {SAMPLE} FROM condition) "
+                    "SELECT condition_id, count(text) AS n, "
                     "count(*) FILTER (contains(lower(text), ?)) AS found FROM caption "
                     "ANTI JOIN left_out USING (condition_id, image_id) "
                     f"WHERE layer = {_TOP} GROUP BY condition_id ORDER BY condition_id",

@@ -14,6 +14,10 @@ SCHEMA_VERSION = 1
 BASELINE = "baseline"
 """The condition in which nothing is edited."""
 
+SAMPLE = "unnest(json_extract_string(spec, '$.pruning.sample[*]')) AS image_id"
+"""Column of a query over `condition`: the images by which a pruning was chosen. It is judged on the
+others alone."""
+
 _F = pa.float32()
 _I = pa.int32()
 _S = pa.string()
