@@ -1,12 +1,16 @@
-from pathlib import Path
-
 import pytest
-from streamlit.testing.v1 import AppTest
-from streamlit.util import calc_hash
 
+from tests.dashboard.pages import app
 from tests.synthetic import make_run
 
-APP = str(Path(__file__).parents[2] / "dashboard" / "app.py")
+
+@pytest.fixture(scope="session")
+def results(tmp_path_factory):
+    """A results folder with two runs without conditions."""
+    folder = tmp_path_factory.mktemp("results")
+    make_run(folder, "one", n_images=30, n_layers=5, n_heads=3, seed=1)
+    make_run(folder, "two", n_images=3, n_layers=4, n_heads=2, seed=2)
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -17,27 +21,21 @@ def edited(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def open_page(edited, monkeypatch):
-    """Opens a page: open_page("heads", image="img00001"), of another folder with folder=."""
-
-    def opened(page, folder=edited, /, **query):
+def _opener(monkeypatch, results):
+    def opened(page, folder=results, /, **query):
         monkeypatch.setenv("PEEL_RESULTS", str(folder))
-        at = AppTest.from_file(APP, default_timeout=60)
-        at.query_params.update(query)
-        at._page_hash = calc_hash(page)
-        return at.run()
+        return app(page, query).run()
 
     return opened
 
 
 @pytest.fixture
-def shown():
-    """All text of a page, our own HTML included."""
+def visit(results, monkeypatch):
+    """Opens a page: visit("image", image="img00001"), or of another folder with visit(page, it)."""
+    return _opener(monkeypatch, results)
 
-    def words(at):
-        ours = [element.proto.body for element in at.get("html")]
-        return "\n".join([*ours, *(element.value for element in (*at.markdown, *at.header,
-                                                                *at.subheader, *at.code))])
 
-    return words
+@pytest.fixture
+def open_page(edited, monkeypatch):
+    """The same, of the run that has conditions."""
+    return _opener(monkeypatch, edited)

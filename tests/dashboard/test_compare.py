@@ -3,14 +3,15 @@
 import pytest
 
 from store.runs import list_runs
+from tests.dashboard.pages import words
 from tests.synthetic import make_run
 
 
-def test_two_conditions_side_by_side(open_page, shown):
+def test_two_conditions_side_by_side(open_page):
     at = open_page("compare", condition="skip:5", versus="baseline", metric="rouge_l:reference",
                    layer="6")
     assert not at.exception
-    text = shown(at)
+    text = words(at)
     assert "the same 14 images on both sides" in text
     assert "Difference: baseline minus skip:5" in text
     assert at.selectbox(key="metric").value == "rouge_l:reference"
@@ -31,11 +32,11 @@ def test_the_link_holds_ids(open_page):
     assert at.selectbox(key="layer").value == "2"
 
 
-def test_a_picture_shows_its_maps_on_both_sides(open_page, shown):
+def test_a_picture_shows_its_maps_on_both_sides(open_page):
     at = open_page("compare", condition="skip:5", versus="baseline", layer="4",
                    metric="rouge_l:final", image="img00003", head="1")
     assert not at.exception
-    assert "img00003: what CLS attends to" in shown(at)
+    assert "img00003: what CLS attends to" in words(at)
 
 
 @pytest.mark.parametrize(("query", "note"), [
@@ -45,25 +46,25 @@ def test_a_picture_shows_its_maps_on_both_sides(open_page, shown):
     ({"layer": "99"}, "layer “99”"),
     ({"head": "99"}, "head “99”"),
 ])
-def test_an_unknown_value_falls_back_with_a_note(open_page, shown, query, note):
+def test_an_unknown_value_falls_back_with_a_note(open_page, query, note):
     at = open_page("compare", **query)
     assert not at.exception
-    assert note in shown(at)
+    assert note in words(at)
 
 
-def test_one_run_without_conditions_has_nothing_to_compare(open_page, shown, tmp_path):
+def test_one_run_without_conditions_has_nothing_to_compare(open_page, tmp_path):
     make_run(tmp_path, n_images=2)
     at = open_page("compare", tmp_path)
     assert not at.exception
-    assert "There is nothing to compare this with" in shown(at)
+    assert "There is nothing to compare this with" in words(at)
 
 
-def test_towers_of_other_depth_are_said_to_be_so(open_page, shown, tmp_path):
+def test_towers_of_other_depth_are_said_to_be_so(open_page, tmp_path):
     make_run(tmp_path, "deep", n_images=6, n_layers=6)
     make_run(tmp_path, "flat", n_images=6, n_layers=4, seed=1)
     deep, flat = (run.name for run in list_runs(tmp_path))
     at = open_page("compare", tmp_path, run=deep, with_run=flat, metric="rouge_l:final",
                    layer="3")
     assert not at.exception
-    assert "The towers have 6 and 4 layers" in shown(at)
-    assert f"{flat}, baseline, layer 2" in shown(at)
+    assert "The towers have 6 and 4 layers" in words(at)
+    assert f"{flat}, baseline, layer 2" in words(at)

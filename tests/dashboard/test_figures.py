@@ -4,6 +4,7 @@ from dashboard import condition_frames, figures
 from dashboard.figures import About
 from store import condition_queries, open_run, queries
 from store.runs import list_runs
+from tests.dashboard.pages import words
 from tests.synthetic import make_run
 
 
@@ -99,10 +100,10 @@ def test_what_a_run_does_not_have_is_no_figure(bare):
     assert figures.table1(bare, about) == []
 
 
-def test_the_page_draws_them_with_their_files(open_page, shown):
+def test_the_page_draws_them_with_their_files(open_page):
     at = open_page("figures")
     assert not at.exception
-    text = shown(at)
+    text = words(at)
     for said in ("Figure 1", "Figure 2", "Figure 6", "Table 1", "Figure 3: no CIDEr",
                  "Figure 5: no judge"):
         assert said in text
@@ -112,12 +113,12 @@ def test_the_page_draws_them_with_their_files(open_page, shown):
     assert "python -m dashboard.report edited-" in " ".join(code.value for code in at.code)
 
 
-def test_a_page_of_a_run_without_any_says_what_makes_them(open_page, shown, tmp_path):
+def test_a_page_of_a_run_without_any_says_what_makes_them(open_page, tmp_path):
     make_run(tmp_path, n_images=2)
     at = open_page("figures", tmp_path)
     assert not at.exception
     for name in ("figure2", "figure3", "figure5", "figure6", "table1"):
-        assert figures.ABSENT[name] in shown(at)
+        assert figures.ABSENT[name] in words(at)
 
 
 @pytest.mark.parametrize(("film", "listed"), [

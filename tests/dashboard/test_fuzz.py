@@ -7,15 +7,13 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
-from streamlit.util import calc_hash
 
 from store.runs import list_runs
 from tests import synthetic
+from tests.dashboard.pages import APP, app
 from tests.test_hostile import NAMES
 
 ROOT = Path(__file__).parents[2]
-APP = ROOT / "dashboard" / "app.py"
 PAGES = tuple(re.findall(r'url_path="(\w+)"', APP.read_text(encoding="utf-8")))
 PARAMETERS = sorted({"apart", "find_in", "page", "sort_at"} | {
     key for file in (ROOT / "dashboard").rglob("*.py")
@@ -60,9 +58,7 @@ def visit(page, query, results, monkeypatch):
     """Open a page; returns its texts, after a look at what must never be."""
     global watching
     monkeypatch.setenv("PEEL_RESULTS", str(results))
-    at = AppTest.from_file(str(APP), default_timeout=60)
-    at.query_params.update(query)
-    at._page_hash = "" if page == "images" else calc_hash(page)
+    at = app(page, query)
     opened.clear()
     watching = True
     try:

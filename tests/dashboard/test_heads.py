@@ -2,21 +2,22 @@ import pandas as pd
 
 from dashboard import comparison, data
 from store.runs import list_runs
+from tests.dashboard.pages import words
 from tests.dashboard.test_reader import sent
 
 
-def test_heads_come_by_their_effect_first(open_page, shown):
+def test_heads_come_by_their_effect_first(open_page):
     at = open_page("heads")
     assert not at.exception
     assert at.selectbox(key="heads_by").value == "gradient:self"
-    text = shown(at)
+    text = words(at)
     assert "How far the gradient can be trusted" in text
     assert "Rank correlation" in text
     assert "over 14 images" in text
     assert len(at.get("vega_lite_chart")) == 2
 
 
-def test_any_measure_of_heads_can_be_chosen(open_page, shown, edited):
+def test_any_measure_of_heads_can_be_chosen(open_page, edited):
     from store import condition_queries
     found = data.asked(data.key_of(list_runs(edited)[0]), condition_queries.head_metrics)
     assert len(found) > 3
@@ -24,24 +25,24 @@ def test_any_measure_of_heads_can_be_chosen(open_page, shown, edited):
         at = open_page("heads", heads_by=f"{metric}:{against}")
         assert not at.exception, metric
         assert at.selectbox(key="heads_by").value == f"{metric}:{against}"
-        assert "which is not here" not in shown(at)
+        assert "which is not here" not in words(at)
 
 
-def test_the_gallery_has_a_card_a_head_and_the_layer_below(open_page, shown):
+def test_the_gallery_has_a_card_a_head_and_the_layer_below(open_page):
     at = open_page("heads", image="img00003", heads_at="5")
-    text = shown(at)
+    text = words(at)
     assert [f">head {head}<" in text for head in range(4)] == [True, True, True, False]
     assert "the layer below, Z^4" in text
     assert "this layer, Z^5" in text
     assert "ROUGE-L to this layer" in text
     assert "Carried through" not in text
-    assert "heads:6-without-0+2" in shown(open_page("heads", heads_at="6"))
+    assert "heads:6-without-0+2" in words(open_page("heads", heads_at="6"))
 
 
-def test_table_1_has_the_controls_at_equal_count(open_page, shown):
+def test_table_1_has_the_controls_at_equal_count(open_page):
     at = open_page("pruning", pruned="4")
     assert not at.exception
-    assert "on a sample of 3 images" in shown(at)
+    assert "on a sample of 3 images" in words(at)
     table = next(frame.value for frame in at.dataframe if "heads chosen by" in frame.value)
     for measure in ("ROUGE-L against the references", "Convergence layer"):
         rows = table[table["measure"] == measure]
@@ -52,15 +53,15 @@ def test_table_1_has_the_controls_at_equal_count(open_page, shown):
     assert len(at.get("vega_lite_chart")) == 2
 
 
-def test_the_image_page_says_which_maps_are_the_baselines(open_page, shown):
+def test_the_image_page_says_which_maps_are_the_baselines(open_page):
     at = open_page("image", condition="confuse:4", against="baseline")
     assert not at.exception
-    assert "Maps and measures of heads and measures of layers were not taken" in shown(at)
-    assert "final caption, confuse:4" in shown(at)
-    assert "the last layer alone was decoded" in shown(at)
+    assert "Maps and measures of heads and measures of layers were not taken" in words(at)
+    assert "final caption, confuse:4" in words(at)
+    assert "the last layer alone was decoded" in words(at)
     at = open_page("image", condition="skip:5")
-    assert "Maps were not taken under skip:5" in shown(at)
-    assert "were not taken" not in shown(open_page("image"))
+    assert "Maps were not taken under skip:5" in words(at)
+    assert "were not taken" not in words(open_page("image"))
 
 
 def test_the_strongest_cell_is_that_of_the_largest_gradient(open_page, edited):

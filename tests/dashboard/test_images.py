@@ -17,6 +17,7 @@ from store.image_export import PARQUET_KEY
 from store.predicates import Quantity, format_predicates, parse_predicates
 from store.queries import Selection
 from store.runs import list_runs
+from tests.dashboard.pages import words
 from tests.dashboard.test_injection import HOSTILE
 
 BARS = pd.DataFrame({"low": [0.0, 0.25, 0.5, 0.75], "high": [0.25, 0.5, 0.75, 1.0],
@@ -29,8 +30,8 @@ def folder(edited, tmp_path):
     return shutil.copytree(edited, tmp_path / "results", symlinks=True)
 
 
-def count(shown, at):
-    return int(re.search(r"(\d+) of 14 images", shown(at))[1])
+def count(at):
+    return int(re.search(r"(\d+) of 14 images", words(at))[1])
 
 
 
@@ -114,11 +115,11 @@ def test_fluent_but_wrong_at_a_layer_is_answered_by_clicking(open_page, edited):
     assert "Fluent but wrong at layer 4" in [button.label for button in at.button]
 
 
-def test_similar_images_come_nearest_first_and_the_image_itself_leads(open_page, shown, edited):
+def test_similar_images_come_nearest_first_and_the_image_itself_leads(open_page, edited):
     at = open_page("images", similar_to="img00003")
     assert not at.exception
-    assert "Those most like img00003 first" in shown(at)
-    distances = [float(found) for found in re.findall(r"distance: ([\d.e-]+)<", shown(at))]
+    assert "Those most like img00003 first" in words(at)
+    distances = [float(found) for found in re.findall(r"distance: ([\d.e-]+)<", words(at))]
     assert distances == sorted(distances)
     assert distances[0] == pytest.approx(0, abs=1e-3)
     next(button for button in at.button if button.label == "Another order").click().run()
@@ -126,19 +127,19 @@ def test_similar_images_come_nearest_first_and_the_image_itself_leads(open_page,
 
 
 @pytest.mark.parametrize("asked", ["gone", HOSTILE[0], ""])
-def test_a_link_to_images_like_one_that_is_not_there_says_so(open_page, shown, asked):
+def test_a_link_to_images_like_one_that_is_not_there_says_so(open_page, asked):
     at = open_page("images", similar_to=asked)
     assert not at.exception
-    assert f"There is no image “{html.escape(asked[:80])}”" in shown(at)
-    assert count(shown, at) == 14
+    assert f"There is no image “{html.escape(asked[:80])}”" in words(at)
+    assert count(at) == 14
 
 
-def test_the_image_page_leads_to_similar_ones(open_page, shown):
+def test_the_image_page_leads_to_similar_ones(open_page):
     at = open_page("image", image="img00003")
     at.session_state["similar"] = True
     at.run()
     assert not at.exception
-    assert "distance: " in shown(at)
+    assert "distance: " in words(at)
     links = [link.proto.label for link in at.get("page_link")]
     assert "All pictures in this order" in links
 
@@ -149,7 +150,7 @@ def test_opening_pages_writes_nothing(open_page, folder):
     assert not (folder / kept.FILE_NAME).exists()
 
 
-def test_tags_and_notes_are_kept_shown_and_chosen_by(open_page, folder, shown):
+def test_tags_and_notes_are_kept_shown_and_chosen_by(open_page, folder):
     at = open_page("image", folder, image="img00002")
     at.multiselect(key="tags img00002").set_value(["look again"]).run()
     at.text_area(key="note img00002").set_value("a *cactus*?").run()
@@ -159,46 +160,46 @@ def test_tags_and_notes_are_kept_shown_and_chosen_by(open_page, folder, shown):
     assert kept.tags(file, dataset, ["img00002"]) == {"img00002": ("look again",)}
     assert kept.history(file, dataset, "img00002")[0].text == "a *cactus*?"
     at = open_page("images", folder)
-    assert "Tags: look again" in shown(at)
+    assert "Tags: look again" in words(at)
     at = open_page("images", folder, tag="look again")
-    assert count(shown, at) == 1
+    assert count(at) == 1
     at = open_page("images", folder, tag="gone")
-    assert count(shown, at) == 14
-    assert "the tag “gone”" in shown(at)
+    assert count(at) == 14
+    assert "the tag “gone”" in words(at)
 
 
-def test_two_tabs_at_once_lose_nothing(open_page, folder, shown):
+def test_two_tabs_at_once_lose_nothing(open_page, folder):
     one, two = (open_page("image", folder, image="img00002") for _ in range(2))
     one.multiselect(key="tags img00002").set_value(["mine"]).run()
     two.multiselect(key="tags img00002").set_value(["yours"]).run()
     assert sorted(two.multiselect(key="tags img00002").value) == ["mine", "yours"]
     one.text_area(key="note img00002").set_value("one").run()
     two.text_area(key="note img00002").set_value("two").run()
-    assert "changed elsewhere meanwhile" in shown(two)
+    assert "changed elsewhere meanwhile" in words(two)
     dataset = notes.dataset(data.key_of(list_runs(folder)[0]))
     texts = kept.history(folder / kept.FILE_NAME, dataset, "img00002")
     assert [note.text for note in texts] == ["two", "one"]
 
 
-def test_a_folder_that_is_read_only_says_so(open_page, folder, shown, monkeypatch):
+def test_a_folder_that_is_read_only_says_so(open_page, folder, monkeypatch):
     dataset = notes.dataset(data.key_of(list_runs(folder)[0]))
     kept.add_tag(folder / kept.FILE_NAME, dataset, "img00002", "old")
     monkeypatch.setattr(notes.os, "access", lambda *_: False)  # root may write everywhere
     at = open_page("image", folder, image="img00002")
-    assert "The results folder is read-only here" in shown(at)
+    assert "The results folder is read-only here" in words(at)
     assert at.multiselect(key="tags img00002").value == ["old"]
     assert at.multiselect(key="tags img00002").disabled
 
 
-def test_a_damaged_file_of_notes_is_said_and_pages_go_on(open_page, folder, shown):
+def test_a_damaged_file_of_notes_is_said_and_pages_go_on(open_page, folder):
     (folder / kept.FILE_NAME).write_bytes(b"no database" * 500)
     for page in ("images", "image"):
         at = open_page(page, folder, image="img00002")
         assert not at.exception
-        assert "move it away" in shown(at)
+        assert "move it away" in words(at)
 
 
-def test_hostile_tags_and_notes_are_shown_as_they_are_written(open_page, folder, shown):
+def test_hostile_tags_and_notes_are_shown_as_they_are_written(open_page, folder):
     dataset = notes.dataset(data.key_of(list_runs(folder)[0]))
     tag = HOSTILE[0][:kept.TAG_LENGTH].strip()
     kept.add_tag(folder / kept.FILE_NAME, dataset, "img00002", tag)
@@ -207,8 +208,8 @@ def test_hostile_tags_and_notes_are_shown_as_they_are_written(open_page, folder,
     for page in ("images", "image"):
         at = open_page(page, folder, image="img00002")
         assert not at.exception
-        assert "<script" not in shown(at)
-    assert html.escape(HOSTILE[0]) in shown(at)
+        assert "<script" not in words(at)
+    assert html.escape(HOSTILE[0]) in words(at)
 
 
 def test_exports_hold_tags_and_the_query(folder, monkeypatch):

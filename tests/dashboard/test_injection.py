@@ -1,17 +1,14 @@
 """Whatever a caption, a label or a link says is shown as text."""
 
 import html
-from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
-from streamlit.util import calc_hash
 
 from dashboard import plain, reader
 from store.publish import publish
 from tests import synthetic
+from tests.dashboard.pages import app
 
-APP = str(Path(__file__).parents[2] / "dashboard" / "app.py")
 HOSTILE = (
     "<script>document.title = 'owned'</script><img src=x onerror=alert(1)>",
     "[a link](https://example.org) **bold** $x^2$ :material/warning: :red[red] `code` # head",
@@ -48,12 +45,10 @@ def hostile(tmp_path_factory):
                                   "figures", "runs"])
 def test_nothing_hostile_reaches_a_page_as_markup(hostile, monkeypatch, page):
     monkeypatch.setenv("PEEL_RESULTS", str(hostile))
-    at = AppTest.from_file(APP, default_timeout=60)
-    at.query_params.update(image=HOSTILE[0], run=HOSTILE[1], layer=HOSTILE[2], sort=HOSTILE[0],
-                           find=HOSTILE[1], filter=HOSTILE[0], page="-1", map=HOSTILE[1],
-                           measure=HOSTILE[0], phrase=HOSTILE[2], heads_by=HOSTILE[0])
-    at._page_hash = "" if page == "images" else calc_hash(page)
-    at.run()
+    at = app(page, {"image": HOSTILE[0], "run": HOSTILE[1], "layer": HOSTILE[2],
+                    "sort": HOSTILE[0], "find": HOSTILE[1], "filter": HOSTILE[0], "page": "-1",
+                    "map": HOSTILE[1], "measure": HOSTILE[0], "phrase": HOSTILE[2],
+                    "heads_by": HOSTILE[0]}).run()
     assert not at.exception
     markdown = [element.value for element in (*at.markdown, *at.header, *at.subheader,
                                               *at.caption, *at.warning, *at.error)]
@@ -70,9 +65,7 @@ def test_nothing_hostile_reaches_a_page_as_markup(hostile, monkeypatch, page):
 
 def test_labels_of_widgets_and_links_hold_no_text_of_others(hostile, monkeypatch):
     monkeypatch.setenv("PEEL_RESULTS", str(hostile))
-    at = AppTest.from_file(APP, default_timeout=60)
-    at._page_hash = calc_hash("image")
-    at.run()
+    at = app("image").run()
     labels = [widget.label for widget in (*at.button, *at.slider, *at.selectbox, *at.toggle,
                                           *at.text_input, *at.radio)]
     assert labels

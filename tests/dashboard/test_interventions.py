@@ -4,15 +4,16 @@ import pytest
 
 from dashboard import compared, data
 from store.runs import list_runs
+from tests.dashboard.pages import words
 from tests.dashboard.test_injection import HOSTILE
 from tests.synthetic import make_run
 
 
-def test_the_page_has_figure_2_the_words_and_the_images(open_page, shown):
+def test_the_page_has_figure_2_the_words_and_the_images(open_page):
     at = open_page("interventions")
     assert not at.exception
     assert at.selectbox(key="measure").value == "rouge_l:baseline"
-    text = shown(at)
+    text = words(at)
     assert "Averaging: " in text
     assert "Removal: " in text
     assert len(at.get("vega_lite_chart")) == 2  # repetition was not scored
@@ -21,18 +22,18 @@ def test_the_page_has_figure_2_the_words_and_the_images(open_page, shown):
     assert labels.count("CSV") == 3
 
 
-def test_without_a_condition_the_one_that_changed_most_is_shown(open_page, shown, edited):
+def test_without_a_condition_the_one_that_changed_most_is_shown(open_page, edited):
     from store import condition_queries
     key = data.key_of(list_runs(edited)[0])
     values = data.asked(key, condition_queries.at_last_layer, "rouge_l", "baseline")
     least = values.loc[values["mean"].idxmin(), "condition_id"]
-    assert f"Condition {least};" in shown(open_page("interventions"))
-    assert "Condition confuse:4;" in shown(open_page("interventions", condition="confuse:4"))
+    assert f"Condition {least};" in words(open_page("interventions"))
+    assert "Condition confuse:4;" in words(open_page("interventions", condition="confuse:4"))
 
 
-def test_images_are_ranked_by_change_with_both_captions(open_page, shown):
+def test_images_are_ranked_by_change_with_both_captions(open_page):
     at = open_page("interventions", condition="mean:1")
-    assert shown(at).count(">baseline</div>") == 8
+    assert words(at).count(">baseline</div>") == 8
 
 
 def test_all_measures_of_a_condition_stand_in_a_table(open_page):
@@ -46,22 +47,22 @@ def test_all_measures_of_a_condition_stand_in_a_table(open_page):
     {"measure": "nothing", "phrase": "<b>50%", "ranked": "9"},
     {"measure": "n_tokens:self"},
 ])
-def test_other_ways_to_look(open_page, shown, query):
+def test_other_ways_to_look(open_page, query):
     at = open_page("interventions", **query)
     assert not at.exception
     if query["measure"] == "nothing":
-        assert "the measure “nothing”" in shown(at)
+        assert "the measure “nothing”" in words(at)
     if "n_tokens" in query["measure"]:
-        assert "is no score of single images" in shown(at)
+        assert "is no score of single images" in words(at)
 
 
 @pytest.mark.parametrize(("page", "says"), [
     ("interventions", "[[experiments]]"), ("pruning", "[[pruning]]"), ("heads", "[heads]")])
-def test_a_run_without_conditions_says_what_to_add(open_page, shown, tmp_path, page, says):
+def test_a_run_without_conditions_says_what_to_add(open_page, tmp_path, page, says):
     make_run(tmp_path, n_images=2)
     at = open_page(page, tmp_path)
     assert not at.exception
-    assert says in shown(at)
+    assert says in words(at)
 
 
 @pytest.mark.parametrize("text", HOSTILE)

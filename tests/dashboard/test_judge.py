@@ -8,8 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from streamlit.testing.v1 import AppTest
-from streamlit.util import calc_hash
 
 from dashboard import judge_charts
 from store import open_run, queries
@@ -65,18 +63,6 @@ def results(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def visit(results, monkeypatch):
-    def open_page(page="judge", folder=results, /, **query):
-        monkeypatch.setenv("PEEL_RESULTS", str(folder))
-        at = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=60)
-        at.query_params.update(query)
-        at._page_hash = calc_hash(page) if page else ""
-        return at.run()
-
-    return open_page
-
-
 def shown(at):
     return "\n".join(element.proto.body for element in at.get("html"))
 
@@ -86,7 +72,7 @@ def frame_with(at, column):
 
 
 def test_the_page_shows_scores_steps_and_what_they_rest_on(visit):
-    at = visit()
+    at = visit("judge")
     assert not at.exception
     assert "16 replies on 8 images, 2 votes each; layers 2, 3, 5; 11,200 tokens in" in shown(at)
     assert len(at.get("vega_lite_chart")) == 2
@@ -98,7 +84,7 @@ def test_the_page_shows_scores_steps_and_what_they_rest_on(visit):
 
 
 def test_replies_are_shown_as_text_and_cut(visit):
-    at = visit()
+    at = visit("judge")
     bodies = shown(at)
     assert "<script" not in bodies
     assert html.escape(HOSTILE[:60]) in bodies
@@ -125,7 +111,7 @@ def test_images_stand_by_their_rise_and_lead_to_their_pages(visit, results):
     with open_run(run) as opened:
         rise = opened.table("image_stat", "metric = ?", [f"judge_rise.{JUDGES[0]}"])
     expected = sorted(rise["value"], reverse=True)
-    values = [float(v) for v in re.findall(r">rise: (\S+)<", shown(visit()))]
+    values = [float(v) for v in re.findall(r">rise: (\S+)<", shown(visit("judge")))]
     assert values == pytest.approx(expected, rel=1e-2)
     values = [float(v) for v in re.findall(r">rise: (\S+)<", shown(visit("judge", rise="least")))]
     assert values == pytest.approx(expected[::-1], rel=1e-2)
@@ -170,7 +156,7 @@ def test_without_a_judge_there_is_the_command_for_this_run(visit, tmp_path):
 def test_scores_of_judges_are_filters(visit, results):
     (run,) = results.glob("synthetic-*")
     text = f"judge.{JUDGES[0]}.mean@3>=3;judge.{JUDGES[1]}.entities<5"
-    at = visit("", filter=text)
+    at = visit("images", filter=text)
     assert not at.exception
     from store.predicates import parse_predicates
     with open_run(run) as opened:

@@ -1,10 +1,8 @@
 """Presets: what they mean for a run, image by image, and what they say where a run lacks data."""
 
-from pathlib import Path
 
 import numpy as np
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from dashboard import data, presets
 from store import open_run
@@ -13,9 +11,9 @@ from store.predicates import format_predicates
 from store.publish import publish
 from store.queries import Selection
 from store.runs import update_run
+from tests.dashboard.pages import app
 from tests.synthetic import make_run
 
-APP = str(Path(__file__).parents[2] / "dashboard" / "app.py")
 N, L = 40, 5
 JUDGE = "j-1.5-00000000"
 
@@ -133,7 +131,7 @@ def test_judge_and_bertscore_disagree(run, frames, name, judge_is_high):
 
 def test_one_click_writes_the_filter(run, monkeypatch):
     monkeypatch.setenv("PEEL_RESULTS", str(run.parent))
-    at = AppTest.from_file(APP, default_timeout=60).run()
+    at = app().run()
     preset, images = found(run, "Late correction")
     next(button for button in at.button if button.label == preset.name).click().run()
     assert not at.exception
@@ -145,7 +143,7 @@ def test_one_click_writes_the_filter(run, monkeypatch):
 def test_what_a_run_lacks_is_said_and_cannot_be_clicked(tmp_path, monkeypatch):
     make_run(tmp_path, n_images=3)
     monkeypatch.setenv("PEEL_RESULTS", str(tmp_path))
-    at = AppTest.from_file(APP, default_timeout=60).run()
+    at = app().run()
     assert not at.exception
     buttons = [button for button in at.button if button.key and button.key.startswith("preset-")]
     assert len(buttons) == 3

@@ -1,0 +1,25 @@
+"""Pages of the dashboard without a browser."""
+
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
+
+APP = Path(__file__).parents[2] / "dashboard" / "app.py"
+PAGES = ("images", "image", "layers", "interventions", "heads", "pruning", "runs")
+
+
+def app(page="images", query=()):
+    """A page that is opened by `run`: of the results folder that PEEL_RESULTS names then."""
+    at = AppTest.from_file(str(APP), default_timeout=60)
+    at.query_params.update(query)
+    # AppTest.switch_page knows pages of files alone.
+    at._page_hash = "" if page == "images" else calc_hash(page)
+    return at
+
+
+def words(at):
+    """All text of a page, our own HTML included."""
+    ours = [element.proto.body for element in at.get("html")]
+    return "\n".join([*ours, *(element.value for element in (*at.markdown, *at.header,
+                                                            *at.subheader, *at.code))])
