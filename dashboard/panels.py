@@ -1,8 +1,10 @@
 """What the Image page shows of one picture, gathered for the reader."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -39,22 +41,24 @@ def show(key: Key, image_id: str, condition: str, against: str | None) -> dict[s
     """
     block = _block(key, image_id, condition, against)
     peak = block.header["peak"]
-    known = place.choices(block.header, (peak["layer"], peak["head"]) if peak else None,
-                          block.arrays["marked"].shape[1])
+    known = place.choices(block.header, (peak["layer"], peak["head"]) if peak else None)
     here = place.read(known)
     start = place.start(here, (key.path, image_id, condition, against))
-    reader.show(_packed(block, start, _patch(key, image_id, here["patch"])),
+    reader.show(_packed(block, start, _attended(key, image_id, here["patch"],
+                                                block.header)),
                 partial(place.moved, known))
     return here
 
 
-def _patch(key: Key, image_id: str, patch: str) -> payload.Block:
-    """What one patch attends to at every layer; nothing if none was chosen."""
-    if patch == place.NO_PATCH:
-        return payload.Block({"patch": patch}, {})
+def _attended(key: Key, image_id: str, box: str, header: Mapping[str, Any]) -> payload.Block:
+    """What the patches of a box attend to in their mean at every layer, where that was kept."""
+    if box == place.NO_PATCH or not header["tokens"]:
+        return payload.Block({"patch": box}, {})
     tokens = data.token_attention(key, image_id)
-    assert tokens is not None  # or no patch could have been chosen
-    return payload.Block({"patch": patch}, {"patch": tokens[:, int(patch) + 1]})
+    assert tokens is not None  # the header says so
+    rows = [patch + 1 for patch in place.patches(box, header["grid"][1])]  # token 0 is CLS
+    return payload.Block({"patch": box}, {
+        "patch": tokens[:, rows].mean(axis=1, dtype=np.float32).astype(np.float16)})
 
 
 def _packed(block: payload.Block, start: dict[str, Any], patch: payload.Block) -> bytes:

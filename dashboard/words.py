@@ -36,6 +36,9 @@ METRICS: dict[str, Word] = {
     "attn_to_patches": Word("Attention to patches A", "share of attention", (
         "How much of its attention the CLS token gives to the picture's patches; "
         "the rest it gives to itself.")),
+    "attn_to_box": Word("Attention to the box", "share of attention", (
+        "How much of its attention the CLS token gives to the box that is drawn on the picture; "
+        "to all patches, if there is none.")),
     "delta_attn": Word("Change of attention ΔA", "difference of shares", (
         "A of this layer minus A of the layer below. There is none for layer 1.")),
     "map_shift": Word("Map shift", "distance, 0 to 1", (

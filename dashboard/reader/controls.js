@@ -116,28 +116,19 @@ const TAKEN = "input, textarea, select, [contenteditable], [role=slider], [role=
 // Arrow keys move layers (left, right) and heads (up, down), wherever nothing else wants them.
 function pressed(reader, event) {
   const { header, at } = reader
+  const target = event.composedPath()[0]
+  if (target === reader.maps?.canvas && "+-".includes(event.key)) return moveBox(reader, event.key)
   const step = { ArrowLeft: ["layer", -1], ArrowRight: ["layer", 1], ArrowUp: ["head", -1],
     ArrowDown: ["head", 1] }[event.key]
   if (!step || event.altKey || event.ctrlKey || event.metaKey) return
-  const target = event.composedPath()[0]
   const own = target.classList?.contains("layers") && step[0] === "head"
   if (!own && target.closest?.(TAKEN)) return
   event.preventDefault()
-  if (event.shiftKey) return header.tokens ? movePatch(reader, event.key) : undefined
+  if (event.shiftKey) return moveBox(reader, event.key)
   if (step[0] === "layer") {
     const layer = Math.min(Math.max(Number(at.layer) + step[1], 0), header.layers)
     return reader.choose({ layer: String(layer) })
   }
   const head = (at.head === "mean" ? -1 : Number(at.head)) + step[1]
   reader.choose({ head: head < 0 ? "mean" : String(Math.min(head, header.heads - 1)) })
-}
-
-function movePatch(reader, key) {
-  const [rows, columns] = reader.header.grid
-  const held = reader.at.patch === "none"
-    ? Math.floor(rows / 2) * columns + Math.floor(columns / 2) : Number(reader.at.patch)
-  const [dy, dx] = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[key]
-  const row = Math.min(Math.max(Math.floor(held / columns) + dy, 0), rows - 1)
-  const column = Math.min(Math.max(held % columns + dx, 0), columns - 1)
-  reader.choose({ patch: String(row * columns + column) })
 }

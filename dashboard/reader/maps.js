@@ -9,25 +9,23 @@ function buildMaps(reader) {
   const canvas = () => make("canvas", { width: SIDE, height: Math.round(SIDE * rows / columns) })
   const parts = {
     canvas: canvas(), title: make("div", { class: "map-title" }), value: make("div",
-      { class: "small value" }), bar: make("div"), note: make("div", { class: "note" }), hint: make("div", { class: "small",
-      text: "Click a patch to see what it attends to (Shift and arrow keys move it)." }),
+      { class: "small value" }), bar: make("div"), note: make("div", { class: "note" }),
+    hint: make("div", { class: "small", text: `Drag a box or click a patch: which heads look there${
+      header.tokens ? ", and what does it attend to" : ""}?` }),
+    clear: make("div", { class: "small" }, make("button", { type: "button", class: "link",
+      text: "Clear the box", onclick: () => chooseBox(reader, "none") }),
+    " · Shift and arrow keys move it, + and - size it."),
     other: canvas(), otherTitle: make("div", { class: "map-title" }), otherBar: make("div") }
   parts.patch = make("div", { class: "patch" }, parts.otherTitle, parts.other, parts.otherBar)
   parts.canvas.setAttribute("role", "img")
   parts.other.setAttribute("role", "img")
-  parts.canvas.onmousemove = (event) => { reader.over = patchAt(reader, event); drawValue(reader) }
-  parts.canvas.onmouseleave = () => { reader.over = null; drawValue(reader) }
-  if (header.tokens) {
-    parts.canvas.classList.add("clickable")
-    parts.canvas.tabIndex = 0
-    parts.canvas.onclick = (event) => {
-      const patch = String(patchAt(reader, event))
-      reader.choose({ patch: reader.at.patch === patch ? "none" : patch })
-    }
-  }
+  parts.canvas.classList.add("clickable")
+  parts.canvas.tabIndex = 0
+  listenForBoxes(reader, parts.canvas)
   reader.maps = parts
   return make("section", { class: "maps", "aria-label": "Map over the picture" },
-    make("div", {}, parts.title, parts.canvas, parts.value, parts.bar, parts.note, parts.hint),
+    make("div", {}, parts.title, parts.canvas, parts.value, parts.bar, parts.note, parts.hint,
+      parts.clear),
     parts.patch)
 }
 
@@ -71,6 +69,8 @@ function drawMaps(reader) {
   if (reader.map) drawScaled(reader, what)
   else if (reader.picture) paint(maps.canvas, reader.picture, null)
   maps.canvas.setAttribute("aria-label", describe(reader, maps.title.textContent))
+  maps.hint.hidden = at.patch !== "none"
+  maps.clear.hidden = at.patch === "none"
   drawValue(reader)
   drawPatch(reader)
 }
@@ -85,7 +85,7 @@ function drawScaled(reader, what) {
   paint(maps.canvas, reader.picture, {
     values: shown, columns, scale, colours: reader.tables[scale.apart ? "diverging" : "map"],
     opacity: Number(at.opacity), smooth: at.smooth === "true", marked,
-    patch: at.patch === "none" ? null : Number(at.patch) })
+    box: boxOf(reader) })
   const unit = at.map === "attention" ? "share" : "length"
   maps.bar.replaceChildren(colourBar(palette, scale, `${what} (${
     at.difference === "true" ? `difference of ${unit}s` : unit})`))
@@ -107,16 +107,20 @@ function paint(canvas, picture, map) {
   context.drawImage(coloured(map), 0, 0, width, height)
   context.globalAlpha = 1
   const side = width / map.columns
-  map.marked.forEach((is, i) => { if (is) frame(context, i, map.columns, side, "#ffffff", 3) })
-  if (map.patch !== null) frame(context, map.patch, map.columns, side, "#56b4e9", 6)
+  map.marked.forEach((is, i) => {
+    const [row, column] = [Math.floor(i / map.columns), i % map.columns]
+    const patch = { top: row, bottom: row, left: column, right: column }
+    if (is) frame(context, patch, side, "#ffffff", 3)
+  })
+  if (map.box) frame(context, map.box, side, "#56b4e9", 6)
 }
 
-function frame(context, i, columns, side, colour, width) {
-  const [x, y] = [(i % columns) * side, Math.floor(i / columns) * side]
+function frame(context, { top, left, bottom, right }, side, colour, width) {
+  const [high, wide] = [bottom - top + 1, right - left + 1].map((n) => n * side - 6)
   for (const [style, line] of [["#000000", width + 3], [colour, width]]) {
     context.strokeStyle = style
     context.lineWidth = line
-    context.strokeRect(x + 3, y + 3, side - 6, side - 6)
+    context.strokeRect(left * side + 3, top * side + 3, wide, high)
   }
 }
 
@@ -179,12 +183,10 @@ function drawPatch(reader) {
   const { at, header, maps } = reader
   const asked = header.tokens && at.patch !== "none"
   maps.patch.hidden = !asked
-  maps.hint.hidden = !header.tokens || asked
   reader.root.querySelector(".panels")?.classList.toggle("patched", Boolean(asked))
   if (!asked) return
-  const where = place(reader, Number(at.patch))
   const come = header.patch === at.patch && Number(at.layer) > 0
-  maps.otherTitle.textContent = `What ${where} attends to, mean over heads`
+  maps.otherTitle.textContent = `What ${boxName(boxOf(reader))} attends to, mean over heads`
   maps.otherBar.replaceChildren()
   if (!come) return paint(maps.other, reader.picture, null)
   const tokens = header.arrays.patch.shape[1]
@@ -193,7 +195,7 @@ function drawPatch(reader) {
   const scale = { low: 0, high: extent(values)[1] || 1 }
   paint(maps.other, reader.picture, { values, columns: header.grid[1], scale,
     colours: reader.tables.map, opacity: Number(at.opacity), smooth: at.smooth === "true",
-    marked: marks(reader), patch: Number(at.patch) })
+    marked: marks(reader), box: boxOf(reader) })
   maps.otherBar.replaceChildren(colourBar(header.palettes.map, scale, "Attention of the patch (share)"))
   maps.other.setAttribute("aria-label", `${maps.otherTitle.textContent}, layer ${at.layer}`)
 }

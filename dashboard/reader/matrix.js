@@ -9,7 +9,7 @@ function buildMatrix(reader) {
   const size = { w: LEFT + cell.w * (header.heads + 1.5), h: TOP + cell.h * header.layers + 2 }
   const svg = drawn("svg", { viewBox: `0 0 ${size.w} ${size.h}`, class: "matrix", role: "img" })
   svg.style.maxWidth = `${size.w * 1.1}px`
-  const parts = { svg, cell, rects: [], bar: make("div"), value: make("div", { class: "small value" }),
+  const parts = { svg, cell, rects: [], lookers: buildLookers(), bar: make("div"), value: make("div", { class: "small value" }),
     meaning: make("div", { class: "small" }), peak: make("div", { class: "small" }),
     chosen: drawn("rect", { class: "chosen", width: cell.w, height: cell.h, rx: 2 }) }
   const every = Math.ceil(9 / cell.h)
@@ -40,10 +40,8 @@ function buildMatrix(reader) {
   const menu = select("Heads by", header.metrics.map((metric) => [metric.id, metric.label]),
     reader.at.cells, (cells) => reader.choose({ cells }))
   parts.menu = menu.querySelector("select")
-  return make("section", { class: "heads", "aria-label": "Heads" }, ...(header.metrics.length
-    ? [menu, svg, parts.value, parts.bar, parts.meaning, parts.peak]
-    : [make("div", { class: "small",
-      text: "No measures of heads were taken under this condition." })]))
+  return make("section", { class: "heads", "aria-label": "Heads" }, menu, svg, parts.value, parts.bar,
+    parts.lookers, parts.meaning, parts.peak)
 }
 
 function cellX(cell, head) {
@@ -51,21 +49,25 @@ function cellX(cell, head) {
 }
 
 function drawMatrix(reader, before) {
-  const { at, header, matrix } = reader
-  if (!header.metrics.length) return
-  if (!before || before.cells !== at.cells) colourCells(reader)
+  const { at, matrix } = reader
+  const moved = !before || before.patch !== at.patch || before.hide !== at.hide
+  if (!before || before.cells !== at.cells || (moved && at.cells === BOX)) colourCells(reader)
   const layer = Number(at.layer)
   const head = at.head === "mean" ? -1 : Number(at.head)
   matrix.chosen.setAttribute("x", cellX(matrix.cell, head) - 0.5)
   matrix.chosen.setAttribute("y", TOP + (layer - 1) * matrix.cell.h - 0.5)
   matrix.chosen.style.display = layer ? "" : "none"
   drawCellValue(reader, {})
+  drawLookers(reader, before)
   drawPeak(reader)
 }
 
-function cellsOf(reader) {
+function measured(reader) {
+  return reader.at.cells === BOX ? looks(reader) : reader.values(`heads.${reader.at.cells}`)
+}
+
+function withMeans(reader, own) {
   const { layers, heads } = reader.header
-  const own = reader.values(`heads.${reader.at.cells}`)
   const cells = new Float32Array(layers * (heads + 1))
   for (let layer = 0; layer < layers; layer++) {
     const row = own.subarray(layer * heads, (layer + 1) * heads)
@@ -79,8 +81,9 @@ function cellsOf(reader) {
 function colourCells(reader) {
   const { at, header, matrix } = reader
   const metric = header.metrics.find(({ id }) => id === at.cells)
-  matrix.cells = cellsOf(reader)
-  const scale = matrixScale(reader.values(`heads.${at.cells}`), metric.signed)
+  const own = measured(reader)
+  matrix.cells = withMeans(reader, own)
+  const scale = matrixScale(own, metric.signed)
   const name = metric.signed ? "diverging" : "matrix"
   matrix.rects.forEach((rect, i) => {
     const there = Number.isFinite(matrix.cells[i])

@@ -25,6 +25,9 @@ METRICS = ("gradient", "without", "contribution_share", "contribution_norm", "at
            "attn_entropy")
 """What the matrix can show, the default first."""
 
+BOX_METRIC = "attn_to_box"
+"""What the browser makes of the maps, for the box that is drawn on the picture."""
+
 _SIGNED = ("gradient", "without", "contribution_share")
 _TYPES = {"u1": "<u1", "f2": "<f2", "f4": "<f4"}
 
@@ -99,7 +102,10 @@ def _ends(values: Array, marked: Array) -> dict[str, dict[str, float | bool]]:
 
 
 def matrix(heads: pd.DataFrame, n_layers: int, n_heads: int) -> Block:
-    """Every measure of heads that the run has, as one array [L, H] each; NaN where unmeasured."""
+    """Every measure of heads that the run has, as one array [L, H] each; NaN where unmeasured.
+
+    The last measure has no array: the browser sums the maps over the box.
+    """
     arrays, about = {}, []
     rows, columns = (heads[name].to_numpy(int) for name in ("layer", "head"))
     for metric in METRICS:
@@ -109,6 +115,7 @@ def matrix(heads: pd.DataFrame, n_layers: int, n_heads: int) -> Block:
         cells[rows - 1, columns] = heads[metric].to_numpy(np.float32)
         arrays[f"heads.{metric}"] = cells
         about.append({**_about(metric), "signed": metric in _SIGNED})
+    about.append({**_about(BOX_METRIC), "signed": False})
     return Block({"metrics": about}, arrays)
 
 

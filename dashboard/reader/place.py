@@ -6,6 +6,7 @@ browser says otherwise falls back to the default.
 
 from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import streamlit as st
@@ -33,21 +34,19 @@ class Choice:
 
 
 def choices(
-    header: Mapping[str, Any], peak: tuple[int, int] | None, patches: int
+    header: Mapping[str, Any], peak: tuple[int, int] | None
 ) -> dict[str, Choice]:
     """The parameters of a picture.
 
     Args:
-        header: of its block: layers, heads, metrics, curves, compared, difference, tokens.
+        header: of its block: layers, heads, grid, metrics, curves, compared, difference.
         peak: layer and head of the cell where to begin; None for the last layer's mean.
-        patches: N.
     """
     layers, heads, mean = int(header["layers"]), int(header["heads"]), selection.MEAN
     metrics, curves = ([about["id"] for about in header[name]] for name in ("metrics", "curves"))
-    against = ["previous", "final", *(["other"] if header["compared"] else [])]
+    against = [*(["other"] if header["compared"] else []), "previous", "final"]
     curve = next((name for name in ("final_logprob", *curves) if name in curves), "")
     difference = _SWITCH if header["difference"] else _SWITCH[:1]
-    tokens = [str(patch) for patch in range(patches)] if header["tokens"] else []
     return {
         "layer": Choice(str(peak[0] if peak else layers), _numbers(layers + 1), "layer"),
         "head": Choice(str(peak[1]) if peak else mean, [mean, *_numbers(heads)], "head"),
@@ -61,8 +60,30 @@ def choices(
         "hide": Choice("false", _SWITCH, "hide"),
         "fold": Choice("true", _SWITCH, "fold"),
         "difference": Choice("false", difference, "difference"),
-        "patch": Choice(NO_PATCH, [NO_PATCH, *tokens], "the patch"),
+        "patch": Choice(NO_PATCH, _boxes(*header["grid"]), "the box of patches"),
     }
+
+
+@cache
+def _boxes(rows: int, columns: int) -> frozenset[str]:
+    """No patch, each one ("9"), and each box, named by its first and last patch ("9-30")."""
+    boxes = {f"{first}-{last}" for first in range(rows * columns)
+             for last in range(first + 1, rows * columns) if last % columns >= first % columns}
+    return frozenset({NO_PATCH, *_numbers(rows * columns), *boxes})
+
+
+def patches(box: str, columns: int) -> list[int]:
+    """The patches of a box, row by row.
+
+    >>> patches("1-5", columns=4)
+    [1, 5]
+    >>> patches("0-5", columns=4)
+    [0, 1, 4, 5]
+    """
+    first, _, last = box.partition("-")
+    (top, left), (bottom, right) = divmod(int(first), columns), divmod(int(last or first), columns)
+    return [row * columns + column for row in range(top, bottom + 1)
+            for column in range(left, right + 1)]
 
 
 def _numbers(n: int) -> list[str]:

@@ -19,8 +19,8 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def chosen(tmp_path_factory):
-    """A server of a run with conditions, whose second picture has the attention of its tokens."""
+def edited(tmp_path_factory):
+    """Results: a run with conditions, whose second picture has the attention of its tokens."""
     folder = tmp_path_factory.mktemp("chosen")
     run = make_run(folder, "chosen", n_images=4, n_layers=5, n_heads=3, grid=(4, 4),
                    conditions=True)
@@ -31,7 +31,13 @@ def chosen(tmp_path_factory):
     rows = np.random.default_rng(0).dirichlet(np.full(17, 0.2), (5, 17))
     token_attention.write(stage / first.name / token_attention.FILE_NAME, rows.shape,
                           [("img00001", rows)])
-    with serve(folder, tmp_path_factory.mktemp("server") / "log") as address:
+    return folder
+
+
+@pytest.fixture(scope="module")
+def chosen(edited, tmp_path_factory):
+    """Its server."""
+    with serve(edited, tmp_path_factory.mktemp("server") / "log") as address:
         yield address
 
 
@@ -193,9 +199,10 @@ def test_the_film_runs_through_the_layers_and_stops(tab, server):
 
 def test_a_condition_beside_the_baseline(tab, chosen):
     opened(tab, chosen, "condition=skip:2&image=img00001&fold=false")
-    tab.get_by_role("button", name="baseline").click()
+    expect(tab.get_by_role("button", name="baseline")).to_have_attribute("aria-pressed", "true")
     expect(tab.locator(".row ins, .row del").first).to_be_visible()
-    expect(tab).to_have_url(re.compile("against=other"))
+    tab.get_by_role("button", name="the last layer").click()
+    expect(tab).to_have_url(re.compile("against=final"))
     expect(tab.locator(".curves path.before").first).to_be_attached()
 
 
@@ -217,6 +224,45 @@ def test_a_patch_shows_what_it_attends_to(tab, chosen):
     expect(tab.get_by_text("What row 4, column 2 attends to")).to_be_visible()
 
 
+def test_a_box_ranks_the_heads_that_look_there(tab, edited, chosen, script):
+    with open_run(list_runs(edited)[0]) as there:
+        attention = there.tensors("img00000").cls_attention.astype(float)
+    opened(tab, chosen, "image=img00000&layer=1&head=0")
+    canvas = tab.locator(".maps canvas").first
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    at = [(box["x"] + box["width"] * column / 4, box["y"] + box["height"] * row / 4)
+          for row, column in ((2.5, 2.5), (1.5, 0.5))]
+    tab.mouse.move(*at[0])
+    tab.mouse.down()
+    tab.mouse.move(*at[1], steps=4)
+    tab.mouse.up()
+    shares = {(layer + 1, head): sum(attention[layer, head, 1 + 4 * row + column]
+                                     for row in (1, 2) for column in (0, 1, 2))
+              for layer in range(5) for head in range(3)}
+    order = sorted(shares, key=shares.get, reverse=True)[:6]
+    rows = tab.locator(".lookers button")
+    expect(rows).to_have_text([
+        f"layer {layer}, head {head}{script('figures', 100 * shares[layer, head])}%"
+        for layer, head in order])
+    expect(tab.get_by_text(re.compile(
+        r"rows 2.3, columns 1.3\. Attention spread evenly would give 37\.5%"))
+           ).to_be_visible()
+    rows.nth(2).click()
+    expect(title(tab)).to_contain_text("layer {}, head {}".format(*order[2]))
+    expect(tab).to_have_url(re.compile("patch=4-10"))
+    tab.reload()
+    expect(rows.nth(2)).to_have_attribute("aria-pressed", "true")
+    expect(tab.get_by_label("Heads by")).to_have_value("attn_to_box")
+    canvas.focus()
+    tab.keyboard.press("-")
+    tab.keyboard.press("Shift+ArrowUp")
+    expect(tab.get_by_text(re.compile("in row 1, columns 1.2"))).to_be_visible()
+    tab.get_by_role("button", name="Clear the box").click()
+    expect(rows.first).to_be_hidden()
+    expect(tab.get_by_label("Heads by")).not_to_have_value("attn_to_box")
+
+
 def test_halves_are_read_as_numpy_reads_them(script):
     bits = [0, 1, 0x3FF, 0x400, 0x3C00, 0x3555, 0x7BFF, 0x8001, 0xC000, 0xFBFF]
     expected = np.array(bits, np.uint16).view(np.float16).astype(float).tolist()
@@ -236,7 +282,8 @@ def test_hidden_tokens_show_their_neighbours_median(script):
     assert got == pytest.approx(expected.ravel().tolist())
 
 
-@pytest.mark.parametrize("query", ["patch=3&own=true", "condition=skip:2&against=other"])
+@pytest.mark.parametrize("query", [
+    "patch=3&own=true&cells=attn_to_box", "condition=skip:2&against=other"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_page_is_accessible(browser, chosen, scheme, width, query):

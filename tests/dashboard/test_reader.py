@@ -99,9 +99,8 @@ def test_heads_without_a_measure_are_no_number():
     heads = pd.DataFrame({"layer": [1, 2, 2], "head": [0, 0, 1], "attn_entropy": [1.0, 2.0, None],
                           "gradient": [None] * 3, "contribution_share": [0.1, -0.2, 0.3]})
     block = payload.matrix(heads, 2, 2)
-    assert [about["id"] for about in block.header["metrics"]] == ["contribution_share",
-                                                                  "attn_entropy"]
-    assert [about["signed"] for about in block.header["metrics"]] == [True, False]
+    assert {about["id"]: about["signed"] for about in block.header["metrics"]} == {
+        "contribution_share": True, "attn_entropy": False, "attn_to_box": False}
     np.testing.assert_array_equal(block.arrays["heads.attn_entropy"],
                                   np.array([[1, np.nan], [2, np.nan]], np.float32))
 
@@ -153,22 +152,32 @@ def test_words_of_the_last_caption_are_followed_to_where_they_begin():
     assert ladder.first_said(CAPTIONS.iloc[:0]) == []
 
 
-HEADER = {"layers": 3, "heads": 2, "metrics": [{"id": "gradient"}], "curves": [],
+HEADER = {"layers": 3, "heads": 2, "grid": [2, 3], "metrics": [{"id": "gradient"}], "curves": [],
           "compared": None, "difference": False, "tokens": False}
 
 
 def test_only_known_values_are_taken():
-    known = place.choices(HEADER, (2, 1), 4)
+    known = place.choices(HEADER, (2, 1))
     default = place.within(None, known)
     assert (default["layer"], default["head"], default["against"]) == ("2", "1", "previous")
     said = {"layer": "3", "head": "mean", "patch": "0", "difference": "true", "against": "other",
             "opacity": "0.7", "own": True, "cells": ["gradient"], "more": "x"}
-    assert place.within(said, known) == default | {"layer": "3", "head": "mean"}
-    more = place.choices(HEADER | {"tokens": True, "difference": True, "compared": "mean:1"},
-                         None, 4)
+    assert place.within(said, known) == default | {"layer": "3", "head": "mean", "patch": "0"}
+    more = place.choices(HEADER | {"difference": True, "compared": "mean:1"}, None)
+    assert place.within(None, more)["against"] == "other"
     assert place.within(said, more) | {"opacity": ""} == place.within(None, more) | {
         "layer": "3", "head": "mean", "patch": "0", "difference": "true", "against": "other",
         "opacity": ""}
+
+
+@pytest.mark.parametrize(("box", "inside"), [
+    ("4", [4]), ("0-4", [0, 1, 3, 4]), ("2-5", [2, 5]), ("3-5", [3, 4, 5]),
+    ("4-4", None), ("4-0", None), ("1-3", None), ("6", None), ("0-6", None), ("a", None)])
+def test_a_box_is_named_by_its_first_and_last_patch(box, inside):
+    known = place.choices(HEADER, None)
+    assert (place.within({"patch": box}, known)["patch"] == box) == (inside is not None)
+    if inside is not None:
+        assert place.patches(box, columns=3) == inside
 
 
 def test_the_component_is_told_to_move_only_when_the_link_says_another_place(monkeypatch):
@@ -180,7 +189,7 @@ def test_the_component_is_told_to_move_only_when_the_link_says_another_place(mon
     for module in (place, place.selection):
         monkeypatch.setattr(module.st, "session_state", state)
         monkeypatch.setattr(module.st, "query_params", link)
-    known = place.choices(HEADER, (2, 1), 4)
+    known = place.choices(HEADER, (2, 1))
     first = place.start(place.read(known), "a")
     assert (first["serial"], first["at"]["layer"]) == (1, "2")
     state[reader.KEY] = {"at": {**first["at"], "layer": "3"}}
@@ -262,5 +271,8 @@ def test_a_patch_brings_what_it_attends_to(open_page, tmp_path):
     header, arrays = sent(at)
     assert (header["tokens"], header["patch"]) == (True, "5")
     np.testing.assert_array_equal(arrays["patch"], rows[:, 6])  # token 0 is CLS
+    header, arrays = sent(open_page("image", tmp_path, image="img00001", patch="1-5"))
+    expected = np.mean([rows[:, token].astype(float) for token in (2, 3, 5, 6)], axis=0)
+    np.testing.assert_allclose(arrays["patch"], expected, atol=1e-3)
     header, arrays = sent(open_page("image", tmp_path, image="img00000", patch="5"))
     assert (header["tokens"], "patch" in arrays) == (False, False)
