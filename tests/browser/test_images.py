@@ -83,7 +83,11 @@ def test_a_tag_is_given_and_shows_its_pictures(tab, address, folder):
     settled(tab)
     tags = tab.get_by_role("combobox", name=re.compile("Tags"))
     tags.fill("<b>odd</b>")
+    # Enter takes the line that the list offers: before it is drawn, there is none.
+    expect(tab.get_by_role("option", name="Add: <b>odd</b>")).to_be_visible()
     tags.press("Enter")
+    expect(tab.get_by_test_id("stMultiSelect").filter(has_text="Tags")
+           .get_by_text("<b>odd</b>", exact=True)).to_be_visible()
     settled(tab)
     tab.keyboard.press("Escape")  # the menu stays open for a next tag
     tab.get_by_role("textbox", name="Note").fill("why *this*?")
