@@ -106,7 +106,8 @@ METRICS: dict[str, Word] = {
         "BLEU of all captions of a layer at once, the number that papers report.")),
     "coco_rouge_l": Word("ROUGE-L, coco-caption", "0 to 1", (
         "ROUGE-L as coco-caption computes it: recall counts more than precision.")),
-    "label": Word("Names the class", "0 or 1", "Whether the caption names the picture's class."),
+    "label": Word("Names the class", "0 or 1", "Whether the caption names the picture's class, or "
+                  "its kind: a guitar, of an electric guitar."),
     "uniqueness": Word("Unique captions", "share of images", (
         "Images whose caption at this layer no other image has.")),
     "repetition": Word("Repetition", "share", "Share of a caption's word pairs that repeat."),

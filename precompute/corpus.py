@@ -19,7 +19,7 @@ def read_corpus(captions: Sequence[Part], synonyms: Mapping[str, Sequence[str]])
 
     Args:
         captions: the parts of its capture.
-        synonyms: label -> all names of that class, where a file gives them.
+        synonyms: label -> all names of that class.
     """
     references: dict[str, tuple[str, ...]] = {}
     names: dict[str, tuple[str, ...]] = {}
@@ -35,7 +35,7 @@ def read_corpus(captions: Sequence[Part], synonyms: Mapping[str, Sequence[str]])
 
 
 def synonyms(config: Config, dataset: str) -> dict[str, list[str]]:
-    """Label -> all names of that class: those in the data set's folder, else WordNet's."""
+    """Label -> all names of that class and of its kinds."""
     for one in config.datasets:
         if one.name == dataset and one.kind == "imagenet":
             return imagenet_classes.synonyms(None if one.hub else local_path(one.path))

@@ -4,14 +4,18 @@ A wnid is `n` and the offset of a noun in WordNet 3.0, so that WordNet knows the
 ImageNet's own `synset_words.txt`, all 1,000 of them.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from precompute.metrics.wordnet import synset_names
+from precompute.metrics.wordnet import nouns, synset_names
 
 CLASS_NAMES = ("synset_words.txt", "LOC_synset_mapping.txt")
 """Files that may name the classes, a line each: `n02056570 king penguin, Aptenodytes ...`."""
+
+KIND_CLASSES = 125
+"""Of the 1,000 classes: `dog` has 118 of them, `bird` 59, `canine` 130."""
 
 Names = Mapping[str, tuple[str, ...]]
 """wnid -> names of the class, the best known first."""
@@ -35,12 +39,30 @@ def class_names(folder: Path | None) -> Names:
 
 
 def synonyms(folder: Path | None) -> dict[str, list[str]]:
-    """First class name -> all names; `crane`, two classes' first name, has those of both."""
+    """First class name -> all names that a caption may call it by, those of its kinds included.
+
+    `crane`, two classes' first name, has those of both.
+    """
     known = _from_file(folder) or {wnid: _from_wordnet()[wnid] for wnid in wnids()}
+    kinds = kind_names()
     found: dict[str, list[str]] = {}
-    for names in known.values():
-        found.setdefault(names[0], []).extend(names)
+    for wnid, names in known.items():
+        found.setdefault(names[0], []).extend((*names, *kinds.get(wnid, ())))
     return found
+
+
+@cache
+def kind_names() -> Names:
+    """Each wnid -> what the class is a kind of: a king penguin is a penguin, and a bird.
+
+    A captioner says "a guitar" of an electric guitar, and is right. What more than `KIND_CLASSES`
+    classes are (an animal, a device) tells too little of a picture to count.
+    """
+    above = {wnid: nouns().ancestors(int(wnid[1:])) for wnid in wnids()}
+    classes = Counter(sense for senses in above.values() for sense in senses)
+    names = synset_names()
+    return {wnid: tuple(name for sense in sorted(senses) if classes[sense] <= KIND_CLASSES
+                        for name in names[sense]) for wnid, senses in above.items()}
 
 
 def _from_file(folder: Path | None) -> Names:

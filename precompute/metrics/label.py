@@ -10,7 +10,8 @@ def label(texts: Sequence[str], references: Sequence[Sequence[str]]) -> list[flo
 
     Args:
         texts: the captions.
-        references: the names of each picture's class: its synonyms, where they are known.
+        references: the names of each picture's class: its synonyms and kinds, where they are
+            known.
     """
     return [
         float(any(f" {normalise(name)} " in f" {normalise(text)} " for name in names))

@@ -51,6 +51,10 @@ class Nouns:
         """Steps from the root `entity` down to the lemma's first sense, by the longest way."""
         return self._depth(self.first_sense[lemma])
 
+    def ancestors(self, sense: int) -> frozenset[int]:
+        """All senses above one, by whichever way."""
+        return frozenset(self.parents[sense]).union(*map(self.ancestors, self.parents[sense]))
+
     def _depth(self, sense: int) -> int:
         return max((1 + self._depth(above) for above in self.parents[sense]), default=0)
 

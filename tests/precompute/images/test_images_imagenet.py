@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from collections import defaultdict
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +20,7 @@ from precompute.images import (
     load_dataset,
 )
 from precompute.images.sources import _row_group
+from precompute.metrics import wordnet
 
 WNID = {
     "ILSVRC2012_val_00000001": "n02056570",
@@ -184,6 +186,32 @@ def test_a_shard_that_is_gone_is_unreadable(tmp_path, bytes_of):
         file.unlink()
     with pytest.raises(UnreadableImage, match=r"validation-0000\d-of-00002\.parquet/\d: .*No such"):
         found[0].read()
+
+
+def test_a_class_is_called_by_what_few_others_are_too():
+    """From above: of each sense, the classes below it are counted by going down, not up."""
+    known = wordnet.nouns()
+    below = defaultdict(list)
+    for sense, parents in known.parents.items():
+        for parent in parents:
+            below[parent].append(sense)
+    classes = {int(wnid[1:]): wnid for wnid in imagenet_classes.wnids()}
+    expected = defaultdict(set)
+    for sense, names in wordnet.synset_names().items():
+        seen, todo = set(), list(below[sense])
+        while todo:
+            at = todo.pop()
+            if at not in seen:
+                seen.add(at)
+                todo += below[at]
+        of_them = seen & classes.keys()
+        if len(of_them) <= 125:
+            for at in of_them:
+                expected[classes[at]].update(names)
+    found = imagenet_classes.kind_names()
+    assert {wnid: set(names) for wnid, names in found.items() if names} == expected
+    assert "dog" in found["n02085620"]  # Chihuahua
+    assert "guitar" in found["n03272010"]
 
 
 def test_the_thousand_classes_are_nouns_of_wordnet():
