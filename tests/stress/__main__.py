@@ -31,6 +31,8 @@ CONFIG = Path(__file__).parent / "stress.toml"
 STEPS = ("fsync", "rename", "replace", "unlink", "rmdir")
 PIECES = 24
 """A run is killed about so many times before it can be whole."""
+LEAST = 4
+"""So often a run is killed however slow the machine is."""
 
 
 @dataclass(frozen=True)
@@ -125,12 +127,14 @@ def _attempt(start: Start, results: Path, chance: random.Random) -> tuple[str, b
 def storm(start: Start, results: Path, chance: random.Random, until: float) -> dict[str, int]:
     """Kill runs of one folder until one is faster, or time is up; then let one end.
 
+    Time is up after `LEAST` kills at the earliest: a storm without any would show nothing.
+
     Returns:
         Way of dying -> how often.
     """
     deaths = {"moment": 0, "step": 0, "beside": 0}
     ended = False
-    while not ended and time.monotonic() < until:
+    while not ended and (sum(deaths.values()) < LEAST or time.monotonic() < until):
         way, ended = _attempt(start, results, chance)
         deaths[way] += 1
     if not _ended(_child(start.run, results), results):
