@@ -78,8 +78,10 @@ def headline(key: Key, image_id: str, condition: str, captions: pd.DataFrame) ->
     if condition == BASELINE:
         plain.line(final or "(no caption)", "title")
     else:
-        compared.side_by_side(_final(data.captions(key, image_id, BASELINE)), final,
-                              ("final caption, baseline", f"final caption, {condition}"))
+        before = _final(data.captions(key, image_id, BASELINE))
+        same = ": no word changes" if before == final else ""
+        compared.side_by_side(before, final, ("final caption, baseline",
+                                              f"final caption, {condition}{same}"))
 
 
 def _final(captions: pd.DataFrame) -> str:

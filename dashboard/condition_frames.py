@@ -1,14 +1,13 @@
 """From the tables of conditions to the frames that charts and pages show. Pure functions."""
 
 import json
-import re
 from math import sqrt
 from typing import Any
 
 import pandas as pd
 
 from dashboard import words
-from dashboard.condition_words import ALGORITHMS, KINDS
+from dashboard.condition_words import ALGORITHMS, KINDS, which_mean
 from store.schema import BASELINE, LAYER_METRICS
 
 SWEPT = ("mean", "confuse", "skip")
@@ -22,7 +21,6 @@ _FIRST = (("bertscore", BASELINE), ("rouge_l", BASELINE))
 _READABLE = {"algorithm": "heads chosen by", "seed": "seed", "baseline": "before",
              "edited": "after", "difference": "difference", "low": "95% from",
              "high": "95% to", "n": "images"}
-_AFTER_LAYERS = re.compile(r"\w+:[\d+-]+(?:@(?P<run>[^~]+))?~?(?P<options>.*)")
 _Z95 = 1.959964
 
 
@@ -52,10 +50,7 @@ def sweep(conditions: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame:
 
 
 def _series(condition: str, kind: str) -> str:
-    found = _AFTER_LAYERS.fullmatch(condition)
-    run, options = (found["run"], found["options"]) if found else (None, "")
-    return ", ".join([KINDS[kind], *([f"mean of {run}"] if run else []),
-                      *(options.replace("~", ", ").split() if options else [])])
+    return ", ".join([KINDS[kind], *which_mean(condition)])
 
 
 def measures(found: pd.DataFrame) -> list[tuple[str, str]]:
@@ -113,7 +108,7 @@ def pruned(changes: pd.DataFrame) -> pd.DataFrame:
         The rows of conditions that Algorithm 1 or its controls made, with the columns group,
         algorithm (in words), seed (text), n_pruned, and without spec.
     """
-    told = [_pruning(spec) for spec in changes["spec"]]
+    told = [pruning(spec) for spec in changes["spec"]]
     rows = changes.drop(columns="spec").assign(
         group=[str(of.get("group", "")) for of in told],
         algorithm=[ALGORITHMS.get(of.get("algorithm", ""), "") for of in told],
@@ -143,14 +138,15 @@ def table1(rows: pd.DataFrame, n_pruned: int) -> pd.DataFrame:
         ["measure", *_READABLE.values()]]
 
 
-def _pruning(spec: Any) -> dict[str, Any]:
+def pruning(spec: Any) -> dict[str, Any]:
+    """How the heads of a condition were chosen, by its specification; empty if nothing chose."""
     found = json.loads(spec).get("pruning") if isinstance(spec, str) else None
     return found or {}
 
 
 def algorithm(changes: pd.DataFrame) -> dict[str, Any]:
     """How Algorithm 1 was set, of the first of its conditions; empty if there is none."""
-    told = (_pruning(spec) for spec in changes["spec"])
+    told = (pruning(spec) for spec in changes["spec"])
     return next((of for of in told if of.get("algorithm") == "importance"), {})
 
 

@@ -168,6 +168,17 @@ def final_captions(run: Source, image_id: str, condition_ids: Sequence[str]) -> 
                (image_id, list(condition_ids)))
 
 
+def edited_captions(run: Source, image_id: str) -> pd.DataFrame:
+    """The last layer's caption of one image under every edit of the model.
+
+    Returns:
+        condition_id, kind, layers, spec, text.
+    """
+    return ask(run, "SELECT condition_id, kind, layers, spec, text FROM caption "
+                    f"JOIN condition USING (condition_id) WHERE image_id = ? AND layer = {_TOP} "
+                    "AND condition_id <> ? ORDER BY condition_id", (image_id, BASELINE))
+
+
 def foretold(run: Source) -> pd.DataFrame:
     """Of every head that was removed in some image, over those images: what the gradient foretold.
 

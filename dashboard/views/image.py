@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import comparison, data, film_panel, panels, plain, selection, similar
+from dashboard import comparison, data, film_panel, panels, plain, selection, similar, what_if
 from dashboard.data import Key
 from dashboard.selection import Place
 from store.schema import BASELINE
@@ -24,16 +24,17 @@ def show(place: Place) -> None:
     _headline(key, image_id, place.condition, captions)
     notes = st.container()
     here = panels.show(key, image_id, place.condition, against)
+    what_if.show(key, image_id, place.condition)
     panels.scores(key, image_id, place.condition, int(here["layer"]))
     with st.expander("Film strip: the story at a glance, and as a file"):
         film_panel.show(key, image_id, place.condition)
     similar.beside(key, image_id, place.condition)
     with notes:
-        missing = comparison.look(key, image_id, place.condition).missing
-        if missing:
-            plain.line(missing, "note")
-        if place.condition != BASELINE and len(captions) == 1:
-            plain.line(f"Under {place.condition} the last layer alone was decoded.", "note")
+        told = [comparison.look(key, image_id, place.condition).missing,
+                f"Under {place.condition} the last layer alone was decoded."
+                if place.condition != BASELINE and len(captions) == 1 else None]
+        if any(told):
+            plain.line(" ".join(filter(None, told)), "note")
         selection.show_notes()
 
 

@@ -40,6 +40,18 @@ def test_conditions_leave_out_the_baseline(run):
     assert set(found["condition_id"]) == set(run.table("condition")["condition_id"]) - {BASELINE}
 
 
+def test_every_edit_and_what_the_last_layer_then_says(run, final):
+    found = queries.edited_captions(run, "img00004")
+    about = run.table("condition").set_index("condition_id")
+    expected = {of: text for (of, image), text in final.items()
+                if image == "img00004" and of != BASELINE}
+    assert dict(zip(found["condition_id"], found["text"], strict=True)) == expected
+    assert len(found) == len(expected) > 20
+    for row in found.itertuples():
+        assert (row.kind, row.spec) == tuple(about.loc[row.condition_id, ["kind", "spec"]])
+        assert list(row.layers) == list(about.loc[row.condition_id, "layers"])
+
+
 @pytest.mark.parametrize("phrase", ["black and white", " Penguin ", "%", "zzz"])
 def test_the_share_of_captions_with_a_phrase(run, final, phrase):
     found = queries.phrase_share(run, phrase).set_index("condition_id")

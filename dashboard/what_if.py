@@ -1,0 +1,81 @@
+"""One picture's final caption under every edit of the model: what changes, and what does not."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import compared, condition_frames, data, plain, selection
+from dashboard.condition_words import KINDS, MEANINGS, edit_name
+from dashboard.data import Key
+from store import condition_queries
+from store.schema import BASELINE
+
+
+def show(key: Key, image_id: str, condition: str) -> None:
+    """Draw the captions that edits of a kind lead to; each edit can be chosen for the page.
+
+    Args:
+        key: the run.
+        image_id: the picture.
+        condition: the one that the page shows.
+    """
+    edited = data.asked(key, condition_queries.edited_captions, image_id)
+    if edited.empty:
+        return
+    plain.line("What if the model were edited?", "heading")
+    kinds = [kind for kind in KINDS if kind in set(edited["kind"])]
+    own = edited.loc[edited["condition_id"] == condition, "kind"].tolist()
+    kind = selection.menu("Edit", kinds, name="edit", what="the kind of edit",
+                          default=own[0] if own else None, look="segments",
+                          shown=KINDS.__getitem__)
+    plain.line(f"{MEANINGS[kind]} This is what the last layer then says; choose an edit to see "
+               "the whole story under it.", "small")
+    captions = data.captions(key, image_id, BASELINE)
+    final = str(captions["text"].fillna("").iloc[-1]) if len(captions) else ""
+    for number, (text, names) in enumerate(grouped(edited[edited["kind"] == kind], final)):
+        _row(f"what if {number}", (final, text), names, condition)
+
+
+def _row(name: str, texts: tuple[str, str], names: Mapping[str, str], condition: str) -> None:
+    """A caption, and the edits that lead to it as buttons, of which one may be chosen."""
+    st.session_state[name] = condition if condition in names else None
+
+    def chosen() -> None:
+        selection.link(condition=st.session_state[name])
+
+    left, right = st.columns([1, 1.4], gap="medium", vertical_alignment="center")
+    with left:
+        if texts[0] == texts[1]:
+            plain.line("no word changes", "small")
+        else:
+            compared.caption(*texts)
+    right.pills(f"Edits that lead to “{texts[1]}”", list(names), key=name, on_change=chosen,
+                format_func=names.__getitem__, label_visibility="collapsed", wrap=True)
+
+
+def grouped(edited: pd.DataFrame, final: str) -> list[tuple[str, dict[str, str]]]:
+    """Edits that lead to one caption, together.
+
+    Args:
+        edited: condition_id, kind, layers, spec, text: of one kind.
+        final: the baseline's caption.
+
+    Returns:
+        Each caption with its edits, condition_id -> its name; in the order of the first edit, but
+        the baseline's own caption last.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for row in sorted(edited.to_dict("records"), key=_order):
+        text = "" if pd.isna(row["text"]) else str(row["text"])
+        condition = str(row["condition_id"])
+        found.setdefault(text, {})[condition] = edit_name(
+            condition, condition_frames.pruning(row["spec"]))
+    if final in found:
+        found[final] = found.pop(final)
+    return list(found.items())
+
+
+def _order(row: Mapping[Any, Any]) -> tuple[int, list[int], str]:
+    return len(row["layers"]), list(row["layers"]), str(row["condition_id"])
