@@ -40,7 +40,8 @@ def head_cell(
     tokens = overlays.patch_map(overlays.head_tokens(tensors.cls_attention, layer, head), grid)
     scale = overlays.shared_scale(tensors.cls_attention)
     return Cell(f"head {head}", overlays.blend(
-        tensors.model_input, tokens, scale, opacity=0.65, smooth=False, width=_MAP), text)
+        tensors.model_input, tokens, scale, opacity=overlays.OPACITY, smooth=False, width=_MAP),
+        text)
 
 
 def around(picture: bytes, layer: int, texts: Mapping[int, str]) -> list[Cell]:

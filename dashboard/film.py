@@ -25,7 +25,6 @@ _CELL, _GAP, _PAD = 164, 14, 16  # pixels
 _PER_ROW = 6
 _FONT, _LINE, _MOST_LINES = 13, 17, 9
 _SHARP = 2  # pixels of a map a point of the strip
-_OPACITY = 0.65
 _GAINED = "#a1440b"
 _WIDE, _NARROW = frozenset("mwMW@%"), frozenset("iljtfrI.,:;'!|()[] -")
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -181,7 +180,7 @@ def _plain(tensors: ImageTensors, tall: int) -> bytes:
 def _map(tensors: ImageTensors, layer: int, grid: tuple[int, int], scale: Scale) -> bytes:
     tokens = overlays.patch_map(overlays.head_tokens(tensors.cls_attention, layer, None), grid)
     with Image.open(io.BytesIO(overlays.blend(
-            tensors.model_input, tokens, scale, opacity=_OPACITY, smooth=False,
+            tensors.model_input, tokens, scale, opacity=overlays.OPACITY, smooth=False,
             width=_SHARP * _CELL))) as image:
         return _jpeg(image)
 

@@ -16,6 +16,9 @@ INFERNO = ("#000004", "#1b0c41", "#4a0c6b", "#781c6d", "#a52c60", "#cf4446", "#e
 """Colours from low to high; even in lightness, and safe for colour-blind eyes. It begins in black,
 so that over a picture low values dim it and leave it its own colours."""
 
+OPACITY = 0.55
+"""Of a map over a picture, unless one is asked for: both can be read."""
+
 OUTLIER_MADS = 10.0
 """Scaled MADs above the median: the rule by which the run counted its outlier tokens."""
 

@@ -76,8 +76,8 @@ def _map(
         run = data.run_row(side.key)
         tokens = overlays.patch_map(overlays.head_tokens(tensors.cls_attention, layer, head),
                                     (int(run["grid_h"]), int(run["grid_w"])))
-        st.image(overlays.blend(tensors.model_input, tokens, scale, opacity=0.65, smooth=False,
-                                width=_WIDTH), width=_WIDTH,
+        st.image(overlays.blend(tensors.model_input, tokens, scale, opacity=overlays.OPACITY,
+                                smooth=False, width=_WIDTH), width=_WIDTH,
                  alt=f"Attention at layer {layer}, {name}.")
         plain.line(f"0 (dark) to {scale.high:.3g} (bright), share of a head's attention", "small")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import reader, selection
+from dashboard import overlays, reader, selection
 
 NO_PATCH = "none"
 _SWITCH = ("false", "true")
@@ -54,7 +54,8 @@ def choices(
         "cells": Choice(metrics[0] if metrics else "", metrics, "the measure of heads"),
         "curve": Choice(curve, curves, "the curve"),
         "against": Choice(against[0], against, "to compare captions with"),
-        "opacity": Choice("0.65", [f"{step / 20:.2f}" for step in range(21)], "the opacity"),
+        "opacity": Choice(f"{overlays.OPACITY:.2f}", [f"{step / 20:.2f}" for step in range(21)],
+                          "the opacity"),
         "own": Choice("false", _SWITCH, "own scale"),
         "smooth": Choice("false", _SWITCH, "smooth"),
         "hide": Choice("false", _SWITCH, "hide"),

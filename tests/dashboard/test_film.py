@@ -72,7 +72,7 @@ def test_maps_are_head_means_on_one_scale(tensors):
         for patch, value in enumerate(means[layer - 1]):
             row, column = divmod(patch, GRID[1])
             colour = overlays.colour(np.array([value]), overlays.Scale(0.0, float(high), True))[0]
-            expected = 0.35 * 255 + 0.65 * colour.astype(float)
+            expected = 0.45 * 255 + 0.55 * colour.astype(float)
             at = drawn[int((row + 0.5) * tall), int((column + 0.5) * wide)]
             np.testing.assert_allclose(at, expected, atol=6)
 
