@@ -45,7 +45,7 @@ def presets(key: Key, condition: str, top: int, layer: int | None = None) -> lis
         layer: of the presets that look at one layer; None for `before_grounding`.
     """
     names = data.quantities(key)
-    gain = _gain(key)
+    gain = gain_of(key)
     if layer is None:
         layer = before_grounding(key, condition, top)
     judges = data.asked(key, judge_queries.judges, condition)
@@ -80,12 +80,13 @@ def _fluent(key: Key, condition: str, layer: int, gain: str | None, repeats: boo
 def before_grounding(key: Key, condition: str, top: int) -> int:
     """The last layer before captions become those of their picture; the middle if they never do."""
     marks = data.landmarks(key, condition)
-    name = f"grounding_onset_{(_gain(key) or '').removeprefix('grounded_gain_')}"
+    name = f"grounding_onset_{(gain_of(key) or '').removeprefix('grounded_gain_')}"
     onset = marks.loc[marks["metric"] == name, "layer"]
     return max(int(onset.iloc[0]) - 1, 0) if len(onset) else round(top / 2)
 
 
-def _gain(key: Key) -> str | None:
+def gain_of(key: Key) -> str | None:
+    """The metric that grounding is read from; None if the run has none."""
     names = data.quantities(key)
     return next((gain for gain in GAINS if f"{gain}:shuffled" in names), None)
 

@@ -5,13 +5,15 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+from numpy.lib.stride_tricks import sliding_window_view
 from streamlit.navigation.page import Page
 
-from dashboard import data, plain, presets
+from dashboard import data, overlays, plain, presets
 from dashboard.data import Key
+from dashboard.reader.payload import BOX_METRIC
 from dashboard.selection import MEAN, Place
 from store import condition_queries
-from store.predicates import Quantity, format_predicates
+from store.predicates import Predicate, Quantity, format_predicates
 from store.queries import Selection, Sort
 from store.schema import BASELINE
 
@@ -61,7 +63,8 @@ def show(place: Place) -> None:
             with st.container(gap=None, key="questions"):
                 # A link to the page that is open would be drawn as if one had gone there.
                 st.html("<style>.st-key-questions a:not(:hover) {background: none}"
-                        ".st-key-questions a p {font-weight: inherit}</style>")
+                        ".st-key-questions a p {font-weight: inherit; white-space: normal}"
+                        "</style>")
                 for way in _ways(place, story, int(about["n_layers"])):
                     st.page_link(way.page, label=way.question, icon=":material/arrow_forward:",
                                  query_params=way.query)
@@ -79,8 +82,9 @@ def _ways(place: Place, story: Story, top: int) -> list[_Way]:
     image, images = st.session_state["image_page"], st.session_state["images_page"]
     one = run | {"image": story.image_id}
     there = one | {"layer": str(story.layer), "head": MEAN}
+    looked_at = {"patch": _looked_at(key, story), "cells": BOX_METRIC}
     found = [_Way("At which layer does this picture's story become right?", image, there),
-             _Way("Which heads look at what it names?", image, there)]
+             _Way("Which heads look at what it names?", image, there | looked_at)]
     layer = round(_DEPTH * top)
     wrong = presets.presets(key, BASELINE, top, layer)[0].predicates
     if wrong:
@@ -97,19 +101,39 @@ def _ways(place: Place, story: Story, top: int) -> list[_Way]:
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def _story(key: Key, top: int) -> Story | None:
-    """A picture whose caption was wrong for long and is right in the end; else the first one."""
+    """A picture whose caption was wrong for long and is right in the end.
+
+    If there is none, one that settled late; where that is not known, the first.
+    """
     late = next(of for of in presets.presets(key, BASELINE, top) if of.name == _LATE)
-    by = Sort(Quantity("convergence_layer"), True) if late.predicates else None
-    rows = data.page(key, Selection(late.predicates), by, 1, 0)
-    if rows.empty:
-        by, rows = None, data.page(key, Selection(), None, 1, 0)
-    if rows.empty:
+    known, gain, settles = data.quantities(key), presets.gain_of(key), Quantity("convergence_layer")
+    by = Sort(settles, True) if settles.metric in known else None
+    right = [Predicate(Quantity(gain, "shuffled", top), ">", 0.0)] if gain else []
+    if "repetition:self" in known:
+        right.append(Predicate(Quantity("repetition", "self", top), "<=", 0.0))
+    found = (data.page(key, Selection(predicates), by, 1, 0)
+             for predicates in ((*late.predicates, *right), tuple(right), ()))
+    rows = next((rows for rows in found if not rows.empty), None)
+    if rows is None:
         return None
     image_id, layer = str(rows["image_id"].iloc[0]), rows["sort_value"].iloc[0]
     captions = data.captions(key, image_id, BASELINE)
     final = captions.loc[captions["layer"] == top, "text"].fillna("").astype(str)
     return Story(image_id, final.iloc[0] if len(final) else "",
                  top if by is None or pd.isna(layer) else int(layer))
+
+
+def _looked_at(key: Key, story: Story) -> str:
+    """The box, a third of the picture high and wide, of which most came to CLS at its layer."""
+    run, tensors = data.run_row(key), data.tensors(key, story.image_id)
+    rows, columns = int(run["grid_h"]), int(run["grid_w"])
+    given = overlays.patch_map(
+        overlays.head_tokens(tensors.contribution, max(story.layer, 1), None), (rows, columns))
+    high, wide = max(rows // 3, 1), max(columns // 3, 1)
+    sums = sliding_window_view(given, (high, wide)).sum((2, 3))
+    top, left = divmod(int(sums.argmax()), sums.shape[1])
+    first, last = top * columns + left, (top + high - 1) * columns + left + wide - 1
+    return str(first) if first == last else f"{first}-{last}"
 
 
 def _edit(key: Key) -> str | None:
