@@ -94,6 +94,12 @@ def within(quantity: Quantity, bounds: Bounds, before: tuple[Predicate, ...] = (
     return tuple(made)
 
 
+def one_layer(predicates: tuple[Predicate, ...]) -> int | None:
+    """The layer at which all the predicates look that look at one; None if there are several."""
+    layers = {p.quantity.layer for p in predicates if isinstance(p.quantity.layer, int)}
+    return layers.pop() if len(layers) == 1 else None
+
+
 def _presets(key: Key, condition: str, top: int) -> None:
     plain.line("Questions that many have. One click sets the filters; change them as you like.",
                "small")
@@ -154,8 +160,10 @@ def _card(
     def set_bounds(bounds: Bounds) -> None:
         put(within(quantity, bounds, mine))
 
-    with st.container(horizontal=True, vertical_alignment="top"):  # columns stack on a phone
-        plain.line(label(quantity))
+    # Columns would stand below each other on a phone; and the cross goes below a long name.
+    with st.container(horizontal=True, vertical_alignment="top", key=f"filter-head-{i}"):
+        st.html(f"<style>.st-key-filter-head-{i} {{flex-wrap: nowrap}}</style>")
+        plain.line(label(quantity), "card")
         st.button("", icon=":material/close:", key=f"drop-{i}", type="tertiary",
                   help="Take this filter away.", on_click=put, args=((),))
     bounds = bounds_of(mine)

@@ -1,5 +1,7 @@
 """What readers ask of one image: its row, its neighbours, and all that was measured on it."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from store.asking import Source, ask
@@ -24,6 +26,15 @@ def captions(run: Source, image_id: str, condition: str = BASELINE) -> pd.DataFr
     """One image's captions: layer, text, n_tokens, mean_logprob, final_logprob."""
     return ask(run, "SELECT layer, text, n_tokens, mean_logprob, final_logprob FROM caption "
                    "WHERE condition_id = ? AND image_id = ? ORDER BY layer", (condition, image_id))
+
+
+def said_at(
+    run: Source, image_ids: Sequence[str], layer: int, condition: str = BASELINE
+) -> pd.DataFrame:
+    """What a layer says of some images: image_id, text."""
+    return ask(run, "SELECT image_id, text FROM caption WHERE condition_id = ? AND layer = ? "
+                    "AND list_contains(?::VARCHAR[], image_id)",
+               (condition, layer, list(image_ids)))
 
 
 def scores(run: Source, image_id: str, layer: int, condition: str = BASELINE) -> pd.DataFrame:

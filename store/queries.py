@@ -202,13 +202,15 @@ def histogram(
         quantity: one number an image: of a layer, or the largest or least over layers
             (`Predicate.decides`).
         condition: which edits of the model.
-        bins: so many of the same width from the least value to the largest; empty ones have no row.
+        bins: so many of the same width from the least value to the largest, which is a width of 1
+            where all are the same; empty ones have no row.
     """
     values = _values(quantity, condition)
     return ask(
         run,
         f"WITH v AS (SELECT value::DOUBLE AS value FROM ({values.text}) WHERE isfinite(value)), "
-        "b AS (SELECT min(value) AS lo, greatest(max(value) - min(value), 1e-9) AS wide FROM v), "
+        "b AS (SELECT min(value) AS lo, coalesce(nullif(max(value) - min(value), 0), 1) AS wide "
+        "FROM v), "
         "k AS (SELECT least(floor((value - lo) / wide * ?), ? - 1)::INTEGER AS bin, lo, wide "
         "FROM v, b) SELECT lo + bin * wide / ? AS low, lo + (bin + 1) * wide / ? AS high, "
         "count(*) AS n FROM k GROUP BY bin, lo, wide ORDER BY bin",

@@ -3,11 +3,13 @@
 import math
 from collections.abc import Callable
 
+import pandas as pd
 import streamlit as st
 
 from dashboard import cards, data, filters, notes, plain, selection, similar, words
 from dashboard.data import Key
 from dashboard.selection import Place
+from store import image_queries
 from store.image_export import Export
 from store.predicates import Quantity
 from store.queries import Order, Search, Selection, Sort
@@ -46,10 +48,25 @@ def _draw(place: Place, key: Key) -> None:
         number = selection.pages(math.ceil(count / _PER_PAGE), "page")
     rows = data.page(key, chosen, order, _PER_PAGE, (number - 1) * _PER_PAGE)
     with grid:
-        cards.show(key, rows, _title(order), notes.under(key, list(rows["image_id"])))
+        ids = list(rows["image_id"])
+        layer = filters.one_layer(predicates)
+        under = notes.under(key, ids)
+        for image_id, text in _said(key, ids, layer, place.condition).items():
+            under[image_id] = f"{text} {under.get(image_id, '')}"
+        cards.show(key, rows, _title(order), under, None if layer is None else {
+            "layer": str(layer), "head": selection.MEAN})
     with export:
         _export(lambda: data.export(key, chosen, order, notes.everything(key),
                                     **({} if tag is None else {"tag": tag})))
+
+
+def _said(key: Key, image_ids: list[str], layer: int | None, condition: str) -> dict[str, str]:
+    """What the one layer that the filters look at says of the images; the answer they look for."""
+    if layer is None:
+        return {}
+    said = data.asked(key, image_queries.said_at, tuple(image_ids), layer, condition)
+    return {str(image_id): f"Layer {layer}: {'(no caption)' if pd.isna(text) else text}"
+            for image_id, text in zip(said["image_id"], said["text"], strict=True)}
 
 
 def _search(top: int) -> Search | None:

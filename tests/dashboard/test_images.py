@@ -12,7 +12,7 @@ import pytest
 from dashboard import brush, data, filters, notes
 from dashboard.brush import Bounds
 from store import notes as kept
-from store import queries
+from store import open_run, queries
 from store.image_export import PARQUET_KEY
 from store.predicates import Quantity, format_predicates, parse_predicates
 from store.queries import Selection
@@ -43,6 +43,31 @@ def count(at):
 ])
 def test_what_a_drag_means(ends, bounds):
     assert brush.interval({"selection": {"interval": {"low": ends}}}, BARS) == bounds
+
+
+@pytest.mark.parametrize(("text", "layer"), [
+    ("map_shift@3>0", 3), ("map_shift@3>0;rouge_l:final@3<2", 3), ("map_shift@0>1", 0),
+    ("map_shift@3>0;n_tokens@2>0", None), ("map_shift@max>0", None), ("", None),
+    ("map_shift@2>0;convergence_layer>=0", 2)])
+def test_the_one_layer_that_filters_look_at(text, layer):
+    assert filters.one_layer(parse_predicates(text)) == layer
+
+
+def test_cards_say_what_that_layer_says_and_lead_there(open_page, edited):
+    with open_run(list_runs(edited)[0]) as run:
+        frame = run.table("caption", "condition_id = 'baseline' AND layer = 2")
+    at = open_page("images", filter="map_shift@2>=0")
+    assert not at.exception
+    assert count(at) == 14
+    for text in frame["text"]:
+        assert html.escape(f"Layer 2: {text}") in words(at)
+    links = [link.proto.query_string for link in at.get("page_link") if link.proto.label == "Open"]
+    assert len(links) == 14
+    assert all("layer=2&head=mean" in link for link in links)
+    at = open_page("images", filter="map_shift@2>=0;map_shift@3>=0")
+    assert "Layer 2: " not in words(at)
+    assert not any("layer=" in link.proto.query_string for link in at.get("page_link")
+                   if link.proto.label == "Open")
 
 
 def test_no_brush_is_no_interval():

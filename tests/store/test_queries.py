@@ -211,6 +211,14 @@ def test_histogram_counts_an_image_once_with_the_value_that_decides():
     assert queries.histogram(run, Quantity("resid_norm", layer="max")).empty
 
 
+def test_bars_of_one_value_have_a_width_that_can_be_read():
+    run = Memory(image=[{"image_id": "a"}, {"image_id": "b"}], layer_stat=[
+        {"condition_id": "baseline", "image_id": image, "layer": 1, "map_shift": 3.0}
+        for image in "ab"])
+    bins = queries.histogram(run, Quantity("map_shift", layer=1), bins=4)
+    assert bins.to_dict("records") == [{"low": 3.0, "high": 3.25, "n": 2}]
+
+
 def test_infinities_satisfy_predicates_and_stay_out_of_histograms():
     run = Memory(image=[{"image_id": "a"}], layer_stat=[
         {"condition_id": "baseline", "image_id": "a", "layer": 1, "map_shift": float("inf")}])
