@@ -6,9 +6,11 @@ Here text is escaped and set as HTML, where nothing but `<`, `&` and quotes mean
 
 import base64
 import html
+import re
 
 import streamlit as st
 
+_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 _STYLES = {
     "title": "font-family:'Source Serif',serif;font-size:1.6rem;font-weight:600;line-height:1.25",
     "heading": "font-family:'Source Serif',serif;font-size:1.08rem;font-weight:600",
@@ -25,6 +27,15 @@ _STYLES = {
 def line(text: str, kind: str = "body") -> None:
     """Show text of a kind: title, heading, body, small, meaning, note, reply or card."""
     st.html(f'<div style="{_STYLES[kind]}">{html.escape(text)}</div>')
+
+
+def label(text: str) -> str:
+    r"""A text for a button or a radio, whose labels are Markdown: with nothing in it that is.
+
+    >>> print(label("a-1 *b*"))
+    a\-1 \*b\*
+    """
+    return _PUNCTUATION.sub(r"\\\g<0>", text)
 
 
 def facts(rows: list[tuple[str, str]]) -> None:

@@ -138,11 +138,14 @@ def menu(
         value = st.session_state[name]
         link(**{name: value if always or value != default else None}, **dict.fromkeys(resets))
 
+    def marked(value: str) -> str:  # what a menu shows is text already
+        return plain.label(shown(value))
+
     if look == "segments":
-        return str(st.segmented_control(label, ids, key=name, format_func=shown, required=True,
+        return str(st.segmented_control(label, ids, key=name, format_func=marked, required=True,
                                         on_change=chosen, help=told))
     if look == "radio":
-        return str(st.radio(label, ids, key=name, format_func=shown, on_change=chosen, help=told))
+        return str(st.radio(label, ids, key=name, format_func=marked, on_change=chosen, help=told))
     return str(st.selectbox(label, ids, key=name, format_func=shown, on_change=chosen, help=told))
 
 

@@ -35,11 +35,12 @@ def show(key: Key, image_id: str, condition: str) -> None:
     captions = data.captions(key, image_id, BASELINE)
     final = str(captions["text"].fillna("").iloc[-1]) if len(captions) else ""
     for number, (text, names) in enumerate(grouped(edited[edited["kind"] == kind], final)):
-        _row(f"what if {number}", (final, text), names, condition)
+        _row(number, (final, text), names, condition)
 
 
-def _row(name: str, texts: tuple[str, str], names: Mapping[str, str], condition: str) -> None:
+def _row(number: int, texts: tuple[str, str], names: Mapping[str, str], condition: str) -> None:
     """A caption, and the edits that lead to it as buttons, of which one may be chosen."""
+    name = f"what if {number}"
     st.session_state[name] = condition if condition in names else None
 
     def chosen() -> None:
@@ -51,8 +52,9 @@ def _row(name: str, texts: tuple[str, str], names: Mapping[str, str], condition:
             plain.line("no word changes", "small")
         else:
             compared.caption(*texts)
-    right.pills(f"Edits that lead to “{texts[1]}”", list(names), key=name, on_change=chosen,
-                format_func=names.__getitem__, label_visibility="collapsed", wrap=True)
+    right.pills(f"Edits that lead to caption {number + 1}", list(names), key=name,
+                on_change=chosen, format_func=lambda edit: plain.label(names[edit]),
+                label_visibility="collapsed", wrap=True)
 
 
 def grouped(edited: pd.DataFrame, final: str) -> list[tuple[str, dict[str, str]]]:

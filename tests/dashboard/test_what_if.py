@@ -51,6 +51,12 @@ def test_a_button_shows_the_whole_page_under_its_edit_and_again_takes_it_away(op
     assert "final caption, skip:1" not in words(at)
 
 
+def test_names_of_edits_are_no_markdown(open_page):
+    at = open_page("image", image=IMAGE, edit="mean")
+    names = [name for group in buttons(at) for name in group.options]
+    assert r"layers 3\-5\, mean of imagenet\-1a2b3c4d" in names
+
+
 def test_the_kind_is_that_of_the_condition_on_the_page(open_page):
     assert open_page("image", condition="confuse:4").button_group(key="edit").value == "confuse"
     assert open_page("image").button_group(key="edit").value == "mean"
