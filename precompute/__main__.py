@@ -1,6 +1,7 @@
 """The command line: `python -m precompute COMMAND`."""
 
 import functools
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,7 @@ from precompute.metrics import require_known
 from precompute.models import captioner_of, load_captioner
 from precompute.plan import plan_runs
 from precompute.preflight import NotReady, require_ready, require_scorable
-from precompute.printable import printable
+from precompute.printable import duration, printable
 from precompute.repair import repair
 from precompute.run import ParityError, ask_questions, execute
 from precompute.scoring import score as score_run
@@ -32,6 +33,7 @@ from store.catalog import find_run, open_run
 from store.errors import StoreError
 from store.export import export_table
 from store.publish import publish as publish_run
+from store.publish import published_manifest
 from store.runs import list_runs, read_run
 from store.verify import verify_run
 
@@ -79,15 +81,19 @@ def run(
     with _plain_errors():
         share = read_shard(shard)
         settings = _ready(config, results, overrides)
-        captioner, failed = captioner_of(settings.model), False
+        captioner, complete, failed = captioner_of(settings.model), False, False
         with open_engine(settings) as engine, Watch(engine, share) as watch:
             for planned in plan_runs(settings):
+                begun = time.monotonic()
                 try:
                     folder = execute(planned, results, captioner, watch, accept_mismatch)
-                    typer.echo(f"{folder} is complete.")
+                    typer.echo(_completed(folder, time.monotonic() - begun))
+                    complete = True
                 except Unfinished as error:
                     typer.echo(error)
                     failed |= bool(error.failures)
+        if complete:
+            typer.echo(f"To look at it: {_dashboard(results)}")
         if failed:
             raise typer.Exit(1)
 
@@ -107,7 +113,7 @@ def story(
         with Watch() as watch:
             (planned,) = plan_runs(settings)
             execute(planned, results, captioner, watch)
-        typer.echo(f"`make dashboard RESULTS={results}` shows:")
+        typer.echo(f"`{_dashboard(results)}` shows:")
         typer.echo("\n".join(links(planned.run_id, planned.items)))
 
 
@@ -133,6 +139,8 @@ def score(
                 score_corpus(folder, own, watch, metrics or ())
                 score_answers(folder, own, watch, metrics or ())
                 publish_run(folder)
+                watch.screen.clear()
+                typer.echo(f"{folder} is scored.")
 
 
 @app.command()
@@ -185,6 +193,8 @@ def questions(config: ConfigPath, results: Results = Path("results")) -> None:
                 ask_questions(folder, planned, captioner, watch)
                 score_answers(folder, settings, watch)
                 publish_run(folder)
+                watch.screen.clear()
+                typer.echo(f"{folder} has its answers.")
 
 
 @app.command()
@@ -259,6 +269,18 @@ def _ready(path: Path, results: Path, overrides: list[str] | None = None) -> Con
     config = read_config(path, overrides or ())
     require_ready(config, results)
     return config
+
+
+def _completed(run: Path, seconds: float) -> str:
+    """What has become of a run, and in which time."""
+    rows = published_manifest(run)["rows"]
+    skipped = f" {rows['skipped']} more could not be read." if rows["skipped"] else ""
+    return f"{run} is complete: {rows['image']:,} pictures in {duration(seconds)}.{skipped}"
+
+
+def _dashboard(results: Path) -> str:
+    """The command that shows these results."""
+    return "make dashboard" + (f" RESULTS={results}" if results != Path("results") else "")
 
 
 def _runs(results: Path, name: str | None) -> list[Path]:

@@ -25,6 +25,7 @@ from precompute.images import load_dataset
 from precompute.models import device_of, dtype_of, missing_weights, size_of
 from precompute.models.size import ModelSize
 from precompute.plan import Plan, plan_runs
+from precompute.printable import duration
 from precompute.workload import Work, workload
 from store.parts import has_part
 from store.token_attention import STAGE as TOKEN_ATTENTION
@@ -186,10 +187,3 @@ def _seconds(config: Config, size: ModelSize, work: Work, device: Device) -> flo
     a_caption = caption_seconds(size, work.generation or plain, batch, device, itemsize)
     forced = work.forced * forced_seconds(size, plain, device)
     return work.passes * tower_seconds(size, device) + work.captions * a_caption + forced
-
-
-def duration(seconds: float) -> str:
-    """A length of time as hours and minutes, or minutes and seconds."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"

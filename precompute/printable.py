@@ -1,4 +1,4 @@
-"""Text of unknown origin in a terminal: a caption or a file's name gives it no orders."""
+"""How a terminal shows text of unknown origin, which gives it no orders, and lengths of time."""
 
 
 def printable(text: str) -> str:
@@ -11,3 +11,16 @@ def printable(text: str) -> str:
     return "".join(
         c if c == "\n" or c.isprintable() else c.encode("unicode_escape").decode() for c in text
     )
+
+
+def duration(seconds: float) -> str:
+    """A length of time: hours and minutes, minutes and seconds, or seconds.
+
+    >>> [duration(seconds) for seconds in (0.04, 59.9, 82, 3 * 3600)]
+    ['0.0 s', '59.9 s', '1 min 22 s', '3 h 00 min']
+    """
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"

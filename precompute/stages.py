@@ -1,32 +1,19 @@
 """Make the parts that a stage lacks: progress, Ctrl-C, and publishing while it goes on."""
 
 import signal
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Self
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
-
 from precompute.engine import Advance, Engine, Here, MakePart, PartFailed, Work
 from precompute.images import ImageItem
+from precompute.screen import Screen
 from precompute.shard import WHOLE, Shard
 from store.errors import StageIncomplete
 from store.failures import Failure, write_failures
 from store.parts import Part, has_part, list_parts, mark_complete, require_complete
 from store.publish import is_due, publish
-from store.runs import write_progress
 
 __all__ = ["Advance", "PartFailed", "Stopped", "Unfinished", "Watch", "make_parts", "sources_of"]
 
@@ -51,7 +38,7 @@ class Watch:
     """The screen, the Ctrl-C, the workers and the publishing of one process; a context manager.
 
     Attributes:
-        bar: the screen.
+        screen: where it says how far it is.
         engine: what makes parts.
         shard: this process's share of them.
         stopping: whether Ctrl-C was pressed.
@@ -62,29 +49,21 @@ class Watch:
         self.shard = shard
         self._failures: list[Failure] = []
         self._lacking: list[str] = []
-        self.bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(),
-            _Speed(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-        )
+        self.screen = Screen()
         self.stopping = False
 
     def __enter__(self) -> Self:
-        """Show the bars, and turn the first Ctrl-C into a stop after the part being made."""
+        """Turn the first Ctrl-C into a stop after the part being made."""
         self._before = signal.signal(signal.SIGINT, self._ask_to_stop)
-        self.bar.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.bar.stop()
+        self.screen.clear()
         signal.signal(signal.SIGINT, self._before)
 
     def _ask_to_stop(self, *_: object) -> None:
         self.stopping = True
-        self.bar.console.print("Stopping after this part; Ctrl-C again stops at once.")
+        self.screen.say("Stopping after this part; Ctrl-C again stops at once.")
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def after_part(self, run: Path) -> None:
@@ -119,11 +98,12 @@ class Watch:
         return self.shard != WHOLE and bool(self._lacking)
 
     def end_run(self, run: Path) -> None:
-        """Begin to count anew.
+        """Clear the screen, and begin to count anew.
 
         Raises:
             Unfinished: something of the run was left out or given up.
         """
+        self.screen.clear()
         lacking, self._lacking = list(dict.fromkeys(self._lacking)), []
         failures, self._failures = self._failures, []
         if failures:
@@ -138,14 +118,6 @@ class Watch:
                 f"{run.name}: share {self.shard.number}/{self.shard.of} has made what can be made "
                 f"now. When the other shares have ended, run them all again.{told}", failures,
             )
-
-
-class _Speed(ProgressColumn):
-    """Images a second of a stage."""
-
-    def render(self, task: Task) -> Text:
-        """The speed, short enough for a narrow screen."""
-        return Text(f"{task.finished_speed or task.speed or 0:.1f} images/s", no_wrap=True)
 
 
 def make_parts(
@@ -168,21 +140,13 @@ def make_parts(
     work, own = Work(run, stage, make), watch.shard.own(list(sizes))
     missing = {name: sizes[name] for name in own if not has_part(stage, name)}
     total = sum(sizes[name] for name in own)
-    done = before = total - sum(missing.values())
-    task = watch.bar.add_task(
-        f"{run.name} {work.label}", total=total, completed=done, visible=bool(missing)
-    )
-    begun = time.monotonic()
-
-    def advance(images: int) -> None:
-        nonlocal done
-        done += images
-        watch.bar.update(task, completed=done)
-        write_progress(run, work.label, done, total, (done - before) / (time.monotonic() - begun))
-
     failures = []
     if missing:
-        with closing(watch.engine.make(work, missing, advance, lambda: watch.stopping)) as ended:
+        done = total - sum(missing.values())
+        with (
+            watch.screen.stage(run, work.label, total, done) as advance,
+            closing(watch.engine.make(work, missing, advance, lambda: watch.stopping)) as ended,
+        ):
             for failure in ended:
                 if failure:
                     failures.append(failure)

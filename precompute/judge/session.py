@@ -16,9 +16,8 @@ from precompute.judge.plan import Plan, budget_of, describe, entry_of, judge_on,
 from precompute.judge.questions import Question
 from precompute.judge.seal import seal
 from precompute.judge.verdict import status
-from precompute.stages import Stopped, Watch
+from precompute.stages import Advance, Stopped, Watch
 from store.publish import is_due, publish
-from store.runs import write_progress
 
 IN_A_ROW = 5
 """Questions without an answer, one after the other, that end a session."""
@@ -99,7 +98,6 @@ class _Session:
     why: str = ""
     error: Exception | None = None
     ended: bool = False
-    begun: float = field(default_factory=time.monotonic)
     published: float = field(default_factory=time.monotonic)
 
     @property
@@ -121,21 +119,19 @@ class _Session:
 
 async def _ask(session: _Session) -> None:
     todo = session.todo
-    task = session.watch.bar.add_task(
-        f"{todo.run.name} {todo.judge.name}", total=len(todo.questions),
-        completed=len(todo.questions) - len(todo.open),
-    )
-    waiting = iter(todo.open)
-    async with open_client(todo.config, todo.judge, session.budget) as client:
-        async def work() -> None:
-            await _work(session, client, waiting, lambda: session.watch.bar.advance(task))
-
-        # Not a TaskGroup: an error in one worker must not cancel answers that others wait for.
-        await asyncio.gather(*(work() for _ in range(todo.config.concurrency)))
+    waiting, total = iter(todo.open), len(todo.questions)
+    screen, label = session.watch.screen, f"judge.{todo.judge.name}"
+    with screen.stage(todo.run, label, total, total - len(todo.open), "questions") as advance:
+        async with open_client(todo.config, todo.judge, session.budget) as client:
+            # Not a TaskGroup: an error in one worker must not cancel answers others wait for.
+            await asyncio.gather(*(
+                _work(session, client, waiting, advance) for _ in range(todo.config.concurrency)
+            ))
+    screen.clear()
 
 
 async def _work(
-    session: _Session, client: Client, waiting: Iterator[Question], advance: Callable[[], None]
+    session: _Session, client: Client, waiting: Iterator[Question], advance: Advance
 ) -> None:
     expected, answer_tokens = session.todo.expected, session.todo.judge.answer_tokens
     most = expected.tokens_in + answer_tokens
@@ -153,7 +149,7 @@ async def _work(
             used = entry.tokens or expected.tokens_in + expected.tokens_out
             session.ledger.append(entry)
             _note(session, entry)
-            advance()
+            advance(1)
             await _publish_if_due(session)
         except Unanswered as error:
             session.in_a_row += 1
@@ -177,10 +173,6 @@ async def _answer(session: _Session, client: Client, question: Question) -> Entr
 def _note(session: _Session, entry: Entry) -> None:
     session.answered[status(entry)] += 1
     session.in_a_row = 0
-    total = len(session.todo.questions)
-    rate = session.answered.total() / (time.monotonic() - session.begun)
-    write_progress(session.todo.run, f"judge.{session.todo.judge.name}",
-                   total - session.left, total, rate)
 
 
 async def _publish_if_due(session: _Session) -> None:
