@@ -25,7 +25,7 @@ from precompute.engine import Advance, Work, part_failed
 from precompute.images import TooManyBroken
 from precompute.part_queue import Queue, Worker
 from store.failures import Failure
-from store.parts import sweep
+from store.unfinished import sweep
 
 log = logging.getLogger(__name__)
 

@@ -11,6 +11,7 @@ from precompute.stages import Watch
 from store.publish import lost_parts, publish
 from store.repair import set_parts_aside, set_tables_aside
 from store.runs import read_run
+from store.unfinished import A_DAY, sweep
 from store.verify import Report, verify_run
 
 
@@ -21,7 +22,7 @@ def repair(
     watch: Watch,
     tell: Callable[[str], object],
 ) -> Report:
-    """Set damaged parts and tables aside, and make them again.
+    """Set damaged parts and tables aside, and make them again; remove what was left half-written.
 
     Args:
         run: the run's folder.
@@ -37,6 +38,8 @@ def repair(
         ValueError: the configuration would make another run; nothing was touched.
         PublishRefused: a part is lost that the configuration does not make.
     """
+    for path in sweep(run, elsewhere=A_DAY):
+        tell(f"removed {path}, which was left half-written")
     report = verify_run(run)
     if report.ok:
         return report

@@ -31,10 +31,10 @@ from store.parts import (
     read_part,
     read_table,
     stage_folder,
-    sweep,
 )
 from store.publish import publish
 from store.runs import create_run, read_run, update_run
+from store.unfinished import sweep
 
 log = logging.getLogger(__name__)
 

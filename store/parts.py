@@ -11,7 +11,15 @@ import pyarrow.parquet as pq
 
 from store import tensors
 from store.errors import PartConflict, RowsRefused, StageIncomplete
-from store.files import Owner, canonical, file_sha256, fsync, owner_of, short_hash, write_json
+from store.files import (
+    Owner,
+    canonical,
+    file_sha256,
+    fsync,
+    make_folder,
+    short_hash,
+    write_json,
+)
 from store.reading import (
     Part,
     has_part,
@@ -28,7 +36,7 @@ from store.tables import Rows, conform
 
 __all__ = [
     "Part", "PartWriter", "has_part", "is_complete", "iter_tables", "list_parts", "mark_complete",
-    "part_tables", "read_part", "read_table", "require_complete", "stage_folder", "sweep",
+    "part_tables", "read_part", "read_table", "require_complete", "stage_folder",
     "verify_part", "write_part",
 ]
 
@@ -109,7 +117,7 @@ def stage_folder(run: Path, stage: str, settings: Mapping[str, Any]) -> Path:
         ``<run>/parts/<stage>-<hash8>``, with settings.json inside.
     """
     folder = Path(run) / "parts" / f"{check_name(stage, 'stage')}-{short_hash(settings)}"
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     if not (folder / "settings.json").exists():
         write_json(folder / "settings.json", {"stage": stage, "settings": dict(settings)})
     return folder
@@ -165,27 +173,6 @@ def _commit(temporary: Path, target: Path, expects: Mapping[str, Any]) -> None:
             ) from None
     else:
         fsync(target.parent)
-
-
-def sweep(run: Path) -> list[Path]:
-    """Remove what dead processes of this host left half-written in a run.
-
-    Returns:
-        What was removed. Anything that a living process, or another host, may still write stays.
-    """
-    run = Path(run)
-    removed = []
-    for folder in (run, run / "progress", run / "parts", *(run / "parts").glob("*/")):
-        for path in folder.iterdir() if folder.is_dir() else ():
-            owner = owner_of(path)
-            if owner is None or not owner.known_dead:
-                continue
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
-            removed.append(path)
-    return removed
 
 
 def mark_complete(stage: Path, names: Iterable[str]) -> None:

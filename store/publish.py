@@ -25,9 +25,10 @@ from store.errors import (
 )
 from store.files import Owner, file_sha256, fsync, short_hash, write_json
 from store.generations import LINK, current_generation, generations, read_sidecar, sidecar_path
-from store.parts import Part, list_parts, sweep
+from store.parts import Part, list_parts
 from store.runs import read_run
 from store.schema import SCHEMA_VERSION, TABLES
+from store.unfinished import sweep
 from store.upgrades import Upgrade
 
 GRACE_SECONDS = 600.0

@@ -13,7 +13,7 @@ from typing import Any
 from filelock import FileLock
 
 from store.errors import PartDamaged, RunMismatch, RunNotFound
-from store.files import Owner, canonical, short_hash, write_json
+from store.files import Owner, canonical, make_folder, short_hash, write_json
 from store.schema import SCHEMA_VERSION, TABLES
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -73,7 +73,7 @@ def create_run(results: Path, run_id: str, manifest: Mapping[str, Any]) -> Path:
     if "decides" not in manifest:
         raise ValueError("a run's manifest must say what decides its numbers; got no 'decides'.")
     run = Path(results) / check_name(run_id, "run id")
-    (run / "parts").mkdir(parents=True, exist_ok=True)
+    make_folder(run / "parts")
     with FileLock(run / ".run.lock"):
         if (run / "run.json").exists():
             _check_same(run, manifest["decides"])

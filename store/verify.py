@@ -17,6 +17,7 @@ from store.publish import published_manifest
 from store.runs import read_run
 from store.schema import SCHEMA_VERSION
 from store.summaries import COMPUTED
+from store.unfinished import of_other_hosts
 
 _COMPUTED = ("run", *COMPUTED, *SHARED)
 """Tables that publish fills or joins: their rows are not those of the parts."""
@@ -64,6 +65,7 @@ def verify_run(run: Path) -> Report:
     problems = [problem for those in damage.values() for problem in those]
     found, notes = _against_published(run, parts)
     n_bytes = sum(file["bytes"] for p in parts.values() for file in p.manifest["files"].values())
+    notes += of_other_hosts(run)
     return Report(run.name, len(parts), n_bytes, (*problems, *found), tuple(notes))
 
 

@@ -1,17 +1,10 @@
 """Parts: whole or not there, whoever writes and whenever it dies."""
 
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from store import upgrades
 from store.errors import (
@@ -22,9 +15,8 @@ from store.errors import (
     StageIncomplete,
     TableNotFound,
 )
-from store.files import Owner, write_json
+from store.files import write_json
 from store.parts import (
-    PartWriter,
     has_part,
     is_complete,
     iter_tables,
@@ -34,28 +26,12 @@ from store.parts import (
     read_table,
     require_complete,
     stage_folder,
-    sweep,
     verify_part,
     write_part,
 )
 from store.schema import SCHEMA_VERSION
+from tests.store.small_parts import hidden, stat_rows
 from tests.synthetic import make_run, write_capture_part
-
-ROOT = Path(__file__).parents[2]
-
-
-def stat_rows(layer: int, n: int = 2) -> list[dict[str, object]]:
-    return [{"condition_id": "baseline", "image_id": f"i{i}", "layer": layer, "resid_norm": 1.0}
-            for i in range(n)]
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Path:
-    return stage_folder(tmp_path / "run", "capture", {"code": 1})
-
-
-def hidden(stage: Path) -> list[Path]:
-    return [path for path in stage.iterdir() if path.name.startswith(".")]
 
 
 def test_a_part_is_there_after_the_block_and_not_before(stage: Path) -> None:
@@ -161,23 +137,6 @@ def test_complete_names_its_parts(stage: Path) -> None:
     assert not is_complete(stage)
 
 
-def test_sweep_removes_only_what_dead_processes_of_this_host_left(stage: Path) -> None:
-    run = stage.parents[1]
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    here = Owner.here()
-    tokens = {
-        "dead": Owner(here.host, dead.pid, 1), "reused": Owner(here.host, here.pid, 1),
-        "elsewhere": Owner("other+1", dead.pid, 1), "mine": here,
-    }
-    made = {name: stage / owner.token(name) for name, owner in tokens.items()}
-    for path in made.values():
-        path.mkdir()
-        (path / "x").touch()
-    assert set(sweep(run)) == {made["dead"], made["reused"]}
-    assert {path.name for path in hidden(stage)} == {made["elsewhere"].name, made["mine"].name}
-
-
 @pytest.mark.parametrize("damage", ["flip", "truncate", "remove"])
 @pytest.mark.parametrize("file", ["caption.parquet", "tensors.h5"])
 def test_verify_finds_damage(tmp_path: Path, damage: str, file: str) -> None:
@@ -224,97 +183,3 @@ def test_older_parts_are_upgraded_and_newer_refused(
     write_json(stage / "p0" / "part.json", {**manifest, "schema_version": SCHEMA_VERSION + 1})
     with pytest.raises(SchemaTooNew, match="Update this program"):
         read_table(list_parts(stage), "layer_stat")
-
-
-# A model of several writers: each does its steps one at a time, and may die between any two.
-
-STEPS = ("open", "rows", "close", "commit")
-
-
-class Worker:
-    """A writer whose steps can be interleaved with others'; `die` leaves all as it stands."""
-
-    def __init__(self, stage: Path, name: str, pid: int) -> None:
-        self.stage, self.name, self.step = stage, name, 0
-        self.temporary = stage / Owner(Owner.here().host, pid, 1).token(name)
-
-    def advance(self) -> None:
-        from store.parts import _commit
-
-        step = STEPS[self.step]
-        if step == "open":
-            self.temporary.mkdir()
-            self.writer = PartWriter(self.temporary)
-        elif step == "rows":
-            self.writer.table("layer_stat", stat_rows(int(self.name[1:])))
-        elif step == "close":
-            self.writer.close({"schema_version": SCHEMA_VERSION, "name": self.name, "expects": {}})
-        else:
-            _commit(self.temporary, self.stage / self.name, {})
-            shutil.rmtree(self.temporary, ignore_errors=True)
-        self.step += 1
-
-    @property
-    def done(self) -> bool:
-        return self.step == len(STEPS)
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["go", "go", "go", "die"])),
-                max_size=30))
-def test_any_interleaving_leaves_whole_parts(script: list[tuple[int, str]]) -> None:
-    dead = subprocess.Popen(["true"])
-    dead.wait()
-    with tempfile.TemporaryDirectory() as folder:
-        stage = stage_folder(Path(folder), "capture", {})
-        workers: dict[int, Worker] = {}
-        for slot, what in script:
-            # Slots 0 and 1 make the same part, 2 and 3 another: every commit is a race.
-            worker = workers.setdefault(slot, Worker(stage, f"p{slot // 2}", dead.pid))
-            if what == "die" or worker.done:
-                del workers[slot]
-            else:
-                worker.advance()
-            for part in list_parts(stage):
-                assert verify_part(part) == []
-        sweep(Path(folder))
-        assert hidden(stage) == []
-        for name in ("p0", "p1"):  # a restart does what is missing
-            if not has_part(stage, name):
-                with write_part(stage, name) as part:
-                    part.table("layer_stat", stat_rows(int(name[1:])))
-        layers = read_table(list_parts(stage), "layer_stat")["layer"].to_pylist()
-        assert layers == [0, 0, 1, 1]
-
-
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from tests.synthetic import write_capture_part
-import store.parts as parts
-stage, where = Path(sys.argv[1]), sys.argv[2]
-def die(*args, **kwargs):
-    os.kill(os.getpid(), signal.SIGKILL)
-if where == "tensors": parts.PartWriter.table = die
-if where == "hash": parts.file_sha256 = die
-if where == "manifest": parts.write_json = die
-if where == "rename": parts._commit = die
-if where == "after":
-    real = parts._commit
-    parts._commit = lambda *args: (real(*args), die())
-write_capture_part(stage, "p0", [0, 1], 2, 2, (2, 2))
-"""
-
-
-@pytest.mark.parametrize("where", ["tensors", "hash", "manifest", "rename", "after"])
-def test_a_killed_writer_leaves_a_whole_part_or_rubbish(stage: Path, where: str) -> None:
-    done = subprocess.run([sys.executable, "-c", KILLED, str(stage), where], cwd=ROOT,
-                          env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)
-    assert done.returncode == -signal.SIGKILL
-    assert has_part(stage, "p0") == (where == "after")
-    assert len(hidden(stage)) == (where != "after")
-    sweep(stage.parents[1])
-    assert hidden(stage) == []
-    write_capture_part(stage, "p0", [0, 1], 2, 2, (2, 2))
-    (part,) = list_parts(stage)
-    assert verify_part(part) == []
