@@ -18,16 +18,15 @@ def on_tokens(
     references: Sequence[Sequence[str]],
     score: Callable[[Sequence[str], Sequence[list[str]]], list[Value]],
 ) -> list[Value]:
-    """Score token strings instead of texts; every distinct text is tokenised once.
+    """Score token strings instead of texts.
 
     Args:
         texts: the captions.
         references: of each.
         score: takes both as tokens joined by spaces.
     """
-    distinct = list(dict.fromkeys([*texts, *(r for own in references for r in own)]))
-    tokens = dict(zip(distinct, tokenise(distinct), strict=True))
-    return score([tokens[t] for t in texts], [[tokens[r] for r in own] for own in references])
+    tokens = iter(tokenise([*texts, *(reference for own in references for reference in own)]))
+    return score([next(tokens) for _ in texts], [[next(tokens) for _ in own] for own in references])
 
 
 def coco_bleu4(texts: Sequence[str], references: Sequence[Sequence[str]]) -> list[float]:

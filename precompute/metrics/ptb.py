@@ -19,6 +19,11 @@ _REMOVED = frozenset(ptbtokenizer.PUNCTUATIONS)
 _JAR = Path(ptbtokenizer.__file__).with_name(ptbtokenizer.STANFORD_CORENLP_3_4_1_JAR)
 _COMMAND = ("edu.stanford.nlp.process.PTBTokenizer", "-preserveLines", "-lowerCase")
 
+_KEPT = 100_000
+_known: dict[tuple[str, str], str] = {}
+"""Tokenizer and text -> tokens, of up to `_KEPT` texts: a metric meets the captions of the one
+before it again, and references with every part. To start Java costs a quarter of a second."""
+
 _TREEBANK = TreebankWordTokenizer()
 _PLAIN = str.maketrans({
     "\N{RIGHT SINGLE QUOTATION MARK}": "'", "\N{LEFT SINGLE QUOTATION MARK}": "'",
@@ -49,10 +54,18 @@ def tokenise(texts: Sequence[str]) -> list[str]:
     Raises:
         RuntimeError: Java failed, with what it said.
     """
+    by = tokeniser()
+    found = {text: _known[by, text] for text in texts if (by, text) in _known}
+    new = [text for text in dict.fromkeys(texts) if text not in found]
     # A line break would make two captions of one; PTBLexer knows more of them than Python.
-    lines = [" ".join(text.split()) for text in texts]
-    split = _java(lines) if tokeniser().startswith("PTBTokenizer") else map(_python, lines)
-    return [" ".join(word for word in words if word not in _REMOVED) for words in split]
+    lines = [" ".join(text.split()) for text in new]
+    split = _java(lines) if by.startswith("PTBTokenizer") else map(_python, lines)
+    for text, words in zip(new, split, strict=True):
+        found[text] = " ".join(word for word in words if word not in _REMOVED)
+    if len(_known) + len(new) > _KEPT:
+        _known.clear()
+    _known.update({(by, text): found[text] for text in new})
+    return [found[text] for text in texts]
 
 
 def _java(lines: Sequence[str]) -> list[list[str]]:

@@ -118,3 +118,19 @@ def test_without_java_python_tokenises_and_says_so(monkeypatch):
         assert ptb.tokenise(["A cat."]) == ["a cat"]
     finally:
         ptb.tokeniser.cache_clear()
+
+
+def test_what_was_tokenised_is_not_asked_again_and_only_so_much_is_kept(monkeypatch):
+    asked = []
+    monkeypatch.setattr(ptb, "tokeniser", lambda: "PTBTokenizer")
+    monkeypatch.setattr(ptb, "_java", lambda lines: [
+        asked.append(line) or line.lower().split() for line in lines
+    ])
+    monkeypatch.setattr(ptb, "_known", {})
+    monkeypatch.setattr(ptb, "_KEPT", 3)
+    assert ptb.tokenise(["A cat .", "A dog", "A cat ."]) == ["a cat", "a dog", "a cat"]
+    assert ptb.tokenise(["A dog", "A cow"]) == ["a dog", "a cow"]
+    assert asked == ["A cat .", "A dog", "A cow"]
+    assert ptb.tokenise(["A hen", "A dog"]) == ["a hen", "a dog"]  # the fourth: room is made
+    assert ptb.tokenise(["A cat ."]) == ["a cat"]
+    assert asked == ["A cat .", "A dog", "A cow", "A hen", "A cat ."]
