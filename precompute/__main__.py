@@ -15,9 +15,6 @@ from precompute.corpus_scores import score_corpus
 from precompute.engine import open_engine
 from precompute.estimate import describe
 from precompute.judge.config import judge_config
-from precompute.judge.exchange import export_ledger, import_ledger, read_batch, write_batch
-from precompute.judge.plan import dry_run
-from precompute.judge.session import ask_all, ask_by_batch
 from precompute.metrics import require_known
 from precompute.models import captioner_of, load_captioner
 from precompute.plan import plan_runs
@@ -71,7 +68,8 @@ def run(
     overrides: Overrides = None,
     results: Results = Path("results"),
     accept_mismatch: Annotated[
-        bool, typer.Option(help="Start though the parity certificate fails; marks the run.")
+        bool, typer.Option("--accept-mismatch",
+                           help="Start though the parity certificate fails; marks the run.")
     ] = False,
     shard: Annotated[
         str | None, typer.Option(metavar="I/N", help="Only this share of the parts, e.g. 3/8.")
@@ -100,8 +98,12 @@ def run(
 
 @app.command()
 def story(
-    pictures: Annotated[list[Path], typer.Argument(help="Files: photo.jpg more.png.")],
-    config: Annotated[Path, typer.Option(help="Whose model reads them.")] = DEMO,
+    pictures: Annotated[
+        list[Path], typer.Argument(metavar="PICTURE...", help="Files: photo.jpg more.png.")
+    ],
+    config: Annotated[
+        Path, typer.Option(help="Whose model reads them.", show_default="the demo's")
+    ] = DEMO,
     overrides: Overrides = None,
     results: Results = Path("results"),
 ) -> None:
@@ -120,7 +122,9 @@ def story(
 @app.command()
 def score(
     metrics: Annotated[
-        list[str] | None, typer.Option("--metric", help="Those of the configuration, if none.")
+        list[str] | None,
+        typer.Option("--metric", metavar="NAME", help="Those of the configuration, if none; "
+                     "several are allowed."),
     ] = None,
     config: Annotated[
         Path | None, typer.Option(help="Instead of each run's own configuration.")
@@ -161,6 +165,11 @@ def judge(
     results: Results = Path("results"),
 ) -> None:
     """Let a vision model score captions. Its key is PEEL_JUDGE_KEY; every reply is kept."""
+    # Imported late, as openai takes a second that no other command should wait.
+    from precompute.judge.exchange import read_batch, write_batch
+    from precompute.judge.plan import dry_run
+    from precompute.judge.session import ask_all, ask_by_batch
+
     with _plain_errors():
         settings = judge_config(read_config(config).judge, base_url, model)
         folder = find_run(results, name)
@@ -209,7 +218,8 @@ def publish(name: RunName = None, results: Results = Path("results")) -> None:
 def verify(
     name: RunName = None,
     mend: Annotated[
-        bool, typer.Option("--repair", help="Set what is damaged aside and make it again.")
+        bool, typer.Option("--repair", help="Set what is damaged aside and make it again; remove "
+                           "what other hosts left half-written a day ago or more.")
     ] = False,
     config: Annotated[
         Path | None, typer.Option(help="To repair with, instead of each run's own configuration.")
@@ -242,9 +252,11 @@ def export(
     path: Annotated[Path, typer.Argument(help="A .csv or .parquet file; of a ledger, .jsonl.")],
     results: Results = Path("results"),
 ) -> None:
-    """Write one table of a run to a file, or all replies of its judges."""
+    """Write one table of a run to a file, texts as they are, or all replies of its judges."""
     with _plain_errors():
         if table == "ledger":
+            from precompute.judge.exchange import export_ledger
+
             typer.echo(f"{export_ledger(find_run(results, name), path)} replies")
             return
         with open_run(results, name) as opened:
@@ -258,6 +270,8 @@ def import_(
     results: Results = Path("results"),
 ) -> None:
     """Add the replies of judges that a copy of the run has got elsewhere."""
+    from precompute.judge.exchange import import_ledger
+
     with _plain_errors():
         folder = find_run(results, name)
         for of, count in import_ledger(folder, path).items():

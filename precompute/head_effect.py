@@ -15,7 +15,6 @@ from pathlib import Path
 import torch
 from jaxtyping import Float
 from PIL import Image
-from scipy.stats import spearmanr
 from torch import Tensor
 
 from precompute.batches import BatchSize, fitting
@@ -237,6 +236,8 @@ def rank_correlation(
     exact = list(changes.values())
     if len(exact) < 3 or len(set(exact)) == 1 or len(set(predicted)) == 1:
         return None
+    from scipy.stats import spearmanr  # late: it takes more than a second
+
     rho = float(spearmanr(predicted, exact).statistic)
     return None if math.isnan(rho) else rho
 

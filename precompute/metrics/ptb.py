@@ -7,12 +7,11 @@ folder, which need not be writable; here the same jar reads from a pipe.
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from nltk.tokenize import TreebankWordTokenizer
 from pycocoevalcap.tokenizer import ptbtokenizer
 
 _REMOVED = frozenset(ptbtokenizer.PUNCTUATIONS)
@@ -24,7 +23,6 @@ _known: dict[tuple[str, str], str] = {}
 """Tokenizer and text -> tokens, of up to `_KEPT` texts: a metric meets the captions of the one
 before it again, and references with every part. To start Java costs a quarter of a second."""
 
-_TREEBANK = TreebankWordTokenizer()
 _PLAIN = str.maketrans({
     "\N{RIGHT SINGLE QUOTATION MARK}": "'", "\N{LEFT SINGLE QUOTATION MARK}": "'",
     "\N{LEFT DOUBLE QUOTATION MARK}": '"', "\N{RIGHT DOUBLE QUOTATION MARK}": '"',
@@ -87,9 +85,18 @@ def _java(lines: Sequence[str]) -> list[list[str]]:
     return [line.split() for line in told[: len(lines)]]
 
 
+@cache
+def _treebank() -> Callable[[str], list[str]]:
+    # Imported late: it brings scipy, which takes two seconds, and Java does without.
+    from nltk.tokenize import TreebankWordTokenizer
+
+    tokenize: Callable[[str], list[str]] = TreebankWordTokenizer().tokenize
+    return tokenize
+
+
 def _python(line: str) -> list[str]:
     text = _OPENING.sub("` ", _STOP.sub(" .", line.lower().translate(_PLAIN)))
-    words = [_BRACKETS.get(word, word) for word in _TREEBANK.tokenize(text)]
+    words = [_BRACKETS.get(word, word) for word in _treebank()(text)]
     # Stanford leaves the last full stop of "p.m." where it is.
     if len(words) > 1 and words[-1] == "." and re.fullmatch(r"(\w\.)+\w", words[-2]):
         words[-2:] = [words[-2] + "."]
