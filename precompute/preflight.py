@@ -9,11 +9,12 @@ from rich.filesize import decimal
 
 from precompute.config import Config, DatasetConfig, ModelConfig, ScoreConfig, local_path
 from precompute.cost import PUBLISHED
-from precompute.estimate import array_bytes_of, count
+from precompute.estimate import array_bytes_of
 from precompute.images import hub, load_dataset
 from precompute.metrics import require_known
 from precompute.metrics.bertscore import is_here
 from precompute.models import missing_weights, size_of
+from precompute.plan import Plan
 from precompute.workload import workload
 
 _DEMO = "`make demo` shows everything on the small captioner that comes with the project."
@@ -24,12 +25,11 @@ class NotReady(Exception):
     """Something that a run needs is missing; the message lists all of it, with the remedies."""
 
 
-def require_ready(config: Config, results: Path | None = None) -> None:
-    """Check device, weights and data of a configuration, and the room for its results.
+def require_ready(config: Config) -> None:
+    """Check device, weights and data of a configuration.
 
     Args:
         config: the configuration.
-        results: the folder of all runs; None if nothing will be written.
 
     Raises:
         NotReady: with one line a thing that is missing and how to get it.
@@ -42,14 +42,14 @@ def require_ready(config: Config, results: Path | None = None) -> None:
         *_weights(config.model),
         *(line for dataset in config.datasets for line in _images(dataset)),
         *_unscorable(config.score, sorted(metrics)),
-        *(_room(config, results) if results else ()),
     ]
     if missing:
-        raise NotReady(
-            "this run needs what is not here:\n"
-            + "\n".join(f"  - {line}" for line in missing)
-            + f"\n{_DEMO}"
-        )
+        raise _not_ready(missing)
+
+
+def _not_ready(missing: Sequence[str]) -> NotReady:
+    lines = "\n".join(f"  - {line}" for line in missing)
+    return NotReady(f"this run needs what is not here:\n{lines}\n{_DEMO}")
 
 
 def _device(model: ModelConfig) -> Iterator[str]:
@@ -81,25 +81,33 @@ def _images(dataset: DatasetConfig) -> Iterator[str]:
             yield f"the images of {dataset.name}: {error}"
 
 
-def _room(config: Config, results: Path) -> Iterator[str]:
-    size = size_of(config.model) or PUBLISHED.get(config.model.path)
-    if size is None:
-        return
+def require_room(plans: Sequence[Plan], results: Path) -> None:
+    """Check that what the runs of a configuration lack finds room.
+
+    Args:
+        plans: the runs, of one model.
+        results: the folder of all runs; it may be missing yet.
+
+    Raises:
+        NotReady: it does not.
+    """
     wanted = 0.0
-    for dataset in config.datasets:
-        work = workload(config, dataset.name, size, count(dataset).images, 0)
-        wanted += _ROOM * array_bytes_of(config, size, work)
-    # A run that goes on has part of it already.
-    runs = (run for dataset in config.datasets for run in results.glob(f"{dataset.name}-*"))
-    there = sum(f.stat().st_size for run in runs for f in run.rglob("*") if f.is_file())
+    for plan in plans:
+        size = size_of(plan.config.model) or PUBLISHED.get(plan.config.model.path)
+        if size is None:
+            return
+        work = workload(plan.config, plan.dataset.name, size, len(plan.items), 0)
+        # A run that goes on has part of it already.
+        there = sum(f.stat().st_size for f in (results / plan.run_id).rglob("*") if f.is_file())
+        wanted += max(0.0, _ROOM * array_bytes_of(plan.config, size, work) - there)
     disk = next(folder for folder in (results, *results.absolute().parents) if folder.is_dir())
     free = shutil.disk_usage(disk).free
-    if wanted - there > free:
-        yield (
-            f"room on the disk of {results}: about {decimal(int(wanted - there))} will be written, "
+    if wanted > free:
+        raise _not_ready([
+            f"room on the disk of {results}: about {decimal(int(wanted))} will be written, "
             f"{decimal(free)} are free. Name a larger disk with --results (RESULTS= for make), or "
             "take fewer images: --set datasets.0.n=100."
-        )
+        ])
 
 
 def require_scorable(config: ScoreConfig, metrics: Sequence[str]) -> None:

@@ -1,5 +1,7 @@
 """How a terminal shows text of unknown origin, which gives it no orders, and lengths of time."""
 
+import textwrap
+
 
 def printable(text: str) -> str:
     r"""Text in which what a terminal would obey, or would turn around, is spelt out.
@@ -10,6 +12,20 @@ def printable(text: str) -> str:
     """
     return "".join(
         c if c == "\n" or c.isprintable() else c.encode("unicode_escape").decode() for c in text
+    )
+
+
+def wrapped(text: str, indent: int, width: int) -> str:
+    """Text whose lines have at most `width` characters, and go on below, indented.
+
+    >>> print(wrapped("  disk  3 GB of arrays", indent=8, width=16))
+      disk  3 GB of
+            arrays
+    """
+    return "\n".join(
+        textwrap.fill(line, width, subsequent_indent=" " * indent, break_long_words=False,
+                      break_on_hyphens=False)
+        for line in text.split("\n")
     )
 
 

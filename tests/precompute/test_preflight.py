@@ -9,7 +9,8 @@ from precompute.config import DatasetConfig, ModelConfig
 from precompute.cost import array_bytes
 from precompute.images import hub
 from precompute.models import size_of
-from precompute.preflight import NotReady, require_ready
+from precompute.plan import plan_runs
+from precompute.preflight import NotReady, require_ready, require_room
 
 
 def test_what_is_here_passes(config):
@@ -56,19 +57,25 @@ def test_a_closed_gate_is_said_with_the_way_in(config, monkeypatch):
 
 
 def test_too_small_a_disk_is_said_before_anything_is_written(config, tmp_path, monkeypatch):
-    results = tmp_path / "not" / "yet"
+    results, plans = tmp_path / "not" / "yet", plan_runs(config)
     size = size_of(config.model)
     arrays = 6 * array_bytes(size, config.capture.cls_state)
 
     def room(free):
         monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1, 1, free))
-        require_ready(config, results)
+        require_room(plans, results)
+
+    def has(run):
+        there = results / run / "parts"
+        there.mkdir(parents=True)
+        (there / "tensors.h5").write_bytes(bytes(arrays))
 
     room(2 * arrays)
     with pytest.raises(NotReady, match=r"room on the disk of .*--results .*\n.*make demo"):
         room(arrays)
     assert not results.exists()
-    there = results / "tiny-1a2b3c4d" / "parts"
-    there.mkdir(parents=True)
-    (there / "tensors.h5").write_bytes(bytes(arrays))
+    has("tiny-1a2b3c4d")  # of the same data set, by other settings: that spares this run nothing
+    with pytest.raises(NotReady, match="room on the disk"):
+        room(arrays)
+    has(plans[0].run_id)
     room(arrays)  # a run that goes on
