@@ -8,7 +8,8 @@ from typing import Any
 
 from precompute.condition_text import expand
 from precompute.conditions import Condition, MeanSource, Shape
-from precompute.config import ExperimentConfig, local_path
+from precompute.config import local_path
+from precompute.experiment_config import ExperimentConfig
 from precompute.means import make_means, needed, source_run
 from precompute.models.captioner import Captioner
 from precompute.plan import Plan

@@ -18,7 +18,8 @@ from PIL import Image
 from torch import Tensor
 
 from precompute.batches import BatchSize, fitting
-from precompute.config import Config, HeadEffectConfig
+from precompute.config import Config
+from precompute.experiment_config import HeadEffectConfig
 from precompute.images import ImageItem, readable
 from precompute.layers import LayerEdit, run_states
 from precompute.models.captioner import Captioner

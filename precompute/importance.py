@@ -13,7 +13,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from precompute.captions import decode_states
-from precompute.config import Config, PruningConfig
+from precompute.config import Config
+from precompute.experiment_config import PruningConfig
 from precompute.heads import tower_heads
 from precompute.images import ImageItem
 from precompute.metrics import Score

@@ -1,4 +1,4 @@
-"""`--set key=value`: settings of a configuration file replaced on the command line."""
+"""The keys of a configuration: `--set key=value` replaces their values, a misspelt one is said."""
 
 import copy
 import difflib
@@ -7,7 +7,7 @@ import types
 from collections.abc import Iterator, Sequence
 from typing import Any, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 Key = tuple[str, ...]
 
@@ -86,10 +86,33 @@ def _resolve(key: Key, known: Sequence[Key]) -> Key:
     ]
     if len(longer) == 1:
         return longer[0]
+    raise ValueError(
+        f"--set: there is no setting {'.'.join(key)}. {_meant(key, longer, known)}"
+    )
+
+
+def _meant(key: Key, longer: Sequence[Key], known: Sequence[Key]) -> str:
+    """What may be meant by a key that there is not; if none is longer, one spelt alike."""
     names = [".".join(k).replace(_AT, "0") for k in known]
     close = [".".join(k) for k in longer] or difflib.get_close_matches(".".join(key), names, 3, 0.5)
-    meant = f"Did you mean {' or '.join(close)}?" if close else f"There are: {', '.join(names)}."
-    raise ValueError(f"--set: there is no setting {'.'.join(key)}. {meant}")
+    return f"Did you mean {' or '.join(close)}?" if close else f"There are: {', '.join(names)}."
+
+
+def misfits(error: ValidationError, model: type[BaseModel]) -> str:
+    """Every setting of a file that does not fit, a line each.
+
+    Args:
+        error: what validation found.
+        model: what the file was validated as.
+    """
+    known, lines = list(dict.fromkeys(_keys(model))), []
+    for one in error.errors():
+        key = tuple(map(str, one["loc"]))
+        said = f"{one['msg']}; got {one['input']!r}"
+        if one["type"] == "extra_forbidden":
+            said = f"there is no such setting. {_meant(key, [], known)}"
+        lines.append(f"  {'.'.join(key)}: {said}")
+    return "\n".join(lines)
 
 
 def _within(short: Key, long: Key) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from precompute.conditions import Condition, Edit
-from precompute.config import PruningConfig
+from precompute.experiment_config import PruningConfig
 from precompute.importance import Scales
 
 

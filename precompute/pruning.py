@@ -15,8 +15,8 @@ import numpy as np
 
 from precompute import importance as by
 from precompute.conditions import Condition, Edit, Shape, check
-from precompute.config import PruningConfig
 from precompute.corpus import read_corpus, synonyms
+from precompute.experiment_config import PruningConfig
 from precompute.images import ImageItem
 from precompute.lazy import Lazy
 from precompute.metrics import METRICS

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from precompute.condition_text import expand
 from precompute.conditions import Condition, MeanSource, Shape
-from precompute.config import Config, ExperimentConfig, Generation, PruningConfig
+from precompute.config import Config, Generation
+from precompute.experiment_config import ExperimentConfig, PruningConfig
 from precompute.experiments import SAVED
 from precompute.means import label, needed
 from precompute.models.size import ModelSize

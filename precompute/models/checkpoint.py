@@ -41,6 +41,8 @@ def require_folder(config: ModelConfig) -> Path:
     folder = find_folder(config)
     if folder is None:
         raise CheckpointMissing(
+            f"the model {wanted(config)}: no such folder. Correct its path under [model]."
+            if Path(config.path).is_absolute() else
             f"the model {wanted(config)}: neither a folder of the project nor in the hub's cache. "
             f"`{download_command(config)}` gets it."
         )

@@ -30,6 +30,19 @@ def test_what_does_not_fit_is_listed(tmp_path):
         assert part in str(caught.value)
 
 
+def test_a_misspelt_setting_names_the_one_that_is_meant(tmp_path):
+    path = tmp_path / "own.toml"
+    text = (PROJECT / "precompute/configs/demo.toml").read_text(encoding="utf-8")
+    path.write_text(text.replace("part_size", "partsize").replace("all_layers", "all_layer"))
+    with pytest.raises(ValueError, match="does not fit") as caught:
+        read_config(path)
+    _, *lines = str(caught.value).splitlines()
+    assert [line.partition(" or ")[0].strip(" ?") for line in lines] == [
+        "capture.partsize: there is no such setting. Did you mean capture.part_size",
+        "experiments.0.all_layer: there is no such setting. Did you mean experiments.0.all_layers",
+    ]
+
+
 def test_a_missing_file_names_those_that_are_there(tmp_path):
     with pytest.raises(ValueError, match=r"does not exist. precompute/configs has: .*demo\.toml"):
         read_config(tmp_path / "none.toml")
