@@ -39,6 +39,9 @@ def _spec(chart: Chart) -> dict[str, Any]:
 def download_row(chart: Figure | None, frame: pd.DataFrame, name: str) -> None:
     """Draw small buttons that give a figure and its numbers as files.
 
+    Texts stay as they are, as in `store.export`; only the export of the Images page, which holds
+    what others wrote, keeps a spreadsheet from running them as formulas (`store.image_export`).
+
     Args:
         chart: the figure; None for a table alone.
         frame: the numbers.

@@ -36,11 +36,22 @@ def require_heads(config: Config, n_layers: int) -> None:
     Raises:
         ValueError: the tower does not have one of them.
     """
-    layers = config.heads.layers if config.heads else ()
+    require_layers(config.heads.layers if config.heads else (), n_layers, "under [heads]")
+
+
+def require_layers(layers: Sequence[int], n_layers: int, where: str) -> None:
+    """Check layers whose heads are meant.
+
+    Args:
+        layers: of a configuration.
+        n_layers: of the tower.
+        where: which layers these are, for the message.
+
+    Raises:
+        ValueError: the tower does not have one of them.
+    """
     if wrong := [layer for layer in layers if not 1 <= layer <= n_layers]:
-        raise ValueError(
-            f"layers under [heads] must be in 1..{n_layers} for this tower; got {wrong}."
-        )
+        raise ValueError(f"layers {where} must be in 1..{n_layers}; got {wrong}.")
 
 
 def caption_heads(

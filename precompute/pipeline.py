@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 
 import pyarrow as pa
@@ -61,11 +61,9 @@ def write_capture(
     Returns:
         What is wrong with each picture that was skipped.
     """
-    rows: dict[str, list[Row]] = {
-        name: [] for name in ("image", "skipped", "caption")
-    }
+    rows: dict[str, list[Row]] = {"image": [], "skipped": [], "caption": []}
     stats: dict[str, list[pa.Table]] = {"layer_stat": [], "head_stat": []}
-    tower = captioner.tower
+    tower, keeps_states = captioner.tower, config.capture.cls_state
 
     def skip(error: UnreadableImage) -> None:
         log.warning("skipped %s: %s", error.source, error)
@@ -78,34 +76,37 @@ def write_capture(
     of_tower = BatchSize(config.capture.batch_size, "capture.batch_size")
     of_decoder = BatchSize(config.decode.batch_size, "decode.batch_size")
     pictures = readable_ahead(items, skip, config.capture.batch_size)
-    width = tower.width if config.capture.cls_state else None
     # Which images went through the tower together, and in batches of how many states, from the
     # last layer down, they were decoded.
     part.meta |= {"batches": [], "decoder_batches": []}
     with closing(pictures), TensorWriter(
-        part.tensors_path, tower.n_layers, tower.n_heads, tower.n_tokens, width
+        part.tensors_path, tower.n_layers, tower.n_heads, tower.n_tokens,
+        tower.width if keeps_states else None,
     ) as tensors:
         for batch, (pixels, taken) in fitting(pictures, of_tower, see):
             captions = decode_layers(captioner, taken.states, config.decode, of_decoder)
-            rows["image"] += [
-                _image_row(item, picture, dataset) for item, picture in batch
-            ]
+            rows["image"] += [_image_row(item, picture, dataset) for item, picture in batch]
             ids = [item.image_id for item, _ in batch]
             stats["layer_stat"].append(stat_table(ids, taken.layer_stat, ("layer",)))
             stats["head_stat"].append(stat_table(ids, taken.head_stat, ("layer", "head")))
             rows["caption"] += caption_rows(ids, captions)
-            seen = captioner.model_input(pixels)
-            for image in image_tensors(ids, taken, seen, width is not None):
+            for image in image_tensors(ids, taken, captioner.model_input(pixels), keeps_states):
                 tensors.append(image)
             part.meta["batches"].append(ids)
             part.meta["decoder_batches"].append(of_decoder.used)
             of_decoder.used = []
             advance(len(batch))
+    _write_tables(part, rows, stats)
+    return [row["reason"] for row in rows["skipped"]]
+
+
+def _write_tables(
+    part: PartWriter, rows: Mapping[str, list[Row]], stats: Mapping[str, list[pa.Table]]
+) -> None:
     for name, of_name in rows.items():
         part.table(name, of_name)
     for name, tables in stats.items():
         part.table(name, pa.concat_tables(tables) if tables else [])
-    return [row["reason"] for row in rows["skipped"]]
 
 
 def _image_row(item: ImageItem, picture: Image.Image, dataset: str) -> Row:

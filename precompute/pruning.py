@@ -17,6 +17,7 @@ from precompute import importance as by
 from precompute.conditions import Condition, Edit, Shape, check
 from precompute.corpus import read_corpus, synonyms
 from precompute.experiment_config import PruningConfig
+from precompute.heads import require_layers
 from precompute.images import ImageItem
 from precompute.lazy import Lazy
 from precompute.metrics import METRICS
@@ -47,8 +48,7 @@ def require_prunable(run: Path, plan: Plan) -> None:
     n_layers, n_heads, n_images = info["n_layers"], info["n_heads"], len(plan.items)
     for config in plan.config.pruning:
         where = f"of pruning {config.name!r}"
-        if wrong := [layer for layer in config.layers or () if not 1 <= layer <= n_layers]:
-            raise ValueError(f"layers {where} must be in 1..{n_layers}; got {wrong}.")
+        require_layers(config.layers or (), n_layers, where)
         counts = [*config.counts, *([config.top_k] if config.top_k else [])]
         if wrong := [count for count in counts if not 1 <= count < n_heads]:
             raise ValueError(

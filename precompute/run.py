@@ -75,25 +75,8 @@ def execute(
         run = create_run(results, plan.run_id, manifest)
     with _log_file(run):
         sweep(run)
-        experiments = read_experiments(run, plan)  # what does not fit stops the run here
-        require_heads(plan.config, read_run(run)["n_layers"])
-        require_prunable(run, plan)
-        stage = stage_folder(run, "capture", capture_settings(plan.config))
-        update_run(run, stages={"capture": stage.name})
+        steps = _steps(run, plan, captioner, watch)  # what does not fit stops the run here
         log.info("%s: %d pictures, %s", plan.dataset.name, len(plan.items), plan.items.layout)
-        model = run, plan, captioner, watch
-        steps: list[Callable[[], object]] = [
-            functools.partial(_capture, *model, stage),
-            functools.partial(keep_token_attention, *model),
-            functools.partial(run_experiments, run, plan, experiments, captioner, watch),
-            functools.partial(measure_heads, *model),
-            functools.partial(prune, *model),
-            functools.partial(caption_heads, *model),
-            functools.partial(score, run, plan.config, watch),
-            functools.partial(score_corpus, run, plan.config, watch),
-            functools.partial(ask_questions, *model),
-            functools.partial(score_answers, run, plan.config, watch),
-        ]
         try:
             for step in steps:
                 with watch.if_whole():
@@ -105,6 +88,34 @@ def execute(
             publish(run)
         watch.end_run(run)
     return run
+
+
+def _steps(
+    run: Path, plan: Plan, captioner: Callable[[], Captioner], watch: Watch
+) -> list[Callable[[], object]]:
+    """What a run does, in order.
+
+    Raises:
+        ValueError: experiments, heads or prunings do not fit the tower or the data set.
+    """
+    experiments = read_experiments(run, plan)
+    require_heads(plan.config, read_run(run)["n_layers"])
+    require_prunable(run, plan)
+    stage = stage_folder(run, "capture", capture_settings(plan.config))
+    update_run(run, stages={"capture": stage.name})
+    model = run, plan, captioner, watch
+    return [
+        functools.partial(_capture, *model, stage),
+        functools.partial(keep_token_attention, *model),
+        functools.partial(run_experiments, run, plan, experiments, captioner, watch),
+        functools.partial(measure_heads, *model),
+        functools.partial(prune, *model),
+        functools.partial(caption_heads, *model),
+        functools.partial(score, run, plan.config, watch),
+        functools.partial(score_corpus, run, plan.config, watch),
+        functools.partial(ask_questions, *model),
+        functools.partial(score_answers, run, plan.config, watch),
+    ]
 
 
 def _capture(

@@ -17,6 +17,9 @@ SUFFIXES = (".csv", ".parquet")
 def export_table(run: Run | None, table_or_frame: str | pd.DataFrame, path: Path) -> Path:
     """Write a table of a run, or a frame made from one, to a file.
 
+    Texts stay as they are, so that they read back equal. A spreadsheet runs a caption that begins
+    with ``=``, ``+``, ``-`` or ``@`` as a formula: have it import the column as text.
+
     Args:
         run: the run; not needed for a frame.
         table_or_frame: a table's name, or the rows themselves.

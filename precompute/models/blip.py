@@ -19,7 +19,7 @@ from transformers import AutoConfig, BlipForConditionalGeneration, BlipProcessor
 from transformers.utils import logging
 
 from precompute.config import Generation
-from precompute.models.captioner import Memory, Placement
+from precompute.models.captioner import Memory, Placement, mean_logprob, to_end
 from precompute.models.checkpoint import require_all_read, safetensors
 from precompute.models.size import ModelSize
 from precompute.models.tower import VisionTower
@@ -83,11 +83,8 @@ class BlipCaptioner:
             encoder_attention_mask=memory.mask,
             use_cache=False,
         ).logits
-        of = slice(len(memory.prefix), None)
-        chosen = logits.float().log_softmax(-1).gather(2, tokens[:, 1:, None])[..., 0]
-        kept = real[:, of]
-        total: Tensor = (chosen[:, len(memory.prefix) - 1 :] * kept).sum(1) / kept.sum(1)
-        return total
+        n = len(memory.prefix)
+        return mean_logprob(logits[:, n - 1 :], tokens[:, n:], real[:, n:])
 
     def text(self, token_ids: Sequence[int]) -> str:
         """A caption's words, special tokens left out."""
@@ -120,8 +117,7 @@ class BlipCaptioner:
     def _captions(self, rows: list[list[int]], n_prefix: int) -> list[list[int]]:
         """Rows of `generate` without the prompt and without what follows the end token."""
         end = self.model.config.text_config.sep_token_id
-        captions = [row[n_prefix:] for row in rows]
-        return [ids[: ids.index(end) + 1] if end in ids else ids for ids in captions]
+        return [to_end(row[n_prefix:], end) for row in rows]
 
 
 def _generate_arguments(generation: Generation) -> dict[str, object]:

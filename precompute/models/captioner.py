@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from PIL import Image
 from torch import Tensor
 
@@ -94,3 +94,25 @@ class Captioner(Protocol):
     ) -> list[list[int]]:
         """Captions by the library's own processor and `generate`."""
         ...
+
+
+def mean_logprob(
+    logits: Float[Tensor, "batch token vocabulary"],
+    tokens: Int[Tensor, "batch token"],
+    kept: Int[Tensor, "batch token"] | Bool[Tensor, "batch token"],
+) -> Float[Tensor, " batch"]:
+    """Mean log-probability of the tokens that count, in nats.
+
+    Args:
+        logits: of each token, given those before it.
+        tokens: ids.
+        kept: 1 or true where a token counts; at least once a row.
+    """
+    chosen = logits.float().log_softmax(-1).gather(2, tokens[..., None])[..., 0]
+    total: Tensor = (chosen * kept).sum(1) / kept.sum(1)
+    return total
+
+
+def to_end(ids: list[int], end: int) -> list[int]:
+    """A caption's tokens without what follows its end token."""
+    return ids[: ids.index(end) + 1] if end in ids else ids

@@ -26,7 +26,7 @@ from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils import logging
 
 from precompute.config import Generation
-from precompute.models.captioner import Memory, Placement
+from precompute.models.captioner import Memory, Placement, mean_logprob, to_end
 from precompute.models.checkpoint import fit_image_tokens, require_all_read, safetensors
 from precompute.models.gpus import device_map, require_gpus
 from precompute.models.size import ModelSize
@@ -123,9 +123,7 @@ class HuggingFaceCaptioner:
             labels=labels,
         ).logits.to(device)
         kept = labels != _IGNORED
-        chosen = logits.float().log_softmax(-1).gather(2, labels.clamp_min(0)[..., None])[..., 0]
-        total: Tensor = (chosen * kept).sum(1) / kept.sum(1)
-        return total
+        return mean_logprob(logits, labels.clamp_min(0), kept)
 
     def text(self, token_ids: Sequence[int]) -> str:
         """A caption's words, special tokens left out."""
@@ -161,7 +159,7 @@ class HuggingFaceCaptioner:
         captions = []
         for row in generated.tolist():
             ids = row[1:] if row[0] == start else row
-            captions.append(ids[: ids.index(end) + 1] if end in ids else ids)
+            captions.append(to_end(ids, end))
         return captions
 
 

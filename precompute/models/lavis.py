@@ -25,7 +25,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers.modeling_outputs import BaseModelOutput
 
 from precompute.config import Generation
-from precompute.models.captioner import Memory, Placement
+from precompute.models.captioner import Memory, Placement, mean_logprob, to_end
 from precompute.models.lavis_files import Files, describe, read_weights, weight_files
 from precompute.models.lavis_model import assemble, fill
 from precompute.models.size import ModelSize
@@ -133,9 +133,7 @@ class LavisCaptioner:
                 labels=labels,
             ).logits
         kept = labels != _IGNORED
-        chosen = logits.float().log_softmax(-1).gather(2, labels.clamp_min(0)[..., None])[..., 0]
-        total: Tensor = (chosen * kept).sum(1) / kept.sum(1)
-        return total
+        return mean_logprob(logits, labels.clamp_min(0), kept)
 
     def text(self, token_ids: Sequence[int]) -> str:
         """A caption's words, special tokens left out."""
@@ -166,8 +164,7 @@ class LavisCaptioner:
         """Rows of `generate` without the start token and what follows the end token."""
         config = self.model.t5_model.config
         captions = [row[1:] if row[0] == config.decoder_start_token_id else row for row in rows]
-        end = config.eos_token_id
-        return [ids[: ids.index(end) + 1] if end in ids else ids for ids in captions]
+        return [to_end(ids, config.eos_token_id) for ids in captions]
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from store import files
 from store.errors import PartDamaged, RunMismatch, RunNotFound
 from store.files import Owner, write_json
+from store.parts import stage_folder
 from store.runs import (
     create_run,
     list_runs,
@@ -51,6 +53,22 @@ def test_create_is_idempotent_and_refuses_other_numbers(tmp_path: Path) -> None:
         create_run(tmp_path, "a-1", {"decides": {"prompt": "x", "seed": 2}})
     with pytest.raises(ValueError, match="decides"):
         create_run(tmp_path, "b-1", {})
+
+
+def test_every_new_folder_is_flushed_into_the_one_above_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: set[Path] = set()
+    monkeypatch.setattr(files, "fsync", flushed.add)
+    results = tmp_path / "new" / "results"
+    run = create_run(results, "a-1", {"decides": {}})
+    assert flushed >= {tmp_path, tmp_path / "new", results, run}
+    flushed.clear()
+    stage = stage_folder(run, "capture", {"code": 1})
+    assert flushed >= {run / "parts", stage}
+    flushed.clear()
+    stage_folder(run, "capture", {"code": 1})  # all is there
+    assert not flushed
 
 
 def test_updates_merge_stages_and_keep_what_identifies(tmp_path: Path) -> None:
