@@ -69,9 +69,12 @@ def execute(
     """
     run = results / plan.run_id
     if not (run / "run.json").exists():
-        manifest = watch.engine.call(
-            functools.partial(_manifest, plan, captioner, accept_mismatch)
-        )
+        n = min(plan.config.capture.batch_size, len(plan.items))
+        with watch.screen.stage(run, "certificate", n, 0) as advance:
+            manifest = watch.engine.call(
+                functools.partial(_manifest, plan, captioner, accept_mismatch)
+            )
+            advance(n)
         run = create_run(results, plan.run_id, manifest)
     with _log_file(run):
         sweep(run)

@@ -1,8 +1,10 @@
 """What is said of a stage while it is made: on a terminal, in a log, and to the dashboard."""
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from rich.console import Console, RenderableType
@@ -12,8 +14,6 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     Task,
-    TextColumn,
-    TimeRemainingColumn,
 )
 from rich.text import Text
 
@@ -36,9 +36,7 @@ class Screen:
         return _Bar(
             BarColumn(bar_width=30),
             MofNCompleteColumn(),
-            _Speed(),
-            TimeRemainingColumn(),
-            TextColumn("left"),
+            _Pace(),
             console=self._console,
             refresh_per_second=5,
             transient=True,
@@ -67,11 +65,14 @@ class Screen:
             nonlocal done
             done += images
             self._bar.update(task, completed=done)
-            write_progress(run, label, done, total, (done - before) / (time.monotonic() - begun))
+            if run.is_dir():  # the certificate comes before its run
+                rate = (done - before) / (time.monotonic() - begun)
+                write_progress(run, label, done, total, rate)
 
         for ended in self._bar.task_ids:  # until now, so that the lines do not come and go
             self._bar.remove_task(ended)
-        task = self._bar.add_task(f"{run.name}  {label}", total=total, completed=done, unit=unit)
+        task = self._bar.add_task(f"{run.name}  {label}", total=total, completed=done,
+                                  before=done, unit=unit)
         self._bar.start()
         try:
             yield advance
@@ -104,10 +105,19 @@ class _Bar(Progress):
             yield self.make_tasks_table([task])
 
 
-class _Speed(ProgressColumn):
-    """Images a second of a stage."""
+class _Pace(ProgressColumn):
+    """Images a second since the stage began, and the time left at that speed.
+
+    The library's own looks back for 30 seconds, in which a large model may not end a batch.
+    """
 
     def render(self, task: Task) -> Text:
-        """The speed, short enough for a narrow screen."""
-        speed = task.finished_speed or task.speed
-        return Text(f"{speed:.1f} {task.fields['unit']}/s" if speed else "", no_wrap=True)
+        """Nothing before the first images."""
+        seconds = task.finished_time or task.elapsed or 0.0
+        made = task.completed - task.fields["before"]
+        if not made or not seconds:
+            return Text("")
+        rate = made / seconds
+        left = timedelta(seconds=math.ceil((task.remaining or 0) / rate))
+        speed = f"{rate:.1f}" if rate >= 1 else f"{rate:.2g}"
+        return Text(f"{speed} {task.fields['unit']}/s  {left} left", no_wrap=True)

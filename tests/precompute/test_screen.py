@@ -47,7 +47,6 @@ def test_a_terminal_shows_one_stage_within_its_width_and_keeps_none(opened, widt
     for run in ("first-run", "second-run"):
         for label in ("capture", LONG):
             with screen.stage(tmp_path / run, label, 50_000, 12_800) as advance:
-                (tmp_path / run).mkdir(exist_ok=True)
                 advance(30_000)
                 screen._bar.refresh()
                 shown = lines(written(screen))
@@ -62,10 +61,24 @@ def test_a_terminal_shows_one_stage_within_its_width_and_keeps_none(opened, widt
     assert lines(written(screen)) == ["first-run is whole", "second-run is whole"]
 
 
+def test_the_time_left_is_known_after_the_first_images(opened, tmp_path):
+    screen = opened(True)
+    now = 100.0
+    screen._bar.get_time = lambda: now
+    with screen.stage(tmp_path, "capture", 1_000, 400) as advance:
+        assert "left" not in lines(written(screen))[-1]
+        now += 4000.0  # a batch may take longer than the library looks back
+        advance(100)
+        screen._bar.refresh()
+        assert "500/1000 0.025 images/s  5:33:20 left" in lines(written(screen))[-1]
+        now += 1000.0
+        screen._bar.refresh()
+        assert "500/1000 0.02 images/s  6:56:40 left" in lines(written(screen))[-1]
+
+
 def test_a_log_gets_a_line_a_stage_and_the_name_of_a_run_once(opened, tmp_path):
     screen = opened(False)
     for run, label in (("one", "capture"), ("one", LONG), ("two", "capture")):
-        (tmp_path / run).mkdir(exist_ok=True)
         with screen.stage(tmp_path / run, label, 5, 2) as advance:
             for _ in range(3):
                 advance(1)
@@ -82,6 +95,9 @@ def test_the_dashboard_finds_how_far_a_stage_is(opened, tmp_path):
     found = read_progress(tmp_path)
     assert (found.stage, found.done, found.total) == ("capture", 4, 5)
     assert found.rate > 0
+    with opened(False).stage(tmp_path / "none", "certificate", 1, 0) as advance:
+        advance(1)  # a run without its run.json is none, and gets no folder
+    assert not (tmp_path / "none").exists()
 
 
 def test_a_stage_that_breaks_off_says_how_far_it_came(opened, tmp_path: Path):
