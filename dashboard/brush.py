@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import words
-from dashboard.charts import BLUE, FIT_X, Chart
+from dashboard.charts import BLUE, FIT_X, MARGINS, Chart
 
 _NAME = "interval"
 _DIGITS = Context(prec=4)
@@ -51,7 +51,7 @@ def chart(frame: pd.DataFrame, bounds: Bounds, unit: str, *, height: int = 70) -
         tooltip=[alt.Tooltip("low:Q", title="from", format=".4g"),
                  alt.Tooltip("high:Q", title="to", format=".4g"),
                  alt.Tooltip("n:Q", title="images")],
-    ).add_params(brush).properties(height=height, autosize=FIT_X)
+    ).add_params(brush).properties(height=height, autosize=FIT_X, padding=MARGINS)
     return bars
 
 

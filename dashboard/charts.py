@@ -1,6 +1,7 @@
 """Frames as charts. Pure functions: a frame in, an Altair chart out."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -29,7 +30,40 @@ Chart = alt.Chart | alt.LayerChart | alt.FacetChart
 FIT_X = alt.AutoSizeParams(type="fit-x", contains="padding")
 """The chart takes the width it is given; its height is that of the plot."""
 
+MARGINS = {"top": 4, "bottom": 0, "left": 0, "right": 4}
+"""Pixels around a chart. Named, all four: a page adds 20 below what names none."""
+
+FIT: dict[str, Any] = {"autosize": alt.AutoSizeParams(type="fit", contains="padding"),
+                       "padding": MARGINS}
+"""The chart takes the width it is given; its height is that of all, axes and legend included, so
+that charts side by side end at one line."""
+
+LEGEND: dict[str, Any] = {"offset": 6, "padding": 0, "titlePadding": 3, "rowPadding": 1}
+"""A legend above a plot, close to it: pixels."""
+
 _LEGEND_CHARACTERS = 31
+_TITLE_CHARACTERS = 40
+_SAME = 1e-9
+
+
+def lines(title: str) -> str | list[str]:
+    """The title of a vertical axis; a long one with its unit on a line of its own.
+
+    >>> lines("BERTScore (F1)"), lines("Likeness of all the answers, in ROUGE-L (0 to 1)")
+    ('BERTScore (F1)', ['Likeness of all the answers, in ROUGE-L', '(0 to 1)'])
+    """
+    name, bracket, unit = title.rpartition(" (")
+    return [name, f"({unit}"] if bracket and len(title) > _TITLE_CHARACTERS else title
+
+
+def values(*shown: "pd.Series[float]") -> alt.Scale:
+    """A scale that fits what is shown; around numbers that are all the same, one with some room."""
+    ends = pd.concat(shown).dropna()
+    low, high = (float(ends.min()), float(ends.max())) if len(ends) else (0.0, 1.0)
+    if high - low > _SAME * max(1.0, abs(high)):
+        return alt.Scale(zero=False)
+    room = abs(low) / 10 or 0.1
+    return alt.Scale(domain=[low - room, high + room], zero=False)
 
 
 def _layer_ticks(top: int, first: int = 0) -> alt.Axis:
@@ -46,7 +80,7 @@ def _layer_axis(top: int, first: int = 0, title: str = words.LAYER_AXIS) -> alt.
 
 
 def bands(
-    frame: pd.DataFrame, axis: str, heading: str | None = None, *, height: int = 180,
+    frame: pd.DataFrame, axis: str, heading: str | None = None, *, height: int = 260,
     first: int = 0, colors: Mapping[str, str] = _SERIES, across: str = words.LAYER_AXIS,
 ) -> Chart:
     """Data-set means over layers with their bootstrap intervals, one colour a series.
@@ -55,7 +89,7 @@ def bands(
         frame: layer, series, mean, low, high, n; series in the order of the legend.
         axis: title of the vertical axis, with the unit.
         heading: title of the legend, if there are several series.
-        height: in pixels.
+        height: in pixels, with axes and legend.
         first: the layer where the horizontal axis starts.
         colors: of the series.
         across: title of the horizontal axis.
@@ -66,7 +100,7 @@ def bands(
     side_by_side = sum(sorted(map(len, series))[-2:]) <= _LEGEND_CHARACTERS
     legend = alt.Legend(title=heading, orient="top", labelLimit=300, symbolOpacity=1,
                         symbolSize=60, titleOrient="top", columns=2 if side_by_side else 1,
-                        ) if len(series) > 1 else None
+                        **LEGEND) if len(series) > 1 else None
     base = alt.Chart(frame).encode(
         x=_layer_axis(top, first, across),
         color=alt.Color("series:N", sort=series, legend=legend, scale=alt.Scale(
@@ -75,21 +109,21 @@ def bands(
                *(alt.Tooltip(f"{name}:Q", title=text, format=".4f") for name, text in (
                    ("mean", "mean"), ("low", "95% from"), ("high", "95% to"))),
                alt.Tooltip("n:Q", title="images", format=",d")]
-    value = alt.Y("low:Q", title=axis, scale=alt.Scale(zero=False))
+    value = alt.Y("low:Q", title=axis, scale=values(frame["low"], frame["high"]))
     return alt.layer(
         base.mark_area(opacity=0.18).encode(y=value, y2="high:Q"),
         base.mark_line(strokeWidth=1.8).encode(y="mean:Q"),
         base.mark_point(filled=True, size=32, opacity=1).encode(y="mean:Q", tooltip=tooltip),
-    ).properties(height=height, autosize=FIT_X)
+    ).properties(height=height, **FIT)
 
 
-def settled(frame: pd.DataFrame, top: int, *, height: int = 150) -> Chart:
+def settled(frame: pd.DataFrame, top: int, *, height: int = 260) -> Chart:
     """How many images settle at which layer.
 
     Args:
         frame: layer, n.
         top: L.
-        height: in pixels.
+        height: in pixels, with axes and legend.
     """
     frame = frame.assign(low=frame["layer"] - 0.5, high=frame["layer"] + 0.5)
     bars: alt.Chart = alt.Chart(frame).mark_bar(color=BLUE, binSpacing=2).encode(
@@ -97,5 +131,5 @@ def settled(frame: pd.DataFrame, top: int, *, height: int = 150) -> Chart:
                 scale=alt.Scale(domain=[-0.5, top + 0.5], nice=False)), x2="high:Q",
         y=alt.Y("n:Q", title="images", axis=alt.Axis(tickCount=4, format="d")),
         tooltip=[alt.Tooltip("layer:Q", title="layer"), alt.Tooltip("n:Q", title="images")],
-    ).properties(height=height, autosize=FIT_X)
+    ).properties(height=height, **FIT)
     return bars

@@ -7,7 +7,7 @@ from dashboard import charts
 from dashboard.charts import Chart
 
 _SIDES = ("one", "two")
-_HEIGHT, _LEGEND = 200, 54  # pixels; charts side by side end at the same line
+_HEIGHT = 280  # pixels
 
 
 def both(frame: pd.DataFrame, names: tuple[str, str], axis: str, layer: int) -> Chart:
@@ -35,7 +35,7 @@ def difference(frame: pd.DataFrame, axis: str, layer: int) -> Chart:
         layer: the chosen layer of the first side.
     """
     one = frame.assign(series="difference", mean=frame["difference"])
-    chart = charts.bands(one, axis, height=_HEIGHT + _LEGEND,
+    chart = charts.bands(one, axis, height=_HEIGHT,
                          colors={"difference": charts.ORANGE})
     return _with_rules(chart, layer, zero=True)
 

@@ -6,7 +6,7 @@ import altair as alt
 import pandas as pd
 
 from dashboard import charts, words
-from dashboard.charts import FIT_X, Chart
+from dashboard.charts import FIT, FIT_X, LEGEND, MARGINS, Chart
 from dashboard.condition_words import ALGORITHMS, KINDS, LAYER, PAPER_LAYER
 
 _KIND_COLORS = {KINDS["mean"]: charts.BLUE, KINDS["confuse"]: charts.ORANGE,
@@ -14,6 +14,8 @@ _KIND_COLORS = {KINDS["mean"]: charts.BLUE, KINDS["confuse"]: charts.ORANGE,
 _OTHERS = (charts.PINK, charts.AMBER, charts.SKY)
 _ALGORITHM_COLORS = dict(zip(
     ALGORITHMS.values(), (charts.BLUE, charts.SKY, charts.GREY, charts.AMBER), strict=True))
+_ALGORITHM_SHAPES = dict(zip(
+    ALGORITHMS.values(), ("circle", "square", "diamond", "triangle-up"), strict=True))
 _LEGEND_CHARACTERS = 31
 _INTERVAL = (("mean", "mean"), ("low", "95% from"), ("high", "95% to"))
 
@@ -26,7 +28,7 @@ def _colors(series: list[str]) -> list[str]:
 
 def sweep(
     frame: pd.DataFrame, axis: str, *, baseline: float | None = None, paper: bool = False,
-    height: int = 300,
+    height: int = 360,
 ) -> Chart:
     """A measure of the last layer's captions against the layer that is edited (Figure 2).
 
@@ -36,7 +38,7 @@ def sweep(
         axis: title of the vertical axis.
         baseline: the unedited model's value, for a dashed line.
         paper: number layers as the paper does, from 0.
-        height: in pixels.
+        height: in pixels, with axes and legend.
     """
     frame = frame.assign(first=frame["first"] - paper, last=frame["last"] - paper)
     single = frame[~frame["joint"]]
@@ -48,7 +50,7 @@ def sweep(
     color = alt.Color("series:N", sort=series, scale=alt.Scale(
         domain=series, range=_colors(series)), legend=alt.Legend(
         title=None, orient="top", columns=2 if fits else 1, labelLimit=300, symbolType="stroke",
-        symbolStrokeWidth=3, symbolOpacity=1))
+        symbolStrokeWidth=3, symbolOpacity=1, **LEGEND))
     low, high = int(frame["first"].min()), int(frame["last"].max())
     across = alt.X("first:Q", title=PAPER_LAYER if paper else LAYER,
                    scale=alt.Scale(domain=[low - 0.5, high + 0.5], nice=False),
@@ -57,7 +59,7 @@ def sweep(
     tooltip = [alt.Tooltip("condition_id:N", title="condition"),
                *(alt.Tooltip(f"{name}:Q", title=text, format=".4f") for name, text in _INTERVAL),
                alt.Tooltip("n:Q", title="images", format=",d")]
-    value = alt.Y("low:Q", title=axis, scale=alt.Scale(zero=False))
+    value = alt.Y("low:Q", title=charts.lines(axis), scale=charts.values(frame["low"], frame["high"]))
     one = alt.Chart(single).encode(x=across, color=color)
     over = {"x": alt.X("left:Q"), "x2": alt.X2("right:Q"), "color": color}
     layers = [
@@ -71,7 +73,7 @@ def sweep(
         layers.insert(0, alt.Chart(pd.DataFrame({"mean": [baseline]})).mark_rule(
             color=charts.GREY, strokeDash=[5, 4]).encode(
             y="mean:Q", tooltip=[alt.Tooltip("mean:Q", title="baseline", format=".4f")]))
-    return alt.layer(*layers).properties(height=height, autosize=FIT_X)
+    return alt.layer(*layers).properties(height=height, **FIT)
 
 
 def head_matrix(frame: pd.DataFrame, metric: str, against: str) -> Chart:
@@ -96,55 +98,71 @@ def head_matrix(frame: pd.DataFrame, metric: str, against: str) -> Chart:
             orient="top", labelAngle=0, ticks=False, domain=False)),
         y=alt.Y("layer:O", title="layer", axis=alt.Axis(ticks=False, domain=False)),
         color=alt.Color("mean:Q", title=title, scale=scale, legend=alt.Legend(
-            orient="bottom", gradientLength=240, gradientThickness=9, titleLimit=400)),
+            orient="bottom", gradientLength=240, gradientThickness=9, titleLimit=400,
+            tickCount=3, format=".2~g")),
         tooltip=[alt.Tooltip("layer:O"), alt.Tooltip("head:O"),
-                 *(alt.Tooltip(f"{name}:Q", title=text, format=".4f") for name, text in _INTERVAL),
+                 *(alt.Tooltip(f"{name}:Q", title=text, format=".3~g") for name, text in _INTERVAL),
                  alt.Tooltip("n:Q", title="images", format=",d")],
-    ).properties(height=cell_h * frame["layer"].nunique(), autosize=FIT_X)
+    ).properties(height=cell_h * frame["layer"].nunique(), autosize=FIT_X, padding=MARGINS)
     return chart
 
 
-def trust(frame: pd.DataFrame, *, height: int = 260) -> Chart:
+def trust(frame: pd.DataFrame, *, height: int = 320) -> Chart:
     """What the gradient foretells of removing a head, against what removing it did.
+
+    Each axis fits its own numbers; the dashed line is where both are the same.
 
     Args:
         frame: layer, head, foretold, measured (means over images, nats a token), n.
-        height: in pixels.
+        height: in pixels, with axes and legend.
     """
-    ends = pd.concat([frame["foretold"], frame["measured"]])
-    line = pd.DataFrame({"foretold": [ends.min(), ends.max()],
-                         "measured": [ends.min(), ends.max()]})
-    diagonal = alt.Chart(line).mark_line(color=charts.GREY, strokeDash=[5, 4]).encode(
+    across, up = (_around(frame[name]) for name in ("foretold", "measured"))
+    ends = [min(across[0], up[0]), max(across[1], up[1])]
+    line = pd.DataFrame({"foretold": ends, "measured": ends})
+    diagonal = alt.Chart(line).mark_line(color=charts.GREY, strokeDash=[5, 4], clip=True).encode(
         x="foretold:Q", y="measured:Q")
     points = alt.Chart(frame).mark_point(filled=True, size=48, color=charts.BLUE, opacity=0.75
                                          ).encode(
         x=alt.X("foretold:Q", title="foretold by the gradient (nats a token)",
-                axis=alt.Axis(tickCount=8)),
-        y=alt.Y("measured:Q", title="measured (nats a token)"),
+                scale=alt.Scale(domain=across, nice=False),
+                axis=alt.Axis(tickCount=6, format=".2~g")),
+        y=alt.Y("measured:Q", title="measured (nats a token)",
+                scale=alt.Scale(domain=up, nice=False), axis=alt.Axis(format=".2~g")),
         tooltip=[alt.Tooltip("layer:O"), alt.Tooltip("head:O"),
-                 alt.Tooltip("foretold:Q", format=".4f"), alt.Tooltip("measured:Q", format=".4f"),
+                 alt.Tooltip("foretold:Q", format=".3~g"),
+                 alt.Tooltip("measured:Q", format=".3~g"),
                  alt.Tooltip("n:Q", title="images measured")])
-    return alt.layer(diagonal, points).properties(height=height, autosize=FIT_X)
+    return alt.layer(diagonal, points).properties(height=height, **FIT)
 
 
-def pruning(frame: pd.DataFrame, axis: str, *, baseline: float, height: int = 280) -> Chart:
+def _around(values: "pd.Series[float]") -> list[float]:
+    """The ends of an axis with all values within, none at its edge."""
+    low, high = float(values.min()), float(values.max())
+    room = (high - low) / 20 or abs(low) / 10 or 1.0
+    return [low - room, high + room]
+
+
+def pruning(frame: pd.DataFrame, axis: str, *, baseline: float, height: int = 360) -> Chart:
     """Quality against the number of heads pruned, beside the controls.
 
     Args:
         frame: n_pruned, algorithm, seed, n, baseline, edited, low, high (of the difference).
         axis: title of the vertical axis.
         baseline: the unpruned model's value.
-        height: in pixels.
+        height: in pixels, with axes and legend.
     """
     frame = frame.assign(low=frame["low"] + frame["baseline"],
                          high=frame["high"] + frame["baseline"])
     shown = [name for name in ALGORITHMS.values() if name in set(frame["algorithm"])]
-    color = alt.Color("algorithm:N", sort=shown, scale=alt.Scale(
-        domain=shown, range=[_ALGORITHM_COLORS[name] for name in shown]),
-        legend=alt.Legend(title=None, orient="top", columns=2, symbolOpacity=1, symbolSize=60))
+    legend = alt.Legend(title=None, orient="top", columns=2, symbolOpacity=1, symbolSize=60,
+                        **LEGEND)
+    colors, shapes = (alt.Scale(domain=shown, range=[of[name] for name in shown])
+                      for of in (_ALGORITHM_COLORS, _ALGORITHM_SHAPES))
+    color = alt.Color("algorithm:N", sort=shown, legend=legend, scale=colors)
+    shape = alt.Shape("algorithm:N", sort=shown, legend=legend, scale=shapes)
     counts = sorted(frame["n_pruned"].unique().tolist())
     # Side by side, so that intervals do not hide each other.
-    step = 0.05 * min((b - a for a, b in pairwise(counts)), default=1)
+    step = 0.08 * min((b - a for a, b in pairwise(counts)), default=1)
     frame["at"] = frame["n_pruned"] + step * (
         frame["algorithm"].map(shown.index) - (len(shown) - 1) / 2)
     base = alt.Chart(frame).encode(
@@ -160,8 +178,9 @@ def pruning(frame: pd.DataFrame, axis: str, *, baseline: float, height: int = 28
         alt.Chart(pd.DataFrame({"edited": [baseline]})).mark_rule(
             color=charts.GREY, strokeDash=[5, 4]).encode(
             y="edited:Q", tooltip=[alt.Tooltip("edited:Q", title="unpruned", format=".4f")]),
-        base.mark_line(strokeWidth=1.8).encode(y=alt.Y("mean(edited):Q", title=axis)),
-        base.mark_rule(opacity=0.5).encode(y=alt.Y("low:Q", title=axis, scale=alt.Scale(
-            zero=False)), y2="high:Q"),
-        base.mark_point(filled=True, size=42, opacity=1).encode(y="edited:Q", tooltip=tooltip),
-    ).properties(height=height, autosize=FIT_X)
+        base.mark_line(strokeWidth=1.8).encode(y=alt.Y("mean(edited):Q", title=charts.lines(axis))),
+        base.mark_rule(opacity=0.5).encode(y=alt.Y("low:Q", scale=charts.values(
+            frame["low"], frame["high"], frame["edited"])), y2="high:Q"),
+        base.mark_point(filled=True, size=60, opacity=1).encode(
+            y="edited:Q", tooltip=tooltip, shape=shape),
+    ).properties(height=height, **FIT)

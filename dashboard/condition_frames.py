@@ -1,7 +1,7 @@
 """From the tables of conditions to the frames that charts and pages show. Pure functions."""
 
 import json
-from math import sqrt
+import math
 from typing import Any
 
 import pandas as pd
@@ -22,6 +22,7 @@ _READABLE = {"algorithm": "heads chosen by", "seed": "seed", "baseline": "before
              "edited": "after", "difference": "difference", "low": "95% from",
              "high": "95% to", "n": "images"}
 _Z95 = 1.959964
+_SAME = 1e-9
 
 
 def sweep(conditions: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame:
@@ -77,7 +78,7 @@ def share_interval(found: int, n: int) -> tuple[float, float, float]:
     """
     share, z2 = found / n, _Z95 * _Z95
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = _Z95 / (1 + z2 / n) * sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+    half = _Z95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
     return share, max(0.0, middle - half), min(1.0, middle + half)
 
 
@@ -120,6 +121,40 @@ def pruned(changes: pd.DataFrame) -> pd.DataFrame:
         key=lambda column: column.map(order.index) if column.name == "algorithm" else column)
 
 
+def telling(rows: pd.DataFrame) -> list[str]:
+    """Measures in the order in which they tell something of a pruning.
+
+    First those of Table 1 that were measured at every number of heads and that some pruning
+    changed, as Table 1 has them; then the other ones of that kind, by their largest difference
+    over half its interval; last those that vary at no count or stand at a few alone.
+
+    Args:
+        rows: of `pruned`.
+
+    Returns:
+        Ids, `metric:against`.
+    """
+    own = [":".join(pair) for pair in TABLE1]
+    counts = rows["n_pruned"].nunique()
+
+    def rank(measure: str, of: pd.DataFrame) -> tuple[bool, int, float, str]:
+        tells = of["n_pruned"].nunique() == counts and bool((of["difference"].abs() > _SAME).any())
+        half = (of["high"] - of["low"]).clip(lower=_SAME) / 2
+        return (not tells, own.index(measure) if measure in own else len(own),
+                -float((of["difference"].abs() / half).max()), measure)
+
+    measures = rows.groupby(rows["metric"] + ":" + rows["against"])
+    return [measure for *_, measure in sorted(rank(str(name), of) for name, of in measures)]
+
+
+def readable(table: pd.DataFrame) -> pd.DataFrame:
+    """Table 1 for a page: the seed beside who chose the heads, three digits, no minus zero."""
+    chosen = table["heads chosen by"] + table["seed"].map(
+        lambda seed: f", seed {seed}" if seed else "")
+    numbers = table.select_dtypes("float").round(3) + 0.0
+    return table.assign(**{"heads chosen by": chosen}, **numbers).drop(columns="seed")
+
+
 def table1(rows: pd.DataFrame, n_pruned: int) -> pd.DataFrame:
     """Table 1: measures before and after pruning so many heads, by Algorithm 1 and its controls.
 
@@ -136,6 +171,33 @@ def table1(rows: pd.DataFrame, n_pruned: int) -> pd.DataFrame:
         for metric, against in TABLE1]
     return pd.concat(found, ignore_index=True).rename(columns=_READABLE)[
         ["measure", *_READABLE.values()]]
+
+
+def largest_heads(frame: pd.DataFrame, unit: str, count: int) -> pd.DataFrame:
+    """The heads of the largest means, in size, as a page's table shows them.
+
+    All numbers are in one power of ten, which the column's name has, with two digits after the
+    point: those of single heads are often some 1e-4.
+
+    Args:
+        frame: layer, head, mean, low, high.
+        unit: of the means.
+        count: so many rows at most.
+
+    Returns:
+        layer, head, the mean (float), and its interval as text.
+    """
+    rows = frame.loc[frame["mean"].abs().nlargest(count).index]
+    size = rows["mean"].abs().max()
+    power = math.floor(math.log10(size)) if size > 0 else 0
+    power = 0 if -2 < power < 3 else power
+    name = f"mean, 1e{power} {unit}" if power else f"mean, {unit}"
+    values = rows[["mean", "low", "high"]] / 10.0 ** power
+    return pd.DataFrame({
+        "layer": rows["layer"], "head": rows["head"],
+        name.strip(", "): values["mean"],
+        "95% interval": [f"{low:z.2f} to {high:z.2f}" for low, high in zip(
+            values["low"], values["high"], strict=True)]})
 
 
 def pruning(spec: Any) -> dict[str, Any]:

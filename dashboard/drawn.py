@@ -10,9 +10,10 @@ def show(figure: Figure) -> None:
     """Draw a figure where it is called."""
     plain.line(figure.title, "heading")
     if figure.chart is None:
-        st.dataframe(figure.frame, hide_index=True, height="content", column_config={
-            name: st.column_config.NumberColumn(format="%.4f")
-            for name in figure.frame.select_dtypes("float").columns})
+        numbers = figure.frame.select_dtypes("float").round(3) + 0.0  # no minus zero
+        st.dataframe(figure.frame.assign(**numbers), hide_index=True, height="content",
+                     column_config={name: st.column_config.NumberColumn(format="%.3f")
+                                    for name in numbers.columns})
     elif isinstance(figure.chart, str):
         plain.picture(figure.chart, figure.title)
     else:

@@ -9,6 +9,7 @@ import vl_convert
 from dashboard.charts import Chart
 
 _WIDTH = 640  # pixels of a figure that on the page takes the width it is given
+_MARGIN = 8
 _PNG_SCALE = 2
 
 
@@ -33,6 +34,7 @@ def png(chart: Figure) -> bytes:
 def _spec(chart: Chart) -> dict[str, Any]:
     spec: dict[str, Any] = chart.to_dict()
     spec.setdefault("width", _WIDTH)
+    spec["padding"] = _MARGIN
     return spec
 
 

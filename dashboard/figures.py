@@ -120,7 +120,7 @@ def figure3(ask: Ask, about: About) -> list[Figure]:
     made = []
     for name, rows, what in (("figure3", frame, ""), ("figure3-upper", upper, ", upper range")):
         rows = about.numbered(rows).assign(series=named.SERIES["reference"])
-        chart = charts.bands(rows, "CIDEr (0 to 10)", height=220, first=int(rows["layer"].min()),
+        chart = charts.bands(rows, "CIDEr (0 to 10)", height=280, first=int(rows["layer"].min()),
                              across=about.axis)
         made.append(Figure(name, f"CIDEr by layer{what} (the paper's Figure 3)", (
             f"Captions of every layer against their references; the mean over {images(rows)} is "
@@ -183,14 +183,14 @@ def table1(ask: Ask, about: About, group: str | None = None, n_pruned: int | Non
         "and, beside it, as many by chance and those of least norm. Measured on images outside "
         "Algorithm 1's sample; the interval is of the difference, 95% bootstrap over images, "
         f"paired. Run {about.run}."), None, table)]
-    there = set(zip(rows["metric"], rows["against"], strict=True))
-    first = next((pair for pair in condition_frames.TABLE1 if pair in there), None)
-    if first is not None:
-        frame = rows[(rows["metric"] == first[0]) & (rows["against"] == first[1])]
-        chart = condition_charts.pruning(frame, named.axis(*first),
+    for measure in condition_frames.telling(rows)[:1]:
+        metric, _, against = measure.partition(":")
+        of = metric, None if against == "self" else against
+        frame = rows[(rows["metric"] == metric) & (rows["against"] == against)]
+        chart = condition_charts.pruning(frame, named.axis(*of),
                                          baseline=float(frame["baseline"].mean()))
         made.append(Figure("table1-curve", "Quality by the number of heads pruned", (
-            f"{named.title(*first)}. Dashed: the model unpruned. Of random heads every seed is a "
+            f"{named.title(*of)}. Dashed: the model unpruned. Of random heads every seed is a "
             f"point, their line the mean. Means over {images(frame)}; bars are 95% bootstrap "
             f"intervals of the paired difference. Run {about.run}."), chart, frame))
     return made

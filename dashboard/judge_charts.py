@@ -33,7 +33,7 @@ def figure5(scores: pd.DataFrame, across: str = words.LAYER_AXIS) -> Chart:
         scores: of `of_judge`.
         across: title of the horizontal axis.
     """
-    return charts.bands(scores, "score (1 to 5)", height=300, first=int(scores["layer"].min()),
+    return charts.bands(scores, "score (1 to 5)", height=360, first=int(scores["layer"].min()),
                         colors=COLORS, across=across)
 
 
@@ -58,4 +58,4 @@ def steps(frame: pd.DataFrame) -> Chart:
         base.mark_rule(color=color, strokeWidth=2).encode(
             y=alt.Y("low:Q", title="change of score (points)"), y2="high:Q"),
         base.mark_point(color=color, filled=True, size=70, opacity=1).encode(y="mean:Q"),
-    ).properties(height=300, autosize=charts.FIT_X)
+    ).properties(height=360, **charts.FIT)

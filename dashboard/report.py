@@ -113,7 +113,7 @@ def _embedded(figure: Figure) -> dict[str, Any]:
 
 
 def _cell(value: object) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+    return f"{value:z.3f}" if isinstance(value, float) else str(value)
 
 
 def _picture(run: Run, image_id: str, about: About) -> dict[str, Any]:

@@ -121,15 +121,20 @@ METRICS: dict[str, Word] = {
         "Answers of this layer against the expected ones, in meaning.")),
     "answer_rouge_l": Word("Likeness of answers, ROUGE-L", "0 to 1", (
         "Answers of this layer against the expected ones, by their longest common run of words.")),
-    "fluency_onset": Word("Fluency sets in", "layer", "The captions become sure of themselves."),
-    "cider_plateau": Word("CIDEr levels off", "layer", "Nothing is gained above."),
+    "fluency_onset": Word("Fluency sets in", "layer", (
+        "From here up the captions are good sentences: the decoder is nearly as sure of them as "
+        "of the last layer's, and they hardly repeat themselves.")),
+    "cider_plateau": Word("CIDEr levels off", "layer", (
+        "From here up the captions come no closer to the references.")),
 }
 
 _FAMILIES = {
     "grounded_gain_": ("Grounded gain, {}", (
         "Score against the picture's own references minus the score against other pictures': "
         "0 says nothing of this picture.")),
-    "grounding_onset_": ("Grounding sets in, {}", "The captions become those of their picture."),
+    "grounding_onset_": ("Grounding sets in, {}", (
+        "From here up a caption says at least half as much of its own picture as the last layer's "
+        "does.")),
 }
 """Prefix -> label and meaning of metrics that are made from another, which follows the prefix."""
 
@@ -142,6 +147,9 @@ AGAINST = {
     "label": "the label",
     "self": "itself",
 }
+
+_SAID = {("final_logprob", "final"), ("label", "label")}
+"""Metrics whose label says already what they are held against."""
 
 SERIES = {name: text.removeprefix("the ") for name, text in AGAINST.items()}
 """The same as names in a legend, short enough for two beside each other on a phone."""
@@ -202,7 +210,7 @@ def word(metric: str) -> Word:
 def title(metric: str, against: str | None = None) -> str:
     """A metric's label, and for a score what it is held against."""
     label = word(metric).label
-    return label if against is None else f"{label} against {AGAINST.get(against, against)}"
+    return label if against is None or (metric, against) in _SAID else f"{label} against {AGAINST.get(against, against)}"
 
 
 def axis(metric: str, against: str | None = None) -> str:

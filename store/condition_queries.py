@@ -20,6 +20,16 @@ def conditions(run: Source) -> pd.DataFrame:
                     "WHERE condition_id <> ? ORDER BY kind, layers, condition_id", (BASELINE,))
 
 
+def decoded(run: Source) -> pd.DataFrame:
+    """At how many layers each condition's captions were measured: condition_id, n_layers.
+
+    Most layers first, then the baseline, then by condition_id.
+    """
+    return ask(run, "SELECT condition_id, count(DISTINCT layer) AS n_layers FROM curve "
+                    "GROUP BY condition_id ORDER BY n_layers DESC, condition_id <> ?, condition_id",
+               (BASELINE,))
+
+
 def sweep_metrics(run: Source) -> pd.DataFrame:
     """What captions of edited models were measured by at the last layer: metric, against."""
     return ask(run, f'SELECT DISTINCT metric, "against" FROM curve WHERE condition_id <> ? '

@@ -19,9 +19,10 @@ from dashboard import (
     two_maps,
     words,
 )
+from dashboard.data import Key
 from dashboard.selection import Place
 from dashboard.two_maps import Side
-from store import compare_queries
+from store import compare_queries, condition_queries
 from store.compare_queries import Compared
 from store.errors import NotPublished
 from store.schema import BASELINE
@@ -89,8 +90,19 @@ def _sides(place: Place) -> _Sides | None:
         return None
     with condition_at:
         versus = selection.menu("under condition", known, name="versus", resets=("apart",),
-                                what="the condition to compare with", default=BASELINE)
+                                what="the condition to compare with",
+                                default=_most_layers(other, known), told=(
+            "Which edit of the model stands on the other side: first one that has captions of "
+            "all layers, if there is one."))
     return _Sides(Side(key, place.condition), Side(other, versus))
+
+
+def _most_layers(key: Key, known: list[str]) -> str:
+    """The baseline, if it is to choose from; else the condition with curves over most layers."""
+    if BASELINE in known:
+        return BASELINE
+    decoded = data.asked(key, condition_queries.decoded)["condition_id"]
+    return next((str(name) for name in decoded if name in known), known[0])
 
 
 def _published(run: Path) -> bool:
@@ -125,9 +137,15 @@ def _draw(sides: _Sides) -> None:
     layers = [str(layer) for layer in frame["layer"]]
     with layer_at:
         layer = int(selection.menu("Layer (Z^l)", layers, name="layer", what="layer",
-                                   default=layers[-1], resets=("apart",)))
+                                   default=layers[int(frame["difference"].abs().argmax())],
+                                   resets=("apart",), told=(
+            "Whose images and maps are shown below; first the layer where the two means lie "
+            "furthest apart.")))
     other = dict(asked.depths)[layer]
-    _curves(frame, sides, measure, tops, layer)
+    if len(frame) > 1:
+        _curves(frame, sides, measure, tops, layer)
+    else:
+        _one_layer(frame, sides, measure)
     n = int(frame.loc[frame["layer"] == layer, "n"].iloc[0])
     first = _ranked(sides, asked, layer, n)
     two_maps.show(sides.one, sides.two, (layer, other), sides.names, first)
@@ -146,20 +164,34 @@ def _curves(
     plain.line(f"{title}: the same {n:,} images on both sides. Bands are 95% bootstrap intervals "
                f"over images; the difference is taken image by image.{depth}", "small")
     left, right = st.columns(2, gap="medium")
-    with left, st.container(border=True):
+    with left, st.container(border=True, height="stretch"):
         plain.line("Both", "heading")
         chart = compare_charts.both(frame, sides.names, unit or title, layer)
         st.altair_chart(chart, alt=f"{title} of both over layers.")
         exporting.download_row(chart, frame, "compare")
-    with right, st.container(border=True):
+    with right, st.container(border=True, height="stretch"):
         plain.line(f"Difference: {two} minus {one}", "heading")
         chart = compare_charts.difference(frame, f"difference, {unit}" if unit else "difference",
                                           layer)
         st.altair_chart(chart, alt=f"{title}: {two} minus {one}, over layers.")
         exporting.download_row(chart, frame, "difference")
-    row = frame[frame["layer"] == layer].iloc[0]
-    plain.line(f"At layer {layer}: {row['one']:z.3f} and {row['two']:z.3f}; difference "
-               f"{row['difference']:+z.3f}, 95% from {row['low']:+.3f} to {row['high']:+.3f}.")
+    plain.line(_at(frame[frame["layer"] == layer].iloc[0], sides))
+
+
+def _one_layer(frame: pd.DataFrame, sides: _Sides, measure: str) -> None:
+    row = frame.iloc[0]
+    plain.line(f"{selection.title(measure)}. {_at(row, sides)}")
+    plain.line(f"Both sides have this measure at layer {row['layer']:.0f} alone, so there is no "
+               f"curve. Means over the same {row['n']:,.0f} images; the interval is bootstrap over "
+               "images, image by image.", "small")
+    exporting.download_row(None, frame, "compare")
+
+
+def _at(row: Any, sides: _Sides) -> str:
+    one, two = sides.names
+    return (f"At layer {row['layer']:.0f}: {one} {row['one']:z.3f}, {two} {row['two']:z.3f}; "
+            f"difference {row['difference']:+z.3f}, 95% interval {row['low']:+z.3f} to "
+            f"{row['high']:+z.3f}.")
 
 
 def _ranked(sides: _Sides, asked: Compared, layer: int, n: int) -> str | None:
@@ -178,7 +210,7 @@ def _ranked(sides: _Sides, asked: Compared, layer: int, n: int) -> str | None:
 
 def _row(sides: _Sides, row: dict[Any, Any], layer: int) -> None:
     image_id = str(row["image_id"])
-    picture, text, more = st.columns([1, 7, 1.6], vertical_alignment="center", gap="small")
+    picture, text, more = st.columns([1, 6.4, 2.2], vertical_alignment="center", gap="small")
     picture.image(data.thumbnail(sides.one.key, image_id), width=88,
                   alt=f"Picture {image_id} as the model saw it.")
     texts = ["" if pd.isna(row[name]) else str(row[name]) for name in ("one_text", "two_text")]
@@ -188,6 +220,8 @@ def _row(sides: _Sides, row: dict[Any, Any], layer: int) -> None:
                                                    f"{names[1]}: {row['two']:z.3f}"))
     with more:
         plain.line(f"{row['difference']:+z.3f}", "heading")
+        ways = st.container(horizontal=True, gap="small", vertical_alignment="center")
+    with ways:
         st.button("Maps", key=f"maps-{image_id}", type="tertiary", icon=":material/visibility:",
                   on_click=selection.set_image, args=(image_id,),
                   help="Show this picture's maps of both sides below.")

@@ -123,7 +123,7 @@ def _pair(shown: list[Figure], name: str) -> None:
         plain.line(ABSENT[name], "small")
         return
     for column, figure in zip(st.columns(len(shown), gap="medium"), shown, strict=True):
-        with column.container(border=True):
+        with column.container(border=True, height="stretch"):
             drawn.show(figure)
 
 

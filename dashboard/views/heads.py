@@ -2,7 +2,18 @@
 
 import streamlit as st
 
-from dashboard import commands, condition_charts, data, exporting, gallery, plain, selection, words
+from dashboard import (
+    commands,
+    condition_charts,
+    condition_frames,
+    data,
+    exporting,
+    figures,
+    gallery,
+    plain,
+    selection,
+    words,
+)
 from dashboard.data import Key
 from dashboard.selection import Place
 from store import condition_queries
@@ -42,11 +53,11 @@ def _data_set(key: Key) -> None:
         exporting.download_row(chart, frame, "heads")
     with right:
         plain.line(words.word(metric).meaning, "small")
-        plain.line("Largest in size, over all images:", "small")
-        largest = frame["mean"].abs().nlargest(10).index
-        st.dataframe(frame.loc[largest, ["layer", "head", "mean", "low", "high", "n"]],
-                     hide_index=True, column_config={
-            name: st.column_config.NumberColumn(format="%.3g") for name in ("mean", "low", "high")})
+        plain.line(f"Largest in size; means over {figures.images(frame)}, 95% bootstrap intervals "
+                   "over images:", "small")
+        table = condition_frames.largest_heads(frame, words.word(metric).unit, 10)
+        st.dataframe(table, hide_index=True, height="content", column_config={
+            table.columns[2]: st.column_config.NumberColumn(format="%.2f")})
 
 
 def _trust(key: Key) -> None:
@@ -61,7 +72,7 @@ def _trust(key: Key) -> None:
             f"removing it did, image by image: median {row['middle']:.2f}, middle half "
             f"{row['low']:.2f} to {row['high']:.2f}, over {int(row['n'])} images. Each point is a "
             f"head, the mean over the images in which it was removed; on the dashed line the "
-            f"gradient is right.", "small")
+            f"gradient is right. Each axis fits its own numbers.", "small")
     chart = condition_charts.trust(frame)
     st.altair_chart(chart, alt="What the gradient foretells against what was measured.")
     exporting.download_row(chart, frame, "gradient")

@@ -78,12 +78,12 @@ def _figure(
 def _changed_words(key: Key, conditions: pd.DataFrame, paper: bool) -> None:
     st.subheader("What changed in the words")
     left, right = st.columns(2, gap="medium")
-    with left, st.container(border=True):
+    with left, st.container(border=True, height="stretch"):
         plain.line(named.word("repetition").label, "heading")
         values = data.asked(key, condition_queries.at_last_layer, "repetition", "self")
         plain.line(named.word("repetition").meaning, "small")
         _small(conditions, values, named.axis("repetition"), paper, "repetition")
-    with right, st.container(border=True):
+    with right, st.container(border=True, height="stretch"):
         plain.line("A phrase", "heading")
         phrase = selection.text("Share of captions that contain", name="phrase",
                                 placeholder="black and white", icon=":material/search:")
@@ -101,7 +101,7 @@ def _small(conditions: pd.DataFrame, values: pd.DataFrame, axis: str, paper: boo
     if frame.empty:
         plain.line("Not measured yet: python -m precompute score.", "small")
         return
-    chart = condition_charts.sweep(frame, axis, paper=paper, height=190,
+    chart = condition_charts.sweep(frame, axis, paper=paper, height=250,
                                    baseline=condition_frames.baseline_of(values))
     st.altair_chart(chart, alt=f"{axis} against the layer that is edited.")
     exporting.download_row(chart, frame, name)
@@ -119,6 +119,10 @@ def _table(conditions: pd.DataFrame, values: pd.DataFrame, axis: str) -> None:
     st.subheader("All conditions")
     table = conditions.merge(values, on="condition_id", how="left").assign(
         kind=conditions["kind"].map(KINDS)).rename(columns={"mean": axis})
-    st.dataframe(table[["condition_id", "kind", axis, "low", "high", "n", "layers", "heads",
-                        "source", "spec"]], hide_index=True)
+    shown = [name for name in ("heads", "source") if table[name].str.len().any()]
+    st.dataframe(table[["condition_id", "kind", axis, "low", "high", "n", "layers", *shown]].rename(
+        columns={"condition_id": "condition", "low": "95% from", "high": "95% to", "n": "images",
+                 "source": "mean states of"}),
+        hide_index=True, column_config={name: st.column_config.NumberColumn(format="%.3f")
+                                        for name in (axis, "95% from", "95% to")})
     exporting.download_row(None, table, "conditions")

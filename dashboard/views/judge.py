@@ -40,9 +40,9 @@ def _draw(place: Place, key: Key) -> None:
         plain.line("No reply of this judge has a score; what came instead stands below.")
     else:
         left, right = st.columns([1.25, 1], gap="medium")
-        with left.container(border=True):
+        with left.container(border=True, height="stretch"):
             _figure5(scores)
-        with right.container(border=True):
+        with right.container(border=True, height="stretch"):
             _steps(judge_charts.of_judge(curves, "judge_step", name), about["layers"])
     left, right = st.columns([1, 1.6], gap="medium")
     with left:

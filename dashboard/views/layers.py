@@ -1,16 +1,28 @@
 """The whole data set over layers: curves with their bootstrap intervals, by what they answer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, commands, data, drawn, exporting, figures, plain, selection, words
+from dashboard import (
+    charts,
+    commands,
+    data,
+    drawn,
+    exporting,
+    figures,
+    landmark_words,
+    plain,
+    selection,
+    words,
+)
 from dashboard.dataset_words import ABOUT, GLANCE, PARTS, ROOMS, SAID, SETTLES, TITLES
 from dashboard.selection import Place
 from store import queries
 
+Cards = list[Callable[[], None]]
 _JUDGES = ("judge.", "judge_step.")  # they have a page of their own
 
 
@@ -34,12 +46,12 @@ def show(place: Place) -> None:
         plain.line(ABOUT[room], "small")
         if room == "glance":
             _landmarks(place)
+        cards: Cards = [partial(_curve, metric, curves) for metric in there[room]]
         if room == SAID:
-            _figure3(place)
-        _draw(there[room], curves)
+            cards = [*_figure3(place), *cards]
         if room in ("glance", SETTLES):
-            _convergence(place, int(data.run_row(place.published)["n_layers"]),
-                         only_first=room == "glance")
+            cards += _convergence(place, only_first=room == "glance")
+        _grid(cards)
 
 
 def rooms(metrics: Sequence[str]) -> dict[str, list[str]]:
@@ -63,52 +75,45 @@ def _landmarks(place: Place) -> None:
     if found.empty:
         return
     plain.line("Where things set in", "heading")
-    plain.points([
-        f"{words.word(row['metric']).label}: {_layer(row['layer'])} (95% interval "
-        f"{_layer(row['low'])} to {_layer(row['high'])}); {row['rule']}"
-        for row in found.to_dict("records")])
-    exporting.download_row(None, found, "landmarks")
+    plain.facts(landmark_words.where(found))
+    with st.expander("Every measure, and the exact rules"):
+        plain.points(landmark_words.rules(found))
+        exporting.download_row(None, found, "landmarks")
 
 
-def _layer(at: float) -> str:
-    return "never" if pd.isna(at) else f"layer {at:.0f}"
+def _grid(cards: Cards) -> None:
+    """Draw cards two a row, all of a row alike in height."""
+    for pair in (cards[i:i + 2] for i in range(0, len(cards), 2)):
+        for column, card in zip(st.columns(2, gap="medium"), pair, strict=False):
+            with column.container(border=True, height="stretch"):
+                card()
 
 
-def _convergence(place: Place, top: int, *, only_first: bool) -> None:
+def _convergence(place: Place, *, only_first: bool) -> Cards:
     found = data.asked(place.published, queries.convergence, place.condition)
     if found.empty:
-        plain.line("Where captions settle is known once captions of all layers are scored.",
-                   "small")
-        return
+        return [partial(plain.line, "Where captions settle is known once captions of all layers "
+                                    "are scored.", "small")]
     metrics = list(dict.fromkeys(found["metric"]))[:1 if only_first else None]
-    for pair in (metrics[i:i + 2] for i in range(0, len(metrics), 2)):
-        for column, metric in zip(st.columns(2, gap="medium"), pair, strict=False):
-            rows = found[found["metric"] == metric]
-            there, never = rows.dropna(subset="layer"), rows[rows["layer"].isna()]["n"].sum()
-            with column.container(border=True):
-                plain.line(words.word(metric).label, "heading")
-                plain.line(words.word(metric).meaning
-                           + (f" {never:,} images never do." if never else ""), "meaning")
-                chart = charts.settled(there, top)
-                st.altair_chart(chart, alt=f"{words.word(metric).label}: images by layer.")
-                exporting.download_row(chart, rows, metric)
+    top = int(data.run_row(place.published)["n_layers"])
+    return [partial(_settled, found[found["metric"] == metric], metric, top)
+            for metric in metrics]
 
 
-def _figure3(place: Place) -> None:
+def _settled(rows: pd.DataFrame, metric: str, top: int) -> None:
+    there, never = rows.dropna(subset="layer"), rows[rows["layer"].isna()]["n"].sum()
+    word = words.word(metric)
+    plain.line(word.label, "heading")
+    plain.line(word.meaning + (f" {never:,} images never do." if never else ""), "meaning")
+    chart = charts.settled(there, top)
+    st.altair_chart(chart, alt=f"{word.label}: images by layer.")
+    exporting.download_row(chart, rows, metric)
+
+
+def _figure3(place: Place) -> Cards:
     shown = figures.figure3(partial(data.asked, place.published),
                             figures.About(place.run.name, place.condition))
-    if not shown:
-        return
-    for column, figure in zip(st.columns(2, gap="medium"), shown, strict=True):
-        with column.container(border=True):
-            drawn.show(figure)
-
-
-def _draw(metrics: Sequence[str], curves: pd.DataFrame) -> None:
-    for pair in (metrics[i:i + 2] for i in range(0, len(metrics), 2)):
-        for column, metric in zip(st.columns(2, gap="medium"), pair, strict=False):
-            with column.container(border=True):
-                _curve(metric, curves)
+    return [partial(drawn.show, figure) for figure in shown]
 
 
 def _curve(metric: str, curves: pd.DataFrame) -> None:

@@ -1,5 +1,7 @@
 """Pruning of heads: Algorithm 1 beside its controls (Table 1), and quality by heads pruned."""
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
@@ -36,7 +38,6 @@ def _draw(place: Place, key: Key) -> None:
                    "makes some; run it again, and only they are computed:")
         commands.run_again(place.run)
         return
-    rows = rows.assign(measure=rows["metric"] + ":" + rows["against"])
     rows = _group(rows)
     changes = changes[changes["condition_id"].isin(rows["condition_id"])]
     _said(changes)
@@ -58,13 +59,21 @@ def _said(changes: pd.DataFrame) -> None:
     spec = condition_frames.algorithm(changes)
     sample = spec.get("sample")
     told = {name: spec[name] for name in _CHOICES if spec.get(name) is not None}
-    settings = ", ".join(f"{name} {f'{value:.3g}' if isinstance(value, float) else value}"
-                         for name, value in told.items())
+    settings = ", ".join(_setting(name, value) for name, value in told.items())
     plain.line(
         f"Algorithm 1 weighs a layer's heads by how much each alone says what the layer says, on a "
         f"sample of {len(sample) if isinstance(sample, list) else 0} images ({settings}). What "
         "follows is measured on images outside the sample, beside as many heads chosen by chance "
         "and those that add least.", "small")
+
+
+def _setting(name: str, value: Any) -> str:
+    if isinstance(value, list):
+        first, last = min(value), max(value)
+        if sorted(value) == list(range(first, last + 1)):
+            return f"{name} {first} to {last}"
+        return f"{name} {', '.join(map(str, value))}"
+    return f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
 
 
 def _table(rows: pd.DataFrame) -> None:
@@ -73,29 +82,31 @@ def _table(rows: pd.DataFrame) -> None:
     count = selection.menu("Heads pruned", counts, name="pruned", what="the number of heads",
                            default=counts[len(counts) // 2], look="segments")
     table = condition_frames.table1(rows, int(count))
-    st.dataframe(table, hide_index=True, height="content", column_config={
-        name: st.column_config.NumberColumn(format="%.4f")
-        for name in ("before", "after", "difference", "95% from", "95% to")})
-    plain.line("The interval is of the difference: bootstrap over images, paired.", "small")
+    st.dataframe(condition_frames.readable(table), hide_index=True, height="content",
+                 column_config={name: st.column_config.NumberColumn(format="%.3f") for name in (
+                     "before", "after", "difference", "95% from", "95% to")})
+    plain.line("Before and after are means over the images outside the sample; the interval is of "
+               "the difference: bootstrap over images, paired. 0.000 throughout: no image's score "
+               "changed.", "small")
     exporting.download_row(None, table, "table1")
 
 
 def _curve(rows: pd.DataFrame) -> None:
     st.subheader("Quality by the number of heads pruned")
-    found = set(rows["measure"])
-    first = [":".join(pair) for pair in condition_frames.TABLE1 if ":".join(pair) in found]
-    measures = first + sorted(found - set(first))
-    measure = selection.menu("Measure", measures, name="quality", what="the measure",
-                             shown=selection.title)
+    measure = selection.menu("Measure", condition_frames.telling(rows), name="quality",
+                             what="the measure", shown=selection.title, told=(
+        "Table 1's measures that a pruning changed come first, then the others by their largest "
+        "difference over half its interval; those that no pruning changed come last."))
     metric, _, against = measure.partition(":")
-    frame = rows[rows["measure"] == measure]
+    frame = rows[(rows["metric"] == metric) & (rows["against"] == against)]
     chart = condition_charts.pruning(
         frame, words.axis(metric, None if against == "self" else against),
         baseline=float(frame["baseline"].mean()))
     st.altair_chart(chart, alt="The measure against the number of heads pruned.")
-    plain.line("The dashed line is the unpruned model. Of random heads every seed is a point; "
-               "their line is the mean.", "small")
-    exporting.download_row(chart, frame.drop(columns="measure"), "pruning")
+    plain.line(f"{words.word(metric).meaning} The dashed line is the unpruned model. Of random "
+               "heads every seed is a point; their line is the mean. Points of one number of heads "
+               "stand side by side.", "small")
+    exporting.download_row(chart, frame, "pruning")
 
 
 def _importance(changes: pd.DataFrame) -> None:
@@ -103,6 +114,8 @@ def _importance(changes: pd.DataFrame) -> None:
     if frame.empty:
         return
     st.subheader("Importance of heads")
+    plain.line("Algorithm 1's weights: a layer's sum to 1, and the heads of least weight go "
+               "first.", "small")
     chart = condition_charts.head_matrix(frame, "importance", "self")
     st.altair_chart(chart, alt="The importance of every head.")
     exporting.download_row(chart, frame[["layer", "head", "mean"]].rename(

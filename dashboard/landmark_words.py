@@ -1,0 +1,55 @@
+"""Where things set in, in a newcomer's words. Pure functions: a frame in, sentences out."""
+
+import re
+from typing import Any
+
+import pandas as pd
+
+from dashboard import words
+from dashboard.dataset_words import GLANCE
+from store.landmarks import GAIN
+
+GROUNDING = "grounding_onset_"
+
+
+def where(found: pd.DataFrame) -> list[tuple[str, str]]:
+    """Landmarks in a newcomer's words: what sets in, and where.
+
+    Args:
+        found: of `queries.landmarks`. Grounding, which several measures tell, is a single row: by
+            the first of those that are shown at a glance.
+    """
+    grounding = found["metric"].str.startswith(GROUNDING)
+    by = found[grounding].set_index("metric")
+    told = [(words.word(row["metric"]).label, f"{_span(row)}. {words.word(row['metric']).meaning}")
+            for row in found[~grounding].to_dict("records")]
+    if by.empty:
+        return told
+    first = next((name for name in (f"{GROUNDING}{gain.removeprefix(GAIN)}" for gain in GLANCE[1])
+                  if name in by.index), by.index[0])
+    others = by.drop(index=first)["layer"]
+    word = words.word(first)
+    what, _, metric = word.label.partition(", ")
+    more = "" if others.empty else (
+        f" By {len(others)} other measures: layer {_at(others.min())} to {_at(others.max())}.")
+    span = _span(by.loc[first].to_dict(), f", by {metric}")
+    return [*told, (what, f"{span}. {word.meaning}{more}")]
+
+
+def _span(row: dict[Any, Any], by: str = "") -> str:
+    return f"layer {_at(row['layer'])}{by} (95% interval {_at(row['low'])} to {_at(row['high'])})"
+
+
+def rules(found: pd.DataFrame) -> list[str]:
+    """Every landmark with its interval and its exact rule, a sentence or two each."""
+    return [f"{words.word(row['metric']).label}: {_span(row)}. The rule: {_in_words(row['rule'])}."
+            for row in found.to_dict("records")]
+
+
+def _in_words(rule: str) -> str:
+    """A rule of the store with the names of its metrics as menus write them."""
+    return re.sub(r"\b[a-z]+_\w+", lambda found: words.word(found[0]).label, rule)
+
+
+def _at(layer: float) -> str:
+    return "never" if pd.isna(layer) else f"{layer:.0f}"
