@@ -1,6 +1,6 @@
 """Frames as charts. Pure functions: a frame in, an Altair chart out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import altair as alt
@@ -44,6 +44,11 @@ LEGEND: dict[str, Any] = {"offset": 6, "padding": 0, "titlePadding": 3, "rowPadd
 _LEGEND_CHARACTERS = 31
 _TITLE_CHARACTERS = 40
 _SAME = 1e-9
+
+
+def columns(names: Sequence[str]) -> int:
+    """Of a legend: two names stand side by side only if they fit a phone's width."""
+    return 2 if sum(sorted(map(len, names))[-2:]) <= _LEGEND_CHARACTERS else 1
 
 
 def lines(title: str) -> str | list[str]:
@@ -96,10 +101,8 @@ def bands(
     """
     series = list(dict.fromkeys(frame["series"]))
     top = int(frame["layer"].max())
-    # Legends do not wrap: two names side by side only if they fit a phone's width.
-    side_by_side = sum(sorted(map(len, series))[-2:]) <= _LEGEND_CHARACTERS
     legend = alt.Legend(title=heading, orient="top", labelLimit=300, symbolOpacity=1,
-                        symbolSize=60, titleOrient="top", columns=2 if side_by_side else 1,
+                        symbolSize=60, titleOrient="top", columns=columns(series),
                         **LEGEND) if len(series) > 1 else None
     base = alt.Chart(frame).encode(
         x=_layer_axis(top, first, across),

@@ -16,7 +16,6 @@ _ALGORITHM_COLORS = dict(zip(
     ALGORITHMS.values(), (charts.BLUE, charts.SKY, charts.GREY, charts.AMBER), strict=True))
 _ALGORITHM_SHAPES = dict(zip(
     ALGORITHMS.values(), ("circle", "square", "diamond", "triangle-up"), strict=True))
-_LEGEND_CHARACTERS = 31
 _INTERVAL = (("mean", "mean"), ("low", "95% from"), ("high", "95% to"))
 
 
@@ -45,12 +44,10 @@ def sweep(
     joint = frame[frame["joint"]].assign(
         left=lambda rows: rows["first"] - 0.35, right=lambda rows: rows["last"] + 0.35)
     series = sorted(frame["series"].unique(), key=lambda name: (name not in _KIND_COLORS, name))
-    # Legends do not wrap: two names side by side only if they fit a phone's width.
-    fits = sum(sorted(map(len, series))[-2:]) <= _LEGEND_CHARACTERS
     color = alt.Color("series:N", sort=series, scale=alt.Scale(
         domain=series, range=_colors(series)), legend=alt.Legend(
-        title=None, orient="top", columns=2 if fits else 1, labelLimit=300, symbolType="stroke",
-        symbolStrokeWidth=3, symbolOpacity=1, **LEGEND))
+        title=None, orient="top", columns=charts.columns(series), labelLimit=300,
+        symbolType="stroke", symbolStrokeWidth=3, symbolOpacity=1, **LEGEND))
     low, high = int(frame["first"].min()), int(frame["last"].max())
     across = alt.X("first:Q", title=PAPER_LAYER if paper else LAYER,
                    scale=alt.Scale(domain=[low - 0.5, high + 0.5], nice=False),
@@ -59,7 +56,8 @@ def sweep(
     tooltip = [alt.Tooltip("condition_id:N", title="condition"),
                *(alt.Tooltip(f"{name}:Q", title=text, format=".4f") for name, text in _INTERVAL),
                alt.Tooltip("n:Q", title="images", format=",d")]
-    value = alt.Y("low:Q", title=charts.lines(axis), scale=charts.values(frame["low"], frame["high"]))
+    value = alt.Y("low:Q", title=charts.lines(axis),
+                  scale=charts.values(frame["low"], frame["high"]))
     one = alt.Chart(single).encode(x=across, color=color)
     over = {"x": alt.X("left:Q"), "x2": alt.X2("right:Q"), "color": color}
     layers = [
@@ -154,8 +152,8 @@ def pruning(frame: pd.DataFrame, axis: str, *, baseline: float, height: int = 36
     frame = frame.assign(low=frame["low"] + frame["baseline"],
                          high=frame["high"] + frame["baseline"])
     shown = [name for name in ALGORITHMS.values() if name in set(frame["algorithm"])]
-    legend = alt.Legend(title=None, orient="top", columns=2, symbolOpacity=1, symbolSize=60,
-                        **LEGEND)
+    legend = alt.Legend(title=None, orient="top", columns=charts.columns(shown), symbolOpacity=1,
+                        symbolSize=60, **LEGEND)
     colors, shapes = (alt.Scale(domain=shown, range=[of[name] for name in shown])
                       for of in (_ALGORITHM_COLORS, _ALGORITHM_SHAPES))
     color = alt.Color("algorithm:N", sort=shown, legend=legend, scale=colors)
@@ -174,12 +172,13 @@ def pruning(frame: pd.DataFrame, axis: str, *, baseline: float, height: int = 36
                alt.Tooltip("low:Q", title="95% from", format=".4f"),
                alt.Tooltip("high:Q", title="95% to", format=".4f"),
                alt.Tooltip("n:Q", title="images")]
+    title = charts.lines(axis)
     return alt.layer(
         alt.Chart(pd.DataFrame({"edited": [baseline]})).mark_rule(
             color=charts.GREY, strokeDash=[5, 4]).encode(
             y="edited:Q", tooltip=[alt.Tooltip("edited:Q", title="unpruned", format=".4f")]),
-        base.mark_line(strokeWidth=1.8).encode(y=alt.Y("mean(edited):Q", title=charts.lines(axis))),
-        base.mark_rule(opacity=0.5).encode(y=alt.Y("low:Q", scale=charts.values(
+        base.mark_line(strokeWidth=1.8).encode(y=alt.Y("mean(edited):Q", title=title)),
+        base.mark_rule(opacity=0.5).encode(y=alt.Y("low:Q", title=title, scale=charts.values(
             frame["low"], frame["high"], frame["edited"])), y2="high:Q"),
         base.mark_point(filled=True, size=60, opacity=1).encode(
             y="edited:Q", tooltip=tooltip, shape=shape),

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import exporting, plain
+from dashboard import condition_frames, exporting, plain
 from dashboard.figures import Figure
 
 
@@ -10,10 +10,10 @@ def show(figure: Figure) -> None:
     """Draw a figure where it is called."""
     plain.line(figure.title, "heading")
     if figure.chart is None:
-        numbers = figure.frame.select_dtypes("float").round(3) + 0.0  # no minus zero
-        st.dataframe(figure.frame.assign(**numbers), hide_index=True, height="content",
-                     column_config={name: st.column_config.NumberColumn(format="%.3f")
-                                    for name in numbers.columns})
+        table = condition_frames.readable(figure.frame)
+        st.dataframe(table, hide_index=True, height="content", column_config={
+            name: st.column_config.NumberColumn(format="%.3f")
+            for name in table.select_dtypes("float").columns})
     elif isinstance(figure.chart, str):
         plain.picture(figure.chart, figure.title)
     else:

@@ -92,7 +92,9 @@ def _facts(row: Mapping[Any, Any], metric: str | None) -> list[str]:
     for name in ("gradient", "without"):
         value = row.get(name)
         if value is not None and not pd.isna(value):
-            facts.append(f"{words.word(name).label.lower()} {value:+.2g}")
+            # A minus sign and not a hyphen, at which a line may end.
+            facts.append(f"{words.word(name).label.lower()} {value:+.2g}".replace(
+                "-", "\N{MINUS SIGN}"))
     return facts
 
 

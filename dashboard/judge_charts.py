@@ -6,6 +6,9 @@ import pandas as pd
 from dashboard import charts, words
 from dashboard.charts import Chart
 
+_HEIGHT, _MENU = 360, 75
+"""Pixels; beside each other, one below a menu, the charts end at one line."""
+
 COLORS = {
     words.CRITERIA[name].label: color for name, color in (
         ("mean", charts.GREY), ("entities", charts.BLUE), ("specificity", charts.ORANGE),
@@ -33,8 +36,8 @@ def figure5(scores: pd.DataFrame, across: str = words.LAYER_AXIS) -> Chart:
         scores: of `of_judge`.
         across: title of the horizontal axis.
     """
-    return charts.bands(scores, "score (1 to 5)", height=360, first=int(scores["layer"].min()),
-                        colors=COLORS, across=across)
+    return charts.bands(scores, "score (1 to 5)", height=_HEIGHT + _MENU, colors=COLORS,
+                        first=int(scores["layer"].min()), across=across)
 
 
 def steps(frame: pd.DataFrame) -> Chart:
@@ -58,4 +61,4 @@ def steps(frame: pd.DataFrame) -> Chart:
         base.mark_rule(color=color, strokeWidth=2).encode(
             y=alt.Y("low:Q", title="change of score (points)"), y2="high:Q"),
         base.mark_point(color=color, filled=True, size=70, opacity=1).encode(y="mean:Q"),
-    ).properties(height=360, **charts.FIT)
+    ).properties(height=_HEIGHT, **charts.FIT)

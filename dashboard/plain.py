@@ -44,7 +44,8 @@ def facts(rows: list[tuple[str, str]]) -> None:
         f'<dt style="opacity:0.7">{html.escape(name)}</dt>'
         f'<dd style="margin:0;overflow-wrap:anywhere">{html.escape(value)}</dd>'
         for name, value in rows)
-    st.html(f'<dl style="{_STYLES["body"]};display:grid;grid-template-columns:9.5rem 1fr;'
+    st.html(f'<dl style="{_STYLES["body"]};display:grid;'
+            f'grid-template-columns:fit-content(9.5rem) 1fr;'
             f'gap:0.3rem 1rem;margin:0;padding:0">{cells}</dl>')
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from dashboard import exporting, figures, film, provenance, words
+from dashboard import condition_frames, exporting, figures, film, provenance, words
 from dashboard.figures import About, Ask, Figure
 from store import Run, condition_queries, image_queries, judge_queries, open_run
 from store.errors import StoreError
@@ -101,19 +101,20 @@ def _captions(run: Run, image_id: str) -> dict[int, str]:
 def _embedded(figure: Figure) -> dict[str, Any]:
     """A figure as the template takes it: picture and numbers as data URLs."""
     frame = figure.frame
+    table = condition_frames.readable(frame) if figure.chart is None else None
     return {
         "name": figure.name, "title": figure.title, "caption": figure.caption,
         "svg": None if figure.chart is None else _url("image/svg+xml",
                                                       exporting.svg(figure.chart)),
         "csv": _url("text/csv", frame.to_csv(index=False)),
-        "columns": list(frame.columns) if figure.chart is None else [],
-        "rows": [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
-        if figure.chart is None else [],
+        "columns": [] if table is None else list(table.columns),
+        "rows": [] if table is None else [
+            [_cell(value) for value in row] for row in table.itertuples(index=False)],
     }
 
 
 def _cell(value: object) -> str:
-    return f"{value:z.3f}" if isinstance(value, float) else str(value)
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
 def _picture(run: Run, image_id: str, about: About) -> dict[str, Any]:

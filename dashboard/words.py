@@ -210,7 +210,9 @@ def word(metric: str) -> Word:
 def title(metric: str, against: str | None = None) -> str:
     """A metric's label, and for a score what it is held against."""
     label = word(metric).label
-    return label if against is None or (metric, against) in _SAID else f"{label} against {AGAINST.get(against, against)}"
+    if against is None or (metric, against) in _SAID:
+        return label
+    return f"{label} against {AGAINST.get(against, against)}"
 
 
 def axis(metric: str, against: str | None = None) -> str:

@@ -101,7 +101,7 @@ def _small(conditions: pd.DataFrame, values: pd.DataFrame, axis: str, paper: boo
     if frame.empty:
         plain.line("Not measured yet: python -m precompute score.", "small")
         return
-    chart = condition_charts.sweep(frame, axis, paper=paper, height=250,
+    chart = condition_charts.sweep(frame, axis, paper=paper, height=300,
                                    baseline=condition_frames.baseline_of(values))
     st.altair_chart(chart, alt=f"{axis} against the layer that is edited.")
     exporting.download_row(chart, frame, name)

@@ -102,7 +102,9 @@ def _steps(steps: pd.DataFrame, layers: list[int]) -> None:
     there = [name for name in words.CRITERIA if (steps["criterion"] == name).any()]
     default = "mean" if "mean" in there else there[0]
     chosen = selection.menu("Criterion", there, name="criterion", what="the criterion",
-                            default=default, shown=lambda name: words.CRITERIA[name].label)
+                            default=default, shown=lambda name: words.CRITERIA[name].label,
+                            told="\n\n".join(f"{words.CRITERIA[name].label}: "
+                                             f"{words.CRITERIA[name].meaning}" for name in there))
     below = dict(zip(layers[1:], layers, strict=False))
     frame = steps[steps["criterion"] == chosen].sort_values("layer")
     frame = frame.assign(step=[f"{below[layer]} to {layer}" for layer in frame["layer"]])

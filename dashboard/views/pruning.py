@@ -86,8 +86,8 @@ def _table(rows: pd.DataFrame) -> None:
                  column_config={name: st.column_config.NumberColumn(format="%.3f") for name in (
                      "before", "after", "difference", "95% from", "95% to")})
     plain.line("Before and after are means over the images outside the sample; the interval is of "
-               "the difference: bootstrap over images, paired. 0.000 throughout: no image's score "
-               "changed.", "small")
+               "the difference: bootstrap over images, paired. If it is 0.000 at both ends, no "
+               "image's score changed by more.", "small")
     exporting.download_row(None, table, "table1")
 
 
