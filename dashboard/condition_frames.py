@@ -148,10 +148,11 @@ def telling(rows: pd.DataFrame) -> list[str]:
 
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:
-    """Table 1 for a page: the seed beside who chose the heads, three digits, no minus zero."""
+    """Table 1 for a page: the seed beside who chose the heads; what reads as 0.000 has no sign."""
     chosen = table["heads chosen by"] + table["seed"].map(
         lambda seed: f", seed {seed}" if seed else "")
-    numbers = table.select_dtypes("float").round(3) + 0.0
+    numbers = table.select_dtypes("float")
+    numbers = numbers.where(numbers.abs() >= 0.0005, 0.0)
     return table.assign(**{"heads chosen by": chosen}, **numbers).drop(columns="seed")
 
 

@@ -13,29 +13,34 @@ _MARGIN = 8
 _PNG_SCALE = 2
 
 
-Figure = Chart | str
+Spec = dict[str, Any]
+"""A chart as Vega-Lite."""
+
+Figure = Chart | Spec | str
 """A chart, or a picture that is SVG already."""
+
+
+def spec(chart: Chart | Spec) -> Spec:
+    """A chart as Vega-Lite."""
+    return chart if isinstance(chart, dict) else chart.to_dict()
 
 
 def svg(chart: Figure) -> str:
     """A figure as SVG, on white; nothing is fetched, whatever its text says."""
     if isinstance(chart, str):
         return chart
-    return vl_convert.vegalite_to_svg(_spec(chart), allowed_base_urls=[])
+    return vl_convert.vegalite_to_svg(_on_paper(chart), allowed_base_urls=[])
 
 
 def png(chart: Figure) -> bytes:
     """A figure as PNG, two pixels a point."""
     if isinstance(chart, str):
         return vl_convert.svg_to_png(chart, scale=_PNG_SCALE)
-    return vl_convert.vegalite_to_png(_spec(chart), scale=_PNG_SCALE, allowed_base_urls=[])
+    return vl_convert.vegalite_to_png(_on_paper(chart), scale=_PNG_SCALE, allowed_base_urls=[])
 
 
-def _spec(chart: Chart) -> dict[str, Any]:
-    spec: dict[str, Any] = chart.to_dict()
-    spec.setdefault("width", _WIDTH)
-    spec["padding"] = _MARGIN
-    return spec
+def _on_paper(chart: Chart | Spec) -> Spec:
+    return {"width": _WIDTH, **spec(chart), "padding": _MARGIN}
 
 
 def download_row(chart: Figure | None, frame: pd.DataFrame, name: str) -> None:

@@ -12,6 +12,7 @@ from dashboard import (
     compare_charts,
     compared,
     data,
+    drawn,
     exporting,
     pairs,
     plain,
@@ -166,14 +167,14 @@ def _curves(
     left, right = st.columns(2, gap="medium")
     with left, st.container(border=True, height="stretch"):
         plain.line("Both", "heading")
-        chart = compare_charts.both(frame, sides.names, unit or title, layer)
-        st.altair_chart(chart, alt=f"{title} of both over layers.")
+        chart = drawn.spec(compare_charts.both, frame, sides.names, unit or title, layer)
+        drawn.chart(chart, f"{title} of both over layers.")
         exporting.download_row(chart, frame, "compare")
     with right, st.container(border=True, height="stretch"):
         plain.line(f"Difference: {two} minus {one}", "heading")
-        chart = compare_charts.difference(frame, f"difference, {unit}" if unit else "difference",
-                                          layer)
-        st.altair_chart(chart, alt=f"{title}: {two} minus {one}, over layers.")
+        chart = drawn.spec(compare_charts.difference, frame,
+                           f"difference, {unit}" if unit else "difference", layer)
+        drawn.chart(chart, f"{title}: {two} minus {one}, over layers.")
         exporting.download_row(chart, frame, "difference")
     plain.line(_at(frame[frame["layer"] == layer].iloc[0], sides))
 

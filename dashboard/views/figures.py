@@ -34,12 +34,12 @@ def show(place: Place) -> None:
         ask, about = partial(data.asked, key), About(place.run.name, place.condition, paper)
         if image_id is not None:
             _strip(key, image_id, about)
-        _figure2(ask, about)
-        _pair(figures.figure3(ask, about), "figure3")
-        _figure5(ask, about)
+        _figure2(key, ask, about)
+        _pair(drawn.made(key, figures.figure3, about), "figure3")
+        _figure5(key, ask, about)
         if image_id is not None:
             _figure6(key, ask, about, image_id)
-        _table1(ask, about)
+        _table1(key, ask, about)
         _report(place.run)
 
 
@@ -51,21 +51,17 @@ def _strip(key: Key, image_id: str, about: About) -> None:
                    f"that are new in it marked. {about.of}", "small")
 
 
-def _figure2(ask: Ask, about: About) -> None:
+def _figure2(key: Key, ask: Ask, about: About) -> None:
     pairs = condition_frames.measures(ask(condition_queries.sweep_metrics))
     if not pairs:
         plain.line(ABSENT["figure2"], "small")
         return
     with st.container(border=True):
         measure = selection.measure("Measure of the last layer's captions", pairs, name="measure")
-        figure = figures.figure2(ask, about, measure)
-        if figure is None:
-            plain.line(ABSENT["figure2"], "small")
-        else:
-            drawn.show(figure)
+        _all(drawn.made(key, figures.figure2, about, measure), ABSENT["figure2"])
 
 
-def _figure5(ask: Ask, about: About) -> None:
+def _figure5(key: Key, ask: Ask, about: About) -> None:
     judges = [str(name) for name in ask(judge_queries.judges, about.condition)["judge"]]
     if not judges:
         plain.line(ABSENT["figure5"], "small")
@@ -74,11 +70,15 @@ def _figure5(ask: Ask, about: About) -> None:
         judge = judges[0]
         if len(judges) > 1:
             judge = selection.menu("Judge", judges, name="judge", what="the judge")
-        figure = figures.figure5(ask, about, judge)
-        if figure is None:
-            plain.line(f"No reply of judge {judge} has a score.", "small")
-        else:
-            drawn.show(figure)
+        _all(drawn.made(key, figures.figure5, about, judge),
+             f"No reply of judge {judge} has a score.")
+
+
+def _all(shown: list[Figure], absent: str) -> None:
+    for figure in shown:
+        drawn.show(figure)
+    if not shown:
+        plain.line(absent, "small")
 
 
 def _figure6(key: Key, ask: Ask, about: About, image_id: str) -> None:
@@ -100,7 +100,7 @@ def _heads(key: Key, _ask: Ask, about: About, image_id: str, layer: int) -> Figu
                               (int(run["grid_h"]), int(run["grid_w"])), texts)
 
 
-def _table1(ask: Ask, about: About) -> None:
+def _table1(key: Key, ask: Ask, about: About) -> None:
     rows = condition_frames.pruned(ask(condition_queries.changes_of_kind, "prune"))
     if rows.empty:
         plain.line(ABSENT["table1"], "small")
@@ -113,7 +113,7 @@ def _table1(ask: Ask, about: About) -> None:
     counts = [str(n) for n in sorted(rows.loc[rows["group"] == group, "n_pruned"].unique())]
     count = selection.menu("Heads pruned", counts, name="pruned", what="the number of heads",
                            default=counts[len(counts) // 2], look="segments")
-    for figure in figures.table1(ask, about, group, int(count)):
+    for figure in drawn.made(key, figures.table1, about, group, int(count)):
         with st.container(border=True):
             drawn.show(figure)
 

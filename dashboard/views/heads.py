@@ -7,6 +7,7 @@ from dashboard import (
     condition_charts,
     condition_frames,
     data,
+    drawn,
     exporting,
     figures,
     gallery,
@@ -48,8 +49,8 @@ def _data_set(key: Key) -> None:
     frame = data.asked(key, condition_queries.head_curve, metric, against)
     left, right = st.columns([1.7, 1], gap="large")
     with left:
-        chart = condition_charts.head_matrix(frame, metric, against)
-        st.altair_chart(chart, alt="Every head of every layer as a cell.")
+        chart = drawn.spec(condition_charts.head_matrix, frame, metric, against)
+        drawn.chart(chart, "Every head of every layer as a cell.")
         exporting.download_row(chart, frame, "heads")
     with right:
         plain.line(words.word(metric).meaning, "small")
@@ -73,6 +74,6 @@ def _trust(key: Key) -> None:
             f"{row['low']:.2f} to {row['high']:.2f}, over {int(row['n'])} images. Each point is a "
             f"head, the mean over the images in which it was removed; on the dashed line the "
             f"gradient is right. Each axis fits its own numbers.", "small")
-    chart = condition_charts.trust(frame)
-    st.altair_chart(chart, alt="What the gradient foretells against what was measured.")
+    chart = drawn.spec(condition_charts.trust, frame)
+    drawn.chart(chart, "What the gradient foretells against what was measured.")
     exporting.download_row(chart, frame, "gradient")

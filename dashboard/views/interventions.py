@@ -8,6 +8,7 @@ from dashboard import (
     condition_charts,
     condition_frames,
     data,
+    drawn,
     exporting,
     plain,
     ranked,
@@ -69,9 +70,9 @@ def _figure(
                "layers under the bar at once. Shades are 95% bootstrap intervals over images.",
                "small")
     baseline = None if against == BASELINE else condition_frames.baseline_of(values)
-    chart = condition_charts.sweep(frame, named.axis(metric, against), baseline=baseline,
-                                   paper=paper)
-    st.altair_chart(chart, alt="The measure against the layer that is edited.")
+    chart = drawn.spec(condition_charts.sweep, frame, named.axis(metric, against),
+                       baseline=baseline, paper=paper)
+    drawn.chart(chart, "The measure against the layer that is edited.")
     exporting.download_row(chart, frame, "interventions")
 
 
@@ -101,9 +102,9 @@ def _small(conditions: pd.DataFrame, values: pd.DataFrame, axis: str, paper: boo
     if frame.empty:
         plain.line("Not measured yet: python -m precompute score.", "small")
         return
-    chart = condition_charts.sweep(frame, axis, paper=paper, height=300,
-                                   baseline=condition_frames.baseline_of(values))
-    st.altair_chart(chart, alt=f"{axis} against the layer that is edited.")
+    chart = drawn.spec(condition_charts.sweep, frame, axis, paper=paper, height=300,
+                       baseline=condition_frames.baseline_of(values))
+    drawn.chart(chart, f"{axis} against the layer that is edited.")
     exporting.download_row(chart, frame, name)
 
 

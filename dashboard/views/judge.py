@@ -7,7 +7,17 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import cards, commands, data, exporting, judge_charts, plain, selection, words
+from dashboard import (
+    cards,
+    commands,
+    data,
+    drawn,
+    exporting,
+    judge_charts,
+    plain,
+    selection,
+    words,
+)
 from dashboard.data import Key
 from dashboard.selection import Place
 from store import judge_queries
@@ -87,8 +97,8 @@ def _figure5(scores: pd.DataFrame) -> None:
     plain.line("Score by layer (the paper's Figure 5)", "heading")
     plain.line("Means over images; an image counts with the mean of its votes. Bands are 95% "
                "bootstrap intervals over images.", "meaning")
-    chart = judge_charts.figure5(scores)
-    st.altair_chart(chart, alt="Score by layer, a line a criterion and one for their mean.")
+    chart = drawn.spec(judge_charts.figure5, scores)
+    drawn.chart(chart, "Score by layer, a line a criterion and one for their mean.")
     exporting.download_row(chart, _table(scores), "judge-scores")
 
 
@@ -108,8 +118,8 @@ def _steps(steps: pd.DataFrame, layers: list[int]) -> None:
     below = dict(zip(layers[1:], layers, strict=False))
     frame = steps[steps["criterion"] == chosen].sort_values("layer")
     frame = frame.assign(step=[f"{below[layer]} to {layer}" for layer in frame["layer"]])
-    chart = judge_charts.steps(frame)
-    st.altair_chart(chart, alt="Change of the score from each judged layer to the next.")
+    chart = drawn.spec(judge_charts.steps, frame)
+    drawn.chart(chart, "Change of the score from each judged layer to the next.")
     exporting.download_row(chart, _table(steps), "judge-steps")
 
 

@@ -105,14 +105,14 @@ def _settled(rows: pd.DataFrame, metric: str, top: int) -> None:
     word = words.word(metric)
     plain.line(word.label, "heading")
     plain.line(word.meaning + (f" {never:,} images never do." if never else ""), "meaning")
-    chart = charts.settled(there, top)
-    st.altair_chart(chart, alt=f"{word.label}: images by layer.")
+    chart = drawn.spec(charts.settled, there, top)
+    drawn.chart(chart, f"{word.label}: images by layer.")
     exporting.download_row(chart, rows, metric)
 
 
 def _figure3(place: Place) -> Cards:
-    shown = figures.figure3(partial(data.asked, place.published),
-                            figures.About(place.run.name, place.condition))
+    shown = drawn.made(place.published, figures.figure3,
+                       figures.About(place.run.name, place.condition))
     return [partial(drawn.show, figure) for figure in shown]
 
 
@@ -126,6 +126,7 @@ def _curve(metric: str, curves: pd.DataFrame) -> None:
     else:
         frame = curves[curves["metric"] == metric].assign(
             series=lambda rows: rows["against"].replace(words.SERIES))
-    chart = charts.bands(frame, word.unit or "value", None if metric in PARTS else "against")
-    st.altair_chart(chart, alt=f"{word.label} over layers.")
+    chart = drawn.spec(charts.bands, frame, word.unit or "value",
+                       None if metric in PARTS else "against")
+    drawn.chart(chart, f"{word.label} over layers.")
     exporting.download_row(chart, frame, f"layers-{metric}")

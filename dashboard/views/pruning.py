@@ -10,6 +10,7 @@ from dashboard import (
     condition_charts,
     condition_frames,
     data,
+    drawn,
     exporting,
     plain,
     selection,
@@ -99,10 +100,11 @@ def _curve(rows: pd.DataFrame) -> None:
         "difference over half its interval; those that no pruning changed come last."))
     metric, _, against = measure.partition(":")
     frame = rows[(rows["metric"] == metric) & (rows["against"] == against)]
-    chart = condition_charts.pruning(
-        frame, words.axis(metric, None if against == "self" else against),
+    chart = drawn.spec(
+        condition_charts.pruning, frame,
+        words.axis(metric, None if against == "self" else against),
         baseline=float(frame["baseline"].mean()))
-    st.altair_chart(chart, alt="The measure against the number of heads pruned.")
+    drawn.chart(chart, "The measure against the number of heads pruned.")
     plain.line(f"{words.word(metric).meaning} The dashed line is the unpruned model. Of random "
                "heads every seed is a point; their line is the mean. Points of one number of heads "
                "stand side by side.", "small")
@@ -116,7 +118,7 @@ def _importance(changes: pd.DataFrame) -> None:
     st.subheader("Importance of heads")
     plain.line("Algorithm 1's weights: a layer's sum to 1, and the heads of least weight go "
                "first.", "small")
-    chart = condition_charts.head_matrix(frame, "importance", "self")
-    st.altair_chart(chart, alt="The importance of every head.")
+    chart = drawn.spec(condition_charts.head_matrix, frame, "importance", "self")
+    drawn.chart(chart, "The importance of every head.")
     exporting.download_row(chart, frame[["layer", "head", "mean"]].rename(
         columns={"mean": "importance"}), "importance")

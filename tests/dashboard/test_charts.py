@@ -1,8 +1,9 @@
 import json
+import xml.etree.ElementTree as ET
 
 import pandas as pd
 
-from dashboard import charts, words
+from dashboard import charts, exporting, words
 
 
 def rows(spec, name="value"):
@@ -54,6 +55,25 @@ def test_legends_stand_side_by_side_only_if_they_fit_a_phone():
     assert columns("short", "names") == 2
     assert columns(*words.SERIES.values()) == 2
     assert columns("a name that goes on for long", "and another") == 1
+
+
+def test_a_long_axis_has_its_unit_on_a_line_of_its_own():
+    assert charts.lines("BERTScore (F1)") == "BERTScore (F1)"
+    long = "Likeness of all the answers, in ROUGE-L"
+    assert charts.lines(f"{long} (0 to 1)") == [long, "(0 to 1)"]
+    assert charts.lines(f"{long} and no unit") == f"{long} and no unit"
+
+
+def test_charts_of_a_row_are_alike_in_height_whatever_their_legends():
+    frame = pd.DataFrame({"layer": [0, 1], "series": "a", "mean": 1.0, "low": 0.5, "high": 1.5,
+                          "n": 7})
+    many = pd.concat([frame.assign(series=name) for name in words.SERIES.values()])
+    sizes = [ET.fromstring(exporting.svg(chart)).attrib["height"] for chart in (
+        charts.bands(frame, "nats"), charts.bands(many, "nats", "against"),
+        charts.settled(pd.DataFrame({"layer": [1], "n": [3]}), 2))]
+    assert len(set(sizes)) == 1
+    # A page adds a band below a chart that does not say how much room it wants there.
+    assert charts.bands(frame, "nats").to_dict()["padding"]["bottom"] == 0
 
 
 def test_a_bar_of_settled_images_stands_on_its_layer():

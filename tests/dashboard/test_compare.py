@@ -2,6 +2,7 @@
 
 import pytest
 
+from store import open_run
 from store.runs import list_runs
 from tests.dashboard.pages import words
 from tests.synthetic import make_run
@@ -19,6 +20,25 @@ def test_two_conditions_side_by_side(open_page):
     opened = [link for link in at.get("page_link") if link.proto.label == "Open"]
     assert len(opened) == 8
     assert "versus=baseline" in opened[0].proto.query_string
+
+
+def test_the_first_choice_has_curves_and_a_layer_where_the_two_part(open_page, edited):
+    at = open_page("compare")
+    assert not at.exception
+    with open_run(list_runs(edited)[0]) as run:
+        layers = run.sql("SELECT condition_id, layer FROM curve").drop_duplicates()
+    counts = layers.groupby("condition_id").size().drop("baseline")
+    assert counts[at.selectbox(key="versus").value] == counts.max() > counts.min()
+    assert len(at.get("vega_lite_chart")) == 2
+
+
+def test_a_condition_of_one_layer_is_a_sentence(open_page):
+    at = open_page("compare", versus="confuse:4", metric="rouge_l:reference")
+    assert not at.exception
+    assert len(at.get("vega_lite_chart")) == 0
+    text = words(at)
+    assert "Both sides have this measure at layer 6 alone, so there is no curve." in text
+    assert "ROUGE-L against the references. At layer 6: baseline " in text
 
 
 def test_the_link_holds_ids(open_page):

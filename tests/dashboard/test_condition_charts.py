@@ -4,7 +4,7 @@ import math
 import pandas as pd
 import pytest
 
-from dashboard import condition_charts, condition_frames, exporting
+from dashboard import charts, condition_charts, condition_frames, exporting
 
 VALUES = pd.DataFrame({"condition_id": ["baseline", "mean:2", "mean:2-4", "skip:3",
                                         "mean:2-4@imagenet-1a2b~output", "heads:2-only-1"],
@@ -85,4 +85,74 @@ def test_where_the_gradient_is_right_points_lie_on_the_diagonal():
                           "measured": [-0.1, 0.3]})
     chart = condition_charts.trust(frame)
     ends = [row for row in data_of(chart) if "layer" not in row]
-    assert [row["foretold"] for row in ends] == [row["measured"] for row in ends] == [-0.2, 0.3]
+    assert [row["foretold"] for row in ends] == [row["measured"] for row in ends]
+    assert ends[0]["foretold"] <= -0.2 and ends[1]["foretold"] >= 0.3
+    line, points = chart.to_dict()["layer"]
+    assert line["mark"]["clip"]  # it stretches no axis
+    for axis, name in (("x", "foretold"), ("y", "measured")):
+        low, high = points["encoding"][axis]["scale"]["domain"]
+        size = frame[name].max() - frame[name].min()
+        assert low < frame[name].min() and frame[name].max() < high
+        assert high - low < 1.2 * size
+
+
+def changes_of(**measures):
+    """Rows of pruned models by measure: (number of heads, difference, low, high) each."""
+    return pd.DataFrame([
+        {"metric": name.partition("__")[0], "against": name.partition("__")[2], "n_pruned": count,
+         "difference": difference, "low": low, "high": high}
+        for name, rows in measures.items() for count, difference, low, high in rows])
+
+
+def test_measures_that_a_pruning_changed_come_first():
+    rows = changes_of(
+        label__label=[(20, 0.0, 0.0, 0.0), (40, 0.0, 0.0, 0.0)],
+        repetition__self=[(20, 0.0, 0.0, 0.0), (40, 0.1, -0.3, 0.5)],  # a quarter of half
+        final_logprob__final=[(20, 0.0, 0.0, 0.0), (40, -0.3, -0.4, -0.2)],  # three times half
+        convergence_layer__self=[(40, 9.0, 8.0, 10.0)],  # at one number alone: no curve
+        rouge_l__reference=[(20, 0.0, -0.1, 0.1), (40, 0.01, -0.1, 0.1)],
+        cider__reference=[(20, 0.1, -1.0, 1.0), (40, 0.0, 0.0, 0.0)])
+    assert condition_frames.telling(rows) == [
+        "cider:reference", "rouge_l:reference", "final_logprob:final", "repetition:self",
+        "label:label", "convergence_layer:self"]
+
+
+def test_what_reads_as_zero_has_no_sign():
+    table = pd.DataFrame({"heads chosen by": ["Algorithm 1", "random heads"], "seed": ["", "3"],
+                          "difference": [-0.0004, -0.0006], "images": [5, 5]})
+    shown = condition_frames.readable(table)
+    assert shown["heads chosen by"].tolist() == ["Algorithm 1", "random heads, seed 3"]
+    assert [f"{value:.3f}" for value in shown["difference"]] == ["0.000", "-0.001"]
+    assert "seed" not in shown
+
+
+@pytest.mark.parametrize(("size", "column", "first"), [
+    (6.47e-4, "mean, 1e-4 nats", 6.47), (6.47e-9, "mean, 1e-9 nats", 6.47),
+    (0.647, "mean, nats", 0.647), (64.7, "mean, nats", 64.7), (6470.0, "mean, 1e3 nats", 6.47)])
+def test_heads_are_listed_in_one_power_of_ten(size, column, first):
+    frame = pd.DataFrame({"layer": [1, 2, 3], "head": [4, 5, 6],
+                          "mean": [size / 4, -size, size / 2]})
+    frame = frame.assign(low=frame["mean"] - size, high=frame["mean"] + size)
+    table = condition_frames.largest_heads(frame, "nats", 2)
+    assert table["head"].tolist() == [5, 6]
+    assert list(table)[2] == column
+    assert table[column].tolist() == pytest.approx([-first, first / 2])
+    assert table["95% interval"].tolist() == [f"{-2 * first:.2f} to 0.00",
+                                              f"{-first / 2:.2f} to {1.5 * first:.2f}"]
+
+
+def test_heads_that_do_nothing_are_listed_as_zero():
+    frame = pd.DataFrame({"layer": [1], "head": [0], "mean": 0.0, "low": 0.0, "high": 0.0})
+    table = condition_frames.largest_heads(frame, "", 3)
+    assert table["mean"].tolist() == [0.0]
+
+
+def test_numbers_that_are_all_the_same_stand_in_the_middle():
+    spec = charts.values(pd.Series([0.4375, 0.4375]), pd.Series([0.4375, None])).to_dict()
+    low, high = spec["domain"]
+    assert low < 0.4375 < high
+    assert low + high == pytest.approx(2 * 0.4375)
+    assert "domain" not in charts.values(pd.Series([0.4375, 0.44])).to_dict()
+    low, high = charts.values(pd.Series([0.0])).to_dict()["domain"]
+    assert low < 0 < high
+    charts.values(pd.Series([None], dtype=float))  # nothing at all is no error

@@ -1,6 +1,7 @@
 import pandas as pd
 
 from dashboard import comparison, data
+from dashboard.views import pruning
 from store.runs import list_runs
 from tests.dashboard.pages import words
 from tests.dashboard.test_reader import sent
@@ -47,10 +48,18 @@ def test_table_1_has_the_controls_at_equal_count(open_page):
     for measure in ("ROUGE-L against the references", "Convergence layer"):
         rows = table[table["measure"] == measure]
         assert rows["heads chosen by"].tolist() == [
-            "Algorithm 1", "random heads", "random heads", "heads of least norm"]
+            "Algorithm 1", "random heads, seed 0", "random heads, seed 1", "heads of least norm"]
         assert rows["images"].tolist() == [11] * 4  # those of the sample are left out
     assert (table["after"] - table["before"] - table["difference"]).abs().max() < 1e-9
     assert len(at.get("vega_lite_chart")) == 2
+    assert at.selectbox(key="quality").value == "rouge_l:reference"
+
+
+def test_settings_of_a_pruning_are_words():
+    assert pruning._setting("layers", [1, 2, 3, 4]) == "layers 1 to 4"
+    assert pruning._setting("layers", [1, 2, 4]) == "layers 1, 2, 4"
+    assert pruning._setting("temperature", 0.03612) == "temperature 0.0361"
+    assert pruning._setting("softmax", "plain") == "softmax plain"
 
 
 def test_the_image_page_says_which_maps_are_the_baselines(open_page):

@@ -22,6 +22,13 @@ def test_the_page_has_figure_2_the_words_and_the_images(open_page):
     assert labels.count("CSV") == 3
 
 
+def test_the_table_of_conditions_leaves_specifications_to_the_file(open_page):
+    at = open_page("interventions")
+    table = next(frame.value for frame in at.dataframe if "condition" in frame.value)
+    assert "spec" not in table and "95% from" in table
+    assert "confuse:4" in set(table["condition"])
+
+
 def test_without_a_condition_the_one_that_changed_most_is_shown(open_page, edited):
     from store import condition_queries
     key = data.key_of(list_runs(edited)[0])

@@ -1,7 +1,10 @@
 """The Layers page: where things set in, and the rooms of its metrics."""
 
+import pandas as pd
+
+from dashboard import landmark_words
 from dashboard.views.layers import rooms
-from store import open_run
+from store import landmarks, open_run
 from store.parts import stage_folder, write_part
 from store.publish import publish
 from tests.dashboard.pages import words
@@ -21,7 +24,47 @@ def test_landmarks_stand_above_the_curves(visit, tmp_path):
     publish(run)
     at = visit("layers", tmp_path)
     assert not at.exception
-    assert "CIDEr levels off: layer 2 (95% interval layer 2 to layer 2); " in words(at)
+    text = words(at)
+    level = "layer 2 (95% interval 2 to 2). "
+    assert ">CIDEr levels off</dt>" in text
+    assert f">{level}From here up the captions come no closer" in text
+    assert f"CIDEr levels off: {level}The rule: mean CIDEr against references within 1%" in text
+
+
+def test_cards_stand_in_one_grid(visit):
+    at = visit("layers", room="glance")
+    pairs = [column for column in at.columns if column.get("vega_lite_chart")]
+    charts = len(at.get("vega_lite_chart"))
+    assert charts == len(pairs) > 3
+    assert all(len(column.get("vega_lite_chart")) == 1 for column in pairs)
+
+
+def mark(metric, layer, low, high, rule="mean_logprob at most 0.05 above"):
+    return {"metric": metric, "layer": layer, "low": low, "high": high, "rule": rule}
+
+
+def test_grounding_is_said_once_by_the_measure_of_the_first_view():
+    found = pd.DataFrame([mark("fluency_onset", 2, 1, 3), mark("grounding_onset_rouge_l", 5, 4, 6),
+                          mark("grounding_onset_cider", 7, 6, float("nan")),
+                          mark("grounding_onset_exact", 8, 7, 8)])
+    told = dict(landmark_words.where(found))
+    assert list(told) == ["Fluency sets in", "Grounding sets in"]
+    assert told["Fluency sets in"].startswith("layer 2 (95% interval 1 to 3). ")
+    assert told["Grounding sets in"].startswith("layer 7, by CIDEr (95% interval 6 to never). ")
+    assert told["Grounding sets in"].endswith("By 2 other measures: layer 5 to 8.")
+    alone = dict(landmark_words.where(found[:2]))["Grounding sets in"]
+    assert "by ROUGE-L" in alone and "other" not in alone
+
+
+def test_rules_name_metrics_as_menus_do():
+    rules = landmark_words.rules(pd.DataFrame([
+        mark(rule.name, 1, 1, 1, rule.words) for rule in landmarks.rules(
+            [*landmarks.FLUENCY.curves, *landmarks.PLATEAU.curves,
+             ("grounded_gain_rouge_l", "shuffled")])]))
+    assert len(rules) == 3
+    assert "Caption log-probability within 0.6931 nats a token" in rules[0]
+    assert any("Grounded gain, ROUGE-L at least 0.5" in rule for rule in rules)
+    assert not any("_" in rule for rule in rules)
 
 
 def test_every_metric_has_one_room():

@@ -35,6 +35,19 @@ def scores(run, condition, metric, against):
     return dict(zip(rows["image_id"], rows["value"], strict=True))
 
 
+def test_conditions_of_most_layers_come_first(run):
+    found = queries.decoded(run)
+    rows = run.sql("SELECT condition_id, layer FROM curve").itertuples(index=False)
+    layers = {}
+    for condition, layer in rows:
+        layers.setdefault(condition, set()).add(layer)
+    assert found["condition_id"].iloc[0] == "baseline"
+    assert dict(zip(found["condition_id"], found["n_layers"], strict=True)) == {
+        condition: len(of) for condition, of in layers.items()}
+    assert found["n_layers"].is_monotonic_decreasing
+    assert found["n_layers"].nunique() > 1
+
+
 def test_conditions_leave_out_the_baseline(run):
     found = queries.conditions(run)
     assert set(found["condition_id"]) == set(run.table("condition")["condition_id"]) - {BASELINE}
