@@ -85,7 +85,7 @@ def _layer_axis(top: int, first: int = 0, title: str = words.LAYER_AXIS) -> alt.
 
 
 def bands(
-    frame: pd.DataFrame, axis: str, heading: str | None = None, *, height: int = 260,
+    frame: pd.DataFrame, axis: str, heading: str | None = None, *, height: int = 280,
     first: int = 0, colors: Mapping[str, str] = _SERIES, across: str = words.LAYER_AXIS,
 ) -> Chart:
     """Data-set means over layers with their bootstrap intervals, one colour a series.
@@ -120,7 +120,7 @@ def bands(
     ).properties(height=height, **FIT)
 
 
-def settled(frame: pd.DataFrame, top: int, *, height: int = 260) -> Chart:
+def settled(frame: pd.DataFrame, top: int, *, height: int = 280) -> Chart:
     """How many images settle at which layer.
 
     Args:

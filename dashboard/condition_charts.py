@@ -140,7 +140,7 @@ def _around(values: "pd.Series[float]") -> list[float]:
     return [low - room, high + room]
 
 
-def pruning(frame: pd.DataFrame, axis: str, *, baseline: float, height: int = 360) -> Chart:
+def pruning(frame: pd.DataFrame, axis: str, *, baseline: float, height: int = 400) -> Chart:
     """Quality against the number of heads pruned, beside the controls.
 
     Args:

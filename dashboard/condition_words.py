@@ -16,7 +16,9 @@ KINDS = {
 
 MEANINGS = {
     "mean": "Averaging: the layer's attention reads the mean state of many images.",
-    "confuse": "Confusion: the residual connection carries the mean state of many images.",
+    "confuse": (
+        "Confusion: the residual connection, which carries a state past the layer, carries the "
+        "mean state of many images."),
     "skip": "Removal: the layer is left out.",
     "heads": "Heads: some heads of the layer add nothing.",
     "prune": "Pruning: the heads of several layers that Algorithm 1, or a control, finds least "

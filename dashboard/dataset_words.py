@@ -29,9 +29,11 @@ ABOUT = {
     SETTLES: "From which layer on a picture's caption no longer changes.",
     "looks": "CLS is the token that stands for the whole picture; its attention tells where the "
              "layer looks.",
-    "moves": "A layer adds attention and an MLP to the state that runs through all layers; here is "
-             "how much each adds.",
-    "sure": "Log-probabilities of captions, mean over their tokens.",
+    "moves": "A layer adds attention and an MLP to the state that runs through all layers, the "
+             "residual stream; here is how much each adds.",
+    "sure": (
+        "Log-probabilities of captions, mean over their tokens, in nats: 0 is certain, -0.7 an "
+        "even chance for every token."),
     "things": "From “an animal” to “a penguin”: proxies by WordNet, which need no judge.",
 }
 

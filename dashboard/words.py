@@ -46,7 +46,7 @@ METRICS: dict[str, Word] = {
         "1 is a map on other patches altogether.")),
     "attn_entropy": Word("Attention entropy", "nats", (
         "How spread out the attention over patches is: 0 is a single patch, "
-        "ln N is all patches alike.")),
+        "ln N is all N patches alike.")),
     "resid_norm": Word("State norm", _NORM, "Length of the CLS token's state Z^l."),
     "update_norm": Word("Update norm", _NORM, (
         "Length of what this layer adds to the CLS token: attention and MLP together.")),

@@ -156,14 +156,16 @@ def _curves(
     frame: pd.DataFrame, sides: _Sides, measure: str, tops: list[int], layer: int
 ) -> None:
     title = selection.title(measure)
-    unit = words.word(measure.partition(":")[0]).unit
+    word = words.word(measure.partition(":")[0])
+    unit = word.unit
     n = int(frame["n"].max())
     one, two = sides.names
     depth = "" if tops[0] == tops[1] else (
         f" The towers have {tops[0]} and {tops[1]} layers: layers at the same share of the depth "
         f"stand together, numbered as in {one}.")
-    plain.line(f"{title}: the same {n:,} images on both sides. Bands are 95% bootstrap intervals "
-               f"over images; the difference is taken image by image.{depth}", "small")
+    plain.line(f"{title}: the same {n:,} images on both sides. {word.meaning} Bands are 95% "
+               f"bootstrap intervals over images; the difference is taken image by image.{depth}",
+               "small")
     left, right = st.columns(2, gap="medium")
     with left, st.container(border=True, height="stretch"):
         plain.line("Both", "heading")
@@ -204,6 +206,8 @@ def _ranked(sides: _Sides, asked: Compared, layer: int, n: int) -> str | None:
     rows = pairs.asked(sides.one.key, sides.two.key, compare_queries.most_different, asked, layer,
                        _PER_PAGE, (number - 1) * _PER_PAGE)
     with rows_at:
+        if number == 1 and not rows["difference"].any():
+            plain.line("By this measure both sides are the same for every image here.", "small")
         for row in rows.astype(object).to_dict("records"):
             _row(sides, row, layer)
     return None if rows.empty else str(rows["image_id"][0])

@@ -29,6 +29,9 @@ def show(place: Place) -> None:
     with st.sidebar:
         image_id = selection.choose_image(key)
     st.header("Heads")
+    plain.line("A layer's attention has several heads. Each reads the picture's patches, the "
+               "squares it is cut into, in its own way, and adds what it reads to CLS, the token "
+               "that stands for the whole picture.", "small")
     with selection.notes_above():
         _data_set(key)
         _trust(key)

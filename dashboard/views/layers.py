@@ -38,8 +38,11 @@ def show(place: Place) -> None:
             return
         curves = curves[~curves["metric"].str.startswith(_JUDGES)]
         plain.line(f"Means over {int(curves['n'].max()):,} images; bands are 95% bootstrap "
-                   "intervals over images. Layer 0 is the embedding, before the first block.",
-                   "small")
+                   "intervals over images. Layer 0 is the embedding, before the first block; CLS "
+                   "is the token that stands for the whole picture.", "small")
+        if curves["layer"].nunique() == 1:
+            _one_layer(place, curves)
+            return
         there = rooms(list(dict.fromkeys(curves["metric"])))
         room = selection.menu("What to see", list(there), name="room", what="the room",
                               look="segments", shown=TITLES.__getitem__)
@@ -52,6 +55,21 @@ def show(place: Place) -> None:
         if room in ("glance", SETTLES):
             cards += _convergence(place, only_first=room == "glance")
         _grid(cards)
+
+
+def _one_layer(place: Place, curves: pd.DataFrame) -> None:
+    plain.line(f"Under {place.condition} layer {curves['layer'].iloc[0]} alone was decoded, so "
+               "there are no curves. These are its numbers; the page Compare sets them beside the "
+               "baseline's.")
+    table = pd.DataFrame({
+        "measure": [words.title(metric, None if against == "self" else against)
+                    for metric, against in zip(curves["metric"], curves["against"], strict=True)],
+        "mean": curves["mean"], "95% from": curves["low"], "95% to": curves["high"],
+        "unit": [words.word(metric).unit for metric in curves["metric"]], "images": curves["n"]})
+    st.dataframe(table, hide_index=True, height="content", column_config={
+        name: st.column_config.NumberColumn(format="%.3f")
+        for name in ("mean", "95% from", "95% to")})
+    exporting.download_row(None, curves, "layers")
 
 
 def rooms(metrics: Sequence[str]) -> dict[str, list[str]]:
@@ -92,8 +110,9 @@ def _grid(cards: Cards) -> None:
 def _convergence(place: Place, *, only_first: bool) -> Cards:
     found = data.asked(place.published, queries.convergence, place.condition)
     if found.empty:
-        return [partial(plain.line, "Where captions settle is known once captions of all layers "
-                                    "are scored.", "small")]
+        plain.line("Where captions settle is known once captions of all layers are scored.",
+                   "small")
+        return []
     metrics = list(dict.fromkeys(found["metric"]))[:1 if only_first else None]
     top = int(data.run_row(place.published)["n_layers"])
     return [partial(_settled, found[found["metric"] == metric], metric, top)

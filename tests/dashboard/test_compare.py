@@ -41,6 +41,13 @@ def test_a_condition_of_one_layer_is_a_sentence(open_page):
     assert "ROUGE-L against the references. At layer 6: baseline " in text
 
 
+def test_sides_that_are_the_same_are_said_to_be_so(open_page):
+    at = open_page("compare", versus="skip:5", metric="exact:final", layer="6")
+    assert "By this measure both sides are the same for every image here." in words(at)
+    at = open_page("compare", versus="skip:5", metric="rouge_l:reference", layer="6")
+    assert "By this measure both sides are the same" not in words(at)
+
+
 def test_the_link_holds_ids(open_page):
     at = open_page("compare", condition="skip:5", versus="baseline")
     at.selectbox(key="metric").set_value("exact:final").run()

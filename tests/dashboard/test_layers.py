@@ -7,6 +7,7 @@ from dashboard.views.layers import rooms
 from store import landmarks, open_run
 from store.parts import stage_folder, write_part
 from store.publish import publish
+from store.runs import list_runs
 from tests.dashboard.pages import words
 from tests.synthetic import make_run
 
@@ -37,6 +38,17 @@ def test_cards_stand_in_one_grid(visit):
     charts = len(at.get("vega_lite_chart"))
     assert charts == len(pairs) > 3
     assert all(len(column.get("vega_lite_chart")) == 1 for column in pairs)
+
+
+def test_a_condition_of_one_layer_has_numbers_and_no_curves(open_page, edited):
+    at = open_page("layers", condition="confuse:4")
+    assert not at.exception
+    assert "Under confuse:4 layer 6 alone was decoded" in words(at)
+    assert len(at.get("vega_lite_chart")) == 0
+    table = at.dataframe[0].value
+    with open_run(list_runs(edited)[0]) as run:
+        curves = run.sql("SELECT mean FROM curve WHERE condition_id = 'confuse:4'")
+    assert sorted(table["mean"]) == sorted(curves["mean"])
 
 
 def mark(metric, layer, low, high, rule="mean_logprob at most 0.05 above"):
