@@ -3,8 +3,9 @@
 On the demo's model and on a wider random one, greedily, on one thread. The loops call the library's
 `generate` on a tower cut off after layer l: an image and a layer at a time, or all images at once.
 The captions must be the same ones. `limit` is what cannot be saved: one pass through the tower and
-one `generate` of all states together; what a run does beside that is to score each caption and the
-image's final one on its state (two passes of teacher forcing), which `captions alone` leaves out.
+one `generate` of all states together. Like is held against like: all ways make captions and nothing
+else. A run also scores each caption and the image's final one on its state (two passes of teacher
+forcing); that is the last line.
 """
 
 from collections.abc import Iterator, Sequence
@@ -67,29 +68,34 @@ def _table(name: str, captioner: HuggingFaceCaptioner, n_images: int) -> None:
     def by_layer() -> Captions:
         return [_cut_off(captioner, inputs, layer) for layer in layers]
 
-    def run() -> Captions:
-        made = decode_layers(captioner, _states(captioner, inputs["pixel_values"]), _DECODE)
-        return [[list(caption.token_ids) for caption in of_layer] for of_layer in made]
-
-    def alone() -> None:
-        for batch in torch.cat(_states(captioner, inputs["pixel_values"])).flip(0).split(
-                _DECODE.batch_size):
-            captioner.generate(captioner.read(batch, _DECODE.prompt), _DECODE.generation)
+    def all_layers() -> Captions:
+        # As `decode_layers` goes: from the last layer down, in batches.
+        batches = torch.cat(_states(captioner, inputs["pixel_values"])[::-1]).split(
+            _DECODE.batch_size)
+        made = [caption for batch in batches for caption in
+                captioner.generate(captioner.read(batch, _DECODE.prompt), _DECODE.generation)]
+        return [made[layer * n_images :][:n_images] for layer in reversed(layers)]
 
     def limit() -> None:
         states = torch.cat(_states(captioner, inputs["pixel_values"]))
         captioner.generate(captioner.read(states, _DECODE.prompt), _DECODE.generation)
 
-    _require_equal(run(), one_by_one(), by_layer())
+    def run() -> Captions:
+        made = decode_layers(captioner, _states(captioner, inputs["pixel_values"]), _DECODE)
+        return [[list(caption.token_ids) for caption in of_layer] for of_layer in made]
+
+    _require_equal(all_layers(), run(), one_by_one(), by_layer())
     ways = {"generate, an image and layer": one_by_one, "generate, a layer": by_layer,
-            "all layers, as a run": run, "captions alone": alone, "limit": limit}
+            "all layers": all_layers, "limit": limit, "all layers with scores, a run": run}
     seconds = in_turns(ways, _REPEATS)
     print(f"\ncaptions of all layers, {name}: {n_images} images, {len(layers)} layers, "
           f"median of {_REPEATS}; all {n_images * len(layers)} captions equal")
-    print(f"{'':<30}{'time':>9}{'to a run':>24}{'to the limit':>24}")
+    others = {"all layers": "to all layers", "limit": "to the limit",
+              "all layers with scores, a run": "to a run"}
+    print(f"{'':<30}{'time':>9}{''.join(f'{name:>22}' for name in others.values())}")
     for way, own in seconds.items():
-        print(f"{way:<30}{median(own):>7.2f} s{ratio(own, seconds['all layers, as a run']):>24}"
-              f"{ratio(own, seconds['limit']):>24}", flush=True)
+        ratios = "".join(f"{ratio(own, seconds[other]):>22}" for other in others)
+        print(f"{way:<30}{median(own):>7.2f} s{ratios}", flush=True)
 
 
 def _inputs(captioner: HuggingFaceCaptioner, pictures: Sequence[Image.Image]) -> dict[str, Tensor]:
@@ -128,7 +134,7 @@ def _cut(captioner: HuggingFaceCaptioner, layer: int) -> Iterator[None]:
 
 def _require_equal(*made: Captions) -> None:
     for other in made[1:]:
-        assert made[0] == other, "both loops must give a run's captions, token for token"
+        assert made[0] == other, "all ways must give the same captions, token for token"
 
 
 if __name__ == "__main__":

@@ -117,10 +117,13 @@ class HuggingFaceCaptioner:
             batch_first=True,
             padding_value=_IGNORED,
         )
-        logits = self.model.language_model(
+        text = self.model.language_model
+        # Given the labels themselves, the library would compute a loss beside the logits.
+        logits = text(
             encoder_outputs=BaseModelOutput(last_hidden_state=memory.hidden),
             attention_mask=memory.mask,
-            labels=labels,
+            decoder_input_ids=text.prepare_decoder_input_ids_from_labels(labels),
+            use_cache=False,
         ).logits.to(device)
         kept = labels != _IGNORED
         return mean_logprob(logits, labels.clamp_min(0), kept)
