@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from precompute import attention
+from precompute.batches import by_image
 from precompute.layers import LayerEdit, LayerRecord, run_layers
 from precompute.models.tower import VisionTower
 
@@ -137,10 +138,8 @@ def layer_stats(record: LayerRecord, token_norm: Tensor, previous: Tensor | None
     """
     pattern = record.cls_pattern
     here = attention.attn_to_patches(pattern).mean(-1)
-    attn, update = record.attn_out.float(), record.update.float()
     before, after = record.resid_pre[:, 0].float(), record.resid_post[:, 0].float()
-    length = update.norm(dim=-1)
-    share = (attn * update).sum(-1) / length.square()
+    length, share = by_image(_step, record.attn_out, record.mlp_out).unbind(1)
     undefined = torch.full_like(here, torch.nan)
     return {
         "attn_to_patches": here,
@@ -151,7 +150,7 @@ def layer_stats(record: LayerRecord, token_norm: Tensor, previous: Tensor | None
         "attn_entropy": attention.entropy(pattern.mean(-2)),
         "resid_norm": token_norm[:, 0],
         "update_norm": length[:, 0],
-        "attn_norm": attn[:, 0].norm(dim=-1),
+        "attn_norm": record.attn_out[:, 0].float().norm(dim=-1),
         "mlp_norm": record.mlp_out[:, 0].float().norm(dim=-1),
         "attn_share": share[:, 0],
         "patch_update_norm": length[:, 1:].mean(-1),
@@ -159,6 +158,14 @@ def layer_stats(record: LayerRecord, token_norm: Tensor, previous: Tensor | None
         "cos_prev": torch.cosine_similarity(after, before, dim=-1),
         "n_outlier_tokens": attention.n_outliers(token_norm),
     }
+
+
+def _step(attn_out: Tensor, mlp_out: Tensor) -> Tensor:
+    """|dZ| and <MSA, dZ> / |dZ|^2 of every token, [batch, 2, token]."""
+    update = (attn_out + mlp_out).float()
+    length = update.norm(dim=-1)
+    share = (attn_out.float() * update).sum(-1) / length.square()
+    return torch.stack([length, share], 1)
 
 
 def head_stats(record: LayerRecord) -> Columns:

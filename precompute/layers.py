@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
+from precompute.batches import by_image
 from precompute.models.tower import Block, Heads, VisionTower
 
 
@@ -119,9 +120,8 @@ def contribution_norms(
 
     Without a vector of the model's width: see `Block.w_o_short`.
     """
-    short = torch.einsum("bhte,hef->bhtf", values.float(), block.w_o_short)
-    length: Tensor = torch.linalg.vector_norm(short, dim=-1)
-    return pattern * length
+    return pattern * by_image(
+        lambda of: torch.linalg.vector_norm(of.float() @ block.w_o_short, dim=-1), values)
 
 
 def attend(tower: VisionTower, layer: int, state: Float[Tensor, "batch token width"]) -> Attention:

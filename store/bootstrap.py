@@ -21,14 +21,14 @@ Array = NDArray[Any]
 
 N_BOOTSTRAP = 1000
 SEED = 20240228
-_CHUNK = 4096
+_CHUNK = 1024
 """Images that are multiplied at once."""
 _COLUMNS = 4096
 """Columns that are summed at once."""
 _FEW = 64
 """Fewer columns are not read at once, however many images there are."""
-_CELLS = 2**23
-"""Values that are read at once, 64 MB."""
+_CELLS = 2**22
+"""Values that are read at once, 32 MB; as many again say whose they are."""
 _INTERVAL = (2.5, 97.5)
 
 
@@ -239,6 +239,7 @@ def matrices(
             for v, name in enumerate(values.names):
                 of = np.ma.filled(found[name].astype(np.float64), np.nan)
                 matrix[found["i"], found["k"] + v * len(columns)] = of
+            del found, of  # three times the matrix, and the products come on top
             for first in range(0, len(matrix), _CHUNK):
                 rows = matrix[first : first + _CHUNK]
                 yield slice(start + first, start + first + len(rows)), rows

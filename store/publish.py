@@ -34,7 +34,8 @@ from store.upgrades import Upgrade
 GRACE_SECONDS = 600.0
 """How long a superseded generation stays for readers that are about to open it."""
 
-_MEMORY = "2GB"
+_MEMORY = "768MB"
+"""Of DuckDB, which keeps what it has written until this is full; with 512 MB sorting fails."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import logging
 import pytest
 import torch
 
-from precompute.batches import BatchSize, DoesNotFit, fitting
+from precompute.batches import BatchSize, DoesNotFit, by_image, fitting
 from precompute.captions import decode_layers
 from precompute.capture import capture
 from precompute.pipeline import write_capture
@@ -114,3 +114,18 @@ def test_a_part_records_the_batches_it_was_made_with(config, captioner, tmp_path
     assert sorted(m.split(": ")[-1] for m in caplog.messages) == [
         "--set capture.batch_size=1", "--set decode.batch_size=2"
     ]
+
+
+@pytest.mark.parametrize(("device", "sizes"), [("cpu", [1, 1, 1]), ("meta", [3])])
+def test_images_are_worked_on_one_by_one_on_a_cpu_alone(device, sizes):
+    seen = []
+
+    def work(left, right):
+        seen.append(len(left))
+        return left * right
+
+    left, right = torch.arange(6.0).reshape(3, 2), torch.tensor([[2.0], [3.0], [4.0]])
+    got = by_image(work, left.to(device), right.to(device))
+    assert seen == sizes and got.shape == (3, 2)
+    if device == "cpu":
+        assert got.tolist() == [[0.0, 2.0], [6.0, 9.0], [16.0, 20.0]]
