@@ -161,7 +161,7 @@ def test_on_a_phone_the_menu_closes_behind_a_link(browser, two):
 
 def test_two_runs_of_other_depth_are_compared(tab, two, browser):
     address, (deep, flat) = two
-    tab.goto(f"{address}/compare?run={deep}&with_run={flat}")
+    tab.goto(f"{address}/compare?run={deep}&with_run={flat}&layer=6")
     settled(tab)
     expect(tab.get_by_text("The towers have 6 and 4 layers")).to_be_visible()
     maps = tab.locator(".stMain img[alt^='Attention at layer']")
