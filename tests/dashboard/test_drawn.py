@@ -12,14 +12,14 @@ FRAME = pd.DataFrame({"layer": [0, 1], "series": "a", "mean": [1.0, 2.0], "low":
 def test_a_chart_is_made_once_for_the_same_numbers():
     calls = []
 
-    def made(frame, axis, *, height=260):
+    def made(frame, axis, *, height=240):
         calls.append((axis, height))
         return charts.bands(frame, axis, height=height)
 
     first = drawn.spec(made, FRAME, "nats")
-    assert first == charts.bands(FRAME, "nats").to_dict()
+    assert first == charts.bands(FRAME, "nats", height=240).to_dict()
     assert drawn.spec(made, FRAME.copy(), "nats") == first
-    assert calls == [("nats", 260)]
+    assert calls == [("nats", 240)]
     other = drawn.spec(made, FRAME.assign(mean=3.0), "nats", height=200)
     assert other["height"] == 200
     assert other["datasets"] != first["datasets"]
