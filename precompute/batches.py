@@ -101,4 +101,4 @@ def by_image(work: Callable[..., Tensor], *batches: Tensor) -> Tensor:
     """
     if batches[0].device.type != "cpu":
         return work(*batches)
-    return torch.cat([work(*one) for one in zip(*(b.split(1) for b in batches), strict=True)])
+    return torch.cat([work(*(b[i : i + 1] for b in batches)) for i in range(len(batches[0]))])
