@@ -37,8 +37,12 @@ def words(tab):
 
     An expander has another icon under the mouse.
     """
-    icons = {"", *tab.locator("[data-testid=stIconMaterial]").all_inner_texts()}
-    page = [line for line in tab.locator(".stMain").inner_text().split("\n") if line not in icons]
+    page = tab.evaluate("""() => {  // at one moment: the mouse may come or go
+        const icons = [...document.querySelectorAll("[data-testid=stIconMaterial]")]
+        const names = new Set(icons.map((icon) => icon.innerText))
+        const lines = document.querySelector(".stMain").innerText.split("\\n")
+        return lines.filter((line) => line && !names.has(line))
+    }""")
     reader = tab.locator(".peel-reader > :not([role=status])")
     return page, reader.all_inner_texts()
 
