@@ -73,8 +73,10 @@ def _fluent(key: Key, condition: str, layer: int, gain: str | None, repeats: boo
                        for of, share in zip(found, (_HALF, _HIGH, _LOW), strict=True))
     if sure is None or dull is None or own is None:
         return Preset(name, meaning, lacks=f"Nothing is scored at layer {layer}.")
-    return Preset(name, meaning, (
-        _at_least(found[0], sure), _at_most(found[1], dull), _at_most(found[2], own)))
+    # Where three in four reach the most that there is, those that fit least are those below it.
+    most = data.quantile(key, found[2], 1.0, condition)
+    least = Predicate(found[2], "<", own) if own == most else _at_most(found[2], own)
+    return Preset(name, meaning, (_at_least(found[0], sure), _at_most(found[1], dull), least))
 
 
 def before_grounding(key: Key, condition: str, top: int) -> int:

@@ -125,8 +125,10 @@ def write_imagenet(folder: Path, book: dict[str, Image.Image]) -> None:
         name = f"ILSVRC2012_val_{number:08d}_{wnid}.JPEG"
         scenes.draw(scene, book, SIDE).save(folder / name, "JPEG", quality=92, subsampling=0)
     names = class_names(None)
-    wnids = sorted(subject.wnid for subject in SUBJECTS if subject.wnid)
-    lines = "".join(f"{wnid} {', '.join(names[wnid])}\n" for wnid in wnids)
+    words = sorted((subject.wnid, subject.word) for subject in SUBJECTS if subject.wnid)
+    # The book's own word is a name of the class, too: a mushroom, of an agaric.
+    lines = "".join(f"{wnid} {', '.join(dict.fromkeys((*names[wnid], word)))}\n"
+                    for wnid, word in words)
     (folder / "synset_words.txt").write_text(lines, encoding="utf-8")
 
 

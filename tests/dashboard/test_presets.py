@@ -159,3 +159,9 @@ def test_bounds_are_rounded_so_that_images_at_them_pass():
     assert presets._short(value, presets.ROUND_FLOOR) == 0.1234
     assert presets._short(value, presets.ROUND_CEILING) == 0.1235
     assert presets._short(-value, presets.ROUND_FLOOR) == -0.1235
+
+
+def test_where_most_images_reach_the_most_the_rest_are_wrong(run, monkeypatch):
+    monkeypatch.setattr(data, "quantile", lambda key, of, share, condition: 1.0)
+    fluent = presets.presets(data.key_of(run), "baseline", L, 3)[0]
+    assert str(fluent.predicates[-1]) == "grounded_gain_cider:shuffled@3<1"
