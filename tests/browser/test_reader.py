@@ -250,7 +250,8 @@ def test_a_box_ranks_the_heads_that_look_there(tab, edited, chosen, script):
            ).to_be_visible()
     rows.nth(2).click()
     expect(title(tab)).to_contain_text("layer {}, head {}".format(*order[2]))
-    expect(tab).to_have_url(re.compile("patch=4-10"))
+    for part in ("patch=4-10", f"layer={order[2][0]}", f"head={order[2][1]}"):  # it follows later
+        expect(tab).to_have_url(re.compile(part))
     tab.reload()
     expect(rows.nth(2)).to_have_attribute("aria-pressed", "true")
     expect(tab.get_by_label("Heads by")).to_have_value("attn_to_box")
