@@ -18,7 +18,7 @@ from store.queries import Selection, Sort
 from store.schema import BASELINE
 
 _LATE = "Late correction"  # a preset
-_DEPTH = 2 / 3  # of the tower: by then captions are fluent, and often still wrong
+_DEPTH = 2 / 3  # of the tower: by then, or a little before, captions are fluent and still wrong
 
 
 @dataclass(frozen=True)
@@ -85,12 +85,13 @@ def _ways(place: Place, story: Story, top: int) -> list[_Way]:
     looked_at = {"patch": _looked_at(key, story), "cells": BOX_METRIC}
     found = [_Way("At which layer does this picture's story become right?", image, there),
              _Way("Which heads look at what it names?", image, there | looked_at)]
-    layer = round(_DEPTH * top)
-    wrong = presets.presets(key, BASELINE, top, layer)[0].predicates
-    if wrong:
-        found.append(_Way(
-            f"Which pictures are described fluently but wrongly at layer {layer}?", images,
-            run | {"filter": format_predicates(wrong)}))
+    for layer in range(round(_DEPTH * top), -1, -1):
+        wrong = presets.presets(key, BASELINE, top, layer)[0].predicates
+        if wrong and data.count(key, Selection(wrong)):
+            found.append(_Way(
+                f"Which pictures are described fluently but wrongly at layer {layer}?", images,
+                run | {"filter": format_predicates(wrong)}))
+            break
     edit = _edit(key)
     if edit is not None:
         found.append(_Way(

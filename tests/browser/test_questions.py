@@ -55,10 +55,11 @@ def test_which_heads_look_at_it(tab, server, browser):
 
 
 def test_which_pictures_are_described_fluently_but_wrongly(tab, server, browser):
-    ask(tab, server, "Which pictures are described fluently but wrongly at layer 8?")
+    ask(tab, server, re.compile("Which pictures are described fluently but wrongly at layer"))
+    layer = re.search(r"mean_logprob%40(\d+)", tab.url)[1]
     count = tab.get_by_text(re.compile(r"^[1-9]\d* of 48 images$"))
     expect(count).to_be_visible()
-    expect(tab.get_by_text(re.compile("^Layer 8: ")).first).to_be_visible()
+    expect(tab.get_by_text(re.compile(f"^Layer {layer}: ")).first).to_be_visible()
     picture(tab, "question-wrong")
     reopened(browser, tab, count.inner_text())
 
