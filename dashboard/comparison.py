@@ -74,17 +74,18 @@ def strongest(heads: pd.DataFrame) -> tuple[int, int, str] | None:
 
 def headline(key: Key, image_id: str, condition: str, captions: pd.DataFrame) -> None:
     """The final caption; under a condition, beside the baseline's."""
-    final = _final(captions)
+    final = final_caption(captions)
     if condition == BASELINE:
         plain.line(final or "(no caption)", "title")
     else:
-        before = _final(data.captions(key, image_id, BASELINE))
+        before = final_caption(data.captions(key, image_id, BASELINE))
         same = ": no word changes" if before == final else ""
         compared.side_by_side(before, final, ("final caption, baseline",
                                               f"final caption, {condition}{same}"))
 
 
-def _final(captions: pd.DataFrame) -> str:
+def final_caption(captions: pd.DataFrame) -> str:
+    """The last layer's text of an image's captions; empty if there is none."""
     text = captions["text"].iloc[-1] if len(captions) else None
     return "" if text is None or pd.isna(text) else str(text)
 

@@ -50,7 +50,7 @@ def presets(key: Key, condition: str, top: int, layer: int | None = None) -> lis
         layer = before_grounding(key, condition, top)
     judges = data.asked(key, judge_queries.judges, condition)
     return [
-        _fluent(key, condition, layer, gain, "repetition:self" in names),
+        fluent_but_wrong(key, condition, layer),
         _late(key, condition, top, gain),
         *(preset for judge, layers in zip(judges["judge"], judges["layers"], strict=True)
           for preset in _disagree(key, condition, str(judge), [int(n) for n in layers], names)),
@@ -60,12 +60,14 @@ def presets(key: Key, condition: str, top: int, layer: int | None = None) -> lis
     ]
 
 
-def _fluent(key: Key, condition: str, layer: int, gain: str | None, repeats: bool) -> Preset:
+def fluent_but_wrong(key: Key, condition: str, layer: int) -> Preset:
+    """The preset of captions that read well at a layer and are about something else."""
+    gain = gain_of(key)
     name = f"Fluent but wrong at layer {layer}"
     meaning = ("Captions that read well and are about something else: surer of their words than "
                "half of all, no more repetitive than three in four, and in the quarter that fits "
                "its own picture least (grounded gain).")
-    if gain is None or not repeats:
+    if gain is None or "repetition:self" not in data.quantities(key):
         return Preset(name, meaning, lacks="It needs the metric repetition and a grounded gain.")
     found = [Quantity("mean_logprob", None, layer), Quantity("repetition", "self", layer),
              Quantity(gain, "shuffled", layer)]

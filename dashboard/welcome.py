@@ -86,7 +86,7 @@ def _ways(place: Place, story: Story, top: int) -> list[_Way]:
     found = [_Way("At which layer does this picture's story become right?", image, there),
              _Way("Which heads look at what it names?", image, there | looked_at)]
     for layer in range(round(_DEPTH * top), -1, -1):
-        wrong = presets.presets(key, BASELINE, top, layer)[0].predicates
+        wrong = presets.fluent_but_wrong(key, BASELINE, layer).predicates
         if wrong and data.count(key, Selection(wrong)):
             found.append(_Way(
                 f"Which pictures are described fluently but wrongly at layer {layer}?", images,

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import compared, condition_frames, data, plain, selection
+from dashboard import compared, comparison, condition_frames, data, plain, selection
 from dashboard.condition_words import KINDS, MEANINGS, edit_name
 from dashboard.data import Key
 from store import condition_queries
@@ -32,8 +32,7 @@ def show(key: Key, image_id: str, condition: str) -> None:
                           shown=KINDS.__getitem__)
     plain.line(f"{MEANINGS[kind]} This is what the last layer then says; choose an edit to see "
                "the whole story under it.", "small")
-    captions = data.captions(key, image_id, BASELINE)
-    final = str(captions["text"].fillna("").iloc[-1]) if len(captions) else ""
+    final = comparison.final_caption(data.captions(key, image_id, BASELINE))
     for number, (text, names) in enumerate(grouped(edited[edited["kind"] == kind], final)):
         _row(number, (final, text), names, condition)
 
