@@ -55,6 +55,8 @@ def choose(key: Key, condition: str, top: int) -> tuple[Predicate, ...]:
     with add, st.popover("Add a filter", icon=":material/add:", width="stretch"):
         _builder(key, condition, top, predicates)
     cards = grouped(predicates)
+    if cards:
+        st.html("<style>[class*=st-key-filter-head] {flex-wrap: nowrap}</style>")
     for start in range(0, len(cards), _COLUMNS):
         for column, i in zip(st.columns(_COLUMNS), range(start, len(cards)), strict=False):
             with column.container(border=True):
@@ -162,7 +164,6 @@ def _card(
 
     # Columns would stand below each other on a phone; and the cross goes below a long name.
     with st.container(horizontal=True, vertical_alignment="top", key=f"filter-head-{i}"):
-        st.html(f"<style>.st-key-filter-head-{i} {{flex-wrap: nowrap}}</style>")
         plain.line(label(quantity), "card")
         st.button("", icon=":material/close:", key=f"drop-{i}", type="tertiary",
                   help="Take this filter away.", on_click=put, args=((),))
