@@ -33,12 +33,12 @@ def pick(tab, menu, option):
 
 
 def words(tab):
-    """All that the page says, the reader's shadow tree included, save icons and what is said once.
+    """All that the page says, the reader's shadow tree included, save the names of icons.
 
-    An expander has another icon under the mouse.
+    An expander has another icon under the mouse, of another test id.
     """
     page = tab.evaluate("""() => {  // at one moment: the mouse may come or go
-        const icons = [...document.querySelectorAll("[data-testid=stIconMaterial]")]
+        const icons = [...document.querySelectorAll("[aria-hidden=true][translate=no]")]
         const names = new Set(icons.map((icon) => icon.innerText))
         const lines = document.querySelector(".stMain").innerText.split("\\n")
         return lines.filter((line) => line && !names.has(line))
