@@ -72,9 +72,11 @@ test-lavis: .venv/all .venv-lavis/all
 	PEEL_LAVIS_CHECK="$(abspath $(LAVIS_CHECK))" $(BIN)/python -m pytest \
 		-c tests/lavis/pytest.ini tests/lavis/test_dashboard.py
 
-# Starts the real server on the demo's results; needs Debian's chromium.
+# Starts the real server on the demo's results; needs Debian's chromium. A test that fails is run once
+# more: the summary names it.
 test-browser: demo-run
-	PEEL_RESULTS="$(abspath $(RESULTS))" $(BIN)/python -m pytest -n 2 --dist loadfile -m browser
+	PEEL_RESULTS="$(abspath $(RESULTS))" $(BIN)/python -m pytest -n 2 --dist loadfile \
+		--reruns 1 -raR -m browser
 
 clean:
 	rm -rf .venv .venv-lavis

@@ -4,7 +4,8 @@ export default function (component) {
   button.onclick = async () => {
     const copied = await copy(window.location.href)
     button.textContent = copied ? "Link copied" : "Copy it from the address bar"
-    setTimeout(() => { button.textContent = "Copy link" }, 2000)
+    clearTimeout(button.words) // of the click before, perhaps of the run before
+    button.words = setTimeout(() => { button.textContent = "Copy link" }, 4000)
   }
 }
 

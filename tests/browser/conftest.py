@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import sync_playwright
 
-from tests.browser.driving import ARGS, CHROMIUM, serve
+from tests.browser.driving import ARGS, CHROMIUM, serve, window
 from tests.synthetic import make_run
 
 
@@ -36,8 +36,5 @@ def browser():
 
 @pytest.fixture
 def tab(browser):
-    """A new context is a new user data folder: nothing is remembered."""
-    with browser.new_context(viewport={"width": 1280, "height": 800}) as context:
-        context.set_default_timeout(30_000)
-        expect.set_options(timeout=30_000)
+    with window(browser) as context:
         yield context.new_page()

@@ -9,9 +9,12 @@ import time
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from playwright.sync_api import TimeoutError as TookTooLong
 from playwright.sync_api import expect
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = ROOT / "screenshots"
@@ -38,7 +41,10 @@ def serve(results, log):
         yield address
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(20)
+        try:
+            process.wait(20)
+        finally:
+            process.kill()
     assert "Traceback" not in log.read_text(), log.read_text()
 
 
@@ -53,29 +59,77 @@ def _wait_until_healthy(url, process, log):
     raise AssertionError(f"no answer from {url}: {log.read_text()}")
 
 
+@contextmanager
+def window(browser, width=1280, scheme="light"):
+    """A browser's window that remembers nothing, with room for 30 seconds on a busy machine."""
+    expect.set_options(timeout=30_000)
+    with browser.new_context(viewport={"width": width, "height": 800},
+                             color_scheme=scheme) as context:
+        context.set_default_timeout(30_000)
+        context.on("page", _listen)
+        yield context
+
+
+# Of each tab, whether the server owes it an answer.
+_owed = WeakKeyDictionary()
+
+
+def _listen(tab):
+    """Hear what a tab and its server say to each other.
+
+    The page itself shows that it runs only when the server has said so: until then, what is seen
+    is the answer to the question before.
+    """
+    def asked(request):
+        if request.is_navigation_request() and request.frame == tab.main_frame:
+            _owed[tab] = True
+
+    def sent(frame):
+        if BackMsg.FromString(frame).WhichOneof("type") == "rerun_script":
+            _owed[tab] = True
+
+    def received(frame):
+        message = ForwardMsg.FromString(frame)
+        if message.WhichOneof("type") == "script_finished":
+            _owed[tab] = message.script_finished == ForwardMsg.FINISHED_EARLY_FOR_RERUN
+
+    def opened(socket):
+        socket.on("framesent", sent)
+        socket.on("framereceived", received)
+
+    tab.on("request", asked)
+    tab.on("websocket", opened)
+
+
+# Whether nothing changes during a while. A picture far below is not loaded before it is near.
 _STILL = """(pause) => new Promise((done) => {
-    const roots = [document, ...[...document.querySelectorAll('*')].map((one) => one.shadowRoot)]
-    let waiting
-    const again = () => {
-        clearTimeout(waiting)
-        waiting = setTimeout(() => { changes.disconnect(); done() }, pause)
-    }
-    const changes = new MutationObserver(again)
+    const roots = [document, ...[...document.querySelectorAll("*")].map((one) => one.shadowRoot)]
+    let still = true
+    const changes = new MutationObserver(() => { still = false })
     for (const root of roots.filter(Boolean)) {
         changes.observe(root, { attributes: true, characterData: true, childList: true,
                                 subtree: true })
     }
-    again()
+    setTimeout(() => {
+        changes.disconnect()
+        const images = [...document.images].filter((image) => image.loading !== "lazy")
+        done(still && images.every((image) => image.complete))
+    }, pause)
 })"""
 
 
 def settled(tab):
-    """Wait until no script runs and nothing has changed for a while: what is seen is the answer."""
-    for pause in (500, 0):  # a script may have begun during the pause
-        expect(tab.locator("[data-testid=stApp]")).to_have_attribute("data-test-script-state",
-                                                                     "notRunning")
-        expect(tab.locator("[data-testid=stSkeleton]")).to_have_count(0)
-        tab.evaluate(_STILL, pause)
+    """Wait until every question has its answer and all of it is drawn."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        # The reader tells the server what was chosen after 400 ms of rest.
+        pause = 500 if tab.locator(".peel-reader").count() else 150
+        if (not _owed[tab] and tab.locator("[data-test-script-state=notRunning]").count()
+                and not tab.locator("[data-testid=stSkeleton]").count()
+                and tab.evaluate(_STILL, pause) and not _owed[tab]):
+            return
+        tab.wait_for_timeout(50)
+    raise AssertionError(f"{tab.url} did not come to rest in a minute")
 
 
 def choose(menu, option):

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from dashboard import report
 from store import open_run
 from store.runs import list_runs
-from tests.browser.driving import choose, picture, serve, settled
+from tests.browser.driving import choose, picture, serve, settled, window
 from tests.synthetic import make_run
 
 pytestmark = pytest.mark.browser
@@ -70,8 +70,7 @@ def test_page_and_report_are_accessible_and_fit(browser, edited, address, tmp_pa
     with open_run(list_runs(edited)[0]) as run:
         file = tmp_path / "report.html"
         file.write_text(report.report(run), encoding="utf-8")
-    with browser.new_context(viewport={"width": width, "height": 800},
-                             color_scheme=scheme) as context:
+    with window(browser, width, scheme) as context:
         tab = context.new_page()
         tab.goto(f"{address}/figures?image=img00001")
         settled(tab)

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.driving import cards, choose, picture, serve, settled
+from tests.browser.driving import cards, choose, picture, serve, settled, window
 from tests.dashboard.test_injection import HOSTILE, make_hostile_run
 
 pytestmark = pytest.mark.browser
@@ -13,6 +13,7 @@ pytestmark = pytest.mark.browser
 
 def test_a_filter_leaves_fewer_images_and_a_link_that_reopens_them(tab, server, browser):
     tab.goto(server)
+    settled(tab)
     count = tab.get_by_text(re.compile(r"^\d+ of \d+ images$"))
     expect(count).to_be_visible()
     everything = count.inner_text()
@@ -24,7 +25,7 @@ def test_a_filter_leaves_fewer_images_and_a_link_that_reopens_them(tab, server, 
     picture(tab, "images-filtered")
     filtered = count.inner_text()
     expect(tab).to_have_url(re.compile("filter="))
-    with browser.new_context(viewport={"width": 1280, "height": 800}) as other:
+    with window(browser) as other:
         again = other.new_page()
         again.goto(tab.url)
         expect(again.get_by_text(filtered)).to_be_visible()
@@ -34,7 +35,7 @@ def test_a_filter_leaves_fewer_images_and_a_link_that_reopens_them(tab, server, 
 
 def test_search_and_order_change_the_cards(tab, server):
     tab.goto(server)
-    expect(cards(tab).first).to_be_visible()
+    settled(tab)
     links = [link.get_attribute("href") for link in cards(tab).all()]
     tab.get_by_label("Search in captions").fill(" next to a ")
     tab.keyboard.press("Enter")
@@ -57,8 +58,7 @@ def test_the_other_pages_are_drawn(tab, server, page):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_nothing_is_wider_than_the_screen(browser, server, scheme, width):
-    with browser.new_context(viewport={"width": width, "height": 800},
-                             color_scheme=scheme) as context:
+    with window(browser, width, scheme) as context:
         tab = context.new_page()
         for page in ("", "image", "layers", "runs"):
             tab.goto(f"{server}/{page}")

@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from store import notes
-from tests.browser.driving import cards, picture, serve, settled
+from tests.browser.driving import cards, picture, serve, settled, window
 from tests.synthetic import make_run
 
 pytestmark = pytest.mark.browser
@@ -118,8 +118,7 @@ def test_pictures_alike_are_found_from_a_picture(tab, address):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_nothing_is_cut_off_and_all_is_accessible(browser, address, scheme, width):
-    with browser.new_context(viewport={"width": width, "height": 800},
-                             color_scheme=scheme) as context:
+    with window(browser, width, scheme) as context:
         tab = context.new_page()
         tab.goto(f"{address}/?filter=map_shift@3>=0.2;map_shift@3<=0.6;n_tokens>=0"
                  "&similar_to=img00004")

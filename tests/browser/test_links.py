@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from store.runs import list_runs
-from tests.browser.driving import choose, picture, serve, settled
+from tests.browser.driving import choose, picture, serve, settled, window
 from tests.synthetic import make_run
 
 pytestmark = pytest.mark.browser
@@ -25,7 +25,6 @@ def two(tmp_path_factory):
 def go(tab, page):
     """Follow the sidebar's link."""
     tab.get_by_test_id("stSidebar").get_by_role("link", name=page, exact=True).click()
-    tab.mouse.move(1000, 5)
 
 
 def pick(tab, menu, option):
@@ -35,9 +34,8 @@ def pick(tab, menu, option):
 def words(tab):
     """All that the page says, the reader's shadow tree included, save the names of icons.
 
-    An expander has another icon under the mouse, of another test id.
     """
-    page = tab.evaluate("""() => {  // at one moment: the mouse may come or go
+    page = tab.evaluate("""() => {
         const icons = [...document.querySelectorAll("[aria-hidden=true][translate=no]")]
         const names = new Set(icons.map((icon) => icon.innerText))
         const lines = document.querySelector(".stMain").innerText.split("\\n")
@@ -48,7 +46,8 @@ def words(tab):
 
 
 def at(tab):
-    """Where one is: the address and what the page says."""
+    """Where one is: the address and what the page says when the mouse points at nothing."""
+    tab.mouse.move(1000, 5)
     settled(tab)
     return tab.url, words(tab)
 
@@ -111,9 +110,7 @@ PLACES = (
 
 def test_the_copied_link_reopens_what_is_seen(browser, two):
     address, (deep, _) = two
-    desk = {"width": 1280, "height": 800}
-    with browser.new_context(viewport=desk) as context, browser.new_context(
-            viewport=desk) as other:
+    with window(browser) as context, window(browser) as other:
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         tab, again = context.new_page(), other.new_page()
         for page, query in PLACES:
@@ -132,7 +129,7 @@ def test_the_copied_link_reopens_what_is_seen(browser, two):
 def test_a_link_is_copied_where_the_clipboard_is_denied(browser, two):
     address, _ = two
     denied = """navigator.clipboard.writeText = () => Promise.reject(new DOMException("denied"))"""
-    with browser.new_context() as context:
+    with window(browser) as context:
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         context.add_init_script(denied)
         tab = context.new_page()
@@ -149,7 +146,7 @@ def test_a_link_is_copied_where_the_clipboard_is_denied(browser, two):
 
 def test_on_a_phone_the_menu_closes_behind_a_link(browser, two):
     address, (deep, _) = two
-    with browser.new_context(viewport={"width": 390, "height": 800}) as context:
+    with window(browser, 390) as context:
         tab = context.new_page()
         tab.goto(f"{address}/?run=gone&layer=2")
         settled(tab)
@@ -186,7 +183,7 @@ def test_two_runs_of_other_depth_are_compared(tab, two, browser):
     expect(tab.get_by_text(f"{image}: what CLS attends to")).to_be_visible()
     seen = at(tab)
     picture(tab, "compare-two-runs")
-    with browser.new_context(viewport={"width": 390, "height": 800}) as phone:
+    with window(browser, 390) as phone:
         again = phone.new_page()
         again.goto(tab.url)
         assert " ".join(at(again)[1][0]).split() == " ".join(seen[1][0]).split()

@@ -3,7 +3,7 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.browser.driving import picture, serve, settled
+from tests.browser.driving import picture, serve, settled, window
 from tests.synthetic import make_run
 
 pytestmark = pytest.mark.browser
@@ -21,14 +21,19 @@ def address(tmp_path_factory):
         yield found
 
 
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("empty")
+    with serve(folder, tmp_path_factory.mktemp("server") / "log") as found:
+        yield found
+
+
 @pytest.fixture(params=[(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")],
                 ids=lambda param: "-".join(map(str, param)))
 def screen(request, browser):
     """A tab, and what its screen is called."""
     width, scheme = request.param
-    with browser.new_context(viewport={"width": width, "height": 800},
-                             color_scheme=scheme) as context:
-        context.set_default_timeout(30_000)
+    with window(browser, width, scheme) as context:
         yield context.new_page(), f"{width}-{scheme}"
 
 
@@ -58,8 +63,7 @@ def test_every_room_of_the_layers_fits(screen, address, room):
 
 
 @pytest.mark.parametrize("page", ["", "layers", "runs"])
-def test_an_empty_folder_says_what_to_do(screen, tmp_path, page):
+def test_an_empty_folder_says_what_to_do(screen, empty, page):
     tab, name = screen
-    with serve(tmp_path, tmp_path / "log") as address:
-        assert look(tab, address, page, f"empty-{page or 'images'}-{name}") == []
-        assert tab.locator(".stCode", has_text="make demo").is_visible()
+    assert look(tab, empty, page, f"empty-{page or 'images'}-{name}") == []
+    assert tab.locator(".stCode", has_text="make demo").is_visible()

@@ -6,7 +6,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.driving import picture, settled
+from tests.browser.driving import picture, settled, window
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(
     "PEEL_RESULTS" not in os.environ, reason="`make test-browser` runs the demo before it")]
@@ -23,10 +23,10 @@ def ask(tab, server, question):
 
 def reopened(browser, tab, text):
     """Whether the address alone shows the text again, to somebody else."""
-    with browser.new_context(viewport={"width": 1280, "height": 800}) as other:
+    with window(browser) as other:
         page = other.new_page()
         page.goto(tab.url)
-        expect(page.get_by_text(text).first).to_be_visible(timeout=30_000)
+        expect(page.get_by_text(text).first).to_be_visible()
 
 
 def test_at_which_layer_the_story_becomes_right(tab, server, browser):

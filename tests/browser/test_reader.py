@@ -12,7 +12,7 @@ from store import token_attention
 from store.catalog import open_run
 from store.parts import list_parts, stage_folder
 from store.runs import list_runs, read_run, update_run
-from tests.browser.driving import cards, picture, serve, settled
+from tests.browser.driving import cards, picture, serve, settled, window
 from tests.synthetic import make_run
 
 pytestmark = pytest.mark.browser
@@ -88,7 +88,7 @@ def test_a_card_opens_at_the_strongest_cell_and_a_row_moves_every_panel(tab, ser
     assert shot(tab) != before
     expect(tab.locator(".curves").get_by_text(f"layer {row}:").first).to_be_visible()
     expect(tab).to_have_url(re.compile(f"layer={row}"))
-    with browser.new_context(viewport={"width": 1280, "height": 800}) as other:
+    with window(browser) as other:
         again = other.new_page()
         again.goto(tab.url)
         expect(layer(again)).to_have_value(str(row))
@@ -288,8 +288,7 @@ def test_hidden_tokens_show_their_neighbours_median(script):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_page_is_accessible(browser, chosen, scheme, width, query):
-    with browser.new_context(viewport={"width": width, "height": 800},
-                             color_scheme=scheme) as context:
+    with window(browser, width, scheme) as context:
         tab = context.new_page()
         opened(tab, chosen, f"image=img00001&fold=false&{query}")
         found = Axe().run(tab).response
