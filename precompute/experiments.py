@@ -1,7 +1,7 @@
 """The experiments of a configuration: read before any work, carried out after the capture."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,10 @@ from precompute.experiment_config import ExperimentConfig
 from precompute.means import make_means, needed, source_run
 from precompute.models.captioner import Captioner
 from precompute.plan import Plan
-from precompute.pruning import saved
+from precompute.pruning import CAPTIONS, saved
 from precompute.stages import Watch
 from precompute.sweep import sweep
+from store.parts import is_complete, stage_settings
 from store.runs import read_run
 
 STAGE = "sweep."
@@ -24,11 +25,55 @@ SAVED = "file:"
 
 
 @dataclass(frozen=True)
+class _Owner:
+    """Who computes a condition: one stage alone, as the tables hold a caption once.
+
+    Attributes:
+        name: for messages.
+        all_layers: whether every state is decoded.
+        capture: whether statistics and arrays are kept.
+        stage: its folder, if another configuration made it.
+    """
+
+    name: str
+    all_layers: bool
+    capture: bool
+    stage: Path | None = None
+
+    def require(self, condition_id: str, by: ExperimentConfig) -> None:
+        """Check that it gives an experiment all that this wants of a condition.
+
+        Raises:
+            ValueError: it does not.
+        """
+        lacking = None
+        if (by.all_layers and not self.all_layers) or (by.capture and not self.capture):
+            lacking = "wants more of it (all_layers or capture)"
+        elif self.stage and not is_complete(self.stage):
+            lacking = "needs it for all images, and that stage is not complete"
+        if lacking:
+            raise ValueError(
+                f"condition {condition_id} is computed once, by {self.name}; {by.name!r} "
+                f"{lacking}. {self._remedy(by)}"
+            )
+
+    def _remedy(self, by: ExperimentConfig) -> str:
+        if self.stage is None:
+            return f"Put {by.name!r} first."
+        return (
+            f"Leave it out of {by.name!r}; or go on with that configuration; or move the folder "
+            f"{self.stage} away and `python -m precompute publish {self.stage.parent.parent.name} "
+            "--allow-fewer`."
+        )
+
+
+@dataclass(frozen=True)
 class Experiments:
     """The experiments of a run.
 
     Attributes:
-        conditions: experiment -> those of its conditions that no experiment before it has.
+        conditions: experiment -> those of its conditions that no experiment before it has, nor
+            any that the run has from another configuration.
         sources: run id -> the run whose images a mean is of, for all means but the run's own.
     """
 
@@ -45,7 +90,8 @@ def read_experiments(run: Path, plan: Plan) -> Experiments:
 
     Raises:
         ValueError: an entry cannot be read or does not fit the tower; a mean of another model or
-            number of tokens; two experiments that want a condition in different depth.
+            number of tokens; two experiments that want a condition in different depth; a condition
+            of which another configuration has made a part.
     """
     info = read_run(run)
     sources: dict[str, Plan] = {}
@@ -58,7 +104,8 @@ def read_experiments(run: Path, plan: Plan) -> Experiments:
         sources[found.run_id] = found
         return found.run_id
 
-    claimed: dict[str, ExperimentConfig] = {}
+    own = {STAGE + experiment.name for experiment in plan.config.experiments}
+    owners = dict(_of_other_settings(run, info, own))
     taken = []
     for experiment in plan.config.experiments:
         mean = MeanSource(
@@ -70,10 +117,13 @@ def read_experiments(run: Path, plan: Plan) -> Experiments:
             for entry in experiment.conditions
             for condition in _named(experiment, entry, info, mean, run_of)
         }
-        for condition_id in found.keys() & claimed.keys():
-            _require_no_more(condition_id, experiment, claimed[condition_id])
-        new = tuple(c for condition_id, c in found.items() if condition_id not in claimed)
-        claimed.update((c.id, experiment) for c in new)
+        for condition_id in found.keys() & owners.keys():
+            owners[condition_id].require(condition_id, experiment)
+        new = tuple(c for condition_id, c in found.items() if condition_id not in owners)
+        owner = _Owner(
+            f"experiment {experiment.name!r}", experiment.all_layers, experiment.capture
+        )
+        owners.update((c.id, owner) for c in new)
         taken.append((experiment, new))
     return Experiments(tuple(taken), sources)
 
@@ -93,15 +143,29 @@ def _named(
         raise ValueError(f"experiment {experiment.name!r}: {error}") from error
 
 
-def _require_no_more(
-    condition_id: str, later: ExperimentConfig, earlier: ExperimentConfig
-) -> None:
-    """A condition is computed once: by the first experiment that names it."""
-    if (later.all_layers and not earlier.all_layers) or (later.capture and not earlier.capture):
-        raise ValueError(
-            f"condition {condition_id} is computed once, by experiment {earlier.name!r}; "
-            f"{later.name!r} wants more of it (all_layers or capture). Put {later.name!r} first."
+def _of_other_settings(
+    run: Path, info: Mapping[str, Any], own: set[str]
+) -> Iterator[tuple[str, _Owner]]:
+    """The conditions that a run has from stages which this configuration does not name.
+
+    Args:
+        run: the run's folder.
+        info: its run.json.
+        own: the stages of this configuration, which are made anew if their conditions change.
+    """
+    for label, name in info.get("stages", {}).items():
+        stage = run / "parts" / name
+        if label in own or not label.startswith((STAGE, CAPTIONS)):
+            continue
+        if not any(stage.glob("[!.]*/part.json")):
+            continue
+        settings = stage_settings(stage)
+        owner = _Owner(
+            f"stage {name}, which another configuration made", settings["all_layers"],
+            settings["with_capture"], stage,
         )
+        for condition_id in settings["conditions"]:
+            yield condition_id, owner
 
 
 def run_experiments(

@@ -128,7 +128,7 @@ def fill(con: duckdb.DuckDBPyConnection, found: Mapping[str, Sequence[Source]]) 
         if there != expected and name not in SHARED:
             raise PartDamaged(f"{name} must get {expected} rows; got {there}. Verify the run.")
         if name in SHARED or _may_repeat(con, name, files):
-            check_unique(con, name)
+            check_unique(con, name, files)
 
 
 def _together(name: str, files: Sequence[Source]) -> Iterator[list[Source]]:
@@ -199,21 +199,46 @@ def settle(con: duckdb.DuckDBPyConnection, name: str) -> None:
     check_unique(con, name)
 
 
-def check_unique(con: duckdb.DuckDBPyConnection, name: str) -> None:
+def check_unique(
+    con: duckdb.DuckDBPyConnection, name: str, files: Sequence[Source] = ()
+) -> None:
     """Refuse two rows with one key.
 
+    Args:
+        con: the connection.
+        name: the table.
+        files: what it was filled from, to name the parts.
+
     Raises:
-        PublishRefused: naming the first such key.
+        PublishRefused: naming the first such key, and whose it is.
     """
-    key = ", ".join(TABLES[name].key)
+    columns = TABLES[name].key
+    key = ", ".join(columns)
     rows = con.execute(
         f"SELECT {key}, count(*) FROM {name} GROUP BY {key} HAVING count(*) > 1 LIMIT 1"
     ).fetchall()
-    for row in rows:
+    for *values, n in rows:
+        parts = _parts_with(con, dict(zip(columns, values, strict=True)), files)
         raise PublishRefused(
-            f"rows of {name} must differ in {key}; got {row[-1]} rows with {row[:-1]}. Two parts "
-            "hold the same work: remove one of them."
+            f"rows of {name} must differ in {key}; got {n} rows with {tuple(values)}"
+            f"{' in ' if parts else ''}{' and '.join(parts)}. Two parts hold the same work: move "
+            "one of them, or its whole stage, out of the run's folder; if it is published "
+            "already, `python -m precompute publish RUN --allow-fewer` goes on without it."
         )
+
+
+def _parts_with(
+    con: duckdb.DuckDBPyConnection, key: Mapping[str, object], files: Sequence[Source]
+) -> list[str]:
+    """The parts, as stage/part, that have a row of this key."""
+    if not files:
+        return []
+    same = " AND ".join(f"{column} = ${column}" for column in key)
+    found = con.execute(
+        f"SELECT DISTINCT filename {_FILES} WHERE {same} ORDER BY filename",
+        {"files": [str(file.path) for file in files], **key},
+    ).fetchall()
+    return ["/".join(Path(row[0]).parts[-3:-1]) for row in found]
 
 
 def fill_run(con: duckdb.DuckDBPyConnection, info: Mapping[str, Any]) -> None:

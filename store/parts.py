@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from store import tensors
-from store.errors import PartConflict, RowsRefused, StageIncomplete
+from store.errors import PartConflict, PartDamaged, RowsRefused, StageIncomplete
 from store.files import (
     Owner,
     canonical,
@@ -37,10 +37,11 @@ from store.tables import Rows, conform
 __all__ = [
     "Part", "PartWriter", "has_part", "is_complete", "iter_tables", "list_parts", "mark_complete",
     "part_tables", "read_part", "read_table", "require_complete", "stage_folder",
-    "verify_part", "write_part",
+    "stage_settings", "verify_part", "write_part",
 ]
 
 _COMPLETE = "complete.json"
+_SETTINGS = "settings.json"
 
 
 class PartWriter:
@@ -118,9 +119,24 @@ def stage_folder(run: Path, stage: str, settings: Mapping[str, Any]) -> Path:
     """
     folder = Path(run) / "parts" / f"{check_name(stage, 'stage')}-{short_hash(settings)}"
     make_folder(folder)
-    if not (folder / "settings.json").exists():
-        write_json(folder / "settings.json", {"stage": stage, "settings": dict(settings)})
+    if not (folder / _SETTINGS).exists():
+        write_json(folder / _SETTINGS, {"stage": stage, "settings": dict(settings)})
     return folder
+
+
+def stage_settings(stage: Path) -> dict[str, Any]:
+    """What `stage_folder` was given for a stage.
+
+    Raises:
+        PartDamaged: the stage does not say.
+    """
+    path = Path(stage) / _SETTINGS
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))["settings"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PartDamaged(
+            f"{path} must say what the stage was made with; got: {error!r}. Restore it from a copy."
+        ) from error
 
 
 @contextmanager
