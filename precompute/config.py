@@ -192,6 +192,18 @@ class Config(_Frozen):
     judge: JudgeConfig | None = None
     scale: ScaleConfig = ScaleConfig()
 
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        """Results are kept by name: of two of one name, the second would replace the first."""
+        for section in ("datasets", "experiments", "pruning"):
+            names = [each.name for each in getattr(self, section)]
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                raise ValueError(
+                    f"expected different names under [[{section}]]; got {', '.join(twice)} more "
+                    "than once. Rename one."
+                )
+        return self
+
 
 def read_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     """Read and validate a configuration.

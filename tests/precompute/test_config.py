@@ -1,8 +1,10 @@
 """Every configuration that is shipped loads; one that does not fit says where and why."""
 
+import tomllib
+
 import pytest
 
-from precompute.config import PROJECT, Generation, local_path, read_config
+from precompute.config import PROJECT, Config, Generation, local_path, read_config
 from precompute.metrics import METRICS
 
 SHIPPED = sorted((PROJECT / "precompute/configs").glob("*.toml"))
@@ -53,6 +55,18 @@ def test_what_is_no_toml_says_so(tmp_path):
     path.write_text("prompt: x")
     with pytest.raises(ValueError, match="is not TOML"):
         read_config(path)
+
+
+@pytest.mark.parametrize(
+    ("section", "name"),
+    [("datasets", "demo-whoops"), ("experiments", "inside"), ("pruning", "algorithm1")],
+)
+def test_two_of_one_name_are_refused(tmp_path, section, name):
+    shipped = tomllib.loads((PROJECT / "precompute/configs/demo.toml").read_text(encoding="utf-8"))
+    (first,) = (each for each in shipped[section] if each["name"] == name)
+    shipped[section].append(first)
+    with pytest.raises(ValueError, match=rf"names under \[\[{section}\]\]; got {name} more than"):
+        Config.model_validate(shipped)
 
 
 def test_a_configuration_is_frozen():
