@@ -214,7 +214,7 @@ def read_means(
     """Means Zbar^l of a run's stage, pooled as the source says, on the tower's device.
 
     Returns:
-        State -> [token, width], in the tower's dtype.
+        State -> [token, width], in the dtype of the tower's states.
 
     Raises:
         StageIncomplete: the sums are not complete.
@@ -234,11 +234,12 @@ def read_means(
             f"a mean must have (tokens, width) = {expected} as this tower has; {folder.name} has "
             f"{total.sums.shape[1:]}. Remove that folder and run again."
         )
-    weight = tower.blocks[0].proj.weight
+    # Not like W_O: in LAVIS's mixed precision that is float16, and the states are float32.
+    like = next(tower.final_norm.parameters())
     means = {}
     for state in states:
         mean = torch.from_numpy(total.mean(state))
         if source.pool == "token":
             mean = mean.mean(0, keepdim=True).expand_as(mean)
-        means[state] = mean.to(weight)
+        means[state] = mean.to(like)
     return means

@@ -8,7 +8,10 @@ import torch
 
 from precompute.captions import decode_layers
 from precompute.capture import capture
+from precompute.condition_text import parse
+from precompute.conditions import Shape
 from precompute.config import Generation, ModelConfig
+from precompute.edits import layer_edits
 from precompute.layers import LayerEdit, run_states
 from precompute.models import load_captioner, missing_weights, size_of, weights_sha256
 from precompute.models.captioner import Captioner, Placement
@@ -147,9 +150,23 @@ def test_mixed_precision_is_that_of_lavis(monkeypatch):
     assert mixed.tower.dtype == torch.float16
     assert {state.dtype for state in states} == {torch.float32}
     assert 1e-6 < (states[-1] - exact).abs().max() < 0.05
+    _edits_run_in_it(mixed.tower, states)
     result = certificate(mixed, pictures(), GREEDY)
     assert result["passed"], result
     assert "5 of 5" in result["checks"][-1]["detail"]
+
+
+@torch.inference_mode()
+def _edits_run_in_it(tower, states):
+    """Means in the precision of the states go through the layers; they need not be right here."""
+    like = next(tower.final_norm.parameters())
+    assert like.dtype == torch.float32
+    zbar = {1: states[1].mean(0).to(like)}
+    for text in ("mean:2", "confuse:2"):
+        edits = layer_edits(tower, parse(text, Shape(3, 8)), zbar)
+        *_, last = run_states(tower, states[1], edits, 2)
+        assert last.dtype == torch.float32 and last.isfinite().all()
+        assert (last - states[-1]).abs().max() > 1e-3
 
 
 def test_lavis_dtypes_are_not_a_choice():

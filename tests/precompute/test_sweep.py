@@ -162,22 +162,6 @@ def test_another_experiment_leaves_the_others_as_they_are(folder, with_experimen
     assert {path.parent.parent.name.rpartition("-")[0] for path in new} == {"sweep.more"}
 
 
-@pytest.mark.parametrize(
-    ("conditions", "said"),
-    [(("mean:4",), r"experiment 'bad': condition 'mean:4': layers must be in 1\.\.3"),
-     (("heads:1-only-8",), r"heads must be in 0\.\.7"),
-     (("mean:1@nobody",), r"mean is of a data set of the configuration \(tiny\).*'nobody'")],
-)
-def test_what_does_not_fit_stops_a_run_before_any_work(
-    config, captioner, tmp_path, conditions, said
-):
-    bad = ExperimentConfig(name="bad", conditions=conditions)
-    (plan,) = plan_runs(config.model_copy(update={"experiments": (bad,)}))
-    with Watch() as watch, pytest.raises(ValueError, match=said):
-        execute(plan, tmp_path, lambda: captioner, watch)
-    assert not list(tmp_path.rglob("part.json"))
-
-
 def test_a_mean_of_another_model_is_refused_before_any_work(folder, config):
     (plan,) = plan_runs(config.model_copy(update={"experiments": (
         ExperimentConfig(name="other", conditions=("mean:1",), mean_of=folder.name),
@@ -237,40 +221,6 @@ def test_a_condition_that_two_experiments_want_in_different_depth_is_refused(fol
     )}))
     with pytest.raises(ValueError, match=r"skip:2 is computed once.*Put 'deep' first"):
         read_experiments(folder, plan)
-
-
-def of(config, name, *conditions, **depth):
-    """The configuration with this one experiment."""
-    experiment = ExperimentConfig(name=name, conditions=conditions, **depth)
-    return config.model_copy(update={"experiments": (experiment,)})
-
-
-def test_what_another_configuration_computed_is_not_computed_again(run, config, tmp_path):
-    first = run(tmp_path, of(config, "removal", "skip:1", "skip:2", all_layers=True))
-    assert run(tmp_path, of(config, "more", "skip:2", "skip:3")) == first
-    with open_run(first) as opened:
-        counts = opened.table("caption").groupby("condition_id").size().to_dict()
-    assert counts == {"baseline": 20, "skip:1": 20, "skip:2": 20, "skip:3": 5}
-    assert run(tmp_path, of(config, "renamed", "skip:1", "skip:2", all_layers=True)) == first
-    stages = {path.name.rpartition("-")[0] for path in first.glob("parts/sweep.*")}
-    assert stages == {"sweep.removal", "sweep.more"}
-    parts = set(first.rglob("part.json"))
-    with pytest.raises(ValueError, match=r"skip:3 is computed once, by stage sweep.more-\w+, .*"
-                       r"wants more of it .*Leave it out of 'deep'.* --allow-fewer"):
-        run(tmp_path, of(config, "deep", "skip:3", all_layers=True))
-    assert set(first.rglob("part.json")) == parts
-
-
-def test_a_condition_of_a_stage_that_was_not_ended_is_refused(run, config, tmp_path):
-    begun = of(config, "begun", "skip:1")
-    folder = run(tmp_path, begun)
-    (mark,) = folder.glob("parts/sweep.begun-*/complete.json")
-    mark.unlink()
-    with pytest.raises(ValueError, match=r"stage is not complete.* go on with that configuration"):
-        run(tmp_path, of(config, "other", "skip:1"))
-    assert run(tmp_path, of(config, "other", "skip:2")) == folder
-    assert run(tmp_path, begun) == folder
-    assert run(tmp_path, of(config, "other", "skip:1")) == folder
 
 
 def test_a_sweep_without_its_mean_or_with_a_condition_twice_is_refused(
