@@ -90,7 +90,7 @@ def head_matrix(frame: pd.DataFrame, metric: str, against: str) -> Chart:
                           range=list(charts.DIVERGING), clamp=True, interpolate="rgb")
     else:
         scale = alt.Scale(range=list(charts.VIRIDIS), interpolate="rgb")
-    title = words.axis(metric, None if against == "self" else against)
+    title = words.axis(metric, against)
     chart: alt.Chart = alt.Chart(frame).mark_rect(cornerRadius=2).encode(
         x=alt.X("head:O", title="head", axis=alt.Axis(
             orient="top", labelAngle=0, ticks=False, domain=False)),

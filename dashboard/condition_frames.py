@@ -168,7 +168,7 @@ def table1(rows: pd.DataFrame, n_pruned: int) -> pd.DataFrame:
     """
     rows = rows[rows["n_pruned"] == n_pruned]
     found = [rows[(rows["metric"] == metric) & (rows["against"] == against)].assign(
-        measure=words.title(metric, None if against == "self" else against))
+        measure=words.title(metric, against))
         for metric, against in TABLE1]
     return pd.concat(found, ignore_index=True).rename(columns=_READABLE)[
         ["measure", *_READABLE.values()]]

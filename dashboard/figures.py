@@ -185,14 +185,13 @@ def table1(ask: Ask, about: About, group: str | None = None, n_pruned: int | Non
         f"paired. Run {about.run}."), None, table)]
     for measure in condition_frames.telling(rows)[:1]:
         metric, _, against = measure.partition(":")
-        of = metric, None if against == "self" else against
         frame = rows[(rows["metric"] == metric) & (rows["against"] == against)]
-        chart = condition_charts.pruning(frame, named.axis(*of),
+        chart = condition_charts.pruning(frame, named.axis(metric, against),
                                          baseline=float(frame["baseline"].mean()))
         made.append(Figure("table1-curve", "Quality by the number of heads pruned", (
-            f"{named.title(*of)}. Dashed: the model unpruned. Of random heads every seed is a "
-            f"point, their line the mean. Means over {images(frame)}; bars are 95% bootstrap "
-            f"intervals of the paired difference. Run {about.run}."), chart, frame))
+            f"{named.title(metric, against)}. Dashed: the model unpruned. Of random heads every "
+            f"seed is a point, their line the mean. Means over {images(frame)}; bars are 95% "
+            f"bootstrap intervals of the paired difference. Run {about.run}."), chart, frame))
     return made
 
 

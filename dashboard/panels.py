@@ -177,9 +177,9 @@ def scores(key: Key, image_id: str, condition: str, layer: int) -> None:
         return
     table = here.assign(
         score=[words.word(metric).label for metric in here["metric"]],
-        against=[words.AGAINST.get(name, name) for name in here["against"]],
+        against=[words.held(name) for name in here["against"]],
     ).pivot(index="score", columns="against", values="value")
     with st.expander(f"Scores of the caption at layer {layer}"):
         st.dataframe(table, column_config={
-            name: st.column_config.NumberColumn(f"against {name}", format="%.3f")
+            name: st.column_config.NumberColumn(format="%.3f")
             for name in table.columns})

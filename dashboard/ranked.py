@@ -76,7 +76,7 @@ def _changes(key: Key, condition: str) -> None:
         plain.line("None yet: they come with the next python -m precompute publish.", "small")
         return
     table = pd.DataFrame({
-        "measure": [words.title(metric, None if against == "self" else against)
+        "measure": [words.title(metric, against)
                     for metric, against in zip(changes["metric"], changes["against"],
                                                strict=True)],
         **{name: changes[name] for name in ("baseline", "edited", "difference", "low", "high",

@@ -172,7 +172,7 @@ def measure(
 def title(measure: str) -> str:
     """A measure's id in words."""
     metric, _, against = measure.partition(":")
-    return words.title(metric, None if against == "self" else against)
+    return words.title(metric, against)
 
 
 def pages(count: int, name: str) -> int:

@@ -145,13 +145,15 @@ AGAINST = {
     "baseline": "the baseline",
     "shuffled": "others' references",
     "label": "the label",
-    "self": "itself",
 }
+
+_SELF, _ALONE = "self", "alone"
+"""What a measure of one caption or state is held against: nothing, and so in words."""
 
 _SAID = {("final_logprob", "final"), ("label", "label")}
 """Metrics whose label says already what they are held against."""
 
-SERIES = {name: text.removeprefix("the ") for name, text in AGAINST.items()}
+SERIES = {name: text.removeprefix("the ") for name, text in AGAINST.items()} | {_SELF: _ALONE}
 """The same as names in a legend, short enough for two beside each other on a phone."""
 
 CRITERIA = {
@@ -208,11 +210,20 @@ def word(metric: str) -> Word:
 
 
 def title(metric: str, against: str | None = None) -> str:
-    """A metric's label, and for a score what it is held against."""
+    """A metric's label, and for a score what it is held against, unless that goes without saying.
+
+    >>> title("rouge_l", "final"), title("repetition", "self")
+    ('ROUGE-L against the final caption', 'Repetition')
+    """
     label = word(metric).label
-    if against is None or (metric, against) in _SAID:
+    if against in (None, _SELF) or (metric, against) in _SAID:
         return label
-    return f"{label} against {AGAINST.get(against, against)}"
+    return f"{label} {held(against)}"
+
+
+def held(against: str) -> str:
+    """What a score is held against, after its name or above its column."""
+    return _ALONE if against == _SELF else f"against {AGAINST.get(against, against)}"
 
 
 def axis(metric: str, against: str | None = None) -> str:

@@ -62,7 +62,7 @@ def _one_layer(place: Place, curves: pd.DataFrame) -> None:
                "there are no curves. These are its numbers; the page Compare sets them beside the "
                "baseline's.")
     table = pd.DataFrame({
-        "measure": [words.title(metric, None if against == "self" else against)
+        "measure": [words.title(metric, against)
                     for metric, against in zip(curves["metric"], curves["against"], strict=True)],
         "mean": curves["mean"], "95% from": curves["low"], "95% to": curves["high"],
         "unit": [words.word(metric).unit for metric in curves["metric"]], "images": curves["n"]})

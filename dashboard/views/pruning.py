@@ -100,10 +100,8 @@ def _curve(rows: pd.DataFrame) -> None:
         "difference over half its interval; those that no pruning changed come last."))
     metric, _, against = measure.partition(":")
     frame = rows[(rows["metric"] == metric) & (rows["against"] == against)]
-    chart = drawn.spec(
-        condition_charts.pruning, frame,
-        words.axis(metric, None if against == "self" else against),
-        baseline=float(frame["baseline"].mean()))
+    chart = drawn.spec(condition_charts.pruning, frame, words.axis(metric, against),
+                       baseline=float(frame["baseline"].mean()))
     drawn.chart(chart, "The measure against the number of heads pruned.")
     plain.line(f"{words.word(metric).meaning} The dashed line is the unpruned model. Of random "
                "heads every seed is a point; their line is the mean. Points of one number of heads "

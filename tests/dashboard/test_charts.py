@@ -27,6 +27,9 @@ def test_every_metric_of_the_tables_has_words():
     for metric in metrics - {"condition_id", "image_id", "layer", "head"}:
         assert words.word(metric).meaning, metric
     assert words.title("rouge_l", "final") == "ROUGE-L against the final caption"
+    assert words.title("uniqueness", "self") == "Unique captions"
+    assert words.axis("repetition", "self") == "Repetition (share)"
+    assert words.held("self") == "alone"
     assert words.word("new_metric").label == "new metric"
 
 
