@@ -51,10 +51,13 @@ ROOMS = {
 }
 """Metrics by room, besides those of `SAID` and the grounded gains."""
 
+GAINS = tuple(f"grounded_gain_{metric}" for metric in (
+    "cider", "bertscore", "rouge_l", "coco_rouge_l", "label"))
+"""What grounding is read from, on every page: the first of these that a run has."""
+
 GLANCE = (
     ("bertscore", "rouge_l", "cider", "exact"),
-    ("grounded_gain_cider", "grounded_gain_bertscore", "grounded_gain_rouge_l",
-     "grounded_gain_label", "label"),
+    (*GAINS, "label"),
     ("map_shift", "attn_to_patches"),
     ("final_logprob", "mean_logprob"),
     ("update_norm",),

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from dashboard import words
-from dashboard.dataset_words import GLANCE
+from dashboard.dataset_words import GAINS
 from store.landmarks import GAIN
 
 GROUNDING = "grounding_onset_"
@@ -17,7 +17,7 @@ def where(found: pd.DataFrame) -> list[tuple[str, str]]:
 
     Args:
         found: of `queries.landmarks`. Grounding, which several measures tell, is a single row: by
-            the first of those that are shown at a glance.
+            the first of `GAINS`.
     """
     grounding = found["metric"].str.startswith(GROUNDING)
     by = found[grounding].set_index("metric")
@@ -25,7 +25,7 @@ def where(found: pd.DataFrame) -> list[tuple[str, str]]:
             for row in found[~grounding].to_dict("records")]
     if by.empty:
         return told
-    first = next((name for name in (f"{GROUNDING}{gain.removeprefix(GAIN)}" for gain in GLANCE[1])
+    first = next((name for name in (f"{GROUNDING}{gain.removeprefix(GAIN)}" for gain in GAINS)
                   if name in by.index), by.index[0])
     others = by.drop(index=first)["layer"]
     word = words.word(first)

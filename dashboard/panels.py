@@ -11,6 +11,7 @@ import streamlit as st
 from dashboard import charts, comparison, data, overlays, reader, words
 from dashboard.comparison import Seen
 from dashboard.data import Key
+from dashboard.dataset_words import GAINS
 from dashboard.reader import ladder, payload, place
 from store import reader_queries
 from store.files import short_hash
@@ -18,7 +19,6 @@ from store.schema import BASELINE, CAPTION_METRICS, LAYER_METRICS
 from store.tensors import ImageTensors
 
 _PALETTES = {"map": overlays.INFERNO, "matrix": charts.VIRIDIS, "diverging": charts.DIVERGING}
-_GAINS = ("rouge_l", "bertscore", "coco_rouge_l", "label", "cider")
 _LIKE = ("rouge_l", "bertscore", "bleu")
 _BY = {
     "gradient": "By the gradient, the final caption depends on this head most.",
@@ -92,7 +92,7 @@ def _block(key: Key, image_id: str, condition: str, against: str | None) -> payl
 def _told(key: Key, image_id: str, condition: str, against: str | None) -> dict[str, Any]:
     curves = data.curves(key, condition)
     alone = curves[curves["metric"] == "uniqueness"].dropna(subset="mean")
-    gain, like = _first(key, condition, _gains()), _first(key, condition, _likes())
+    gain, like = _first(key, condition, _gained()), _first(key, condition, _likes())
     grounded = words.word(gain[0]) if gain else None
     return {
         "key": short_hash([*key, image_id, condition, against]),
@@ -106,8 +106,8 @@ def _told(key: Key, image_id: str, condition: str, against: str | None) -> dict[
                                       else "this run has no such score.")}}
 
 
-def _gains() -> list[tuple[str, str]]:
-    return [(f"grounded_gain_{metric}", "shuffled") for metric in _GAINS]
+def _gained() -> list[tuple[str, str]]:
+    return [(gain, "shuffled") for gain in GAINS]
 
 
 def _likes() -> list[tuple[str, str]]:
@@ -124,7 +124,7 @@ def _scores(key: Key, image_id: str, condition: str) -> dict[str, pd.Series]:
     """A few scores over layers: `metric:against` -> by layer."""
     finals = [(metric, "final") for metric in _LIKE]
     pairs = [_first(key, condition, wanted) for wanted in (
-        _gains(), _likes(), finals, [("uniqueness", "self")])]
+        _gained(), _likes(), finals, [("uniqueness", "self")])]
     asked = tuple(pair for pair in pairs if pair)
     frame = data.asked(key, reader_queries.score_lines, image_id, condition, asked)
     return {f"{metric}:{against}": lines.set_index("layer")["value"]

@@ -9,11 +9,9 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Context
 
 from dashboard import data
 from dashboard.data import Key
+from dashboard.dataset_words import GAINS
 from store import judge_queries
 from store.predicates import Predicate, Quantity
-
-GAINS = tuple(f"grounded_gain_{metric}" for metric in ("cider", "bertscore", "rouge_l", "label"))
-"""What grounding is read from: the first of these that a run has."""
 
 _LATE, _HIGH, _HALF, _LOW = 0.8, 0.75, 0.5, 0.25
 

@@ -19,7 +19,6 @@ from store.errors import NotPublished
 from store.runs import read_run
 from store.schema import BASELINE
 
-MAPS = ("attention", "contribution")
 MEAN = "mean"
 NONE = "none"  # compared with nothing
 _NUMBERS = {"ours": "ours, from 1", "paper": "the paper's, from 0"}

@@ -12,6 +12,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import overlays, reader, selection
+from dashboard.reader import payload
 
 NO_PATCH = "none"
 _SWITCH = ("false", "true")
@@ -50,7 +51,7 @@ def choices(
     return {
         "layer": Choice(str(peak[0] if peak else layers), _numbers(layers + 1), "layer"),
         "head": Choice(str(peak[1]) if peak else mean, [mean, *_numbers(heads)], "head"),
-        "map": Choice(selection.MAPS[0], selection.MAPS, "the map"),
+        "map": Choice(payload.KINDS[0], payload.KINDS, "the map"),
         "cells": Choice(metrics[0] if metrics else "", metrics, "the measure of heads"),
         "curve": Choice(curve, curves, "the curve"),
         "against": Choice(against[0], against, "to compare captions with"),

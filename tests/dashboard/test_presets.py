@@ -2,9 +2,11 @@
 
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from dashboard import data, presets
+from dashboard import data, landmark_words, presets
+from dashboard.views.layers import rooms
 from store import open_run
 from store.parts import stage_folder, write_part
 from store.predicates import format_predicates
@@ -12,6 +14,7 @@ from store.publish import publish
 from store.queries import Selection
 from store.runs import update_run
 from tests.dashboard.pages import app
+from tests.dashboard.test_reader import sent
 from tests.synthetic import make_run
 
 N, L = 40, 5
@@ -37,6 +40,7 @@ def run(tmp_path_factory):
             at = {"condition_id": "baseline", "image_id": image, "layer": layer}
             for metric, against, value in (
                 ("grounded_gain_cider", "shuffled", rng.normal(layer - 1, 1.0)),
+                ("grounded_gain_rouge_l", "shuffled", 0.5),
                 ("repetition", "self", max(rng.normal(0, 0.1), 0.0)),
                 # At layer 3 all are alike, as where captions are right already.
                 ("bertscore", "reference", 1.0 if layer == 3 else rng.uniform()),
@@ -98,6 +102,19 @@ def fluent_but_wrong(frames, layer):
     return {image for image in sure.index if sure[image] >= sure.median() - 1e-3
             and dull[image] <= dull.quantile(0.75) + 1e-3
             and gain[image] <= gain.quantile(0.25) + 1e-3}
+
+
+def test_every_page_reads_grounding_from_the_same_measure(run, monkeypatch):
+    monkeypatch.setenv("PEEL_RESULTS", str(run.parent))
+    assert presets.gain_of(data.key_of(run)) == "grounded_gain_cider"
+    header, _ = sent(app("image", {"image": "img00000"}).run())
+    assert header["bars"]["grounded"].startswith("Grounded: Grounded gain, CIDEr. ")
+    assert rooms(["grounded_gain_rouge_l", "grounded_gain_cider"])["glance"] == [
+        "grounded_gain_cider"]
+    marks = pd.DataFrame({"metric": ["grounding_onset_rouge_l", "grounding_onset_cider"],
+                          "layer": [1, 3], "low": 1, "high": 3})
+    (_, told), = landmark_words.where(marks)
+    assert told.startswith("layer 3, by CIDEr ")
 
 
 def test_late_correction(run, frames):
