@@ -1,12 +1,11 @@
 """Pictures as cards in a grid; each leads to its page."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, plain
+from dashboard import data, navigation, plain
 from dashboard.data import Key
 
 _CARD = "card-of-a-picture"
@@ -24,7 +23,7 @@ _STYLE = f"""<style>
 
 
 def show(
-    key: Key, rows: pd.DataFrame, value: str | None = None,
+    key: Key, rows: pd.DataFrame, condition: str, value: str | None = None,
     under: Mapping[str, str] | None = None, place: Mapping[str, str] | None = None,
 ) -> None:
     """Draw a card an image.
@@ -32,6 +31,7 @@ def show(
     Args:
         key: the run.
         rows: of `queries.filter_images`.
+        condition: whose captions they have, and under which the cards open.
         value: what `sort_value` is called; None not to show it.
         under: image_id -> a line below the caption, such as its tags.
         place: where on the image's page the cards lead, as parameters of the link.
@@ -49,6 +49,4 @@ def show(
                 plain.line(f"{value}: {number}", "small")
             if under and image_id in under:
                 plain.line(under[image_id], "small")
-            st.page_link(st.session_state["image_page"], label="Open",
-                         query_params={"run": Path(key.path).name, "image": image_id,
-                                       **(place or {})})
+            navigation.to_image(key, image_id, condition, icon=None, **(place or {}))

@@ -7,8 +7,13 @@ from typing import Final
 import streamlit as st
 from streamlit.navigation.page import Page
 
+from dashboard.data import Key
+from store.schema import BASELINE
+
 SHARED: Final = ("run", "condition", "versus", "with_run", "image", "layer", "head", "numbers")
 """Parameters of the link that mean the same on every page."""
+
+_KEPT = ("versus", "with_run", "numbers")
 
 _COMPONENT = st.components.v2.component(
     "peel_navigation", html="<span></span>\n",
@@ -36,3 +41,28 @@ def show(pages: Sequence[Page], here: Page, run: str | None) -> None:
     for page in pages:
         st.page_link(page, query_params=shared | left.get(page.url_path, {}),
                      help=page.help or None, width="stretch")
+
+
+def to_image(
+    key: Key, image_id: str, condition: str, icon: str | None = ":material/arrow_forward:",
+    **place: str | None,
+) -> None:
+    """Draw the link that opens a picture on its page, as it is shown here.
+
+    What the link has of the shared selection goes along, besides another picture's layer and head.
+
+    Args:
+        key: the run.
+        image_id: the picture.
+        condition: the one under which it is shown here.
+        icon: before the word.
+        **place: what else the page is to show, such as layer and head; None takes out what would
+            go along.
+    """
+    here = st.query_params.to_dict()
+    query = {name: here[name] for name in _KEPT if here.get(name) not in (None, condition)}
+    query |= {"run": Path(key.path).name, "image": image_id}
+    if condition != BASELINE:
+        query["condition"] = condition
+    st.page_link(st.session_state["image_page"], label="Open", icon=icon, query_params={
+        name: value for name, value in (query | place).items() if value is not None})

@@ -1,13 +1,12 @@
 """Images in the order of how much a condition changed them, old and new caption side by side."""
 
 import math
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import compared, data, exporting, plain, selection, words
+from dashboard import compared, data, exporting, navigation, plain, selection, words
 from dashboard.data import Key
 from store import condition_queries
 from store.schema import BASELINE
@@ -59,10 +58,7 @@ def _images(key: Key, condition: str, metric: str, against: str, total: int) -> 
             with text:
                 compared.side_by_side(_text(row["before"]), _text(row["after"]),
                                       ("baseline", f"{condition}: {row['value']:.3f}"))
-                st.page_link(st.session_state["image_page"], label="Open",
-                             icon=":material/arrow_forward:", query_params={
-                                 "run": Path(key.path).name, "image": image_id,
-                                 "condition": condition})
+                navigation.to_image(key, image_id, condition)
 
 
 def _text(value: Any) -> str:

@@ -43,7 +43,7 @@ def _strip(key: Key, image_id: str, condition: str) -> None:
         plain.line("This picture's caption never changes, or no other one's does.", "small")
         return
     plain.line(f"{MEANING} By {words.title(by.metric, 'previous')}.", "small")
-    cards.show(key, rows, "distance", notes.under(key, list(rows["image_id"])))
+    cards.show(key, rows, condition, "distance", notes.under(key, list(rows["image_id"])))
     st.page_link(st.session_state["images_page"], label="All pictures in this order",
                  icon=":material/arrow_forward:",
                  query_params={"run": Path(key.path).name, "condition": condition,

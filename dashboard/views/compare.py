@@ -14,6 +14,7 @@ from dashboard import (
     data,
     drawn,
     exporting,
+    navigation,
     pairs,
     plain,
     selection,
@@ -230,9 +231,7 @@ def _row(sides: _Sides, row: dict[Any, Any], layer: int) -> None:
         st.button("Maps", key=f"maps-{image_id}", type="tertiary", icon=":material/visibility:",
                   on_click=selection.set_image, args=(image_id,),
                   help="Show this picture's maps of both sides below.")
-        query = {"run": Path(sides.one.key.path).name, "image": image_id, "layer": str(layer),
-                 "condition": sides.one.condition}
-        if sides.one.key == sides.two.key:
-            query["versus"] = sides.two.condition
-        st.page_link(st.session_state["image_page"], label="Open",
-                     icon=":material/arrow_forward:", query_params=query)
+        navigation.to_image(
+            sides.one.key, image_id, sides.one.condition, layer=str(layer),
+            head=st.query_params.get("head", selection.MEAN),
+            versus=sides.two.condition if sides.one.key == sides.two.key else None)

@@ -53,7 +53,7 @@ def _draw(place: Place, key: Key) -> None:
         under = notes.under(key, ids)
         for image_id, text in _said(key, ids, layer, place.condition).items():
             under[image_id] = f"{text} {under.get(image_id, '')}"
-        cards.show(key, rows, _title(order), under, None if layer is None else {
+        cards.show(key, rows, place.condition, _title(order), under, None if layer is None else {
             "layer": str(layer), "head": selection.MEAN})
     with export:
         _export(lambda: data.export(key, chosen, order, notes.everything(key),

@@ -14,6 +14,7 @@ from dashboard import (
     drawn,
     exporting,
     judge_charts,
+    navigation,
     plain,
     selection,
     words,
@@ -187,7 +188,7 @@ def _by_rise(key: Key, judge: str, condition: str) -> None:
     most = selection.menu("Order", ("largest", "least"), name="rise", what="the order",
                           look="segments") == "largest"
     rows = data.page(key, Selection(condition=condition), Sort(quantity, most), _CARDS, 0)
-    cards.show(key, rows[rows["sort_value"].notna()], "rise")
+    cards.show(key, rows[rows["sort_value"].notna()], condition, "rise")
 
 
 def _replies(key: Key, judge: str, condition: str) -> None:
@@ -207,10 +208,10 @@ def _replies(key: Key, judge: str, condition: str) -> None:
                       (number - 1) * _REPLIES, condition)
     with room:
         for row in rows.astype(object).to_dict("records"):
-            _reply(key, row)
+            _reply(key, row, condition)
 
 
-def _reply(key: Key, row: dict[Any, Any]) -> None:
+def _reply(key: Key, row: dict[Any, Any], condition: str) -> None:
     def said(name: str) -> str:
         return "?" if pd.isna(row[name]) else str(row[name])
 
@@ -220,9 +221,8 @@ def _reply(key: Key, row: dict[Any, Any]) -> None:
             plain.line(f"{row['image_id']} · vote {row['vote'] + 1} · {row['status']}")
             plain.line(f"asked {said('model_asked')}, answered {said('model_answered')}; tokens "
                        f"{said('tokens_in')} in, {said('tokens_out')} out; {said('at')}", "small")
-        link.page_link(st.session_state["image_page"], label="Open",
-                       icon=":material/arrow_forward:",
-                       query_params={"run": Path(key.path).name, "image": str(row["image_id"])})
+        with link:
+            navigation.to_image(key, str(row["image_id"]), condition)
         text = "(no text)" if pd.isna(row["text"]) or not row["text"] else str(row["text"])
         plain.line(text, "reply")
         if not pd.isna(row["length"]) and row["length"] > judge_queries.TEXT_SHOWN:

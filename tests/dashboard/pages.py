@@ -1,6 +1,7 @@
 """Pages of the dashboard without a browser."""
 
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
@@ -23,3 +24,9 @@ def words(at):
     ours = [element.proto.body for element in at.get("html")]
     return "\n".join([*ours, *(element.value for element in (*at.markdown, *at.header,
                                                             *at.subheader, *at.code))])
+
+
+def opened(at):
+    """Where the links lead that open a picture: their parameters."""
+    return [dict(parse_qsl(link.proto.query_string)) for link in at.get("page_link")
+            if link.proto.label == "Open"]

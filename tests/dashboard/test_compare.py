@@ -4,7 +4,7 @@ import pytest
 
 from store import open_run
 from store.runs import list_runs
-from tests.dashboard.pages import words
+from tests.dashboard.pages import opened, words
 from tests.synthetic import make_run
 
 
@@ -17,9 +17,11 @@ def test_two_conditions_side_by_side(open_page):
     assert "Difference: baseline minus skip:5" in text
     assert at.selectbox(key="metric").value == "rouge_l:reference"
     assert len(at.get("vega_lite_chart")) == 2
-    opened = [link for link in at.get("page_link") if link.proto.label == "Open"]
-    assert len(opened) == 8
-    assert "versus=baseline" in opened[0].proto.query_string
+    assert len(opened(at)) == 8
+    there = {"condition": "skip:5", "versus": "baseline", "layer": "6", "head": "mean"}
+    assert there.items() <= opened(at)[0].items()
+    at.selectbox(key="head").set_value("2").run()
+    assert opened(at)[0]["head"] == "2"
 
 
 def test_the_first_choice_has_curves_and_a_layer_where_the_two_part(open_page, edited):
@@ -95,3 +97,4 @@ def test_towers_of_other_depth_are_said_to_be_so(open_page, tmp_path):
     assert not at.exception
     assert "The towers have 6 and 4 layers" in words(at)
     assert f"{flat}, baseline, layer 2" in words(at)
+    assert "versus" not in opened(at)[0]  # a condition of the other run

@@ -17,7 +17,7 @@ from store.image_export import PARQUET_KEY
 from store.predicates import Quantity, format_predicates, parse_predicates
 from store.queries import Selection
 from store.runs import list_runs
-from tests.dashboard.pages import words
+from tests.dashboard.pages import opened, words
 from tests.dashboard.test_injection import HOSTILE
 
 BARS = pd.DataFrame({"low": [0.0, 0.25, 0.5, 0.75], "high": [0.25, 0.5, 0.75, 1.0],
@@ -61,13 +61,21 @@ def test_cards_say_what_that_layer_says_and_lead_there(open_page, edited):
     assert count(at) == 14
     for text in frame["text"]:
         assert html.escape(f"Layer 2: {text}") in words(at)
-    links = [link.proto.query_string for link in at.get("page_link") if link.proto.label == "Open"]
-    assert len(links) == 14
-    assert all("layer=2&head=mean" in link for link in links)
+    assert len(opened(at)) == 14
+    assert all((link["layer"], link["head"]) == ("2", "mean") for link in opened(at))
     at = open_page("images", filter="map_shift@2>=0;map_shift@3>=0")
     assert "Layer 2: " not in words(at)
-    assert not any("layer=" in link.proto.query_string for link in at.get("page_link")
-                   if link.proto.label == "Open")
+    assert not any("layer" in link for link in opened(at))
+
+
+def test_cards_lead_to_what_they_show(open_page):
+    for link in opened(open_page("images", condition="skip:5", numbers="paper", layer="3")):
+        assert link["condition"] == "skip:5"
+        assert link["numbers"] == "paper"
+        assert "layer" not in link  # that of another picture
+    assert not any("condition" in link for link in opened(open_page("images")))
+    kept = {"condition": "skip:5", "versus": "confuse:4"}
+    assert kept.items() <= opened(open_page("images", **kept))[0].items()
 
 
 def test_no_brush_is_no_interval():
@@ -162,9 +170,11 @@ def test_a_link_to_images_like_one_that_is_not_there_says_so(open_page, asked):
 def test_the_image_page_leads_to_similar_ones(open_page):
     at = open_page("image", image="img00003")
     at.session_state["similar"] = True
+    at.query_params["condition"] = "skip:5"
     at.run()
     assert not at.exception
     assert "distance: " in words(at)
+    assert [link["condition"] for link in opened(at)] == ["skip:5"] * 6
     links = [link.proto.label for link in at.get("page_link")]
     assert "All pictures in this order" in links
 

@@ -4,7 +4,7 @@ import pytest
 
 from dashboard import compared, data
 from store.runs import list_runs
-from tests.dashboard.pages import words
+from tests.dashboard.pages import opened, words
 from tests.dashboard.test_injection import HOSTILE
 from tests.synthetic import make_run
 
@@ -41,6 +41,7 @@ def test_without_a_condition_the_one_that_changed_most_is_shown(open_page, edite
 def test_images_are_ranked_by_change_with_both_captions(open_page):
     at = open_page("interventions", condition="mean:1")
     assert words(at).count(">baseline</div>") == 8
+    assert [link["condition"] for link in opened(at)] == ["mean:1"] * 8
 
 
 def test_all_measures_of_a_condition_stand_in_a_table(open_page):

@@ -14,6 +14,7 @@ from store import open_run, queries
 from store.parts import stage_folder, write_part
 from store.publish import publish
 from store.runs import update_run
+from tests.dashboard.pages import opened
 from tests.synthetic import image_id, make_run
 
 ROOT = Path(__file__).parents[2]
@@ -108,13 +109,19 @@ def test_replies_are_paged_and_chosen_by_status(visit):
 
 def test_images_stand_by_their_rise_and_lead_to_their_pages(visit, results):
     (run,) = results.glob("synthetic-*")
-    with open_run(run) as opened:
-        rise = opened.table("image_stat", "metric = ?", [f"judge_rise.{JUDGES[0]}"])
+    with open_run(run) as there:
+        rise = there.table("image_stat", "metric = ?", [f"judge_rise.{JUDGES[0]}"])
     expected = sorted(rise["value"], reverse=True)
     values = [float(v) for v in re.findall(r">rise: (\S+)<", shown(visit("judge")))]
     assert values == pytest.approx(expected, rel=1e-2)
     values = [float(v) for v in re.findall(r">rise: (\S+)<", shown(visit("judge", rise="least")))]
     assert values == pytest.approx(expected[::-1], rel=1e-2)
+
+
+def test_its_pictures_open_as_they_are_shown(visit):
+    links = opened(visit("judge", numbers="paper"))
+    assert len(links) == N + 5  # cards, and the replies of a page
+    assert all((link["numbers"], "condition" in link) == ("paper", False) for link in links)
 
 
 def test_a_judge_that_always_refuses_has_replies_and_no_scores(visit):
@@ -159,8 +166,8 @@ def test_scores_of_judges_are_filters(visit, results):
     at = visit("images", filter=text)
     assert not at.exception
     from store.predicates import parse_predicates
-    with open_run(run) as opened:
-        n = queries.count_images(opened, queries.Selection(parse_predicates(text)))
+    with open_run(run) as there:
+        n = queries.count_images(there, queries.Selection(parse_predicates(text)))
     assert 0 < n < N
     assert f"{n} of {N} images" in shown(at)
 
@@ -174,8 +181,8 @@ def test_the_layers_page_leaves_judges_to_theirs(visit):
 
 def test_figure5_has_a_line_a_criterion_and_their_mean(results):
     (run,) = results.glob("synthetic-*")
-    with open_run(run) as opened:
-        curves = queries.curves(opened)
+    with open_run(run) as there:
+        curves = queries.curves(there)
     scores = judge_charts.of_judge(curves, "judge", JUDGES[0])
     assert list(dict.fromkeys(scores["criterion"])) == ["mean", *CRITERIA]
     assert len(scores) == len(LAYERS) * 5

@@ -8,7 +8,7 @@ from dashboard.comparison import strongest
 from store.predicates import parse_predicates
 from store.queries import Selection
 from store.runs import list_runs
-from tests.dashboard.pages import PAGES, app, words
+from tests.dashboard.pages import PAGES, app, opened, words
 from tests.dashboard.test_reader import sent
 
 
@@ -103,8 +103,7 @@ def test_search_and_order(visit):
 
 def test_pages_of_images(visit):
     at = visit("images", page="2")
-    opened = [link for link in at.get("page_link") if link.proto.label == "Open"]
-    assert len(opened) == 6
+    assert len(opened(at)) == 6
     at = visit("images", page="2", filter="n_tokens>99")
     assert not at.exception
 
