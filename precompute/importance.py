@@ -7,6 +7,7 @@ import json
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 from jaxtyping import Float
@@ -23,7 +24,7 @@ from precompute.score import Pair, score_pairs
 from precompute.stages import Advance
 from store.parts import Part, PartWriter, read_table
 
-VERSION = 1
+VERSION = 2
 """Of what a part of the sample holds and how it is computed; part of the stage's identity."""
 
 FILE_NAME = "scores.json"
@@ -56,37 +57,40 @@ def write_scores(
         part: where it is written.
         captioner: the model.
         items: those images of the shard that are in the sample.
-        capture: the capture of the shard, whose captions of Z^l heads are held against.
+        capture: the capture of the shard: its batches, and the captions of Z^l that heads are held
+            against.
         layers: whose heads.
         score: gives the metric; called once.
-        config: prompt, generation, batch sizes.
+        config: prompt, generation, how many states a batch holds.
         advance: called with the number of images done, after every batch.
     """
     table = read_table([capture], "caption").select(["image_id", "layer", "text", "token_ids"])
     captions = {(row["image_id"], row["layer"]): row for row in table.to_pylist()}
     last, n_heads = captioner.tower.n_layers, captioner.tower.n_heads
-    places: list[tuple[int, int, int]] = []
+    by_id = {item.image_id: item for item in items}
+    # No larger than those of the capture, which the GPU is known to hold.
+    batches = [[i for i in ids if i in by_id] for ids in capture.manifest["meta"]["batches"]]
+    rows = {image_id: row for row, image_id in enumerate(chain(*batches))}
+    places: list[tuple[int, int, str]] = []
 
     def states() -> Iterator[tuple[Tensor, list[int]]]:
-        for start in range(0, len(items), config.capture.batch_size):
-            batch = items[start : start + config.capture.batch_size]
-            pixels = captioner.pixels([item.open() for item in batch])
+        for ids in filter(None, batches):
+            pixels = captioner.pixels([by_id[image_id].open() for image_id in ids])
             for layer, head, alone in tower_heads(captioner.tower, pixels, layers):
-                for i, state in enumerate(alone):
-                    places.append((layer, head, start + i))
-                    yield state, captions[batch[i].image_id, last]["token_ids"]
-            advance(len(batch))
+                places.extend((layer, head, image_id) for image_id in ids)
+                yield from zip(alone, [captions[i, last]["token_ids"] for i in ids], strict=True)
+            advance(len(ids))
 
     texts = [caption.text for caption in decode_states(captioner, states(), config.decode)]
     pairs = [
-        Pair(layer, "baseline", text, (captions[items[i].image_id, layer]["text"],))
-        for (layer, _, i), text in zip(places, texts, strict=True)
+        Pair(layer, "baseline", text, (captions[image_id, layer]["text"],))
+        for (layer, _, image_id), text in zip(places, texts, strict=True)
     ]
-    found = {layer: np.full((len(items), n_heads), np.nan) for layer in layers}
-    for (layer, head, i), value in zip(places, score_pairs(pairs, score()), strict=True):
-        found[layer][i, head] = value
+    found = {layer: np.full((len(rows), n_heads), np.nan) for layer in layers}
+    for (layer, head, image_id), value in zip(places, score_pairs(pairs, score()), strict=True):
+        found[layer][rows[image_id], head] = value
     content = {
-        "images": [item.image_id for item in items],
+        "images": list(rows),
         "score": {
             layer: [[None if math.isnan(value) else value for value in row] for row in of.tolist()]
             for layer, of in found.items()

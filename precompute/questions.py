@@ -17,7 +17,7 @@ from torch import Tensor
 from precompute.batches import BatchSize, fitting
 from precompute.config import Config, Generation, QuestionsConfig
 from precompute.images import ImageItem, readable
-from precompute.layers import run_layers
+from precompute.layers import run_states
 from precompute.models.captioner import Captioner
 from store.parts import PartWriter
 from store.schema import BASELINE
@@ -90,16 +90,23 @@ def write_answers(
     """
     assert config.questions is not None
     layers = require_layers(config.questions, captioner.tower.n_layers)
-    size = config.capture.batch_size
+    of_tower = BatchSize(config.capture.batch_size, "capture.batch_size")
+    of_decoder = BatchSize(config.decode.batch_size, "decode.batch_size")
     rows: list[Row] = []
-    for start in range(0, len(items), size):
-        batch = items[start : start + size]
+
+    def see(opened: list[tuple[ImageItem, Image.Image]]) -> States:
+        return tower_states(captioner, [picture for _, picture in opened])
+
+    part.meta["batches"] = []
+    for start in range(0, len(items), config.capture.batch_size):
+        batch = items[start : start + config.capture.batch_size]
         # What cannot be read, the capture recorded.
-        opened = list(readable(item for item in batch if item.questions))
-        if opened:
-            states = tower_states(captioner, [picture for _, picture in opened])
-            rows += ask(captioner, [item for item, _ in opened], states, layers, config)
+        for opened, states in fitting(readable(i for i in batch if i.questions), of_tower, see):
+            asked = [item for item, _ in opened]
+            rows += ask(captioner, asked, states, layers, config, of_decoder)
+            part.meta["batches"].append([item.image_id for item in asked])
         advance(len(batch))
+    part.meta["decoder_batches"] = of_decoder.used
     part.table("answer", rows)
 
 
@@ -107,9 +114,8 @@ def write_answers(
 def tower_states(captioner: Captioner, pictures: Sequence[Image.Image]) -> States:
     """Z^0..Z^L of a batch of pictures."""
     tower = captioner.tower
-    states = [tower.embed(captioner.pixels(pictures))]
-    states += [record.resid_post for record in run_layers(tower, states[0])]
-    return states
+    embedded = tower.embed(captioner.pixels(pictures))
+    return [embedded, *run_states(tower, embedded)]
 
 
 @torch.inference_mode()
@@ -119,6 +125,7 @@ def ask(
     states: States,
     layers: Sequence[int],
     config: Config,
+    size: BatchSize | None = None,
 ) -> list[Row]:
     """The answers of chosen layers to the questions about a batch of images.
 
@@ -131,16 +138,17 @@ def ask(
         states: Z^0..Z^L of them.
         layers: which of the states are asked.
         config: template, generation, and how many states a batch holds.
+        size: instead of the configuration's batch size; halved where memory runs out.
     """
     assert config.questions is not None
     expected: dict[str, dict[int, str]] = {}
     for i, item in enumerate(items):
         for question, answer in item.questions:
             expected.setdefault(question, {}).setdefault(i, answer)  # asked twice: the first counts
-    size = BatchSize(config.decode.batch_size, "decode.batch_size")
+    size = size or BatchSize(config.decode.batch_size, "decode.batch_size")
     rows: list[Row] = []
     for question, of in expected.items():
-        prompt = config.questions.template.format(question=question)
+        prompt = config.questions.template.replace("{question}", question)
         places = [(layer, i) for layer in layers for i in of]
         decode = functools.partial(_answer, captioner, states, prompt, config.questions.generation)
         for some, answers in fitting(places, size, decode):

@@ -10,6 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from precompute.answers import score_answers
+from precompute.batches import BatchSize, fitting
 from precompute.corpus_scores import score_corpus
 from precompute.experiments import read_experiments, run_experiments
 from precompute.head_effect import measure_heads
@@ -170,7 +171,9 @@ def _manifest(
     """run.json of a new run, its certificate included."""
     config, tower = plan.config, captioner().tower
     batch = first_pictures(plan.items, config.capture.batch_size)
-    parity = certificate(captioner(), batch, config.decode)
+    size = BatchSize(config.capture.batch_size, "capture.batch_size")
+    of_first = fitting(batch, size, lambda some: certificate(captioner(), some, config.decode))
+    _, parity = next(of_first)
     if not parity["passed"] and not accept_mismatch:
         raise ParityError(_what_failed(parity))
     parity["accepted_mismatch"] = not parity["passed"]

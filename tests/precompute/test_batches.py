@@ -9,10 +9,14 @@ import torch
 from precompute.batches import BatchSize, DoesNotFit, by_image, fitting
 from precompute.captions import decode_layers
 from precompute.capture import capture
+from precompute.config import HeadsConfig, PruningConfig
 from precompute.pipeline import write_capture
 from precompute.plan import plan_runs
+from precompute.run import execute
+from precompute.stages import Watch
+from store import open_run
 from store.parts import stage_folder, write_part
-from store.runs import create_run
+from store.runs import create_run, read_run
 
 
 def small_memory(limit, tried):
@@ -114,6 +118,22 @@ def test_a_part_records_the_batches_it_was_made_with(config, captioner, tmp_path
     assert sorted(m.split(": ")[-1] for m in caplog.messages) == [
         "--set capture.batch_size=1", "--set decode.batch_size=2"
     ]
+
+
+def test_a_whole_run_goes_on_where_one_picture_fits(config, captioner, tmp_path):
+    """Its certificate, too, and Algorithm 1's sample, which has no batches of its own."""
+    pruning = PruningConfig(name="x", m=4, layers=(2,), metric="rouge_l", top_k=4, random_seeds=())
+    (plan,) = plan_runs(config.model_copy(update={
+        "pruning": (pruning,), "heads": HeadsConfig(layers=(3,)),
+    }))
+    with Watch() as watch:
+        run = execute(plan, tmp_path, lambda: Cramped(captioner, 1, 2), watch)
+    checks = {check["name"]: check for check in read_run(run)["parity"]["checks"]}
+    assert checks["captions"]["detail"] == "1 of 1 captions equal token for token"
+    with open_run(run) as opened:
+        assert len(opened.table("image")) == 5
+        kinds = set(opened.table("condition").kind)
+    assert kinds == {"baseline", "prune"}
 
 
 @pytest.mark.parametrize(("device", "sizes"), [("cpu", [1, 1, 1]), ("meta", [3])])

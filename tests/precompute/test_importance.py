@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from precompute.config import PROJECT, CaptureConfig, PruningConfig, read_config
+from precompute.config import PROJECT, PruningConfig, read_config
 from precompute.images import load
 from precompute.importance import draw, importance, read_scores, spread, write_scores
 from precompute.metrics.rouge_l import rouge_l
@@ -34,14 +34,15 @@ def hooked_captions(captioner, pictures, config, layer, head):
 
 
 def test_scores_are_those_of_the_librarys_model_under_hooks(tmp_path):
-    config = read_config(PROJECT / "precompute/configs/demo.toml").model_copy(
-        update={"capture": CaptureConfig(batch_size=2)})
+    config = read_config(PROJECT / "precompute/configs/demo.toml")
     captioner = load_captioner(config.model)
     items = list(load("whoops", PROJECT / config.datasets[0].path))[:3]
     pictures = [item.open() for item in items]
     whole = {at: hooked_captions(captioner, pictures, config, at, None) for at in LAYERS}
     captured = stage_folder(tmp_path, "capture", {})
+    first, second, third = (item.image_id for item in items)
     with write_part(captured, "p") as part:
+        part.meta["batches"] = [[first, "not in the sample", second], ["neither"], [third]]
         part.table("caption", [
             {"condition_id": "baseline", "image_id": item.image_id, "layer": at, "text": text,
              "token_ids": [1]}

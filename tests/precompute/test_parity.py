@@ -50,6 +50,15 @@ def test_a_misplaced_w_o_is_seen_in_the_contributions(captioner, pictures):
     assert checks["final_state"]["passed"]
 
 
+def test_what_is_no_number_does_not_pass(captioner, pictures):
+    w_o = captioner.tower.blocks[0].w_o
+    first, *others = captioner.tower.blocks
+    wrong = dataclasses.replace(first, w_o=torch.full_like(w_o, torch.nan))
+    tower = dataclasses.replace(captioner.tower, blocks=(wrong, *others))
+    checks = outcome(dataclasses.replace(captioner, tower=tower), pictures)
+    assert not checks["contributions"]["passed"]
+
+
 def test_other_captions_are_named_with_their_gap(captioner, pictures):
     @dataclasses.dataclass(frozen=True)
     class Other(type(captioner)):

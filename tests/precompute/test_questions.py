@@ -9,13 +9,15 @@ import torch
 from pydantic import ValidationError
 
 from precompute.capture import capture
-from precompute.config import Generation, QuestionsConfig
+from precompute.config import CaptureConfig, Generation, QuestionsConfig
 from precompute.images import load
 from precompute.plan import plan_runs
-from precompute.questions import accuracy, ask, require_layers, tower_states
+from precompute.questions import accuracy, ask, require_layers, tower_states, write_answers
 from precompute.run import ask_questions
 from precompute.stages import Watch
 from store import open_run
+from store.parts import read_part, read_table, stage_folder, write_part
+from tests.precompute.test_batches import Cramped
 
 QUESTIONS = [
     [["where is this?", "in the snow"], ["what is it?", "a cat"]],
@@ -104,6 +106,40 @@ def test_the_stage(asking, run, captioner, tmp_path):
     with Watch() as watch:
         ask_questions(folder, plan, lambda: pytest.fail("nothing is missing"), watch)
     assert json.loads((folder / "run.json").read_text())["stages"]["questions"]
+
+
+def test_batches_that_do_not_fit_are_halved_and_told(asking, captioner, tmp_path):
+    shard = asking.model_copy(update={
+        "capture": CaptureConfig(part_size=6, batch_size=6),
+        "decode": asking.decode.model_copy(update={"batch_size": 6}),
+    })
+    (plan,) = plan_runs(shard)
+    (items,) = plan.shards.values()
+    stage, done = stage_folder(tmp_path, "questions", {}), []
+    for name, some in (("roomy", captioner), ("cramped", Cramped(captioner, 2, 2))):
+        with write_part(stage, name) as part:
+            write_answers(part, some, items, shard, done.append)
+    roomy, cramped = (read_part(stage / name) for name in ("roomy", "cramped"))
+    assert roomy.manifest["meta"]["batches"] == [["img-0", "img-1", "img-4"]]
+    assert cramped.manifest["meta"]["batches"] == [["img-0"], ["img-1"], ["img-4"]]
+    assert set(cramped.manifest["meta"]["decoder_batches"]) == {1}
+    answers = [
+        {(row["image_id"], row["question"], row["layer"]): row["text"]
+         for row in read_table([part], "answer").to_pylist()} for part in (roomy, cramped)
+    ]
+    assert answers[0] == answers[1] and len(answers[0]) == 5 * 3
+    assert done == [6, 6]
+
+
+def test_a_template_may_have_other_braces(asking, captioner, pictures):
+    (item, *_) = (i for i in load("whoops", Path(asking.datasets[0].path)) if i.questions)
+    states = tower_states(captioner, pictures[:1])
+    plain, braces = (
+        ask(captioner, [item], states, [3], asking.model_copy(update={
+            "questions": asking.questions.model_copy(update={"template": template})
+        })) for template in ("{question} {json}", "{question} { } }")
+    )
+    assert [row["question"] for row in plain] == [row["question"] for row in braces]
 
 
 def test_without_questions_there_is_no_stage(config, run, tmp_path):
