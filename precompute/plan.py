@@ -41,7 +41,11 @@ class Plan:
 
 
 def plan_runs(config: Config) -> list[Plan]:
-    """Name the runs of a configuration. Reads weights and images to hash them; loads no model."""
+    """Name the runs of a configuration. Reads weights and images to hash them; loads no model.
+
+    Raises:
+        CheckpointMissing: the weights are not on this machine.
+    """
     weights = weights_sha256(config.model)
     return [_plan(config, dataset, weights) for dataset in config.datasets]
 

@@ -61,21 +61,29 @@ def dtype_of(config: ModelConfig) -> torch.dtype:
 
 
 def weight_files(config: ModelConfig) -> list[Path]:
-    """The weights of this configuration that are on this machine; empty if they are not whole."""
-    return [] if missing_weights(config) else _back_end(config).weight_files(_folder(config))
+    """The weights of this configuration.
+
+    Raises:
+        CheckpointMissing: they are not on this machine, or not whole.
+    """
+    return _back_end(config).weight_files(_folder(config))
 
 
 def missing_weights(config: ModelConfig) -> str | None:
     """What of the checkpoint is not on this machine and how to get it; None if all is there."""
     try:
-        _back_end(config).weight_files(_folder(config))
+        weight_files(config)
     except CheckpointMissing as error:
         return str(error)
     return None
 
 
 def weights_sha256(config: ModelConfig) -> str:
-    """One hash over the names and bytes of all weight files."""
+    """One hash over the names and bytes of all weight files.
+
+    Raises:
+        CheckpointMissing: they are not on this machine, or not whole.
+    """
     total = hashlib.sha256()
     for file in weight_files(config):
         with file.open("rb") as stream:

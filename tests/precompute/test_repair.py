@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from precompute.__main__ import app
+from precompute.models import CheckpointMissing
 from precompute.plan import plan_runs
 from precompute.repair import repair
 from precompute.run import execute
@@ -107,3 +108,13 @@ def test_the_command_repairs_with_the_configuration_of_the_run(run, whole):
     assert "images-000002 is to be made again" in said.output
     assert "MB: whole" in said.output
     assert differences(run.parent, whole.parent) == []
+
+
+def test_without_the_weights_it_says_how_to_get_them(run, whole, captioner, config, tmp_path):
+    (part, *_) = (run / "parts").glob("capture-*/images-000002/tensors.h5")
+    cut(part)
+    elsewhere = config.model_copy(update={
+        "model": config.model.model_copy(update={"path": str(tmp_path / "nowhere")}),
+    })
+    with pytest.raises(CheckpointMissing, match="Correct its path"):
+        mend(run, captioner, elsewhere)

@@ -82,7 +82,9 @@ def test_what_is_nowhere_is_missing(path):
     assert "neither a folder of the project nor in the hub's cache" in missing_weights(
         ModelConfig(path=path)
     )
-    assert weight_files(ModelConfig(path=path)) == []
+    for wants_weights in (weight_files, weights_sha256):
+        with pytest.raises(CheckpointMissing, match="nor in the hub's cache"):
+            wants_weights(ModelConfig(path=path))
 
 
 def test_a_download_that_was_cut_off_is_told_from_a_whole_one(tmp_path):
