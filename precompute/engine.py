@@ -23,6 +23,10 @@ class PartFailed(RuntimeError):
     """A part could not be made; the parts made before it stand."""
 
 
+class WorkersLost(RuntimeError):
+    """Workers elsewhere do not start, or die of what all of them have to do."""
+
+
 @dataclass(frozen=True)
 class Work:
     """How the parts of one stage are made.

@@ -21,7 +21,7 @@ os.environ.setdefault("RAY_worker_niceness", "0")  # as a run without Ray; its o
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from precompute.engine import Advance, Work, part_failed
+from precompute.engine import Advance, Work, WorkersLost, part_failed
 from precompute.images import TooManyBroken
 from precompute.part_queue import Queue, Worker
 from store.failures import Failure
@@ -36,10 +36,6 @@ ATTEMPTS = 3
 _LOOK_SECONDS = 1.0
 _OBJECTS = 200_000_000
 """Bytes of a local Ray's memory for objects; only descriptions of stages are in it."""
-
-
-class WorkersLost(RuntimeError):
-    """The workers do not start."""
 
 
 @dataclass(frozen=True)
@@ -138,17 +134,28 @@ class RayEngine:
                 self._start()
 
     def call(self, work: Callable[[], T]) -> T:
-        """Do something on one worker; see `Engine`."""
-        while not self._idle:
-            self._note_started(_finished(self._starting))
-        worker = self._idle.pop()
-        try:
-            result: T = ray.get(worker.actor.call.remote(work))
-        except RayTaskError as error:
+        """Do something on one worker, on another if it is lost; see `Engine`."""
+        for attempt in range(1, ATTEMPTS + 1):
+            while not self._idle:
+                self._note_started(_finished(self._starting))
+            worker = self._idle.pop()
+            try:
+                result: T = ray.get(worker.actor.call.remote(work))
+            except RayTaskError as error:
+                self._idle.append(worker)
+                raise error.cause from error
+            except RayError as error:
+                self._start()
+                log.error("attempt %d: the worker %s was lost: %s", attempt, worker.where, error)
+                lost = error
+                continue
             self._idle.append(worker)
-            raise error.cause from error
-        self._idle.append(worker)
-        return result
+            return result
+        raise WorkersLost(
+            f"a worker must live through the certificate; {ATTEMPTS} in a row did not, the last "
+            f"{worker.where}. Most often the model does not fit into its machine's memory: fewer "
+            f"workers a machine under [scale], or a smaller batch_size. Ray says: {lost}"
+        ) from lost
 
     def make(
         self,

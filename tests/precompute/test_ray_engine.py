@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from precompute.config import ExperimentConfig, ScoreConfig
+from precompute.engine import WorkersLost
 from precompute.models import captioner_of
 from precompute.plan import plan_runs
 from precompute.ray_engine import ATTEMPTS, _require_gpus, open_ray
@@ -168,6 +169,23 @@ def test_what_a_call_raises_is_what_the_worker_raised(engine):
         engine.call(fails)
     assert engine.call(partial(divmod, 7, 2)) == (3, 1)
     assert engine.call(os.getpid) != os.getpid()
+
+
+def test_a_call_whose_worker_dies_is_made_again_on_another(engine, tmp_path):
+    def dies_once():
+        if not (tmp_path / "died").exists():
+            (tmp_path / "died").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return os.getpid()
+
+    assert engine.call(dies_once) != os.getpid()
+    assert (tmp_path / "died").exists()
+
+
+def test_a_call_that_kills_every_worker_ends_with_the_remedy(engine):
+    with pytest.raises(WorkersLost, match=rf"{ATTEMPTS} in a row did not.*fewer workers"):
+        engine.call(lambda: os.kill(os.getpid(), signal.SIGKILL))
+    assert engine.call(partial(divmod, 7, 2)) == (3, 1)
 
 
 def test_a_worker_computes_in_as_many_threads_as_it_has_cpus(engine):
