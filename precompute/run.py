@@ -23,7 +23,8 @@ from precompute.plan import Plan
 from precompute.pruning import prune, require_prunable
 from precompute.questions import questions_settings, write_answers
 from precompute.scoring import score
-from precompute.stages import Advance, Watch, make_parts
+from precompute.shard import WHOLE
+from precompute.stages import Advance, PartFailed, Stopped, Unfinished, Watch, make_parts
 from precompute.token_attention import keep_token_attention
 from store.errors import StoreError
 from store.parts import (
@@ -77,7 +78,7 @@ def execute(
             )
             advance(n)
         run = create_run(results, plan.run_id, manifest)
-    with _log_file(run):
+    with log_file(run):
         sweep(run)
         steps = _steps(run, plan, captioner, watch)  # what does not fit stops the run here
         log.info("%s: %d pictures, %s", plan.dataset.name, len(plan.items), plan.items.layout)
@@ -85,8 +86,9 @@ def execute(
             for step in steps:
                 with watch.if_whole():
                     step()
-        except BaseException:
-            _publish_despite(run)
+        except Exception:  # a second Ctrl-C stops at once: it is none
+            if watch.shard == WHOLE:  # one share of several leaves that to the last
+                _publish_despite(run)
             raise
         if not watch.waits:
             publish(run)
@@ -245,8 +247,8 @@ def _what_failed(parity: dict[str, object]) -> str:
 
 
 @contextmanager
-def _log_file(run: Path) -> Iterator[None]:
-    """Log to run.log in the run's folder."""
+def log_file(run: Path) -> Iterator[None]:
+    """Log to run.log in the run's folder, with the traceback of what nobody foresaw."""
     handler = logging.FileHandler(run / "run.log", encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger = logging.getLogger("precompute")
@@ -257,7 +259,8 @@ def _log_file(run: Path) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        logger.error("ended: %s: %s", type(error).__name__, error)
+        foreseen = isinstance(error, Stopped | Unfinished | PartFailed)  # a part's is there already
+        logger.error("ended: %s: %s", type(error).__name__, error, exc_info=not foreseen)
         raise
     finally:
         logger.removeHandler(handler)

@@ -12,6 +12,7 @@ from precompute.config import CaptureConfig, ScoreConfig
 from precompute.metrics.rouge_l import rouge_l
 from precompute.plan import plan_runs
 from precompute.run import ParityError, execute, score
+from precompute.shard import WHOLE, Shard
 from precompute.stages import PartFailed, Stopped, Watch
 from store import open_run
 from store.publish import publish
@@ -151,6 +152,23 @@ def test_a_part_that_fails_is_named_and_the_others_stay(run, tmp_path, monkeypat
         assert len(opened.table("image")) == 2
     (log,) = tmp_path.rglob("run.log")
     assert "Traceback" in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("error", "share"), [(KeyboardInterrupt(), WHOLE), (ValueError("no"), Shard(1, 2))],
+    ids=["a second Ctrl-C", "a share of several"],
+)
+def test_what_stops_at_once_or_is_a_share_publishes_nothing(
+    config, captioner, tmp_path, monkeypatch, error, share
+):
+    def breaks(*_):
+        raise error
+
+    (plan,) = plan_runs(config)
+    monkeypatch.setattr("precompute.run.write_capture", breaks)
+    monkeypatch.setattr("precompute.run.publish", lambda _: pytest.fail("publishes"))
+    with Watch(shard=share) as watch, pytest.raises((KeyboardInterrupt, PartFailed)):
+        execute(plan, tmp_path, lambda: captioner, watch)
 
 
 def test_the_layout_is_said_and_logged(folder):
