@@ -3,6 +3,8 @@
 import shutil
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -20,13 +22,14 @@ from precompute.models import captioner_of
 from precompute.plan import Plan, plan_runs
 from precompute.preflight import NotReady, require_ready, require_room, require_scorable
 from precompute.printable import duration, printable, wrapped
-from precompute.run import ask_questions, execute
+from precompute.run import ask_questions, execute, log_file
 from precompute.scoring import score as score_run
 from precompute.shard import read_shard
 from precompute.stages import Unfinished, Watch
 from precompute.story import DEMO, links, story_config
 from precompute.upkeep import export, import_, publish, verify
 from store.catalog import find_run
+from store.failures import Failure
 from store.publish import publish as publish_run
 from store.publish import published_manifest
 from store.runs import read_run
@@ -68,20 +71,17 @@ def run(
     with plain_errors():
         share = read_shard(shard)
         settings, plans = _ready(read_config(config, overrides or ()), results)
-        captioner, complete, failed = captioner_of(settings.model), False, False
+        captioner, complete, failures = captioner_of(settings.model), False, list[Failure]()
         with open_engine(settings) as engine, Watch(engine, share) as watch:
             for planned in plans:
                 begun = time.monotonic()
-                try:
+                with _telling_unfinished(failures):
                     folder = execute(planned, results, captioner, watch, accept_mismatch)
                     typer.echo(_completed(folder, time.monotonic() - begun))
                     complete = True
-                except Unfinished as error:
-                    typer.echo(error)
-                    failed |= bool(error.failures)
         if complete:
             typer.echo(f"To look at it: {_dashboard(results)}")
-        if failed:
+        if failures:
             raise typer.Exit(1)
 
 
@@ -127,10 +127,11 @@ def score(
             for folder in runs_of(results, name):
                 own = read_config(config) if config else Config(**read_run(folder)["config"])
                 require_scorable(own.score, metrics or own.score.metrics)
-                score_run(folder, own, watch, metrics or ())
-                score_corpus(folder, own, watch, metrics or ())
-                score_answers(folder, own, watch, metrics or ())
-                publish_run(folder)
+                with log_file(folder):
+                    score_run(folder, own, watch, metrics or ())
+                    score_corpus(folder, own, watch, metrics or ())
+                    score_answers(folder, own, watch, metrics or ())
+                    publish_run(folder)
                 watch.screen.clear()
                 typer.echo(f"{folder} is scored.")
 
@@ -183,15 +184,28 @@ def questions(config: ConfigPath, results: Results = Path("results")) -> None:
         settings, plans = _ready(read_config(config), results)
         if settings.questions is None:
             raise ValueError(f"{config} asks no questions; a section [questions] makes it.")
-        captioner = captioner_of(settings.model)
+        captioner, failures = captioner_of(settings.model), list[Failure]()
         with open_engine(settings) as engine, Watch(engine) as watch:
             for planned in plans:
-                (folder,) = runs_of(results, planned.run_id)
-                ask_questions(folder, planned, captioner, watch)
-                score_answers(folder, settings, watch)
-                publish_run(folder)
-                watch.screen.clear()
-                typer.echo(f"{folder} has its answers.")
+                folder = find_run(results, planned.run_id)
+                with _telling_unfinished(failures), log_file(folder):
+                    ask_questions(folder, planned, captioner, watch)
+                    score_answers(folder, settings, watch)
+                    publish_run(folder)
+                    watch.end_run(folder)
+                    typer.echo(f"{folder} has its answers.")
+        if failures:
+            raise typer.Exit(1)
+
+
+@contextmanager
+def _telling_unfinished(failures: list[Failure]) -> Iterator[None]:
+    """Say what became of a run that is not complete, and go on; parts given up are added."""
+    try:
+        yield
+    except Unfinished as error:
+        typer.echo(error)
+        failures += error.failures
 
 
 def _ready(config: Config, results: Path) -> tuple[Config, list[Plan]]:

@@ -7,10 +7,13 @@ from typing import Annotated
 
 import typer
 
+from precompute.batches import DoesNotFit
+from precompute.engine import WorkersLost
 from precompute.preflight import NotReady
 from precompute.printable import printable
 from precompute.run import ParityError
 from precompute.stages import PartFailed, Stopped
+from store.catalog import find_run
 from store.errors import StoreError
 from store.runs import list_runs
 
@@ -27,20 +30,20 @@ RunName = Annotated[str | None, typer.Argument(help="A run of the results folder
 
 
 def runs_of(results: Path, name: str | None) -> list[Path]:
-    """One run, or all.
+    """One run, by its name with or without the hash, or all.
 
     Raises:
-        ValueError: there is none, or none of that name.
+        ValueError: there are no runs.
+        RunNotFound: none or several of that name.
     """
+    if name is not None:
+        return [find_run(results, name)]
     runs = list_runs(results)
-    chosen = [folder for folder in runs if name in (None, folder.name)]
-    if not chosen:
-        there = ", ".join(folder.name for folder in runs) or "no runs"
+    if not runs:
         raise ValueError(
-            f"expected a run {name or ''} in {results}; it holds {there}. "
-            "`make demo-run` makes two."
+            f"expected a run in {results}; it holds no runs. `make demo-run` makes two."
         )
-    return chosen
+    return runs
 
 
 @contextmanager
@@ -48,6 +51,9 @@ def plain_errors() -> Iterator[None]:
     """Errors that say what to do are shown without a traceback; others are bugs and keep it."""
     try:
         yield
-    except (NotReady, ParityError, StoreError, ValueError, OSError, PartFailed, Stopped) as error:
+    except (
+        NotReady, ParityError, StoreError, ValueError, OSError, PartFailed, Stopped, DoesNotFit,
+        WorkersLost,
+    ) as error:
         typer.secho(printable(str(error)), err=True, fg=typer.colors.RED)
         raise typer.Exit(130 if isinstance(error, Stopped) else 1) from error

@@ -18,11 +18,18 @@ from store.publish import publish as publish_run
 from store.verify import verify_run
 
 
-def publish(name: RunName = None, results: Results = Path("results")) -> None:
+def publish(
+    name: RunName = None,
+    allow_fewer: Annotated[
+        bool, typer.Option("--allow-fewer", help="Though parts that were published are gone.")
+    ] = False,
+    results: Results = Path("results"),
+) -> None:
     """Build results.duckdb from the parts."""
     with plain_errors():
         for folder in runs_of(results, name):
-            typer.echo(f"{folder.name}: generation {publish_run(folder).number}")
+            generation = publish_run(folder, allow_fewer=allow_fewer)
+            typer.echo(f"{folder.name}: generation {generation.number}")
 
 
 def verify(

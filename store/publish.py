@@ -149,12 +149,19 @@ def current_parts(run: Path, info: Mapping[str, Any]) -> dict[str, list[Part]]:
     for stage, folders in stages.items():
         full = {name: parts for name, parts in folders.items() if parts}
         if len(full) > 1:
+            told = ", ".join(f"{name} ({_last_made(parts)})" for name, parts in full.items())
             raise StageMixed(
-                f"stage {stage} must have parts of one setting; got {', '.join(full)}. Say which "
-                f"counts with update_run(run, stages={{{stage!r}: ...}}), or move the others away."
+                f"stage {stage} must have parts of one setting, and run.json names none of these; "
+                f"got {told}. Move all of them but one out of {Path(run) / 'parts'}: as a rule the "
+                "one made last stays."
             )
         chosen.update(full)
     return chosen
+
+
+def _last_made(parts: list[Part]) -> str:
+    last = max(str(part.manifest.get("created_at")) for part in parts)
+    return f"{len(parts)} parts, the last made {last}"
 
 
 def _publish(
@@ -194,8 +201,8 @@ def _check_not_fewer(
         if gone:
             raise PublishRefused(
                 f"{run.name} must keep the {len(names)} parts of {folder} that are published; "
-                f"{len(gone)} are gone, first {gone[0]}. Restore them or run again; "
-                "publish(run, allow_fewer=True) goes on without them."
+                f"{len(gone)} are gone, first {gone[0]}. Restore them or run again; `python -m "
+                f"precompute publish {run.name} --allow-fewer` goes on without them."
             )
 
 

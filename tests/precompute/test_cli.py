@@ -1,13 +1,16 @@
 """The command line as a person meets it."""
 
 import re
+import shutil
 import sys
 
 import pytest
 from typer.testing import CliRunner
 
 from precompute.__main__ import app
+from precompute.batches import DoesNotFit
 from precompute.config import PROJECT
+from precompute.engine import WorkersLost
 from precompute.stages import Unfinished
 from store.failures import Failure
 
@@ -63,7 +66,7 @@ def test_plan_run_score_verify_export(peel, toml, tmp_path):
     assert lacking.exit_code == 1
     assert "`hf download roberta-large` gets it" in lacking.output
     assert "Traceback" not in lacking.output
-    assert peel("publish", name, "--results", results).exit_code == 0
+    assert peel("publish", "tiny", "--results", results).output.startswith(f"{name}: generation")
 
     table = tmp_path / "captions.csv"
     exported = peel("export", name, "caption", table, "--results", results)
@@ -77,6 +80,15 @@ def test_plan_run_score_verify_export(peel, toml, tmp_path):
     damaged = peel("verify", name, "--results", results)
     assert damaged.exit_code == 1
     assert "caption.parquet" in damaged.output
+
+    for stage in (results / name / "parts").glob("*exact*"):
+        shutil.rmtree(stage)
+    shutil.rmtree(part.parent)
+    refused = peel("publish", name, "--results", results)
+    command = f"python -m precompute publish {name} --allow-fewer"
+    assert refused.exit_code == 1 and command in refused.output
+    allowed = peel(*command.split()[3:], "--results", results)
+    assert allowed.exit_code == 0, allowed.output
 
 
 def test_the_papers_run_says_what_is_missing_and_names_the_demo(peel, tmp_path, monkeypatch):
@@ -94,7 +106,7 @@ def test_the_papers_run_says_what_is_missing_and_names_the_demo(peel, tmp_path, 
     [
         (("score", "--metric", "meteor"), "noun_depth; got meteor"),
         (("verify",), "holds no runs. `make demo-run` makes two"),
-        (("publish", "nobody"), "expected a run nobody"),
+        (("publish", "nobody"), "expected one run named 'nobody'"),
         (("run", "none.toml"), "does not exist"),
     ],
 )
@@ -103,6 +115,31 @@ def test_errors_say_what_to_do(peel, arguments, words, tmp_path):
     assert told.exit_code == 1
     assert words in " ".join(told.output.split())
     assert "Traceback" not in told.output
+
+
+@pytest.mark.parametrize("error", [
+    DoesNotFit("one item at a time does not fit: take a larger GPU"),
+    WorkersLost("a worker must start: look at its packages"),
+])
+def test_errors_with_a_remedy_come_without_a_traceback(peel, toml, tmp_path, monkeypatch, error):
+    def execute(*_):
+        raise error
+
+    monkeypatch.setattr("precompute.__main__.execute", execute)
+    told = peel("run", toml, "--results", tmp_path / "results")
+    assert (told.exit_code, told.output.strip()) == (1, str(error))
+
+
+def test_a_bug_leaves_its_traceback_in_the_runs_log(peel, toml, tmp_path, monkeypatch):
+    def breaks(*_):
+        raise ValueError("nobody thought of this")
+
+    monkeypatch.setattr("precompute.run.score_corpus", breaks)
+    told = peel("run", toml, "--results", tmp_path / "results")
+    assert told.exit_code == 1 and told.output.endswith("nobody thought of this\n")
+    assert "Traceback" not in told.output
+    (log,) = tmp_path.rglob("run.log")
+    assert "in breaks" in log.read_text() and "Traceback" in log.read_text()
 
 
 def test_every_command_is_in_the_readme():
@@ -133,6 +170,25 @@ def test_parts_that_were_given_up_end_the_command_with_a_status(peel, toml, tmp_
     monkeypatch.setattr("precompute.__main__.execute", execute)
     ended = peel("run", toml, "--results", tmp_path / "results")
     assert ended.exit_code == 1 and "1 parts were given up" in ended.output
+
+
+def test_questions_that_were_given_up_end_the_command_with_a_status(
+    peel, toml, tmp_path, monkeypatch
+):
+    toml.write_text(toml.read_text() + "[questions]\n")
+    assert peel("run", toml, "--results", tmp_path).exit_code == 0
+    failure = Failure("questions-1", "images-000003", "ValueError: no", 3, "host")
+
+    def ask(run, _plan, _captioner, watch):
+        watch.after_stage(run, "questions-1", [failure])
+
+    monkeypatch.setattr("precompute.__main__.ask_questions", ask)
+    told = peel("questions", toml, "--results", tmp_path)
+    assert told.exit_code == 1 and "1 parts were given up" in told.output
+    assert "has its answers" not in told.output
+    monkeypatch.undo()
+    told = peel("questions", toml, "--results", tmp_path)
+    assert told.exit_code == 0 and "has its answers" in told.output
 
 
 def test_without_ray_the_command_names_the_remedy(peel, toml, tmp_path, monkeypatch):
