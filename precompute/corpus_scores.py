@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from precompute.config import Config
 from precompute.corpus import read_corpus
 from precompute.metrics.coco_corpus import SUMMANDS, bleu4, summands
+from precompute.metrics.metric import versions_of
 from precompute.metrics.ptb import tokeniser
 from precompute.stages import Advance, Watch, make_parts
 from store.parts import Part, PartWriter, iter_tables, require_complete, stage_folder
@@ -57,7 +58,7 @@ def score_corpus(run: Path, config: Config, watch: Watch, metrics: Sequence[str]
         return
     stage = stage_folder(run, STAGE, {
         "version": VERSION, "captions": capture.name, "tokeniser": tokeniser(),
-        "samples": N_BOOTSTRAP, "seed": SEED,
+        "samples": N_BOOTSTRAP, "seed": SEED, **versions_of("pycocoevalcap"),
     })
     update_run(run, stages={STAGE: stage.name})
     sizes = {"all": sum(part.rows["image"] for part in parts)}

@@ -4,7 +4,7 @@ A line says how a metric is made ready for a data set; None says that it has no 
 What cannot be scored never reaches a metric (`precompute.score`).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from precompute.config import ScoreConfig
@@ -14,7 +14,7 @@ from precompute.metrics.coco import coco_bleu4, coco_rouge_l
 from precompute.metrics.exact import exact
 from precompute.metrics.label import label
 from precompute.metrics.lexical import n_nouns, noun_depth, repetition
-from precompute.metrics.metric import PAIRED, Corpus, Metric, Score
+from precompute.metrics.metric import PAIRED, Corpus, Metric, Score, versions_of
 from precompute.metrics.ptb import tokeniser
 from precompute.metrics.rouge_l import rouge_l
 from precompute.metrics.uniqueness import open_uniqueness
@@ -24,21 +24,25 @@ __all__ = ["METRICS", "Corpus", "Metric", "Score", "require_known"]
 Prepare = Callable[[ScoreConfig, Corpus], Metric | None]
 
 
-def _fixed(score: Score, *against: str) -> Prepare:
-    """A metric that needs nothing but the texts."""
-    return lambda config, corpus: Metric(lambda stage: score, against or PAIRED)
+def _fixed(score: Score, *against: str, packages: Sequence[str] = ()) -> Prepare:
+    """A metric that needs nothing but the texts; `packages` are those that compute it."""
+    return lambda config, corpus: Metric(
+        lambda stage: score, against or PAIRED, versions_of(*packages)
+    )
 
 
 def _coco(score: Score) -> Prepare:
     return lambda config, corpus: Metric(
-        lambda stage: score, settings={"tokeniser": tokeniser()}
+        lambda stage: score, settings={"tokeniser": tokeniser(), **versions_of("pycocoevalcap")}
     )
 
 
 def _cider(config: ScoreConfig, corpus: Corpus) -> Metric | None:
     if not corpus.references:
         return None  # no document frequencies
-    settings = {"tokeniser": tokeniser(), "frozen_on": corpus.sha256}
+    settings = {
+        "tokeniser": tokeniser(), "frozen_on": corpus.sha256, **versions_of("pycocoevalcap")
+    }
     return Metric(partial(cider.open_cider, corpus), settings=settings)
 
 
@@ -58,8 +62,8 @@ def _uniqueness(config: ScoreConfig, corpus: Corpus) -> Metric:
 
 METRICS: dict[str, Prepare] = {
     "exact": _fixed(exact),
-    "bleu": _fixed(bleu),
-    "rouge_l": _fixed(rouge_l),
+    "bleu": _fixed(bleu, packages=("sacrebleu",)),
+    "rouge_l": _fixed(rouge_l, packages=("rouge-score",)),
     "coco_bleu4": _coco(coco_bleu4),
     "coco_rouge_l": _coco(coco_rouge_l),
     "cider": _cider,
@@ -67,8 +71,8 @@ METRICS: dict[str, Prepare] = {
     "label": _label,
     "uniqueness": _uniqueness,
     "repetition": _fixed(repetition, "self"),
-    "n_nouns": _fixed(n_nouns, "self"),
-    "noun_depth": _fixed(noun_depth, "self"),
+    "n_nouns": _fixed(n_nouns, "self", packages=("wn",)),
+    "noun_depth": _fixed(noun_depth, "self", packages=("wn",)),
 }
 
 

@@ -19,7 +19,7 @@ from transformers import AutoModel, AutoTokenizer
 from transformers.utils import cached_file, logging
 
 from precompute.config import BertScoreConfig, local_path
-from precompute.metrics.metric import Metric, Score
+from precompute.metrics.metric import Metric, Score, versions_of
 
 PACKAGE = "package:"
 """A model of this name lies in the folder `model` of an installed Python package."""
@@ -36,7 +36,7 @@ def prepare(config: BertScoreConfig) -> Metric:
     """
     settings: dict[str, object] = {
         **config.model_dump(),
-        "versions": {name: version(name) for name in ("bert-score", "transformers", "torch")},
+        **versions_of("bert-score", "transformers", "torch"),
     }
     if config.model.startswith(PACKAGE):
         settings["package_version"] = version(config.model.removeprefix(PACKAGE))

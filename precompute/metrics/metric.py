@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 
 from store.parts import Part
@@ -15,6 +16,11 @@ its condition and its layer.
 
 PAIRED = ("previous", "final", "reference", "shuffled", "baseline")
 """What a caption is held against by a metric that compares texts (`precompute.score`)."""
+
+
+def versions_of(*packages: str) -> dict[str, object]:
+    """The versions of the packages that compute a metric, for its settings; none for our own."""
+    return {"versions": {name: version(name) for name in packages}} if packages else {}
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from importlib.metadata import version
 
 import pytest
 
@@ -218,6 +219,18 @@ def test_what_decides_the_numbers_is_in_the_settings():
     assert settings["tokeniser"] == "t"
     alone = score_settings("n", Metric(lambda stage: rouge_l, ("self",)), "c", corpus, 3)
     assert "shuffles" not in alone
+
+
+@pytest.mark.parametrize(("name", "package"), [
+    ("bleu", "sacrebleu"), ("rouge_l", "rouge-score"), ("coco_bleu4", "pycocoevalcap"),
+    ("coco_rouge_l", "pycocoevalcap"), ("cider", "pycocoevalcap"), ("bertscore", "bert-score"),
+    ("n_nouns", "wn"), ("noun_depth", "wn"), ("exact", None), ("uniqueness", None),
+])
+def test_a_metrics_stage_says_which_version_of_its_package_made_it(name, package):
+    metric = METRICS[name](ScoreConfig(), Corpus({"i": ("a cat",)}, {}, "sha"))
+    versions = score_settings(name, metric, "capture-1", Corpus({}, {}, ""), 3).get("versions", {})
+    assert versions.get(package) == (package and version(package))
+    assert bool(versions) is bool(package)
 
 
 def test_synonyms_are_read_beside_the_pictures(tmp_path):
