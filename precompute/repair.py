@@ -45,7 +45,7 @@ def repair(
         return report
     own = config or Config.model_validate(read_run(run)["config"])
     plan = _plan(run, own)
-    for part, place in set_parts_aside(run).items():
+    for part, place in set_parts_aside(run, report.damaged).items():
         tell(f"{part} is damaged: it is now {place}")
     lost = lost_parts(run)
     for part in lost:
@@ -68,7 +68,7 @@ def _plan(run: Path, config: Config) -> Plan:
     there = read_run(run).get("decides") or {}
     differing = sorted(
         key for plan in plans.values() if plan.dataset.name == name
-        for key in there if plan.decides.get(key) != there[key]
+        for key in {*there, *plan.decides} if plan.decides.get(key) != there.get(key)
     )
     raise ValueError(
         f"the parts of {run.name} must be made again as they were; this configuration, on this "

@@ -1,23 +1,26 @@
 """What is damaged, out of the way, so that it can be made again. Nothing is deleted."""
 
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 from store.generations import LINK
-from store.verify import look_at_parts
 
 FOLDER = "damaged"
 """In a run's folder: what was set aside."""
 
 
-def set_parts_aside(run: Path) -> dict[str, Path]:
+def set_parts_aside(run: Path, damaged: Iterable[str]) -> dict[str, Path]:
     """Move the damaged parts of a run into its folder `damaged`.
 
+    Args:
+        run: the run's folder.
+        damaged: their ids, of a `store.verify.Report`.
+
     Returns:
-        Each part's id -> where it is now; empty if all are whole.
+        Each part's id -> where it is now.
     """
-    _, damage = look_at_parts(run)
-    return {part: _move(Path(run), Path("parts") / part) for part in damage}
+    return {part: _move(Path(run), Path("parts") / part) for part in damaged}
 
 
 def set_tables_aside(run: Path) -> list[Path]:

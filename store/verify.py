@@ -33,6 +33,7 @@ class Report:
         n_bytes: bytes read.
         problems: what is wrong, a sentence each.
         notes: what is worth knowing and not wrong.
+        damaged: the ids of the parts in which something is wrong.
     """
 
     run_id: str
@@ -40,6 +41,7 @@ class Report:
     n_bytes: int
     problems: tuple[str, ...]
     notes: tuple[str, ...]
+    damaged: tuple[str, ...]
 
     @property
     def ok(self) -> bool:
@@ -61,15 +63,16 @@ def verify_run(run: Path) -> Report:
     """
     run = Path(run)
     read_run(run)
-    parts, damage = look_at_parts(run)
+    parts, damage = _look_at_parts(run)
     problems = [problem for those in damage.values() for problem in those]
     found, notes = _against_published(run, parts)
     n_bytes = sum(file["bytes"] for p in parts.values() for file in p.manifest["files"].values())
     notes += of_other_hosts(run)
-    return Report(run.name, len(parts), n_bytes, (*problems, *found), tuple(notes))
+    return Report(run.name, len(parts), n_bytes, (*problems, *found), tuple(notes),
+                  tuple(damage))
 
 
-def look_at_parts(run: Path) -> tuple[dict[str, Part], dict[str, list[str]]]:
+def _look_at_parts(run: Path) -> tuple[dict[str, Part], dict[str, list[str]]]:
     """Read and hash every part of a run.
 
     Returns:
