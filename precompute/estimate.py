@@ -24,7 +24,7 @@ from precompute.cost import (
 from precompute.images import load_dataset
 from precompute.models import device_of, dtype_of, missing_weights, size_of
 from precompute.models.size import ModelSize
-from precompute.plan import Plan, plan_runs
+from precompute.plan import Plan, plan_of, shared_decisions
 from precompute.printable import duration
 from precompute.workload import Work, workload
 from store.parts import has_part
@@ -59,15 +59,27 @@ def describe(config: Config, results: Path) -> str:
         f"{size.grid[0]} x {size.grid[1]} patches, width {size.width}, "
         f"{size.weights / 1e6:,.0f} million weights"
     )
-    return "\n".join([model, *(_dataset(config, d, size, results) for d in config.datasets)])
+    counts = {dataset: count(dataset) for dataset in config.datasets}
+    here = [dataset for dataset, of in counts.items() if of.remark is None]
+    planned = dict[DatasetConfig, Plan]()
+    if here and missing_weights(config.model) is None:
+        shared = shared_decisions(config)
+        planned = {dataset: plan_of(config, dataset, shared) for dataset in here}
+    return "\n".join([model, *(
+        _dataset(config, dataset, of, planned.get(dataset), size, results)
+        for dataset, of in counts.items()
+    )])
 
 
-def _dataset(config: Config, dataset: DatasetConfig, size: ModelSize, results: Path) -> str:
-    counts = count(dataset)
-    planned, left = None, counts.images
-    if counts.remark is None and missing_weights(config.model) is None:
-        (planned,) = plan_runs(config.model_copy(update={"datasets": (dataset,)}))
-        left = _left(planned, results)
+def _dataset(
+    config: Config,
+    dataset: DatasetConfig,
+    counts: "Counts",
+    planned: Plan | None,
+    size: ModelSize,
+    results: Path,
+) -> str:
+    left = _left(planned, results) if planned else counts.images
     n_parts = -(-counts.images // config.capture.part_size)
     free = shutil.disk_usage(results if results.is_dir() else Path.cwd()).free
     work = workload(config, dataset.name, size, counts.images, counts.questions)

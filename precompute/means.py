@@ -19,12 +19,12 @@ from torch import Tensor
 
 from precompute.batches import BatchSize, fitting
 from precompute.conditions import Condition, MeanSource
-from precompute.config import Config, DatasetConfig
+from precompute.config import Config
 from precompute.images import ImageItem, readable
 from precompute.layers import run_states
 from precompute.models.captioner import Captioner
 from precompute.models.tower import VisionTower
-from precompute.plan import Plan, plan_runs
+from precompute.plan import Plan, plan_of
 from precompute.stages import Advance, Watch, make_parts
 from store.catalog import find_run
 from store.errors import RunMismatch, RunNotFound
@@ -53,7 +53,7 @@ def source_run(plan: Plan, name: str, results: Path) -> Plan:
         return plan
     for dataset in plan.config.datasets:
         if dataset.name == name:
-            return _plan_of(plan, dataset)
+            return plan_of(plan.config, dataset, plan.decides)
     try:
         info = read_run(find_run(results, name))
     except RunNotFound as error:
@@ -76,7 +76,7 @@ def source_run(plan: Plan, name: str, results: Path) -> Plan:
         )
     there = Config.model_validate(info["config"])
     (dataset,) = (d for d in there.datasets if d.name == info["dataset"])
-    found = _plan_of(plan, dataset)
+    found = plan_of(plan.config, dataset, plan.decides)
     if found.decides["data"] != info["dataset_sha256"]:
         raise ValueError(
             f"the images of {info['run_id']} must be those that it was made of; the data set at "
@@ -88,10 +88,6 @@ def source_run(plan: Plan, name: str, results: Path) -> Plan:
 def _tokens(info: Mapping[str, Any]) -> int:
     """N + 1 of a run: patches and CLS."""
     return int(info["grid_h"] * info["grid_w"]) + 1
-
-
-def _plan_of(plan: Plan, dataset: DatasetConfig) -> Plan:
-    return plan_runs(plan.config.model_copy(update={"datasets": (dataset,)}))[0]
 
 
 def drawn(items: Iterable[ImageItem], source: MeanSource) -> list[str]:

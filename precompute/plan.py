@@ -1,15 +1,19 @@
 """A configuration and its data sets -> which runs those are, and which parts each has."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 
 from precompute.config import Config, DatasetConfig
 from precompute.images import ImageItem, ImageSet, fingerprint, load_dataset
-from precompute.models import ATTENTION, device_of, dtype_of, weights_sha256
+from precompute.models import (
+    ATTENTION,
+    checkpoint_sha256,
+    device_of,
+    dtype_of,
+    versions,
+    weights_sha256,
+)
 from store.runs import run_id
-
-_DECIDING_LIBRARIES = ("torch", "transformers", "tokenizers", "pillow")
 
 
 @dataclass(frozen=True)
@@ -46,16 +50,20 @@ def plan_runs(config: Config) -> list[Plan]:
     Raises:
         CheckpointMissing: the weights are not on this machine.
     """
-    weights = weights_sha256(config.model)
-    return [_plan(config, dataset, weights) for dataset in config.datasets]
+    decides = shared_decisions(config)
+    return [plan_of(config, dataset, decides) for dataset in config.datasets]
 
 
-def _plan(config: Config, dataset: DatasetConfig, weights: str) -> Plan:
-    items = load_dataset(dataset)
-    decides: dict[str, object] = {
+def shared_decisions(config: Config) -> dict[str, object]:
+    """What decides the numbers of all runs of a configuration; reads the weights to hash them.
+
+    Raises:
+        CheckpointMissing: the weights are not on this machine.
+    """
+    return {
         "backend": config.model.backend,
-        "weights": weights,
-        "data": fingerprint(items),
+        "weights": weights_sha256(config.model),
+        "checkpoint": checkpoint_sha256(config.model),
         "prompt": config.decode.prompt,
         "generation": config.decode.generation.model_dump(),
         "dtype": str(dtype_of(config.model)).removeprefix("torch."),
@@ -66,6 +74,18 @@ def _plan(config: Config, dataset: DatasetConfig, weights: str) -> Plan:
             "tower": config.capture.batch_size,
             "decoder": config.decode.batch_size,
         },
-        "versions": {name: version(name) for name in _DECIDING_LIBRARIES},
+        "versions": versions(config.model),
     }
+
+
+def plan_of(config: Config, dataset: DatasetConfig, shared: Mapping[str, object]) -> Plan:
+    """The run of one data set; reads its images to hash them.
+
+    Args:
+        config: the configuration.
+        dataset: the data set, of this configuration or of another one.
+        shared: from `shared_decisions`, or what decides another run of this configuration.
+    """
+    items = load_dataset(dataset)
+    decides = {**shared, "data": fingerprint(items)}
     return Plan(config, dataset, items, decides, run_id(dataset.name, decides))

@@ -5,6 +5,7 @@ A back end's file offers
     load(folder: Path, placement: Placement) -> Captioner
     weight_files(folder: Path) -> list[Path]      raises CheckpointMissing with what is not there
     size_of(folder: Path) -> ModelSize            from the configuration alone, without weights
+    LIBRARIES: tuple[str, ...]                    packages whose versions decide its numbers
 
 and is imported only when a configuration chooses it: LAVIS and transformers 5 cannot share an
 environment, so that one of the two is never importable.
@@ -12,8 +13,9 @@ environment, so that one of the two is never importable.
 
 import functools
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
 
@@ -21,7 +23,12 @@ import torch
 
 from precompute.config import ModelConfig, local_path
 from precompute.models.captioner import Captioner, Placement
-from precompute.models.checkpoint import CheckpointMissing, find_folder, require_folder
+from precompute.models.checkpoint import (
+    CheckpointMissing,
+    find_folder,
+    require_folder,
+    setting_files,
+)
 from precompute.models.size import ModelSize
 
 ATTENTION = "sdpa"
@@ -32,6 +39,8 @@ _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 @runtime_checkable
 class _BackEnd(Protocol):
+    LIBRARIES: tuple[str, ...]
+
     def load(self, folder: Path, placement: Placement) -> Captioner: ...
 
     def weight_files(self, folder: Path) -> list[Path]: ...
@@ -84,12 +93,43 @@ def weights_sha256(config: ModelConfig) -> str:
     Raises:
         CheckpointMissing: they are not on this machine, or not whole.
     """
+    return _sha256((file.name, file) for file in weight_files(config))
+
+
+def checkpoint_sha256(config: ModelConfig) -> str:
+    """One hash over what of a checkpoint is no weight: its configurations, tokenizers, processors.
+
+    Raises:
+        CheckpointMissing: the checkpoint is not on this machine.
+    """
+    folder = _folder(config)
+    return _sha256(
+        (path.relative_to(folder).as_posix(), path) for path in setting_files(folder)
+    )
+
+
+def _sha256(files: Iterable[tuple[str, Path]]) -> str:
     total = hashlib.sha256()
-    for file in weight_files(config):
+    for name, file in files:
         with file.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        total.update(f"{file.name} {digest}\n".encode())
+        total.update(f"{name} {digest}\n".encode())
     return total.hexdigest()
+
+
+def versions(config: ModelConfig) -> dict[str, str | None]:
+    """The versions of the packages that decide a model's numbers; None of what is not installed.
+
+    Raises:
+        CheckpointMissing: the back end is not in this environment.
+    """
+    found = dict[str, str | None]()
+    for name in _back_end(config).LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    return found
 
 
 def size_of(config: ModelConfig) -> ModelSize | None:
@@ -146,12 +186,14 @@ __all__ = [
     "ATTENTION",
     "CheckpointMissing",
     "captioner_of",
+    "checkpoint_sha256",
     "device_of",
     "dtype_of",
     "find_folder",
     "load_captioner",
     "missing_weights",
     "size_of",
+    "versions",
     "weight_files",
     "weights_sha256",
 ]

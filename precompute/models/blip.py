@@ -24,6 +24,7 @@ from precompute.models.checkpoint import require_all_read, safetensors
 from precompute.models.size import ModelSize
 from precompute.models.tower import VisionTower
 from precompute.models.vision import (
+    generate_arguments,
     library_final_state,
     n_weights,
     to_pictures,
@@ -31,6 +32,8 @@ from precompute.models.vision import (
     tower_size,
     view_tower,
 )
+
+LIBRARIES = ("torch", "torchvision", "transformers", "tokenizers", "pillow")
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ class BlipCaptioner:
             encoder_attention_mask=memory.mask,
             eos_token_id=config.sep_token_id,
             pad_token_id=config.pad_token_id,
-            **_generate_arguments(generation),
+            **generate_arguments(generation),
         )
         return self._captions(out.tolist(), len(memory.prefix))
 
@@ -104,7 +107,7 @@ class BlipCaptioner:
         inputs = self.processor(
             images=list(images), text=[prompt] * len(images), return_tensors="pt"
         ).to(self.model.device, self.tower.dtype)
-        out = self.model.generate(**inputs, **_generate_arguments(generation))
+        out = self.model.generate(**inputs, **generate_arguments(generation))
         return self._captions(out.tolist(), inputs["input_ids"].shape[1] - 1)
 
     def _tokens(self, rows: Sequence[Sequence[int]], padding: int | None = None) -> Tensor:
@@ -118,10 +121,6 @@ class BlipCaptioner:
         """Rows of `generate` without the prompt and without what follows the end token."""
         end = self.model.config.text_config.sep_token_id
         return [to_end(row[n_prefix:], end) for row in rows]
-
-
-def _generate_arguments(generation: Generation) -> dict[str, object]:
-    return {**generation.model_dump(), "do_sample": False}
 
 
 def load(folder: Path, placement: Placement) -> BlipCaptioner:

@@ -11,6 +11,7 @@ from huggingface_hub.errors import HFValidationError
 from precompute.config import ModelConfig, local_path
 
 _INDEX = "model.safetensors.index.json"
+_SETTINGS = (".json", ".txt", ".model")
 
 
 class CheckpointMissing(ValueError):
@@ -75,6 +76,18 @@ def safetensors(folder: Path) -> list[Path]:
             "the same `hf download` goes on from there."
         )
     return [folder / name for name in names]
+
+
+def setting_files(folder: Path) -> list[Path]:
+    """What of a checkpoint decides its numbers beside the weights, in order, folders included.
+
+    Configurations, tokenizers, processors: whatever is written as they are.
+    """
+    return sorted(
+        path for path in folder.rglob("*")
+        if path.suffix in _SETTINGS and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
 
 
 def require_all_read(info: Mapping[str, Any], folder: Path) -> None:

@@ -32,6 +32,7 @@ from precompute.models.gpus import device_map, require_gpus
 from precompute.models.size import ModelSize
 from precompute.models.tower import VisionTower
 from precompute.models.vision import (
+    generate_arguments,
     library_final_state,
     n_weights,
     to_pictures,
@@ -39,6 +40,8 @@ from precompute.models.vision import (
     tower_size,
     view_tower,
 )
+
+LIBRARIES = ("torch", "torchvision", "transformers", "tokenizers", "pillow")
 
 _FAMILIES = {
     "instructblip": (InstructBlipForConditionalGeneration, InstructBlipProcessor),
@@ -105,7 +108,7 @@ class HuggingFaceCaptioner:
         out = self.model.language_model.generate(
             encoder_outputs=BaseModelOutput(last_hidden_state=memory.hidden),
             attention_mask=memory.mask,
-            **_generate_arguments(generation),
+            **generate_arguments(generation),
         )
         return self._captions(out)
 
@@ -146,7 +149,7 @@ class HuggingFaceCaptioner:
         inputs = self.processor(
             images=list(images), text=[prompt] * len(images), return_tensors="pt"
         ).to(self.model.device, self.tower.dtype)
-        return self._captions(self.model.generate(**inputs, **_generate_arguments(generation)))
+        return self._captions(self.model.generate(**inputs, **generate_arguments(generation)))
 
     def _prompt(self, prompt: str, batch: int) -> dict[str, Int[Tensor, "batch token"]]:
         """What T5 reads: one image token a query, then the instruction; the same in every row."""
@@ -164,10 +167,6 @@ class HuggingFaceCaptioner:
             ids = row[1:] if row[0] == start else row
             captions.append(to_end(ids, end))
         return captions
-
-
-def _generate_arguments(generation: Generation) -> dict[str, object]:
-    return {**generation.model_dump(), "do_sample": False}
 
 
 def load(folder: Path, placement: Placement) -> HuggingFaceCaptioner:

@@ -32,7 +32,11 @@ from precompute.models.size import ModelSize
 from precompute.models.tower import VisionTower, block
 from precompute.models.vision import n_weights, to_pictures
 
-__all__ = ["LavisCaptioner", "load", "size_of", "weight_files"]
+__all__ = ["LIBRARIES", "LavisCaptioner", "load", "size_of", "weight_files"]
+
+LIBRARIES = (
+    "torch", "torchvision", "transformers", "tokenizers", "pillow", "salesforce-lavis", "timm",
+)  # fmt: skip
 
 _IGNORED = -100
 _TOWER, _LANGUAGE = torch.float16, torch.bfloat16

@@ -1,4 +1,4 @@
-"""The half that BLIP, BLIP-2 and InstructBLIP of transformers share: pixels, and the tower."""
+"""What BLIP, BLIP-2 and InstructBLIP of transformers share: pixels, tower, words of `generate`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,6 +8,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
 
+from precompute.config import Generation
 from precompute.models.tower import VisionTower, block
 
 
@@ -67,6 +68,11 @@ def library_final_state(
     """Z^L by the library: its encoder's output, before `post_layernorm`."""
     state: Tensor = vision.encoder(inputs_embeds=vision.embeddings(pixels)).last_hidden_state
     return state
+
+
+def generate_arguments(generation: Generation) -> dict[str, object]:
+    """What the library's `generate` is called with."""
+    return {**generation.model_dump(), "do_sample": False}
 
 
 def tower_size(config: Any) -> dict[str, Any]:

@@ -25,6 +25,7 @@ def test_the_run_is_whole_and_says_where_it_was_made(run):
         assert info.backend == "lavis"
         assert opened.info["parity"]["passed"]
         assert opened.info["versions"]["transformers"] == "4.26.1"
+        assert {"salesforce-lavis", "torchvision", "timm"} <= set(opened.info["versions"])
         captions = opened.table("caption")
         base = captions[captions.condition_id == "baseline"]
         assert len(base) == RUNS[run] * (info.n_layers + 1)
