@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from dashboard import overlays
 from store import Run, image_export, image_queries, queries, similar
-from store import condition_tensors as of_conditions
 from store.catalog import open_generation
 from store.errors import NotPublished
 from store.generations import LINK, current_generation
@@ -165,7 +164,7 @@ def tensors(key: Key, image_id: str) -> ImageTensors:
 @st.cache_resource(max_entries=16, show_spinner=False)
 def condition_tensors(key: Key, image_id: str, condition: str) -> ImageTensors | None:
     """One image's arrays under a condition, or None if they were not kept; shared."""
-    return of_conditions.condition_tensors(_open(key), image_id, condition)
+    return _open(key).condition_tensors(image_id, condition)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

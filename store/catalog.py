@@ -17,6 +17,7 @@ from store.errors import ImageNotFound, NotPublished, PartDamaged, RunNotFound, 
 from store.generations import LINK, current_generation, generation_path
 from store.runs import list_runs, read_run
 from store.tables import table_named
+from store.tensors import ImageTensors
 
 _READ_ONLY: dict[str, Any] = {"enable_external_access": "false", "lock_configuration": "true"}
 _PART = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
@@ -99,20 +100,36 @@ class Run:
         with self._con.cursor() as cursor:
             return [str(row[0]) for row in cursor.execute("SHOW TABLES").fetchall()]
 
-    def tensors(self, image_id: str) -> tensors.ImageTensors:
+    def tensors(self, image_id: str) -> ImageTensors:
         """The arrays of an image.
 
         Raises:
             ImageNotFound: no such image, or no arrays of it.
         """
         part, row = self._place(image_id)
-        image = tensors.read_image(self.path / "parts" / part / tensors.FILE_NAME, row)
-        if image.image_id != image_id:
-            raise ImageNotFound(
-                f"row {row} of {part} must be {image_id!r}; got {image.image_id!r}: the parts "
-                "changed after they were published. Publish again."
-            )
-        return image
+        return _read(self.path / "parts" / part / tensors.FILE_NAME, row, image_id)
+
+    def condition_tensors(self, image_id: str, condition_id: str) -> ImageTensors | None:
+        """The arrays of an image as an edited model made them.
+
+        Args:
+            image_id: the image.
+            condition_id: a condition, not the baseline.
+
+        Returns:
+            The arrays; None if the run did not keep any under this condition.
+
+        Raises:
+            ImageNotFound: no such image.
+        """
+        part, row = self._place(image_id)
+        # A stage's parts hold the images of the capture's part of the same name, in its order.
+        file = Path(part).name, tensors.condition_file(condition_id)
+        for stage in self.info.get("stages", {}).values():
+            path = self.path.joinpath("parts", stage, *file)
+            if path.exists():
+                return _read(path, row, image_id)
+        return None
 
     def token_attention(self, image_id: str) -> NDArray[np.float16] | None:
         """What every token of an image attends to, mean over heads.
@@ -231,6 +248,16 @@ def find_run(folder: Path, name: str | None = None) -> Path:
         f"expected {wanted} in {folder}; got {', '.join(run.name for run in fitting) or 'none'} "
         f"of {', '.join(run.name for run in runs) or 'none'}. Name one, or make one: `make demo`."
     )
+
+
+def _read(path: Path, row: int, image_id: str) -> ImageTensors:
+    image = tensors.read_image(path, row)
+    if image.image_id != image_id:
+        raise ImageNotFound(
+            f"row {row} of {path} must be {image_id!r}; got {image.image_id!r}: the parts "
+            "changed after they were published. Publish again."
+        )
+    return image
 
 
 def _connect_at(run: Path, number: int) -> duckdb.DuckDBPyConnection:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -21,7 +22,7 @@ from store.generations import current_generation
 from store.parts import list_parts
 from store.publish import publish
 from store.runs import read_run
-from store.tensors import read_image
+from store.tensors import TensorWriter, condition_file, read_image
 from tests.synthetic import make_run
 
 ROOT = Path(__file__).parents[2]
@@ -75,6 +76,25 @@ def test_every_image_gets_its_own_arrays(run: Path) -> None:
         assert opened.picture("img00007").size == (64, 64)
         with pytest.raises(ImageNotFound, match="'nobody'"):
             opened.tensors("nobody")
+
+
+def test_arrays_under_a_condition_are_read_where_they_were_kept(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, n_images=7, n_layers=5, conditions=True)
+    with open_run(folder) as opened:
+        base = opened.tensors("img00006")
+        assert opened.condition_tensors("img00006", "skip:4") is None
+        with pytest.raises(ImageNotFound, match="'nobody'"):
+            opened.condition_tensors("nobody", "skip:4")
+        part = folder / "parts" / opened.info["stages"]["sweep.deep"] / "part-00001"
+        with TensorWriter(part / condition_file("skip:4"), 5, 3, 17) as writer:
+            for image in ("img00005", "img00004"):
+                writer.append(replace(base, image_id=image, cls_attention=base.cls_attention * 0))
+        found = opened.condition_tensors("img00005", "skip:4")
+        assert found is not None and found.image_id == "img00005"
+        assert not found.cls_attention.any()
+        assert opened.condition_tensors("img00001", "skip:4") is None
+        with pytest.raises(ImageNotFound, match=r"row 1 .* must be 'img00006'; got 'img00004'"):
+            opened.condition_tensors("img00006", "skip:4")
 
 
 @pytest.mark.parametrize("query", [

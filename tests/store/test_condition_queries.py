@@ -7,9 +7,7 @@ import pytest
 
 from store import condition_queries as queries
 from store import open_run
-from store.condition_tensors import condition_tensors
 from store.schema import BASELINE
-from store.tensors import ImageTensors, TensorWriter, condition_file
 from tests.synthetic import make_run
 
 L = 5
@@ -158,20 +156,3 @@ def test_heads_of_the_data_set(run):
     rows = run.table("head_effect", "layer = 2 AND head = 1")
     mean = curve[(curve["layer"] == 2) & (curve["head"] == 1)]["mean"].iloc[0]
     assert mean == pytest.approx(rows["gradient"].mean())
-
-
-def test_arrays_under_a_condition_are_read_where_they_were_kept(tmp_path):
-    folder = make_run(tmp_path, n_images=7, n_layers=L, conditions=True)
-    with open_run(folder) as run:
-        base = run.tensors("img00006")
-        assert condition_tensors(run, "img00006", "skip:4") is None
-        assert condition_tensors(run, "nobody", "skip:4") is None
-        part = folder / "parts" / run.info["stages"]["sweep.deep"] / "part-00001"
-        with TensorWriter(part / condition_file("skip:4"), L, 3, 17) as writer:
-            for image in ("img00005", "img00006"):
-                writer.append(ImageTensors(image, base.cls_attention * 0, base.contribution,
-                                           base.token_norm, None, base.model_input))
-        found = condition_tensors(run, "img00006", "skip:4")
-        assert found.image_id == "img00006"
-        assert not found.cls_attention.any()
-        assert condition_tensors(run, "img00001", "skip:4") is None
