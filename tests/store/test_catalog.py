@@ -88,7 +88,8 @@ def test_arrays_under_a_condition_are_read_where_they_were_kept(tmp_path: Path) 
         part = folder / "parts" / opened.info["stages"]["sweep.deep"] / "part-00001"
         with TensorWriter(part / condition_file("skip:4"), 5, 3, 17) as writer:
             for image in ("img00005", "img00004"):
-                writer.append(replace(base, image_id=image, cls_attention=base.cls_attention * 0))
+                none = base.cls_attention * 0
+                writer.append(replace(base, image_id=image, cls_attention=none, cls_state=None))
         found = opened.condition_tensors("img00005", "skip:4")
         assert found is not None and found.image_id == "img00005"
         assert not found.cls_attention.any()
