@@ -6,10 +6,12 @@ at least stops after layer l.
 """
 
 from itertools import islice
+from statistics import median
 
 import torch
 
-from bench.tower import N_LAYERS, WIDTH, random_tower, times_faster
+from bench.tower import N_LAYERS, WIDTH, random_tower
+from bench.turns import faster, in_turns
 from precompute.heads import tower_heads
 from precompute.layers import LayerEdit, run_states
 from precompute.models.tower import VisionTower
@@ -44,9 +46,12 @@ def _line(tower: VisionTower, state: torch.Tensor, layer: int) -> str:
 
     for a, b in zip(forwards(layer), one_pass(), strict=True):
         torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-4)
-    slow, fast, faster = times_faster(lambda: forwards(N_LAYERS), one_pass, _REPEATS)
-    _, _, stopping = times_faster(lambda: forwards(layer), one_pass, _REPEATS)
-    return f"{slow:>7.2f} s{fast:>10.2f} s{faster:>7.1f}x{stopping:>19.1f}x"
+    ways = {
+        "full": lambda: forwards(N_LAYERS), "stopping": lambda: forwards(layer), "once": one_pass,
+    }
+    slow, stopping, fast = in_turns(ways, _REPEATS).values()
+    return (f"{median(slow):>7.2f} s{median(fast):>10.2f} s{faster(slow, fast):>7.1f}x"
+            f"{faster(stopping, fast):>19.1f}x")
 
 
 if __name__ == "__main__":

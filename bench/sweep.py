@@ -5,9 +5,12 @@ forward each. The bound counts blocks: a condition of layer l runs L - l + 1 of 
 edits, which a run's capture needs anyway and all conditions of a batch share, is shown apart.
 """
 
+from statistics import median
+
 import torch
 
-from bench.tower import N_LAYERS, WIDTH, random_tower, times_faster
+from bench.tower import N_LAYERS, WIDTH, random_tower
+from bench.turns import faster, in_turns
 from precompute.conditions import Condition, Edit, MeanSource
 from precompute.edits import Prepared, edited_states, layer_edits
 from precompute.layers import run_states
@@ -49,10 +52,11 @@ def _line(tower: VisionTower, state: torch.Tensor, kind: str, layers: range) -> 
 
     for a, b in zip(full(), from_below(), strict=True):
         torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-4)
-    slow, fast, faster = times_faster(full, from_below, _REPEATS)
-    _, _, whole = times_faster(full, with_pass, _REPEATS)
+    ways = {"full": full, "from below": from_below, "with the pass": with_pass}
+    slow, fast, whole = in_turns(ways, _REPEATS).values()
     bound = len(layers) * N_LAYERS / sum(N_LAYERS - layer + 1 for layer in layers)
-    return f"{slow:>7.2f} s{fast:>10.2f} s{faster:>7.2f}x{bound:>6.2f}x{whole:>14.2f}x"
+    return (f"{median(slow):>7.2f} s{median(fast):>10.2f} s{faster(slow, fast):>7.2f}x"
+            f"{bound:>6.2f}x{faster(slow, whole):>14.2f}x")
 
 
 def _prepared(tower: VisionTower, kind: str, layer: int, state: torch.Tensor) -> Prepared:

@@ -1,8 +1,4 @@
-"""A random tower of the paper's depth, and times that stand next to each other."""
-
-import statistics
-import time
-from collections.abc import Callable
+"""A random tower of the paper's depth."""
 
 import torch
 from torch import nn
@@ -39,27 +35,3 @@ def random_tower() -> VisionTower:
             grid=GRID,
             width=WIDTH,
         )
-
-
-def times_faster(
-    slow: Callable[[], object], fast: Callable[[], object], repeats: int
-) -> tuple[float, float, float]:
-    """Run two ways of the same work in turns.
-
-    Returns:
-        Median seconds of the slow and of the fast one; the median of the ratios of neighbours,
-        which a machine that is busy for a while changes least.
-    """
-    slow(), fast()
-    pairs = [(_seconds(slow), _seconds(fast)) for _ in range(repeats)]
-    return (
-        statistics.median(a for a, _ in pairs),
-        statistics.median(b for _, b in pairs),
-        statistics.median(a / b for a, b in pairs),
-    )
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun
