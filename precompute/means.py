@@ -134,11 +134,7 @@ def make_means(
         watch: screen, Ctrl-C, publishing.
     """
     chosen = drawn(images.items, source)
-    parts = {
-        name: some
-        for name, items in images.shards.items()
-        if (some := [item for item in items if item.image_id in set(chosen)])
-    }
+    parts = images.shards_of(chosen)
     wanted = tuple(sorted(states))
     stage = stage_folder(run, label(source), {
         "version": VERSION,

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 
 import pyarrow as pa
@@ -14,6 +14,7 @@ from precompute.batches import BatchSize, fitting
 from precompute.captions import decode_layers
 from precompute.capture import Capture, capture
 from precompute.config import Config
+from precompute.engine import Advance
 from precompute.images import ImageItem, UnreadableImage
 from precompute.models.captioner import Captioner
 from precompute.prefetch import readable_ahead
@@ -25,8 +26,6 @@ log = logging.getLogger(__name__)
 
 VERSION = 1
 """Of what a capture part holds and how it is computed; part of the stage's identity."""
-
-Advance = Callable[[int], None]
 
 
 def capture_settings(config: Config) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """A configuration and its data sets -> which runs those are, and which parts each has."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from precompute.config import Config, DatasetConfig
@@ -42,6 +42,15 @@ class Plan:
             f"images-{start:06d}": self.items[start : start + size]
             for start in range(0, len(self.items), size)
         }
+
+    def shards_of(self, image_ids: Iterable[str]) -> dict[str, list[ImageItem]]:
+        """Part name -> those of its images that have one of these ids; parts without any go."""
+        wanted = set(image_ids)
+        chosen = {
+            name: [item for item in items if item.image_id in wanted]
+            for name, items in self.shards.items()
+        }
+        return {name: items for name, items in chosen.items() if items}
 
 
 def plan_runs(config: Config) -> list[Plan]:

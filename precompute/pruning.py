@@ -18,7 +18,6 @@ from precompute.conditions import Condition, Edit, Shape, check
 from precompute.corpus import read_corpus, synonyms
 from precompute.experiment_config import PruningConfig
 from precompute.heads import require_layers
-from precompute.images import ImageItem
 from precompute.lazy import Lazy
 from precompute.metrics import METRICS
 from precompute.metrics.metric import Metric
@@ -141,10 +140,7 @@ def _score_sample(
         "layers": list(layers), "metric": config.metric, **metric.settings,
     })
     update_run(run, stages={label: stage.name})
-    chosen: dict[str, list[ImageItem]] = {}
-    for name, items in plan.shards.items():
-        if some := [item for item in items if item.image_id in set(sample)]:
-            chosen[name] = some
+    chosen = plan.shards_of(sample)
     captures = {part.name: part for part in sources}
     score = Lazy(functools.partial(metric.open, stage))
 

@@ -7,7 +7,7 @@ are not stored, so the tower is run again on the pictures that have questions.
 import functools
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from precompute.batches import BatchSize, fitting
 from precompute.config import Config, Generation, QuestionsConfig
+from precompute.engine import Advance
 from precompute.images import ImageItem, readable
 from precompute.layers import run_states
 from precompute.models.captioner import Captioner
@@ -77,7 +78,7 @@ def write_answers(
     captioner: Captioner,
     items: Sequence[ImageItem],
     config: Config,
-    advance: Callable[[int], None],
+    advance: Advance,
 ) -> None:
     """Ask one shard of images: table `answer`.
 

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -17,10 +17,9 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from precompute.engine import Advance
 from precompute.printable import duration
 from store.runs import write_progress
-
-Advance = Callable[[int], None]
 
 
 class Screen:

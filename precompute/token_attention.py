@@ -44,9 +44,7 @@ def keep_token_attention(
     ids = chosen(wanted, plan.items)
     if not isinstance(wanted, int) and (others := sorted(set(wanted) - ids)):
         log.warning("token_attention: %s has no image %s", plan.dataset.name, ", ".join(others))
-    shards = {name: [item for item in items if item.image_id in ids]
-              for name, items in plan.shards.items()}
-    shards = {name: items for name, items in shards.items() if items}
+    shards = plan.shards_of(ids)
     if not shards:
         return
     stage = stage_folder(run, token_attention.STAGE, {"version": VERSION, "images": sorted(ids)})

@@ -106,3 +106,7 @@ def test_shards_hold_every_image_once_in_order(config):
     }
     ids = [item.image_id for items in planned.shards.values() for item in items]
     assert ids == [item.image_id for item in planned.items]
+    some = planned.shards_of(["img-1", "img-0", "nobody"])
+    assert {name: [item.image_id for item in items] for name, items in some.items()} == {
+        "images-000000": ["img-0", "img-1"]
+    }
