@@ -4,13 +4,13 @@ import re
 
 from pydantic import BaseModel, ConfigDict
 
+from precompute.condition_text import from_paper
 from precompute.judge.config import JudgeConfig
 from precompute.judge.prompt import template_sha256
 from store.files import short_hash
 
-PAPER_LAYERS = range(20, 31)
-"""Judged in the paper's Figure 5. It numbers 39 blocks' outputs 0..38: its k is our k + 1."""
-PAPER_BLOCKS = 39
+_OF_THE_PAPER = 20, 30
+"""The first and the last that its Figure 5 judges, as it numbers them."""
 
 
 class Judge(BaseModel):
@@ -60,14 +60,12 @@ def judge_of(config: JudgeConfig, n_layers: int) -> Judge:
 
 
 def default_layers(n_layers: int) -> tuple[int, ...]:
-    """The paper's layers, scaled to the depth of a tower.
+    """The paper's layers, scaled to the depth of a tower; two at least.
 
     >>> default_layers(39) == tuple(range(21, 32))
     True
     >>> default_layers(12)
-    (6, 7, 8, 9, 10)
+    (7, 8, 9, 10)
     """
-    ends = PAPER_LAYERS[0], PAPER_LAYERS[-1]
-    first, last = (round((layer + 1) / PAPER_BLOCKS * n_layers) for layer in ends)
-    first = min(first, n_layers - 1)
-    return tuple(range(first, max(last, first + 1) + 1))
+    first, last = from_paper(*_OF_THE_PAPER, n_layers)
+    return tuple(range(min(first, last - 1), last + 1))
