@@ -33,7 +33,7 @@ def add_convergence(con: duckdb.DuckDBPyConnection) -> None:
                 ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS there
         FROM caption LEFT JOIN normal USING (text)""", [])
     for name, (metric, tau) in SCORES.items():
-        # The last layer's own score against itself is not asked for: it may be left unscored.
+        # A caption that is empty has no score: of an empty final one, no layer counts as there.
         _converge(con, name, """
             SELECT condition_id, image_id, layer, coalesce(value >= ?::FLOAT, false) AS there
             FROM score WHERE metric = ? AND against = 'final'""", [tau, metric])
