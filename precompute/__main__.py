@@ -70,7 +70,8 @@ def run(
     """Make what is missing of every run of a configuration, then publish it."""
     with plain_errors():
         share = read_shard(shard)
-        settings, plans = _ready(read_config(config, overrides or ()), results)
+        settings = read_config(config, overrides or ())
+        plans = _ready(settings, results)
         captioner, complete, failures = captioner_of(settings.model), False, list[Failure]()
         with open_engine(settings) as engine, Watch(engine, share) as watch:
             for planned in plans:
@@ -99,7 +100,7 @@ def story(
     """Read one's own pictures, layer by layer, and say where to look at them."""
     with plain_errors():
         settings = story_config(read_config(config, overrides or ()), pictures)
-        settings, (planned,) = _ready(settings, results)
+        (planned,) = _ready(settings, results)
         captioner = captioner_of(settings.model)
         with Watch() as watch:
             execute(planned, results, captioner, watch)
@@ -181,7 +182,8 @@ def judge(
 def questions(config: ConfigPath, results: Results = Path("results")) -> None:
     """Ask the layers of captured runs the questions of their data sets."""
     with plain_errors():
-        settings, plans = _ready(read_config(config), results)
+        settings = read_config(config)
+        plans = _ready(settings, results)
         if settings.questions is None:
             raise ValueError(f"{config} asks no questions; a section [questions] makes it.")
         captioner, failures = captioner_of(settings.model), list[Failure]()
@@ -208,12 +210,12 @@ def _telling_unfinished(failures: list[Failure]) -> Iterator[None]:
         failures += error.failures
 
 
-def _ready(config: Config, results: Path) -> tuple[Config, list[Plan]]:
-    """A configuration and its runs, for which all is here, and room."""
+def _ready(config: Config, results: Path) -> list[Plan]:
+    """The runs of a configuration, for which all is here, and room."""
     require_ready(config)
     plans = plan_runs(config)
     require_room(plans, results)
-    return config, plans
+    return plans
 
 
 def _completed(run: Path, seconds: float) -> str:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from store.failures import FOLDER as FAILED
 from store.files import Owner, owner_of
 
 A_DAY = 86_400.0
@@ -15,7 +16,8 @@ A_DAY = 86_400.0
 def unfinished(run: Path) -> Iterator[tuple[Path, Owner]]:
     """What processes are writing in a run, or have left half-written, and who they are."""
     run = Path(run)
-    for folder in (run, run / "progress", run / "parts", *(run / "parts").glob("*/")):
+    rooms = (run, run / "progress", run / FAILED, run / "parts", *(run / "parts").glob("*/"))
+    for folder in rooms:
         for path in folder.iterdir() if folder.is_dir() else ():
             if owner := owner_of(path):
                 yield path, owner

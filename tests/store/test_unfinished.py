@@ -45,7 +45,11 @@ def test_sweep_removes_only_what_dead_processes_of_this_host_left(stage: Path) -
     for path in made.values():
         path.mkdir()
         (path / "x").touch()
-    assert set(sweep(run)) == {made["dead"], made["reused"]}
+    files = {run / folder / tokens["dead"].token("x.json") for folder in ("failed", "progress")}
+    for path in files:
+        path.parent.mkdir()
+        path.touch()
+    assert set(sweep(run)) == {made["dead"], made["reused"], *files}
     assert {path.name for path in hidden(stage)} == {made["elsewhere"].name, made["mine"].name}
 
 
