@@ -8,6 +8,7 @@ import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
@@ -89,14 +90,18 @@ def write_scores(
     found = {layer: np.full((len(rows), n_heads), np.nan) for layer in layers}
     for (layer, head, image_id), value in zip(places, score_pairs(pairs, score()), strict=True):
         found[layer][rows[image_id], head] = value
+    _write(part.path / FILE_NAME, list(rows), found)
+
+
+def _write(path: Path, images: Sequence[str], scores: Scores) -> None:
     content = {
-        "images": list(rows),
+        "images": images,
         "score": {
             layer: [[None if math.isnan(value) else value for value in row] for row in of.tolist()]
-            for layer, of in found.items()
+            for layer, of in scores.items()
         },
     }
-    (part.path / FILE_NAME).write_text(json.dumps(content), encoding="utf-8")
+    path.write_text(json.dumps(content), encoding="utf-8")
 
 
 def read_scores(parts: Sequence[Part]) -> Scores:

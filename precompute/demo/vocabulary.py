@@ -88,8 +88,6 @@ WORDS: tuple[str, ...] = (
 )
 """Every word that instructions, captions and answers may use."""
 
-BY_WORD: dict[str, Subject] = {subject.word: subject for subject in SUBJECTS}
-
 
 def with_article(word: str) -> str:
     """Put the indefinite article before a word.

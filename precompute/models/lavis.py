@@ -34,9 +34,8 @@ from precompute.models.vision import n_weights, to_pictures
 
 __all__ = ["LIBRARIES", "LavisCaptioner", "load", "size_of", "weight_files"]
 
-LIBRARIES = (
-    "torch", "torchvision", "transformers", "tokenizers", "pillow", "salesforce-lavis", "timm",
-)  # fmt: skip
+LIBRARIES = ("torch", "torchvision", "transformers", "tokenizers", "pillow", "timm",
+             "salesforce-lavis")
 
 _IGNORED = -100
 _TOWER, _LANGUAGE = torch.float16, torch.bfloat16

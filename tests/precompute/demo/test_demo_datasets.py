@@ -5,7 +5,7 @@ from PIL import Image
 
 from precompute.demo import datasets, scenes, sprites
 from precompute.demo.oddities import oddities
-from precompute.demo.vocabulary import BY_WORD
+from precompute.demo.vocabulary import SUBJECTS
 from precompute.images import load
 from precompute.images.imagenet_classes import class_names
 
@@ -25,15 +25,16 @@ def test_whoops_loads_as_the_real_one_would():
 
 def test_imagenet_loads_as_the_real_one_would():
     items = load("imagenet", IMAGENET)
+    by_word = {subject.word: subject for subject in SUBJECTS}
     assert len(items) == 48
     for item, (wnid, scene) in zip(items, datasets.imagenet_scenes(), strict=True):
-        subject = BY_WORD[scene.subjects[0]]
+        subject = by_word[scene.subjects[0]]
         assert item.source.endswith(f"{wnid}.JPEG")
         assert subject.wnid == wnid
         assert item.label == class_names(None)[wnid][0]
         assert item.open().size == (datasets.SIDE, datasets.SIDE)
     labels = {item.label for item in items}
-    assert len(labels) == sum(subject.wnid is not None for subject in BY_WORD.values())
+    assert len(labels) == sum(subject.wnid is not None for subject in SUBJECTS)
 
 
 def test_both_are_small():
