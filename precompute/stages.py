@@ -1,5 +1,6 @@
 """Make the parts that a stage lacks: progress, Ctrl-C, and publishing while it goes on."""
 
+import logging
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -10,10 +11,12 @@ from precompute.engine import Advance, Engine, Here, MakePart, PartFailed, Work
 from precompute.images import ImageItem
 from precompute.screen import Screen
 from precompute.shard import WHOLE, Shard
-from store.errors import StageIncomplete
+from store.errors import PublishRefused, StageIncomplete
 from store.failures import Failure, write_failures
 from store.parts import Part, has_part, list_parts, mark_complete, require_complete
 from store.publish import is_due, publish
+
+log = logging.getLogger(__name__)
 
 __all__ = ["Advance", "PartFailed", "Stopped", "Unfinished", "Watch", "make_parts", "sources_of"]
 
@@ -49,6 +52,7 @@ class Watch:
         self.shard = shard
         self._failures: list[Failure] = []
         self._lacking: list[str] = []
+        self._refused = False
         self.screen = Screen()
         self.stopping = False
 
@@ -67,9 +71,18 @@ class Watch:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def after_part(self, run: Path) -> None:
-        """Publish if it is time to. One share of several leaves that to the last."""
-        if not self.stopping and self.shard == WHOLE and is_due(run):
+        """Publish if it is time to. One share of several leaves that to the last.
+
+        Tables that are refused wait for the run's end, which raises it if it still holds: where a
+        condition has gone from one stage to another, both hold it until the first is made anew.
+        """
+        if self.stopping or self._refused or self.shard != WHOLE or not is_due(run):
+            return
+        try:
             publish(run)
+        except PublishRefused as error:
+            log.warning("not published before the end: %s", error)
+            self._refused = True
 
     def after_stage(self, run: Path, stage: str, failures: Sequence[Failure]) -> None:
         """Keep what was given up, and stop if Ctrl-C was pressed.
@@ -104,6 +117,7 @@ class Watch:
             Unfinished: something of the run was left out or given up.
         """
         self.screen.clear()
+        self._refused = False
         lacking, self._lacking = list(dict.fromkeys(self._lacking)), []
         failures, self._failures = self._failures, []
         if failures:

@@ -31,6 +31,21 @@ def test_what_another_configuration_computed_is_not_computed_again(run, config, 
     assert set(first.rglob("part.json")) == parts
 
 
+def test_a_condition_that_another_experiment_takes_over_stops_no_run(
+    run, config, tmp_path, monkeypatch
+):
+    """Until the one that had it is made anew, both stages hold it: tables wait for that."""
+    flat = ExperimentConfig(name="flat", conditions=("skip:1", "skip:2"))
+    deep = ExperimentConfig(name="deep", conditions=("skip:2",), all_layers=True)
+    folder = run(tmp_path, config.model_copy(update={"experiments": (flat,)}))
+    monkeypatch.setattr("precompute.stages.is_due", lambda _: True)
+    assert run(tmp_path, config.model_copy(update={"experiments": (deep, flat)})) == folder
+    with open_run(folder) as opened:
+        counts = opened.table("caption").groupby("condition_id").size().to_dict()
+    assert counts == {"baseline": 20, "skip:1": 5, "skip:2": 20}
+    assert "rows of caption must differ" in (folder / "run.log").read_text()
+
+
 def test_a_condition_of_a_stage_that_was_not_ended_is_refused(run, config, tmp_path):
     begun = of(config, "begun", "skip:1")
     folder = run(tmp_path, begun)
