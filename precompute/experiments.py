@@ -46,24 +46,23 @@ class _Owner:
         Raises:
             ValueError: it does not.
         """
-        lacking = None
         if (by.all_layers and not self.all_layers) or (by.capture and not self.capture):
             lacking = "wants more of it (all_layers or capture)"
+            remedy = f"Leave it out of {by.name!r}" if self.stage else f"Put {by.name!r} first"
         elif self.stage and not is_complete(self.stage):
             lacking = "needs it for all images, and that stage is not complete"
-        if lacking:
-            raise ValueError(
-                f"condition {condition_id} is computed once, by {self.name}; {by.name!r} "
-                f"{lacking}. {self._remedy(by)}"
+            remedy = "Go on with that configuration"
+        else:
+            return
+        if self.stage:
+            parts, label = self.stage.parent, self.stage.name.rpartition("-")[0]
+            remedy += (  # its scores go, too
+                f"; or move the folders {parts}/*{label}-???????? away and `python -m precompute "
+                f"publish {parts.parent.name} --allow-fewer`"
             )
-
-    def _remedy(self, by: ExperimentConfig) -> str:
-        if self.stage is None:
-            return f"Put {by.name!r} first."
-        return (
-            f"Leave it out of {by.name!r}; or go on with that configuration; or move the folder "
-            f"{self.stage} away and `python -m precompute publish {self.stage.parent.parent.name} "
-            "--allow-fewer`."
+        raise ValueError(
+            f"condition {condition_id} is computed once, by {self.name}; {by.name!r} {lacking}. "
+            f"{remedy}."
         )
 
 

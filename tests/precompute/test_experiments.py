@@ -1,5 +1,7 @@
 """Whose a condition is, and what is refused before any work."""
 
+import shutil
+
 import pytest
 
 from precompute.config import ExperimentConfig
@@ -7,6 +9,7 @@ from precompute.plan import plan_runs
 from precompute.run import execute
 from precompute.stages import Watch
 from store import open_run
+from store.publish import publish
 
 
 def of(config, name, *conditions, **depth):
@@ -26,9 +29,16 @@ def test_what_another_configuration_computed_is_not_computed_again(run, config, 
     assert stages == {"sweep.removal", "sweep.more"}
     parts = set(first.rglob("part.json"))
     with pytest.raises(ValueError, match=r"skip:3 is computed once, by stage sweep.more-\w+, .*"
-                       r"wants more of it .*Leave it out of 'deep'.* --allow-fewer"):
+                       r"wants more of it .*Leave it out of 'deep'; or move .*\*sweep\.more-\?{8} "
+                       rf"away and `python -m precompute publish {first.name} --allow-fewer`"):
         run(tmp_path, of(config, "deep", "skip:3", all_layers=True))
     assert set(first.rglob("part.json")) == parts
+    for stage in first.glob("parts/*sweep.more-????????"):  # as the message says
+        shutil.rmtree(stage)
+    publish(first, allow_fewer=True)
+    assert run(tmp_path, of(config, "deep", "skip:3", all_layers=True)) == first
+    with open_run(first) as opened:
+        assert len(opened.table("caption", "condition_id = 'skip:3'")) == 20
 
 
 def test_a_condition_that_another_experiment_takes_over_stops_no_run(
@@ -51,7 +61,7 @@ def test_a_condition_of_a_stage_that_was_not_ended_is_refused(run, config, tmp_p
     folder = run(tmp_path, begun)
     (mark,) = folder.glob("parts/sweep.begun-*/complete.json")
     mark.unlink()
-    with pytest.raises(ValueError, match=r"stage is not complete.* go on with that configuration"):
+    with pytest.raises(ValueError, match=r"is not complete\. Go on with that configuration; or"):
         run(tmp_path, of(config, "other", "skip:1"))
     assert run(tmp_path, of(config, "other", "skip:2")) == folder
     assert run(tmp_path, begun) == folder
