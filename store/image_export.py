@@ -105,6 +105,7 @@ def _query(run: Run, selection: Selection, order: Order | None) -> dict[str, Any
         "run": run.run_id, "generation": run.generation, "condition": selection.condition,
         "filter": format_predicates(selection.predicates),
         "search": search and {"text": search.text, "layer": search.layer},
+        "category": list(selection.category), "label": list(selection.label),
         "order": "image_id" if order is None else f"{_by(order)}, {'largest' if down else 'least'} "
                                                   "first",
         "sql": sql.text, "params": list(sql.params),

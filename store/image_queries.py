@@ -1,4 +1,4 @@
-"""What readers ask of one image: its row, its neighbours, and all that was measured on it."""
+"""What readers ask of images: the groups they are in; of one, its row and all its measures."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,14 @@ import pandas as pd
 
 from store.asking import Source, ask
 from store.schema import BASELINE, LAYER_COLUMNS
+
+
+def groups(run: Source) -> pd.DataFrame:
+    """The categories and classes of the images: of (category or label), value, n."""
+    return ask(run, " UNION ALL ".join(
+        f"SELECT '{name}' AS \"of\", {name} AS value, count(*) AS n FROM image "
+        f"WHERE {name} IS NOT NULL GROUP BY {name}" for name in ("category", "label"))
+        + ' ORDER BY "of", n DESC, value')
 
 
 def image_row(run: Source, image_id: str) -> pd.DataFrame:

@@ -53,12 +53,16 @@ class Selection:
         search: a text that is found in its captions.
         condition: which edits of the model.
         among: ids of the images that are meant at all, such as those with a tag; None for all.
+        category: groups of the data set, of which an image has one; none for all images.
+        label: classes, likewise.
     """
 
     predicates: tuple[Predicate, ...] = ()
     search: Search | None = None
     condition: str = BASELINE
     among: tuple[str, ...] | None = None
+    category: tuple[str, ...] = ()
+    label: tuple[str, ...] = ()
 
 
 def _values(quantity: Quantity, condition: str) -> Sql:
@@ -115,9 +119,11 @@ def _matching(selection: Selection) -> Sql:
                      f"{layer} AND contains(lower(text), ?))")
         params += [selection.condition, *([] if search.layer is None else [search.layer]),
                    search.text.strip().lower()]
-    if selection.among is not None:
-        terms.append("image_id IN (SELECT unnest(?::VARCHAR[]))")
-        params.append(list(selection.among))
+    for column, chosen in (("image_id", selection.among), ("category", selection.category or None),
+                           ("label", selection.label or None)):
+        if chosen is not None:
+            terms.append(f"{column} IN (SELECT unnest(?::VARCHAR[]))")
+            params.append(list(chosen))
     return Sql(f"WHERE {' AND '.join(terms)}", tuple(params))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pandas as pd
 import streamlit as st
 
-from dashboard import cards, data, filters, notes, plain, selection, similar, words
+from dashboard import cards, data, filters, groups, notes, plain, selection, similar, words
 from dashboard.data import Key
 from dashboard.selection import Place
 from store import image_queries
@@ -29,18 +29,21 @@ def _draw(place: Place, key: Key) -> None:
     top = int(data.run_row(key)["n_layers"])
     with st.sidebar:
         search = _search(top)
+        picked = groups.choose(key)
         tag = notes.choose_tag(key)
     predicates = filters.choose(key, place.condition, top)
-    chosen = Selection(predicates, search, place.condition, notes.tagged(key, tag))
+    chosen = Selection(predicates, search, place.condition, notes.tagged(key, tag), **picked)
     count = data.count(key, chosen)
     order: Order | None = _alike(key, place.condition)
     if order is None:
         with st.sidebar:
             order = _sort(key, top)
     total = data.count(key, Selection(condition=place.condition))
-    plain.line(f"{count:,} of {total:,} images")
+    named = "; ".join(" or ".join(values) for values in picked.values() if values)
+    plain.line(f"{count:,} of {total:,} images{f' of {named}' if named else ''}")
     if count == 0:
-        plain.line("No image fits. Take a filter away, or move its interval.")
+        plain.line("No image fits. Take a filter, a category or the search away, or move an "
+                   "interval.")
         return
     grid = st.container()
     foot, export = st.columns([3, 1.2], vertical_alignment="center")

@@ -34,7 +34,8 @@ def test_all_images_with_the_values_asked_for(opened):
 
 
 def test_the_query_can_be_asked_again(opened):
-    chosen = Selection(parse_predicates(TEXT), Search("a", 5), among=("img00001", "img00003"))
+    chosen = Selection(parse_predicates(TEXT), Search("a", 5), among=("img00001", "img00003"),
+                       category=("physics", "biology"))
     for order in (None, Sort(Quantity("map_shift")), Likeness("img00001", "rouge_l")):
         made = collect(opened, chosen, order, tag="funny")
         query = made.query
@@ -43,6 +44,7 @@ def test_the_query_can_be_asked_again(opened):
         assert (query["run"], query["generation"]) == (opened.run_id, opened.generation)
         assert (query["filter"], query["tag"]) == ("rouge_l:final@2>=0;|delta_attn|>=0", "funny")
         assert query["search"] == {"text": "a", "layer": 5}
+        assert (query["category"], query["label"]) == (["physics", "biology"], [])
         assert query["images"] == len(again)
 
 

@@ -282,3 +282,30 @@ def test_only_images_among_those_named():
         chosen = Selection(among=among)
         assert list(queries.filter_images(run, chosen)["image_id"]) == expected
         assert queries.count_images(run, chosen) == len(expected)
+
+
+ODD = "o'clock; \"50%\""
+
+
+@pytest.mark.parametrize("category", [(), ("a",), (ODD, "a"), ("gone",)])
+@pytest.mark.parametrize("label", [(), ("cat", ODD), ("' OR true --",)])
+def test_categories_and_classes_mean_what_a_loop_finds(category, label):
+    rows = [{"image_id": f"i{i}", "category": of, "label": name} for i, (of, name) in enumerate(
+        itertools.product(("a", "A", ODD, None), ("cat", "dog", ODD, None)))]
+    run = Memory(run=[{"run_id": "r", "n_layers": L}], image=rows)
+    expected = sorted(row["image_id"] for row in rows
+                      if (not category or row["category"] in category)
+                      and (not label or row["label"] in label))
+    chosen = Selection(category=category, label=label)
+    assert sorted(queries.filter_images(run, chosen)["image_id"]) == expected
+    assert queries.count_images(run, chosen) == len(expected)
+
+
+def test_groups_are_counted_the_largest_first_and_without_those_that_have_none():
+    run = Memory(image=[{"image_id": f"i{i}", "category": category, "label": label}
+                        for i, (category, label) in enumerate((
+                            ("a", "cat"), ("b", "dog"), ("b", None), (None, None), ("a", "dog"),
+                            ("b", "cat"), (ODD, "cat")))])
+    assert image_queries.groups(run).to_numpy().tolist() == [
+        ["category", "b", 3], ["category", "a", 2], ["category", ODD, 1],
+        ["label", "cat", 3], ["label", "dog", 2]]
