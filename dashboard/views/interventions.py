@@ -5,6 +5,7 @@ import streamlit as st
 
 from dashboard import (
     commands,
+    comparison,
     condition_charts,
     condition_frames,
     data,
@@ -20,6 +21,8 @@ from dashboard.data import Key
 from dashboard.selection import Place
 from store import condition_queries
 from store.schema import BASELINE
+
+_PHRASE = 40  # characters of a phrase in a chart
 
 
 def show(place: Place) -> None:
@@ -38,12 +41,14 @@ def _draw(place: Place, key: Key) -> None:
         commands.run_again(place.run)
         return
     swept = [kind for kind in condition_frames.SWEPT if kind in set(conditions["kind"])]
-    plain.line(" ".join(MEANINGS[kind] for kind in swept), "small")
+    if swept:
+        plain.line(" ".join(MEANINGS[kind] for kind in swept), "small")
     metric, against, paper = _measure(key)
     values = data.asked(key, condition_queries.at_last_layer, metric, against)
     frame = condition_frames.sweep(conditions, values)
     _figure(frame, metric, against, values, paper)
-    _changed_words(key, conditions, paper)
+    if swept:
+        _changed_words(key, conditions, paper)
     ranked.show(key, _condition(place, values), metric, against)
     _table(conditions, values, named.axis(metric, against))
 
@@ -81,27 +86,52 @@ def _changed_words(key: Key, conditions: pd.DataFrame, paper: bool) -> None:
     left, right = st.columns(2, gap="medium")
     with left, st.container(border=True, height="stretch"):
         plain.line(named.word("repetition").label, "heading")
-        values = data.asked(key, condition_queries.at_last_layer, "repetition", "self")
         plain.line(named.word("repetition").meaning, "small")
-        _small(conditions, values, named.axis("repetition"), paper, "repetition")
+        values = data.asked(key, condition_queries.at_last_layer, "repetition", "self")
+        frame = condition_frames.sweep(conditions, values)
+        if frame.empty:
+            plain.line("Not measured yet. With repetition among the metrics of [score], this "
+                       "measures it:", "small")
+            commands.show("python -m precompute score")
+        else:
+            _small(frame, values, named.axis("repetition"), paper, "repetition")
     with right, st.container(border=True, height="stretch"):
         plain.line("A phrase", "heading")
-        phrase = selection.text("Share of captions that contain", name="phrase",
-                                placeholder="black and white", icon=":material/search:")
-        counts = data.asked(key, condition_queries.phrase_share, phrase or "black and white")
-        if counts["found"].any():
-            _small(conditions, condition_frames.shares(counts), "share of images", paper,
-                   "phrase")
-        else:
-            plain.line("No caption of the last layer contains it under any condition.", "small")
+        plain.line("How often captions contain it, by the layer that is edited.", "small")
+        _phrase(key, conditions, paper)
 
 
-def _small(conditions: pd.DataFrame, values: pd.DataFrame, axis: str, paper: bool, name: str
-           ) -> None:
-    frame = condition_frames.sweep(conditions, values)
-    if frame.empty:
-        plain.line("Not measured yet: python -m precompute score.", "small")
+def _phrase(key: Key, conditions: pd.DataFrame, paper: bool) -> None:
+    phrase = selection.text("Words of a caption", name="phrase", icon=":material/search:",
+                            placeholder="such as black and white").strip()
+    if not phrase:
+        example = _example(key)
+        if example:
+            st.button(f"Try “{plain.label(example)}”", type="tertiary",
+                      on_click=selection.link, kwargs={"phrase": example})
         return
+    counts = data.asked(key, condition_queries.phrase_share, phrase)
+    values = condition_frames.shares(counts)
+    frame = condition_frames.sweep(conditions, values)
+    if counts["found"].any() and not frame.empty:
+        short = phrase if len(phrase) <= _PHRASE else f"{phrase[:_PHRASE]}…"
+        _small(frame.assign(phrase=phrase), values, f"captions with “{short}” (share)", paper,
+               "phrase")
+    else:
+        plain.line(f"No caption of the last layer contains “{phrase[:200]}” under any condition.",
+                   "small")
+
+
+def _example(key: Key) -> str:
+    """The last words of some caption; empty if there is none."""
+    image_id = data.first_image(key)
+    if image_id is None:
+        return ""
+    final = comparison.final_caption(data.captions(key, image_id, BASELINE))
+    return " ".join(final.split()[-3:])[:_PHRASE]
+
+
+def _small(frame: pd.DataFrame, values: pd.DataFrame, axis: str, paper: bool, name: str) -> None:
     chart = drawn.spec(condition_charts.sweep, frame, axis, paper=paper, height=300,
                        baseline=condition_frames.baseline_of(values))
     drawn.chart(chart, f"{axis} against the layer that is edited.")

@@ -1,12 +1,16 @@
 import html
+import json
 
 import pytest
 
 from dashboard import compared, data
+from store import open_run
 from store.runs import list_runs
+from tests import synthetic_stages
 from tests.dashboard.pages import opened, words
 from tests.dashboard.test_injection import HOSTILE
 from tests.synthetic import make_run
+from tests.synthetic_conditions import edit
 
 
 def test_the_page_has_figure_2_the_words_and_the_images(open_page):
@@ -16,10 +20,37 @@ def test_the_page_has_figure_2_the_words_and_the_images(open_page):
     text = words(at)
     assert "Averaging: " in text
     assert "Removal: " in text
-    assert len(at.get("vega_lite_chart")) == 2  # repetition was not scored
+    assert len(at.get("vega_lite_chart")) == 1  # no phrase is asked for, repetition not scored
+    assert "python -m precompute score" in at.code[0].value
     labels = [button.proto.label for button in at.get("download_button")]
-    assert labels.count("SVG") == labels.count("PNG") == 2
-    assert labels.count("CSV") == 3
+    assert labels.count("SVG") == labels.count("PNG") == 1
+    assert labels.count("CSV") == 2
+
+
+def test_a_phrase_is_counted_when_it_is_asked_for_and_its_chart_names_it(open_page, edited):
+    at = open_page("interventions")
+    with open_run(list_runs(edited)[0]) as run:
+        text = run.table("caption", "condition_id = 'baseline' AND layer = 6 "
+                                    "AND image_id = 'img00000'")["text"][0]
+    phrase = " ".join(text.split()[-3:])
+    next(button for button in at.button if button.label == f"Try “{phrase}”").click().run()
+    assert not at.exception
+    assert at.query_params["phrase"] == phrase
+    specs = [json.loads(chart.proto.spec) for chart in at.get("vega_lite_chart")]
+    assert len(specs) == 2
+    assert f"captions with “{phrase}” (share)" in json.dumps(specs[1], ensure_ascii=False)
+    assert "contains “a zebra”" in words(open_page("interventions", phrase="a zebra"))
+
+
+def test_without_a_swept_layer_the_words_have_no_section(open_page, tmp_path, monkeypatch):
+    monkeypatch.setattr(synthetic_stages, "sweep_conditions", lambda *_: [])
+    monkeypatch.setattr(synthetic_stages, "edit", lambda *_: edit("heads", (5,), 0.4))
+    make_run(tmp_path, n_images=4, n_layers=6, conditions=True)
+    at = open_page("interventions", tmp_path)
+    assert not at.exception
+    assert "No layer was averaged, confused or removed" in words(at)
+    assert "What changed in the words" not in words(at)
+    assert "What it changed, image by image" in words(at)
 
 
 def test_the_table_of_conditions_leaves_specifications_to_the_file(open_page):
