@@ -9,7 +9,15 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from dashboard import charts, condition_charts, condition_frames, exporting, figure6, judge_charts
+from dashboard import (
+    charts,
+    condition_charts,
+    condition_frames,
+    exporting,
+    figure6,
+    judge_charts,
+    overlays,
+)
 from dashboard import words as named
 from dashboard.condition_words import MEANINGS
 from store import condition_queries, queries
@@ -148,16 +156,16 @@ def figure6_of(
     """What every head of a layer says of one picture, of the baseline."""
     heads = ask(condition_queries.head_captions, image_id, layer)
     texts = heads["text"].fillna("").astype(str)
-    shift = int(about.paper)
-    cells = figure6.around(tensors.model_input, layer - shift, {
-        at - shift: text for at, text in captions.items()})
-    cells += [figure6.head_cell(tensors, grid, layer, int(head), text)
+    scale = overlays.shared_scale(tensors.cls_attention)
+    cells = figure6.around(tensors.model_input, layer, captions, about.paper)
+    cells += [figure6.head_cell(tensors, grid, scale, layer, int(head), text)
               for head, text in zip(heads["head"], texts, strict=True)]
-    return Figure("figure6", f"What each head of layer {layer - shift} says (the paper's Figure 6)",
-                  (f"Picture {image_id}. The layer below and the layer itself, then each head: its "
-                   "attention, all on one scale, and the caption of the state in which it alone "
-                   f"attends. One picture, no interval. Run {about.run}."),
-                  exporting.svg(figure6.gallery(cells)),
+    named_layer = named.layer_name(layer, about.paper)
+    return Figure("figure6", f"What each head of {named_layer} says (the paper's Figure 6)", (
+                  f"Picture {image_id}, {BASELINE}. The layer below and the layer itself, then "
+                  "each head: its attention, all on one scale, and the caption of the state in "
+                  f"which it alone attends. One picture, no interval. Run {about.run}."),
+                  exporting.svg(figure6.gallery(cells, scale)),
                   heads.assign(image_id=image_id, layer=layer))
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from dashboard import overlays
+from dashboard import overlays, words
 from dashboard.diff import diff_words
 from dashboard.overlays import Scale
 from dashboard.reader.ladder import folds
@@ -64,7 +64,7 @@ def film_strip(
         before = captions.get(layers[i - 1], "") if i else None
         cells.append(_cell(
             _map(tensors, layer, grid, scale) if layer else _plain(tensors, tall), tall,
-            _name(layer, paper), _wrapped(_words(before, captions.get(layer, "")))))
+            words.layer_name(layer, paper), _wrapped(_words(before, captions.get(layer, "")))))
     columns = -(-len(cells) // -(-len(cells) // _PER_ROW))
     rows = [cells[i:i + columns] for i in range(0, len(cells), columns)]
     width = max(columns * (_CELL + _GAP) - _GAP, 2 * _CELL) + 2 * _PAD
@@ -115,12 +115,6 @@ def _line(words: list[_Word], y: int) -> str:
     spans = [f'<tspan font-weight="bold" fill="{_GAINED}">{html.escape(word.text)}</tspan>'
              if word.gained else html.escape(word.text) for word in words]
     return f'<text y="{y}">{" ".join(spans)}</text>'
-
-
-def _name(layer: int, paper: bool) -> str:
-    if paper:
-        return f"layer {layer - 1}" if layer else "embeddings"
-    return f"layer {layer}"
 
 
 def _words(before: str | None, text: str) -> list[_Word]:
@@ -196,11 +190,10 @@ def _colour_bar(scale: Scale, y: int) -> str:
                     for i, color in enumerate(overlays.INFERNO))
     # Several strips may stand in one document, where names are shared.
     name = "peel-" + hashlib.sha256(repr(scale).encode()).hexdigest()[:8]
-    high = f"{'≥ ' if scale.clipped else ''}{scale.high:.3g}"
     return (f'<defs><linearGradient id="{name}">{stops}</linearGradient></defs>'
             f'<g transform="translate({_PAD} {y})">'
             f'<rect width="{_CELL}" height="9" fill="url(#{name})"/>'
             f'<text y="24" font-size="11">{scale.low:.3g}</text>'
-            f'<text x="{_CELL}" y="24" font-size="11" text-anchor="end">{high}</text>'
+            f'<text x="{_CELL}" y="24" font-size="11" text-anchor="end">{scale.end}</text>'
             f'<text x="{_CELL + _GAP}" y="9" font-size="11">attention of CLS a patch, share; '
             f"mean over heads; one scale for all layers</text></g>")

@@ -6,18 +6,26 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import compared, data, exporting, plain, selection, words
+from dashboard import colour_bar, compared, data, exporting, overlays, plain, selection, words
 from dashboard.data import Key
 from dashboard.exporting import Spec
 from dashboard.figure6 import Cell, around, gallery, head_cell
+from dashboard.overlays import Scale
 from store import condition_queries
 from store.schema import BASELINE
 
 _SCORES = ("bertscore", "rouge_l", "exact")
 
 
-def show(key: Key, image_id: str) -> None:
-    """Draw the gallery of one picture and a layer of choice."""
+def show(key: Key, image_id: str, condition: str) -> None:
+    """Draw the gallery of one picture and a layer of choice.
+
+    Args:
+        key: the run.
+        image_id: the picture.
+        condition: the one that is chosen; of another than the baseline it is said that heads were
+            read under the baseline alone.
+    """
     st.subheader("What each head of a layer says")
     layers = [int(layer) for layer in
               data.asked(key, condition_queries.layers_with_head_captions)["layer"]]
@@ -25,6 +33,8 @@ def show(key: Key, image_id: str) -> None:
         plain.line("No head was read by itself. A section [heads] in the configuration names the "
                    "layers whose heads are.", "small")
         return
+    if condition != BASELINE:
+        plain.line(f"Of the baseline: heads were not read under {condition}.", "note")
     pick, story = st.columns([1, 3], gap="medium", vertical_alignment="top")
     with pick:
         names = [str(layer) for layer in layers]
@@ -40,18 +50,23 @@ def show(key: Key, image_id: str) -> None:
         compared.side_by_side(below, here, (f"the layer below, Z^{layer - 1}",
                                             f"this layer, Z^{layer}"))
     frame = _frame(key, image_id, layer)
-    cells = _cards(key, image_id, layer, frame, here)
+    scale = overlays.shared_scale(data.tensors(key, image_id).cls_attention)
+    cells = _cards(key, image_id, scale, layer, frame, here)
+    colour_bar.show(scale, "attention of CLS a patch, share; one scale for all heads and layers of "
+                           "the picture")
     pictures = [*around(data.thumbnail(key, image_id), layer, {layer - 1: below, layer: here}),
                 *cells]
-    exporting.download_row(_figure(key, image_id, layer, pictures),
+    exporting.download_row(_figure(key, image_id, layer, pictures, scale),
                            frame.assign(image_id=image_id, layer=layer), "gallery")
     _through(key, image_id, layer)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def _figure(key: Key, image_id: str, layer: int, _pictures: list[Cell]) -> Spec:
+def _figure(
+    key: Key, image_id: str, layer: int, _pictures: list[Cell], _scale: Scale
+) -> Spec:
     # The pictures are those of what is named; the figure took a third of a rerun.
-    return exporting.spec(gallery(_pictures))
+    return exporting.spec(gallery(_pictures, _scale))
 
 
 def _frame(key: Key, image_id: str, layer: int) -> pd.DataFrame:
@@ -68,7 +83,7 @@ def _frame(key: Key, image_id: str, layer: int) -> pd.DataFrame:
 
 
 def _cards(
-    key: Key, image_id: str, layer: int, frame: pd.DataFrame, here: str
+    key: Key, image_id: str, scale: Scale, layer: int, frame: pd.DataFrame, here: str
 ) -> list[Cell]:
     run = data.run_row(key)
     tensors = data.tensors(key, image_id)
@@ -79,7 +94,7 @@ def _cards(
     for row in frame.astype(object).to_dict("records"):
         head = int(row["head"])
         text = "" if pd.isna(row["text"]) else str(row["text"])
-        made.append(head_cell(tensors, grid, layer, head, text))
+        made.append(head_cell(tensors, grid, scale, layer, head, text))
         with cells.cell():
             st.image(made[-1].picture, width="stretch",
                      alt=f"Attention of head {head} of layer {layer}.")

@@ -40,6 +40,11 @@ class Scale:
     high: float
     clipped: bool
 
+    @property
+    def end(self) -> str:
+        """What stands at the last colour: `0.25`, or `≥ 0.25` where larger values have it too."""
+        return f"{'≥ ' if self.clipped else ''}{self.high:.3g}"
+
 
 def patch_map(tokens: Floats, grid: tuple[int, int]) -> Floats:
     """Token values without CLS, laid out as the patches lie in the picture.

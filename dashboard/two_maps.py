@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from dashboard import compared, data, overlays, plain, selection
+from dashboard import colour_bar, compared, data, overlays, plain, selection
 from dashboard.data import Key
 from store.schema import BASELINE
 from store.tensors import ImageTensors
@@ -79,7 +79,7 @@ def _map(
         st.image(overlays.blend(tensors.model_input, tokens, scale, opacity=overlays.OPACITY,
                                 smooth=False, width=_WIDTH), width=_WIDTH,
                  alt=f"Attention at layer {layer}, {name}.")
-        plain.line(f"0 (dark) to {scale.high:.3g} (bright), share of a head's attention", "small")
+        colour_bar.show(scale, "attention of CLS a patch, share")
 
 
 def _caption(side: Side, image_id: str, layer: int) -> str:

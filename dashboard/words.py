@@ -30,6 +30,18 @@ class Word:
 LAYER_AXIS = "layer (Z^l)"
 """The one name of the horizontal axis of every curve."""
 
+
+def layer_name(layer: int, paper: bool) -> str:
+    """A layer, in the paper's numbers one less than here: there Z^0 has none.
+
+    >>> layer_name(1, False), layer_name(1, True), layer_name(0, True)
+    ('layer 1', 'layer 0', 'embeddings')
+    """
+    if paper:
+        return f"layer {layer - 1}" if layer else "embeddings"
+    return f"layer {layer}"
+
+
 _NORM = "vector length"
 _SHARE = "share"
 METRICS: dict[str, Word] = {

@@ -18,6 +18,7 @@ from dashboard import (
 from dashboard.data import Key
 from dashboard.selection import Place
 from store import condition_queries
+from store.schema import BASELINE
 
 _ORDER = (("gradient", "self"), ("without", "self"), ("attn_to_patches", "self"),
           ("attn_entropy", "self"), ("contribution_share", "self"), ("contribution_norm", "self"))
@@ -33,15 +34,22 @@ def show(place: Place) -> None:
                "squares it is cut into, in its own way, and adds what it reads to CLS, the token "
                "that stands for the whole picture.", "small")
     with selection.notes_above():
-        _data_set(key)
-        _trust(key)
+        _data_set(key, place.condition)
+        _trust(key, place.condition)
         if image_id is not None:
-            gallery.show(key, image_id)
+            gallery.show(key, image_id, place.condition)
 
 
-def _data_set(key: Key) -> None:
+def _data_set(key: Key, condition: str) -> None:
     st.subheader("Over the data set")
-    found = data.asked(key, condition_queries.head_metrics)
+    found = data.asked(key, condition_queries.head_metrics, condition)
+    if condition != BASELINE and found.empty:
+        plain.line(f"Of the baseline: heads were not measured under {condition}. An experiment "
+                   "with capture = true measures them.", "note")
+        condition = BASELINE
+        found = data.asked(key, condition_queries.head_metrics)
+    elif condition != BASELINE:
+        plain.line(f"Under {condition}.", "small")
     if found.empty:
         plain.line("No means of heads yet: publishing again makes them.", "small")
         commands.show("python -m precompute publish")
@@ -49,7 +57,7 @@ def _data_set(key: Key) -> None:
     pairs = sorted(zip(found["metric"], found["against"], strict=True), key=lambda pair: (
         _ORDER.index(pair) if pair in _ORDER else len(_ORDER), pair))
     metric, against = selection.measure("Heads by", pairs, name="heads_by")
-    frame = data.asked(key, condition_queries.head_curve, metric, against)
+    frame = data.asked(key, condition_queries.head_curve, metric, against, condition)
     left, right = st.columns([1.7, 1], gap="large")
     with left:
         chart = drawn.spec(condition_charts.head_matrix, frame, metric, against)
@@ -64,11 +72,13 @@ def _data_set(key: Key) -> None:
             table.columns[2]: st.column_config.NumberColumn(format="%.2f")})
 
 
-def _trust(key: Key) -> None:
+def _trust(key: Key, condition: str) -> None:
     frame = data.asked(key, condition_queries.foretold)
     if frame.empty:
         return
     st.subheader("How far the gradient can be trusted")
+    if condition != BASELINE:
+        plain.line("Of the baseline: heads were removed from the unedited model alone.", "note")
     row = data.asked(key, condition_queries.spread, "head_effect_rank_correlation").iloc[0]
     if row["n"]:
         plain.line(

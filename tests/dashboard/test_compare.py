@@ -66,6 +66,7 @@ def test_a_picture_shows_its_maps_on_both_sides(open_page):
                    metric="rouge_l:final", image="img00003", head="1")
     assert not at.exception
     assert "img00003: what CLS attends to" in words(at)
+    assert words(at).count("<span>≥ 0.") == 1  # under skip:5 no maps were taken
 
 
 @pytest.mark.parametrize(("query", "note"), [

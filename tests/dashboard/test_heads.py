@@ -1,7 +1,9 @@
 import pandas as pd
+import pytest
 
 from dashboard import comparison, data
 from dashboard.views import pruning
+from store import condition_queries
 from store.runs import list_runs
 from tests.dashboard.pages import words
 from tests.dashboard.test_reader import sent
@@ -18,8 +20,29 @@ def test_heads_come_by_their_effect_first(open_page):
     assert len(at.get("vega_lite_chart")) == 2
 
 
+def test_heads_are_those_of_the_condition_where_it_was_measured(open_page, edited):
+    own = data.asked(data.key_of(list_runs(edited)[0]), condition_queries.head_curve,
+                     "attn_to_patches", "self", "skip:5")
+    at = open_page("heads", condition="skip:5", heads_by="attn_to_patches:self")
+    assert not at.exception
+    text = words(at)
+    assert ">Under skip:5.<" in text
+    assert "heads were not measured" not in text
+    assert "Of the baseline: heads were removed from the unedited model alone." in text
+    assert "Of the baseline: heads were not read under skip:5." in text
+    largest = next(frame.value for frame in at.dataframe if "95% interval" in frame.value)
+    row = own.loc[own["mean"].idxmax()]
+    assert largest.iloc[0, :2].tolist() == [row["layer"], row["head"]]
+    assert largest.iloc[0, 2] == pytest.approx(row["mean"])
+
+
+def test_heads_of_a_condition_that_was_not_measured_are_said_to_be_the_baselines(open_page):
+    text = words(open_page("heads", condition="confuse:4"))
+    assert "Of the baseline: heads were not measured under confuse:4." in text
+    assert "Of the baseline" not in words(open_page("heads"))
+
+
 def test_any_measure_of_heads_can_be_chosen(open_page, edited):
-    from store import condition_queries
     found = data.asked(data.key_of(list_runs(edited)[0]), condition_queries.head_metrics)
     assert len(found) > 3
     for metric, against in zip(found["metric"], found["against"], strict=True):
@@ -37,6 +60,8 @@ def test_the_gallery_has_a_card_a_head_and_the_layer_below(open_page):
     assert "this layer, Z^5" in text
     assert "ROUGE-L to this layer" in text
     assert "Carried through" not in text
+    assert "one scale for all heads and layers of the picture" in text
+    assert "<span>0</span>" in text and "<span>≥ 0." in text
     assert "heads:6-without-0+2" in words(open_page("heads", heads_at="6"))
 
 
