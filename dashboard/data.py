@@ -4,7 +4,7 @@ A newer generation is a new key, so a page shows it at its next rerun, without a
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from dashboard import overlays
 from store import Run, image_export, image_queries, queries, similar
 from store.catalog import open_generation
 from store.errors import NotPublished
-from store.generations import LINK, current_generation
+from store.generations import LINK, current_generation, generation_path, read_sidecar
 from store.image_export import Export
 from store.predicates import Quantity
 from store.queries import Order, Selection
@@ -30,10 +30,17 @@ THUMBNAIL = 240
 
 
 class Key(NamedTuple):
-    """One generation of one run: the start of every cache key."""
+    """One generation of one run: the start of every cache key.
+
+    Attributes:
+        path: the run's folder.
+        generation: its number; 0 for a copy without one.
+        file: which file that is: a folder that is made anew counts from 1 again.
+    """
 
     path: str
     generation: int
+    file: str
 
 
 def results_folder() -> Path:
@@ -53,9 +60,12 @@ def key_of(run: Path) -> Key:
         NotPublished: it has none yet.
     """
     number = current_generation(run)
-    if number is None and not (run / LINK).exists():
-        raise NotPublished(f"{run.name} has no published tables yet.")
-    return Key(str(run), number or 0)
+    path = run / LINK if number is None else generation_path(run, number)
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        raise NotPublished(f"{run.name} has no published tables yet.") from None
+    return Key(str(run), number or 0, f"{there.st_ino} {there.st_mtime_ns}")
 
 
 def _first(frame: pd.DataFrame) -> dict[str, Any]:
@@ -236,26 +246,13 @@ def tables(key: Key) -> pd.DataFrame:
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def skipped(key: Key) -> pd.DataFrame:
-    """Pictures left out, and why."""
-    return queries.skipped(_open(key))
+def sizes(key: Key) -> dict[str, float]:
+    """Megabytes of what is published: the tables, and each stage's parts as publish counted them.
 
-
-@st.cache_data(ttl="30s", max_entries=16, show_spinner=False)
-def sizes(run: str) -> dict[str, float]:
-    """Megabytes of a run's folder: tables of all generations, and each stage's parts."""
-    folder = Path(run)
-    stages = sorted(path for path in folder.glob("parts/*") if path.is_dir())
-    found = {"tables (results-*.duckdb)": _bytes(folder.glob("results-*.duckdb"))}
-    found.update({path.name: _bytes(path.rglob("*")) for path in stages})
+    No file of a part is looked at: there are as many as the data set is large.
+    """
+    run = Path(key.path)
+    tables = generation_path(run, key.generation) if key.generation else run / LINK
+    counted = (read_sidecar(run, key.generation) or {}).get("bytes", {})
+    found = {tables.name: tables.stat().st_size, **dict(sorted(counted.items()))}
     return {name: size / 1e6 for name, size in found.items()}
-
-
-def _bytes(paths: Iterable[Path]) -> int:
-    total = 0
-    for path in paths:
-        try:
-            total += path.stat().st_size if path.is_file() else 0
-        except FileNotFoundError:
-            continue  # a run under way renames its folders
-    return total

@@ -186,8 +186,10 @@ def _publish(
         if not allow_fewer:
             _check_not_fewer(run, side["parts"], listed)
     number = max(generations(run), default=0) + 1
+    counted = {folder: sum(file["bytes"] for part in those for file in
+                           part.manifest["files"].values()) for folder, those in parts.items()}
     return _build(run, info, number, parts, started,
-                  {"fingerprint": fingerprint, "parts": listed}, upgrades)
+                  {"fingerprint": fingerprint, "parts": listed, "bytes": counted}, upgrades)
 
 
 def _check_not_fewer(
@@ -261,7 +263,7 @@ def _remove_old(run: Path, current: int, grace: float) -> None:
 
 
 def published_manifest(run: Path) -> dict[str, Any]:
-    """What the current generation was built from: parts, rows, seconds, published_at.
+    """What the current generation was built from: parts, their bytes, rows, seconds, published_at.
 
     Raises:
         NotPublished: there is none.

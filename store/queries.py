@@ -274,9 +274,15 @@ def table_rows(run: Source) -> pd.DataFrame:
                    "WHERE NOT internal ORDER BY table_name")
 
 
-def skipped(run: Source) -> pd.DataFrame:
-    """Pictures left out, and why."""
-    return ask(run, "SELECT source, reason FROM skipped ORDER BY source")
+def count_skipped(run: Source) -> pd.DataFrame:
+    """How many pictures were left out: one row, n."""
+    return ask(run, "SELECT count(*) AS n FROM skipped")
+
+
+def skipped(run: Source, limit: int, offset: int = 0) -> pd.DataFrame:
+    """A page of the pictures left out, and why: source, reason."""
+    return ask(run, "SELECT source, reason FROM skipped ORDER BY source LIMIT ? OFFSET ?",
+               (limit, offset))
 
 
 def landmarks(run: Source, condition: str = BASELINE) -> pd.DataFrame:

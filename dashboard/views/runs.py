@@ -1,6 +1,7 @@
 """Where the numbers come from: provenance, certificate, counts, sizes, and what is under way."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import timedelta
@@ -13,9 +14,12 @@ import streamlit as st
 from dashboard import commands, data, plain, provenance, selection, words
 from dashboard.data import Key
 from dashboard.selection import Place
+from store import queries
 from store.failures import read_failures
+from store.queries import Selection
 from store.runs import read_progress, read_run
 
+_PER_PAGE = 20  # skipped pictures
 _DETAILS = ("generation", "config", "versions", "decides")
 
 
@@ -39,7 +43,7 @@ def show(place: Place) -> None:
             commands.show("python -m precompute publish")
         else:
             _counts(place.key)
-        _sizes(place.run)
+            _sizes(place.key)
     if place.key is not None:
         _skipped(place.key)
 
@@ -113,23 +117,28 @@ def _counts(key: Key) -> None:
     plain.line(f"Generation {key.generation}.", "small")
 
 
-def _sizes(run: Path) -> None:
+def _sizes(key: Key) -> None:
     st.subheader("On disk")
-    sizes = data.sizes(str(run))
+    sizes = data.sizes(key)
     st.dataframe(pd.DataFrame(sizes.items(), columns=["what", "MB"]), hide_index=True,
                  column_config={"MB": st.column_config.NumberColumn(format="%.1f")})
+    if len(sizes) == 1:
+        plain.line("What the stages take is counted when a run is published next.", "small")
 
 
 def _skipped(key: Key) -> None:
-    skipped = data.skipped(key)
     st.subheader("Skipped pictures")
-    if skipped.empty:
+    n = int(data.asked(key, queries.count_skipped)["n"][0])
+    if n == 0:
         plain.line("None.", "small")
         return
-    rows = data.tables(key).set_index("table_name")["rows"]
-    read = len(skipped) + int(rows["image"])
-    plain.line(f"{len(skipped)} of {read} pictures ({len(skipped) / read:.1%}) could not be opened "
-               "and are in no number of this run. Mended, they make another run.", "small")
-    st.dataframe(skipped, hide_index=True, column_config={
-        "source": st.column_config.TextColumn("picture", width="medium"),
-        "reason": st.column_config.TextColumn("why", width="large")})
+    read = n + data.count(key, Selection())
+    plain.line(f"{n:,} of {read:,} pictures ({n / read:.1%}) could not be opened and are in no "
+               "number of this run. Mended, they make another run.", "small")
+    rows_at = st.container()
+    number = selection.pages(math.ceil(n / _PER_PAGE), "skipped")
+    rows_at.dataframe(
+        data.asked(key, queries.skipped, _PER_PAGE, (number - 1) * _PER_PAGE), hide_index=True,
+        height="content", column_config={
+            "source": st.column_config.TextColumn("picture", width="medium"),
+            "reason": st.column_config.TextColumn("why", width="large")})

@@ -47,6 +47,19 @@ def test_a_generation_that_is_gone_is_said_to_be_so(run):
         data._open(before)
 
 
+def test_a_number_that_comes_again_is_another_generation(run):
+    before = data.key_of(run)
+    assert data.run_row(before)["info"]["parity"]["passed"]
+    for path in run.glob("results*"):
+        path.unlink()
+    with pytest.raises(NotPublished):
+        data.key_of(run)
+    publish_anew(run)
+    after = data.key_of(run)
+    assert after.generation == before.generation == 1
+    assert not data.run_row(after)["info"]["parity"]["passed"]
+
+
 def test_a_copy_without_the_link_is_read_as_it_lies_there(run):
     link = run / "results.duckdb"
     there = link.resolve()

@@ -118,6 +118,29 @@ def test_skipped_pictures_are_shown_with_their_reasons(visit, tmp_path):
     assert any("cannot read: cut off." in frame.value.to_string() for frame in at.dataframe)
 
 
+def test_very_many_skipped_pictures_come_in_pages(visit, tmp_path):
+    run = make_run(tmp_path, n_images=3)
+    with duckdb.connect(str(run / "results-1.duckdb")) as con:
+        con.execute("INSERT INTO skipped SELECT format('test/{:03d}.png', i), 'no picture.' "
+                    "FROM range(45) AS t(i)")
+    at = visit("runs", tmp_path, skipped="3")
+    assert not at.exception
+    assert "45 of 48 pictures (93.8%) could not be opened" in words(at)
+    (shown,) = (frame.value for frame in at.dataframe if "reason" in frame.value)
+    assert shown["source"].tolist() == [f"test/{i:03d}.png" for i in range(40, 45)]
+
+
+def test_sizes_are_those_of_the_files_of_every_stage(visit, tmp_path):
+    run = make_run(tmp_path, n_images=7)
+    shown = next(frame.value for frame in visit("runs", tmp_path).dataframe
+                 if "MB" in frame.value).set_index("what")["MB"]
+    on_disk = {stage.name: sum(file.stat().st_size for file in stage.glob("*/*")
+                               if file.name != "part.json") / 1e6
+               for stage in (run / "parts").iterdir()}
+    assert shown.drop("results-1.duckdb").to_dict() == pytest.approx(on_disk)
+    assert shown["results-1.duckdb"] == (run / "results-1.duckdb").stat().st_size / 1e6
+
+
 def test_parts_that_were_given_up_are_named(visit, tmp_path):
     run = make_run(tmp_path, n_images=2)
     assert "given up" not in words(visit("runs", tmp_path))
