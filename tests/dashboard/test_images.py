@@ -141,13 +141,6 @@ def test_several_intervals_by_the_keyboard_and_each_can_be_taken_away(open_page)
     assert not at.exception
 
 
-def test_fluent_but_wrong_at_a_layer_is_answered_by_clicking(open_page, edited):
-    at = open_page("")
-    at.selectbox(key="preset_layer").set_value("4").run()
-    assert not at.exception
-    assert "Fluent but wrong at layer 4" in [button.label for button in at.button]
-
-
 def test_similar_images_come_nearest_first_and_the_image_itself_leads(open_page, edited):
     at = open_page("images", similar_to="img00003")
     assert not at.exception

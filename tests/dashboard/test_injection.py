@@ -63,13 +63,19 @@ def test_nothing_hostile_reaches_a_page_as_markup(hostile, monkeypatch, page):
         assert any(html.escape(HOSTILE[1])[:40] in shown for shown in ours)
 
 
-def test_labels_of_widgets_and_links_hold_no_text_of_others(hostile, monkeypatch):
+@pytest.mark.parametrize("page", ["images", "image", "interventions", "compare", "heads"])
+def test_labels_of_widgets_and_links_hold_no_text_of_others(hostile, monkeypatch, page):
     monkeypatch.setenv("PEEL_RESULTS", str(hostile))
-    at = app("image").run()
+    at = app(page).run()
     labels = [widget.label for widget in (*at.button, *at.slider, *at.selectbox, *at.toggle,
-                                          *at.text_input, *at.radio)]
-    assert labels
-    assert not any(text in label for text in HOSTILE for label in labels)
+                                          *at.text_input, *at.radio, *at.multiselect)]
+    links = [link.proto.label for kind in ("page_link", "download_button", "link_button")
+             for link in at.get(kind)]
+    assert labels and links
+    for label in (*labels, *links):
+        assert not any(text in label for text in HOSTILE)
+        for piece in ("<", "](", "**", ":red[", ":material/", "$x"):
+            assert piece not in label, label
 
 
 @pytest.mark.parametrize("text", HOSTILE)

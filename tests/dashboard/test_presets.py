@@ -13,7 +13,7 @@ from store.predicates import format_predicates
 from store.publish import publish
 from store.queries import Selection
 from store.runs import update_run
-from tests.dashboard.pages import app
+from tests.dashboard.pages import app, opened
 from tests.dashboard.test_reader import sent
 from tests.synthetic import make_run
 
@@ -60,8 +60,8 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def frames(run):
-    with open_run(run) as opened:
-        return {name: opened.table(name) for name in (
+    with open_run(run) as there:
+        return {name: there.table(name) for name in (
             "caption", "score", "image_stat", "judgement", "landmark")}
 
 
@@ -75,9 +75,9 @@ def found(run, name, layer=None):
     key = data.key_of(run)
     (preset,) = (p for p in presets.presets(key, "baseline", L, layer) if p.name == name)
     assert not preset.lacks
-    with open_run(run) as opened:
+    with open_run(run) as there:
         from store import queries
-        rows = queries.filter_images(opened, Selection(preset.predicates))
+        rows = queries.filter_images(there, Selection(preset.predicates))
     return preset, set(rows["image_id"])
 
 
@@ -155,6 +155,19 @@ def test_one_click_writes_the_filter(run, monkeypatch):
     assert at.text_input(key="filter").value == format_predicates(preset.predicates)
     bodies = "\n".join(element.proto.body for element in at.get("html"))
     assert f"{len(images)} of {N} images" in bodies
+
+
+@pytest.mark.parametrize("layer", [2, 4])
+def test_fluent_but_wrong_at_a_layer_is_answered_by_clicking(run, frames, monkeypatch, layer):
+    monkeypatch.setenv("PEEL_RESULTS", str(run.parent))
+    at = app().run()
+    at.selectbox(key="preset_layer").set_value(str(layer)).run()
+    name = f"Fluent but wrong at layer {layer}"
+    next(button for button in at.button if button.label == name).click().run()
+    assert not at.exception
+    expected = fluent_but_wrong(frames, layer)
+    assert 0 < len(expected) < N
+    assert {link["image"] for link in opened(at)} == expected
 
 
 def test_what_a_run_lacks_is_said_and_cannot_be_clicked(tmp_path, monkeypatch):
