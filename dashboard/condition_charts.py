@@ -39,11 +39,12 @@ def sweep(
         paper: number layers as the paper does, from 0.
         height: in pixels, with axes and legend.
     """
-    frame = frame.assign(first=frame["first"] - paper, last=frame["last"] - paper)
+    series = sorted(frame["series"].unique(), key=lambda name: (name not in _KIND_COLORS, name))
+    frame = frame.assign(first=frame["first"] - paper, last=frame["last"] - paper).sort_values(
+        "series", key=lambda names: names.map(series.index), kind="stable")
     single = frame[~frame["joint"]]
     joint = frame[frame["joint"]].assign(
         left=lambda rows: rows["first"] - 0.35, right=lambda rows: rows["last"] + 0.35)
-    series = sorted(frame["series"].unique(), key=lambda name: (name not in _KIND_COLORS, name))
     color = alt.Color("series:N", sort=series, scale=alt.Scale(
         domain=series, range=_colors(series)), legend=alt.Legend(
         title=None, orient="top", columns=charts.columns(series), labelLimit=300,
@@ -62,8 +63,7 @@ def sweep(
     over = {"x": alt.X("left:Q"), "x2": alt.X2("right:Q"), "color": color}
     layers = [
         one.mark_area(opacity=0.15).encode(y=value, y2="high:Q"),
-        one.mark_line(strokeWidth=1.8).encode(y="mean:Q"),
-        one.mark_point(filled=True, size=42, opacity=1).encode(y="mean:Q", tooltip=tooltip),
+        *_curves(one, series, tooltip),
         alt.Chart(joint).mark_rect(opacity=0.15).encode(y=value, y2="high:Q", **over),
         alt.Chart(joint).mark_rule(strokeWidth=3).encode(y="mean:Q", tooltip=tooltip, **over),
     ]
@@ -72,6 +72,17 @@ def sweep(
             color=charts.GREY, strokeDash=[5, 4]).encode(
             y="mean:Q", tooltip=[alt.Tooltip("mean:Q", title="baseline", format=".4f")]))
     return alt.layer(*layers).properties(height=height, **FIT)
+
+
+def _curves(one: alt.Chart, series: list[str], tooltip: list[alt.Tooltip]) -> list[alt.Chart]:
+    """Lines and points of each series; where they lie on each other, later ones are thinner."""
+    layers = []
+    for i, name in enumerate(series):
+        own = one.transform_filter(alt.datum.series == name).encode(y="mean:Q")
+        layers += [own.mark_line(strokeWidth=max(3.4 - i, 1.2)),
+                   own.mark_point(filled=True, size=max(84 - 30 * i, 14), opacity=1).encode(
+                       tooltip=tooltip)]
+    return layers
 
 
 def head_matrix(frame: pd.DataFrame, metric: str, against: str) -> Chart:

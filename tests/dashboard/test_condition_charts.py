@@ -40,6 +40,16 @@ def test_the_axis_counts_as_we_do_or_as_the_paper_does(paper):
     assert exporting.svg(chart).startswith("<svg")
 
 
+def test_curves_at_the_same_values_are_all_seen():
+    frame = pd.concat([condition_frames.sweep(CONDITIONS, VALUES).assign(series=name, mean=1.0)
+                       for name in ("removal", "averaging", "confusion")])
+    marks = [layer["mark"] for layer in condition_charts.sweep(frame, "y").to_dict()["layer"]]
+    for kind, size in (("line", "strokeWidth"), ("point", "size")):
+        sizes = [mark[size] for mark in marks if mark["type"] == kind]
+        assert len(sizes) == 3  # the last one lies on top
+        assert sizes == sorted(sizes, reverse=True) and len(set(sizes)) == 3
+
+
 def test_wilsons_interval_solves_its_equation():
     for found, n in ((0, 7), (3, 7), (7, 7), (120, 500)):
         share, low, high = condition_frames.share_interval(found, n)
