@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, navigation, plain
+from dashboard import data, navigation, plain, said
 from dashboard.data import Key
 
 _CARD = "card-of-a-picture"
@@ -43,7 +43,7 @@ def show(
         with grid.cell(), st.container(gap="xsmall", key=f"{_CARD} {image_id}"):
             st.image(data.thumbnail(key, image_id), width="stretch",
                      alt=f"Picture {image_id} as the model saw it.")
-            plain.line("(no caption)" if pd.isna(row["caption"]) else row["caption"], "card")
+            plain.line(said.text(row["caption"]) or said.NONE, "card")
             if value is not None:
                 number = "none" if pd.isna(row["sort_value"]) else f"{row['sort_value']:.3g}"
                 plain.line(f"{value}: {number}", "small")

@@ -7,6 +7,7 @@ import html
 
 import streamlit as st
 
+from dashboard import said
 from dashboard.diff import Piece, diff_words
 
 _MARKS = {"lost": "text-decoration:line-through;text-decoration-color:#d55e00",
@@ -42,7 +43,7 @@ def _half(name: str, pieces: list[Piece], hidden: str, text: str) -> str:
 
 def _words(pieces: list[Piece], hidden: str, text: str) -> str:
     if not text.strip():
-        return "(no caption)"
+        return said.NONE
     return "<div>" + "".join(
         f'<span style="{_MARKS[piece.change]}">{html.escape(piece.text)}</span> '
         for piece in pieces if piece.change != hidden) + "</div>"

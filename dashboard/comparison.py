@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from dashboard import compared, data, plain
+from dashboard import compared, data, plain, said
 from dashboard.data import Key
 from store import condition_queries
 from store.schema import BASELINE
@@ -76,7 +76,7 @@ def headline(key: Key, image_id: str, condition: str, captions: pd.DataFrame) ->
     """The final caption; under a condition, beside the baseline's."""
     final = final_caption(captions)
     if condition == BASELINE:
-        plain.line(final or "(no caption)", "title")
+        plain.line(final or said.NONE, "title")
     else:
         before = final_caption(data.captions(key, image_id, BASELINE))
         same = ": no word changes" if before == final else ""
@@ -86,12 +86,9 @@ def headline(key: Key, image_id: str, condition: str, captions: pd.DataFrame) ->
 
 def final_caption(captions: pd.DataFrame) -> str:
     """The last layer's text of an image's captions; empty if there is none."""
-    text = captions["text"].iloc[-1] if len(captions) else None
-    return "" if text is None or pd.isna(text) else str(text)
+    return said.text(captions["text"].iloc[-1]) if len(captions) else ""
 
 
 def texts_by_layer(key: Key, image_id: str, condition: str) -> dict[int, str]:
     """A condition's captions."""
-    frame = data.captions(key, image_id, condition)
-    return dict(zip(frame["layer"].astype(int), frame["text"].fillna("").astype(str),
-                    strict=True))
+    return said.by_layer(data.captions(key, image_id, condition))

@@ -17,6 +17,7 @@ from dashboard import (
     figure6,
     judge_charts,
     overlays,
+    said,
 )
 from dashboard import words as named
 from dashboard.condition_words import MEANINGS
@@ -155,7 +156,7 @@ def figure6_of(
 ) -> Figure:
     """What every head of a layer says of one picture, of the baseline."""
     heads = ask(condition_queries.head_captions, image_id, layer)
-    texts = heads["text"].fillna("").astype(str)
+    texts = heads["text"].map(said.text)
     scale = overlays.shared_scale(tensors.cls_attention)
     cells = figure6.around(tensors.model_input, layer, captions, about.paper)
     cells += [figure6.head_cell(tensors, grid, scale, layer, int(head), text)

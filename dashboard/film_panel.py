@@ -18,9 +18,7 @@ def show(key: Key, image_id: str, condition: str, paper: bool = False) -> None:
         condition: the one that is shown.
         paper: number layers as the paper does.
     """
-    frame = data.captions(key, image_id, condition)
-    captions = dict(zip(frame["layer"].astype(int), frame["text"].fillna("").astype(str),
-                        strict=True))
+    captions = comparison.texts_by_layer(key, image_id, condition)
     if not captions:
         plain.line("No layer of this picture was decoded.", "small")
         return
@@ -57,10 +55,10 @@ def _layers(captions: dict[int, str], label: str) -> list[int]:
 def strip(key: Key, image_id: str, condition: str, layers: tuple[int, ...], paper: bool) -> str:
     """The strip as SVG."""
     run = data.run_row(key)
-    frame = data.captions(key, image_id, condition).set_index("layer")["text"].fillna("")
+    captions = comparison.texts_by_layer(key, image_id, condition)
     seen = comparison.look(key, image_id, condition)
     under = "" if condition == BASELINE else f", {condition}"
     return film.film_strip(
-        seen.tensors, {layer: str(frame[layer]) for layer in layers}, layers,
+        seen.tensors, {layer: captions[layer] for layer in layers}, layers,
         (int(run["grid_h"]), int(run["grid_w"])), title=f"{image_id}, {run['run_id']}{under}",
         paper=paper)

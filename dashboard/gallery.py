@@ -6,7 +6,18 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import colour_bar, compared, data, exporting, overlays, plain, selection, words
+from dashboard import (
+    colour_bar,
+    compared,
+    comparison,
+    data,
+    exporting,
+    overlays,
+    plain,
+    said,
+    selection,
+    words,
+)
 from dashboard.data import Key
 from dashboard.exporting import Spec
 from dashboard.figure6 import Cell, around, gallery, head_cell
@@ -41,8 +52,8 @@ def show(key: Key, image_id: str, condition: str) -> None:
         layer = int(selection.menu("Layer", names, name="heads_at", what="the layer",
                                    default=names[-1], look="segments"))
         st.image(data.thumbnail(key, image_id), width=130, alt="The picture as the model saw it.")
-    texts = data.captions(key, image_id, BASELINE).set_index("layer")["text"].fillna("")
-    below, here = str(texts.get(layer - 1, "")), str(texts.get(layer, ""))
+    texts = comparison.texts_by_layer(key, image_id, BASELINE)
+    below, here = texts.get(layer - 1, ""), texts.get(layer, "")
     with story:
         plain.line("A head's caption is read from the state in which only this head of the layer "
                    "attends. Words that the layer's own caption does not have are marked.",
@@ -93,7 +104,7 @@ def _cards(
     cells = st.grid("auto", min_column_width=145, gap="small")
     for row in frame.astype(object).to_dict("records"):
         head = int(row["head"])
-        text = "" if pd.isna(row["text"]) else str(row["text"])
+        text = said.text(row["text"])
         made.append(head_cell(tensors, grid, scale, layer, head, text))
         with cells.cell():
             st.image(made[-1].picture, width="stretch",
@@ -127,9 +138,9 @@ def _through(key: Key, image_id: str, layer: int) -> None:
         return
     plain.line("Carried through all layers above", "heading")
     final = data.asked(key, condition_queries.final_captions, image_id, (BASELINE, *names))
-    by = dict(zip(final["condition_id"], final["text"].fillna(""), strict=True))
+    by = dict(zip(final["condition_id"], final["text"].map(said.text), strict=True))
     for name in names:
         if name in by:
-            compared.side_by_side(str(by.get(BASELINE, "")), str(by[name]),
+            compared.side_by_side(by.get(BASELINE, ""), by[name],
                                   ("final caption, baseline", name))
     exporting.download_row(None, final, "heads-final")

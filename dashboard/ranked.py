@@ -1,12 +1,11 @@
 """Images in the order of how much a condition changed them, old and new caption side by side."""
 
 import math
-from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import compared, data, exporting, navigation, plain, selection, words
+from dashboard import compared, data, exporting, navigation, plain, said, selection, words
 from dashboard.data import Key
 from store import condition_queries
 from store.schema import BASELINE
@@ -56,13 +55,9 @@ def _images(key: Key, condition: str, metric: str, against: str, total: int) -> 
             picture.image(data.thumbnail(key, image_id), width=88,
                           alt=f"Picture {image_id} as the model saw it.")
             with text:
-                compared.side_by_side(_text(row["before"]), _text(row["after"]),
+                compared.side_by_side(said.text(row["before"]), said.text(row["after"]),
                                       ("baseline", f"{condition}: {row['value']:.3f}"))
                 navigation.to_image(key, image_id, condition)
-
-
-def _text(value: Any) -> str:
-    return "" if pd.isna(value) else str(value)
 
 
 def _changes(key: Key, condition: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from dashboard import condition_frames, exporting, figures, film, provenance, words
+from dashboard import condition_frames, exporting, figures, film, provenance, said, words
 from dashboard.figures import About, Ask, Figure
 from store import Run, condition_queries, image_queries, judge_queries, open_run
 from store.errors import StoreError
@@ -93,9 +93,7 @@ def _grid(run: Run) -> tuple[int, int]:
 
 
 def _captions(run: Run, image_id: str) -> dict[int, str]:
-    frame = image_queries.captions(run, image_id, BASELINE)
-    return dict(zip(frame["layer"].astype(int), frame["text"].fillna("").astype(str),
-                    strict=True))
+    return said.by_layer(image_queries.captions(run, image_id, BASELINE))
 
 
 def _embedded(figure: Figure) -> dict[str, Any]:

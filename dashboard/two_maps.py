@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from dashboard import colour_bar, compared, data, overlays, plain, selection
+from dashboard import colour_bar, compared, comparison, data, overlays, plain, selection
 from dashboard.data import Key
 from store.schema import BASELINE
 from store.tensors import ImageTensors
@@ -52,8 +52,8 @@ def show(
         with column:
             plain.line(f"{name}, layer {layer}", "heading")
             _map(side, of, layer, head, scale, name)
-    texts = [_caption(side, image_id, layer) for side, layer in zip((one, two), layers,
-                                                                     strict=True)]
+    texts = [comparison.texts_by_layer(side.key, image_id, side.condition).get(layer, "")
+             for side, layer in zip((one, two), layers, strict=True)]
     compared.side_by_side(texts[0], texts[1], names)
 
 
@@ -80,9 +80,3 @@ def _map(
                                 smooth=False, width=_WIDTH), width=_WIDTH,
                  alt=f"Attention at layer {layer}, {name}.")
         colour_bar.show(scale, "attention of CLS a patch, share")
-
-
-def _caption(side: Side, image_id: str, layer: int) -> str:
-    frame = data.captions(side.key, image_id, side.condition)
-    found = frame.loc[frame["layer"] == layer, "text"].dropna()
-    return str(found.iloc[0]) if len(found) else ""

@@ -8,7 +8,7 @@ import streamlit as st
 from numpy.lib.stride_tricks import sliding_window_view
 from streamlit.navigation.page import Page
 
-from dashboard import data, overlays, plain, presets
+from dashboard import comparison, data, overlays, plain, presets
 from dashboard.data import Key
 from dashboard.reader.payload import BOX_METRIC
 from dashboard.selection import MEAN, Place
@@ -118,9 +118,8 @@ def _story(key: Key, top: int) -> Story | None:
     if rows is None:
         return None
     image_id, layer = str(rows["image_id"].iloc[0]), rows["sort_value"].iloc[0]
-    captions = data.captions(key, image_id, BASELINE)
-    final = captions.loc[captions["layer"] == top, "text"].fillna("").astype(str)
-    return Story(image_id, final.iloc[0] if len(final) else "",
+    captions = comparison.texts_by_layer(key, image_id, BASELINE)
+    return Story(image_id, captions.get(top, ""),
                  top if by is None or pd.isna(layer) else int(layer))
 
 

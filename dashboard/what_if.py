@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import compared, comparison, condition_frames, data, plain, selection
+from dashboard import compared, comparison, condition_frames, data, plain, said, selection
 from dashboard.condition_words import KINDS, MEANINGS, edit_name
 from dashboard.data import Key
 from store import condition_queries
@@ -69,7 +69,7 @@ def grouped(edited: pd.DataFrame, final: str) -> list[tuple[str, dict[str, str]]
     """
     found: dict[str, dict[str, str]] = {}
     for row in sorted(edited.to_dict("records"), key=_order):
-        text = "" if pd.isna(row["text"]) else str(row["text"])
+        text = said.text(row["text"])
         condition = str(row["condition_id"])
         found.setdefault(text, {})[condition] = edit_name(
             condition, condition_frames.pruning(row["spec"]))

@@ -17,6 +17,7 @@ from dashboard import (
     navigation,
     pairs,
     plain,
+    said,
     selection,
     two_maps,
     words,
@@ -219,7 +220,7 @@ def _row(sides: _Sides, row: dict[Any, Any], layer: int) -> None:
     picture, text, more = st.columns([1, 6.4, 2.2], vertical_alignment="center", gap="small")
     picture.image(data.thumbnail(sides.one.key, image_id), width=88,
                   alt=f"Picture {image_id} as the model saw it.")
-    texts = ["" if pd.isna(row[name]) else str(row[name]) for name in ("one_text", "two_text")]
+    texts = [said.text(row[name]) for name in ("one_text", "two_text")]
     names = sides.names
     with text:
         compared.side_by_side(texts[0], texts[1], (f"{names[0]}: {row['one']:z.3f}",

@@ -3,10 +3,9 @@
 import math
 from collections.abc import Callable
 
-import pandas as pd
 import streamlit as st
 
-from dashboard import cards, data, filters, groups, notes, plain, selection, similar, words
+from dashboard import cards, data, filters, groups, notes, plain, said, selection, similar, words
 from dashboard.data import Key
 from dashboard.selection import Place
 from store import image_queries
@@ -67,9 +66,9 @@ def _said(key: Key, image_ids: list[str], layer: int | None, condition: str) -> 
     """What the one layer that the filters look at says of the images; the answer they look for."""
     if layer is None:
         return {}
-    said = data.asked(key, image_queries.said_at, tuple(image_ids), layer, condition)
-    return {str(image_id): f"Layer {layer}: {'(no caption)' if pd.isna(text) else text}"
-            for image_id, text in zip(said["image_id"], said["text"], strict=True)}
+    found = data.asked(key, image_queries.said_at, tuple(image_ids), layer, condition)
+    return {str(image_id): f"Layer {layer}: {said.text(text) or said.NONE}"
+            for image_id, text in zip(found["image_id"], found["text"], strict=True)}
 
 
 def _search(top: int) -> Search | None:
