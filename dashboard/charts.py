@@ -87,6 +87,7 @@ def _layer_axis(top: int, first: int = 0, title: str = words.LAYER_AXIS) -> alt.
 def bands(
     frame: pd.DataFrame, axis: str, heading: str | None = None, *, height: int = 280,
     first: int = 0, colors: Mapping[str, str] = _SERIES, across: str = words.LAYER_AXIS,
+    marks: Sequence[tuple[int, str]] = (),
 ) -> Chart:
     """Data-set means over layers with their bootstrap intervals, one colour a series.
 
@@ -98,6 +99,7 @@ def bands(
         first: the layer where the horizontal axis starts.
         colors: of the series.
         across: title of the horizontal axis.
+        marks: layers that are marked by a quiet rule, and what is there.
     """
     series = list(dict.fromkeys(frame["series"]))
     top = int(frame["layer"].max())
@@ -117,7 +119,29 @@ def bands(
         base.mark_area(opacity=0.18).encode(y=value, y2="high:Q"),
         base.mark_line(strokeWidth=1.8).encode(y="mean:Q"),
         base.mark_point(filled=True, size=32, opacity=1).encode(y="mean:Q", tooltip=tooltip),
+        *_marked(frame, [mark for mark in marks if first <= mark[0] <= top], first, top),
     ).properties(height=height, **FIT)
+
+
+def _marked(
+    frame: pd.DataFrame, marks: Sequence[tuple[int, str]], first: int, top: int
+) -> list[alt.Chart]:
+    """Rules with their words, which stand where the curves leave room."""
+    layers = []
+    middle = (frame["low"].min() + frame["high"].max()) / 2
+    for i, (layer, what) in enumerate(marks):
+        left = layer - first > (top - first) / 2  # of the rule: towards the middle of the plot
+        end = layer + (top - first) / (-3 if left else 3)
+        beside = frame.loc[frame["layer"].between(min(layer, end), max(layer, end)), "mean"]
+        down = beside.mean() > middle
+        at = alt.Chart(pd.DataFrame({"layer": [layer], "what": [what]})).encode(x="layer:Q")
+        layers += [
+            at.mark_rule(color=GREY, strokeDash=[2, 3]),
+            at.mark_text(
+                color=GREY, fontSize=11, align="right" if left else "left", dx=-4 if left else 4,
+                baseline="bottom" if down else "top", dy=(-1 if down else 1) * (3 + 14 * i)).encode(
+                y=alt.value("height" if down else 0), text="what:N")]
+    return layers
 
 
 def settled(frame: pd.DataFrame, top: int, *, height: int = 280) -> Chart:

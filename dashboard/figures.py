@@ -16,6 +16,7 @@ from dashboard import (
     exporting,
     figure6,
     judge_charts,
+    landmark_words,
     overlays,
     said,
 )
@@ -43,6 +44,8 @@ ABSENT = {
 
 _PAPER_AXIS = "layer, the paper's numbers"
 _BANDS = "Bands are 95% bootstrap intervals over images."
+_DOTTED = (" Dotted: where captions become fluent, and where they become those of their own "
+           "picture (grounded gain).")
 
 
 @dataclass(frozen=True)
@@ -125,15 +128,20 @@ def figure3(ask: Ask, about: About) -> list[Figure]:
     frame = curves[(curves["metric"] == "cider") & (curves["against"] == "reference")]
     if frame.empty:
         return []
+    marks = [(layer - about.paper, what) for layer, what in landmark_words.marks(
+        ask(queries.landmarks, about.condition), set(curves["metric"]))]
     upper = frame[frame["layer"] >= upper_range(int(frame["layer"].max()))]
     made = []
     for name, rows, what in (("figure3", frame, ""), ("figure3-upper", upper, ", upper range")):
         rows = about.numbered(rows).assign(series=named.SERIES["reference"])
-        chart = charts.bands(rows, "CIDEr (0 to 10)", height=280, first=int(rows["layer"].min()),
-                             across=about.axis)
+        first, last = int(rows["layer"].min()), int(rows["layer"].max())
+        marked = [mark for mark in marks if first <= mark[0] <= last]
+        chart = charts.bands(rows, "CIDEr (0 to 10)", height=280, first=first, across=about.axis,
+                             marks=marked)
         made.append(Figure(name, f"CIDEr by layer{what} (the paper's Figure 3)", (
             f"Captions of every layer against their references; the mean over {images(rows)} is "
-            f"the set's CIDEr. {_BANDS} {about.of}"), chart, rows.drop(columns="series")))
+            f"the set's CIDEr. {_BANDS}{_DOTTED if marked else ''} {about.of}"),
+            chart, rows.drop(columns="series")))
     return made
 
 

@@ -1,6 +1,7 @@
 """Where things set in, in a newcomer's words. Pure functions: a frame in, sentences out."""
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 import pandas as pd
@@ -40,6 +41,27 @@ def _span(row: dict[Any, Any], by: str = "") -> str:
     return f"layer {_at(row['layer'])}{by} (95% interval {_at(row['low'])} to {_at(row['high'])})"
 
 
+def onsets(found: pd.DataFrame, gain: str | None) -> list[dict[str, Any]]:
+    """Where fluency sets in, and where grounding does, by one measure.
+
+    Args:
+        found: of `queries.landmarks`.
+        gain: the measure of grounding, such as `grounded_gain_cider`; None without one.
+
+    Returns:
+        layer, text (what sets in where) and told (the same with its interval and its meaning).
+    """
+    grounding = f"{GROUNDING}{gain.removeprefix(GAIN)}" if gain else None
+    made = []
+    for row in found.dropna(subset="layer").to_dict("records"):
+        if row["metric"] in ("fluency_onset", grounding):
+            word = words.word(row["metric"])
+            made.append({"layer": int(row["layer"]),
+                         "text": f"{word.label.partition(',')[0]} at layer {_at(row['layer'])}",
+                         "told": f"{word.label}: {_span(row)}, over all pictures. {word.meaning}"})
+    return made
+
+
 def rules(found: pd.DataFrame) -> list[str]:
     """Every landmark with its interval and its exact rule, a sentence or two each."""
     return [f"{words.word(row['metric']).label}: {_span(row)}. The rule: {_in_words(row['rule'])}."
@@ -53,3 +75,14 @@ def _in_words(rule: str) -> str:
 
 def _at(layer: float) -> str:
     return "never" if pd.isna(layer) else f"{layer:.0f}"
+
+
+def marks(found: pd.DataFrame, curves: Collection[str]) -> list[tuple[int, str]]:
+    """Where fluency and grounding set in, as `charts.bands` marks it: layer and words.
+
+    Args:
+        found: of `queries.landmarks`.
+        curves: metrics of the run; grounding is that of the first of `GAINS` among them.
+    """
+    gain = next((gain for gain in GAINS if gain in curves), None)
+    return [(of["layer"], of["text"].partition(" at ")[0]) for of in onsets(found, gain)]

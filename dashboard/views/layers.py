@@ -49,7 +49,9 @@ def show(place: Place) -> None:
         plain.line(ABOUT[room], "small")
         if room == "glance":
             _landmarks(place)
-        cards: Cards = [partial(_curve, metric, curves) for metric in there[room]]
+        marks = landmark_words.marks(data.landmarks(place.published, place.condition),
+                                     set(curves["metric"]))
+        cards: Cards = [partial(_curve, metric, curves, marks) for metric in there[room]]
         if room == SAID:
             cards = [*_figure3(place), *cards]
         if room in ("glance", SETTLES):
@@ -135,7 +137,7 @@ def _figure3(place: Place) -> Cards:
     return [partial(drawn.show, figure) for figure in shown]
 
 
-def _curve(metric: str, curves: pd.DataFrame) -> None:
+def _curve(metric: str, curves: pd.DataFrame, marks: Sequence[tuple[int, str]]) -> None:
     word = words.word(metric)
     plain.line(word.label, "heading")
     plain.line(word.meaning, "meaning")
@@ -146,6 +148,6 @@ def _curve(metric: str, curves: pd.DataFrame) -> None:
         frame = curves[curves["metric"] == metric].assign(
             series=lambda rows: rows["against"].replace(words.SERIES))
     chart = drawn.spec(charts.bands, frame, word.unit or "value",
-                       None if metric in PARTS else "against")
+                       None if metric in PARTS else "against", marks=marks)
     drawn.chart(chart, f"{word.label} over layers.")
     exporting.download_row(chart, frame, f"layers-{metric}")

@@ -19,6 +19,23 @@ def test_bands_show_mean_interval_and_n():
     assert '"legend": null' in text
 
 
+def test_layers_are_marked_where_the_curves_leave_room():
+    frame = pd.DataFrame({"layer": range(9), "series": "a", "n": 7,
+                          "mean": [0, 0, 0, 0, 0, 9, 9, 9, 9]}).assign(
+        low=lambda rows: rows["mean"], high=lambda rows: rows["mean"])
+    marks = [(1, "low"), (6, "high"), (7, "late"), (9, "beyond")]
+    spec = charts.bands(frame, "x", marks=marks).to_dict()
+    names = {row["what"]: row["layer"] for row in rows(spec, "what")}
+    assert names == {"low": 1, "high": 6, "late": 7}
+    texts = [layer for layer in spec["layer"] if layer["mark"]["type"] == "text"]
+    # Above a low curve and below a high one, each towards the middle.
+    assert [(text["mark"]["align"], text["mark"]["baseline"]) for text in texts] == [
+        ("left", "top"), ("right", "bottom"), ("right", "bottom")]
+    assert len({text["mark"]["dy"] for text in texts}) == 3
+    assert sum(layer["mark"]["type"] == "rule" for layer in spec["layer"]) == 3
+    assert "beyond" not in exporting.svg(spec)
+
+
 def test_every_metric_of_the_tables_has_words():
 
     from store.schema import CAPTION_METRICS, LAYER_COLUMNS, TABLES

@@ -1,10 +1,12 @@
 """The Layers page: where things set in, and the rooms of its metrics."""
 
+import json
+
 import pandas as pd
 
 from dashboard import landmark_words
 from dashboard.views.layers import rooms
-from store import landmarks, open_run
+from store import landmarks, open_run, queries
 from store.parts import stage_folder, write_part
 from store.publish import publish
 from store.runs import list_runs
@@ -30,6 +32,35 @@ def test_landmarks_stand_above_the_curves(visit, tmp_path):
     assert ">CIDEr levels off</dt>" in text
     assert f">{level}From here up the captions come no closer" in text
     assert f"CIDEr levels off: {level}The rule: mean CIDEr against references within 1%" in text
+
+
+def test_fluency_and_grounding_are_marked_on_the_curves(visit, tmp_path):
+    run = make_run(tmp_path, n_images=3, n_layers=4)
+    with open_run(run) as opened:
+        images = opened.table("image")["image_id"]
+    stage = stage_folder(run, "score.gain", {})
+    values = {"grounded_gain_rouge_l": (1, "shuffled"), "grounded_gain_cider": (3, "shuffled")}
+    with write_part(stage, "all") as part:
+        part.table("score", [
+            {"condition_id": "baseline", "image_id": image, "layer": layer, "metric": metric,
+             "against": against, "value": float(layer >= onset)}
+            for metric, (onset, against) in values.items() for image in images
+            for layer in range(5)])
+    publish(run)
+    charts = [json.loads(chart.proto.spec) for chart in visit("layers", tmp_path).get(
+        "vega_lite_chart")]
+    marked = [[layer for layer in chart.get("layer", [])
+               if json.dumps(layer["encoding"].get("text")) != "null"] for chart in charts]
+    assert sum(map(bool, marked)) == len(charts) - 1  # not how many settle at which layer
+    found = landmarks_of(run)
+    assert landmark_words.marks(found, values) == [(3, "Grounding sets in")]
+    assert landmark_words.marks(found, ["grounded_gain_rouge_l"]) == [(1, "Grounding sets in")]
+    assert landmark_words.marks(found, ()) == []
+
+
+def landmarks_of(run):
+    with open_run(run) as opened:
+        return queries.landmarks(opened)
 
 
 def test_cards_stand_in_one_grid(visit):
