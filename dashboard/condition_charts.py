@@ -63,7 +63,7 @@ def sweep(
     over = {"x": alt.X("left:Q"), "x2": alt.X2("right:Q"), "color": color}
     layers = [
         one.mark_area(opacity=0.15).encode(y=value, y2="high:Q"),
-        *_curves(one, series, tooltip),
+        *_curves(one, [name for name in series if (single["series"] == name).any()], tooltip),
         alt.Chart(joint).mark_rect(opacity=0.15).encode(y=value, y2="high:Q", **over),
         alt.Chart(joint).mark_rule(strokeWidth=3).encode(y="mean:Q", tooltip=tooltip, **over),
     ]

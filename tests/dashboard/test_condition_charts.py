@@ -48,6 +48,10 @@ def test_curves_at_the_same_values_are_all_seen():
         sizes = [mark[size] for mark in marks if mark["type"] == kind]
         assert len(sizes) == 3  # the last one lies on top
         assert sizes == sorted(sizes, reverse=True) and len(set(sizes)) == 3
+    # What edits ranges alone has no curve: an empty one is nothing that a reader could name.
+    ranges = frame[frame["joint"] | (frame["series"] == "removal")]
+    marks = [layer["mark"] for layer in condition_charts.sweep(ranges, "y").to_dict()["layer"]]
+    assert [mark["type"] for mark in marks].count("point") == 1
 
 
 def test_wilsons_interval_solves_its_equation():
