@@ -59,9 +59,12 @@ def picture(svg: str, alt: str) -> None:
 
 def narrow_margins() -> None:
     """Give the page's width to its content: the theme has no setting for side margins."""
-    # A tooltip would keep the mouse from the link that it covers.
+    # A tooltip would keep the mouse from the link that it covers. What is chosen from a menu of
+    # several would be white on the theme's colour, which on dark pages is a light one.
     st.html("<style>.stMainBlockContainer {padding-left: 1.6rem; padding-right: 1.6rem}"
-            "[role=tooltip] {pointer-events: none}</style>")
+            "[role=tooltip] {pointer-events: none}"
+            ".stMultiSelect [data-tag] {background: rgba(128, 128, 128, 0.22); color: inherit}"
+            "</style>")
 
 
 def points(texts: list[str]) -> None:

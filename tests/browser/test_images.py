@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from store import notes
-from tests.browser.driving import cards, picture, serve, settled, window
+from tests.browser.driving import cards, choose, picture, serve, settled, window
 from tests.synthetic import make_run
 
 pytestmark = pytest.mark.browser
@@ -76,6 +76,23 @@ def test_a_filter_is_added_by_clicking_and_dragging_alone(tab, address):
     expect(tab).to_have_url(re.compile("filter="))
 
 
+def test_a_category_is_found_by_typing_and_taken_away(tab, address):
+    tab.goto(address)
+    settled(tab)
+    choose(tab.get_by_role("combobox", name=re.compile("Category")), "physics (10)")
+    expect(tab).to_have_url(re.compile("category=physics$"))
+    expect(tab.get_by_text("10 of 30 images of physics", exact=True)).to_be_visible()
+    settled(tab)
+    picture(tab, "images-category")
+    tab.reload()
+    expect(tab.get_by_text("10 of 30 images of physics", exact=True)).to_be_visible()
+    settled(tab)
+    tab.get_by_role("combobox", name=re.compile("Category")).press("Backspace")
+    expect(tab).not_to_have_url(re.compile("category="))
+    settled(tab)
+    assert shown(tab) == 30
+
+
 def test_a_tag_is_given_and_shows_its_pictures(tab, address, folder):
     tab.goto(f"{address}/image?image=img00004")
     settled(tab)
@@ -121,7 +138,7 @@ def test_nothing_is_cut_off_and_all_is_accessible(browser, address, scheme, widt
     with window(browser, width, scheme) as context:
         tab = context.new_page()
         tab.goto(f"{address}/?filter=map_shift@3>=0.2;map_shift@3<=0.6;n_tokens>=0"
-                 "&similar_to=img00004")
+                 "&similar_to=img00004&category=physics;biology;customs")
         expect(cards(tab).first).to_be_visible()
         settled(tab)
         picture(tab, f"images-filters-{width}-{scheme}")

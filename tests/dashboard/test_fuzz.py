@@ -15,7 +15,7 @@ from tests.test_hostile import NAMES
 
 ROOT = Path(__file__).parents[2]
 PAGES = tuple(re.findall(r'url_path="(\w+)"', APP.read_text(encoding="utf-8")))
-PARAMETERS = sorted({"apart", "find_in", "page", "sort_at"} | {
+PARAMETERS = sorted({"apart", "category", "find_in", "label", "page", "skipped", "sort_at"} | {
     key for file in (ROOT / "dashboard").rglob("*.py")
     for key in re.findall(
         r'(?<=key=")\w+|(?<=name=")\w+|(?<=query_params\.get\(")\w+|\w+(?=": Choice\()',
