@@ -82,7 +82,7 @@ def film_strip(
 
 
 def turning_points(captions: Mapping[int, str], most: int = 6) -> list[int]:
-    """The layers at which the caption becomes another, from the first to the last of them.
+    """The layers at which the caption becomes another, small words aside, from first to last.
 
     Args:
         captions: by layer.

@@ -48,7 +48,7 @@ def _layers(captions: dict[int, str], label: str) -> list[int]:
 
     return sorted(map(int, st.multiselect(
         label, known, key="film", on_change=chosen,
-        help="To start with, those at which the caption becomes another.")))
+        help="To start with, those at which the caption becomes another, small words aside.")))
 
 
 @st.cache_data(max_entries=32, show_spinner=False)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, comparison, data, overlays, reader, words
+from dashboard import charts, comparison, data, landmark_words, overlays, reader, words
 from dashboard.comparison import Seen
 from dashboard.data import Key
 from dashboard.dataset_words import GAINS
@@ -78,8 +78,10 @@ def _block(key: Key, image_id: str, condition: str, against: str | None) -> payl
         "compared": against, "difference": other is not None,
         "tokens": condition == BASELINE and data.token_attention(key, image_id) is not None,
         "peak": _peak(seen.heads), "words": ladder.first_said(captions),
-        "rows": ladder.rows(captions, _of_rows(scores), comparison.texts_by_layer(
-            key, image_id, against) if against else None)}, {})
+        "rows": ladder.rows(
+            captions, _of_rows(scores),
+            comparison.texts_by_layer(key, image_id, against) if against else None,
+            _shared(key, image_id, condition))}, {})
     before = ({} if against is None else _lines(
         data.layer_stats(key, image_id, against), data.captions(key, image_id, against),
         _scores(key, image_id, against)))
@@ -95,13 +97,15 @@ def _told(key: Key, image_id: str, condition: str, against: str | None) -> dict[
     gain, like = _first(key, condition, _gained()), _first(key, condition, _likes())
     grounded = words.word(gain[0]) if gain else None
     return {
+        "landmarks": landmark_words.onsets(data.landmarks(key, condition),
+                                           gain[0] if gain else None),
         "key": short_hash([*key, image_id, condition, against]),
         "unique": dict(zip(alone["layer"].astype(int).astype(str), alone["mean"], strict=True)),
         "bars": {
             "grounded": "Grounded: " + (f"{grounded.label}. {grounded.meaning}" if grounded
                                         else "this run has no such score."),
-            "fluent": "Fluent: how sure the decoder is of the caption, as a probability a word "
-                      "(the geometric mean over its tokens).",
+            "fluent": "Fluent: how sure the decoder is of the caption, as a probability a token "
+                      "(their geometric mean).",
             "changed": "Changed: " + (f"1 minus {words.title(*like)}." if like
                                       else "this run has no such score.")}}
 
@@ -123,12 +127,17 @@ def _first(key: Key, condition: str, pairs: list[tuple[str, str]]) -> tuple[str,
 def _scores(key: Key, image_id: str, condition: str) -> dict[str, pd.Series]:
     """A few scores over layers: `metric:against` -> by layer."""
     finals = [(metric, "final") for metric in _LIKE]
-    pairs = [_first(key, condition, wanted) for wanted in (
-        _gained(), _likes(), finals, [("uniqueness", "self")])]
+    pairs = [_first(key, condition, wanted) for wanted in (_gained(), _likes(), finals)]
     asked = tuple(pair for pair in pairs if pair)
     frame = data.asked(key, reader_queries.score_lines, image_id, condition, asked)
     return {f"{metric}:{against}": lines.set_index("layer")["value"]
             for (metric, against), lines in frame.groupby(["metric", "against"])}
+
+
+def _shared(key: Key, image_id: str, condition: str) -> dict[int, int]:
+    frame = data.asked(key, reader_queries.sharing, image_id, condition)
+    return dict(zip(frame["layer"].astype(int).tolist(), frame["others"].astype(int).tolist(),
+                    strict=True))
 
 
 def _of_rows(scores: dict[str, pd.Series]) -> dict[str, pd.Series]:
@@ -139,8 +148,6 @@ def _of_rows(scores: dict[str, pd.Series]) -> dict[str, pd.Series]:
             found["grounded"] = values / 10 if "cider" in name else values
         elif name.endswith(":previous"):
             found["same"] = values
-        elif name == "uniqueness:self":
-            found["unique"] = values
     return found
 
 
@@ -150,7 +157,7 @@ def _lines(
     layers, spoken = stats.set_index("layer"), captions.set_index("layer")
     return ({name: layers[name] for name in LAYER_METRICS}
             | {name: spoken[name] for name in CAPTION_METRICS}
-            | {name: values for name, values in scores.items() if name != "uniqueness:self"})
+            | scores)
 
 
 def _other_maps(key: Key, image_id: str, seen: Seen, against: str | None) -> ImageTensors | None:

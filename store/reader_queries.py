@@ -1,4 +1,4 @@
-"""What the reader of one image asks for: a few of its scores at all layers."""
+"""What the reader of one image asks for: a few of its scores, and who else has its captions."""
 
 from collections.abc import Sequence
 
@@ -32,3 +32,14 @@ def score_lines(
          'AND metric = ? AND "against" = ? AND image_id = ?'] * len(pairs))
     values = [value for pair in pairs for value in (condition, *pair, image_id)]
     return ask(run, f'{parts} ORDER BY metric, "against", layer', values)
+
+
+def sharing(run: Source, image_id: str, condition: str) -> pd.DataFrame:
+    """How many other images have one image's caption at a layer, letter for letter: layer, others.
+
+    Scores compare normalised texts; to normalise all texts of a layer here would take seconds.
+    """
+    return ask(run, "SELECT layer, count(*) - 1 AS others FROM caption JOIN (SELECT layer, text "
+                    "FROM caption WHERE condition_id = ? AND image_id = ?) USING (layer, text) "
+                    "WHERE condition_id = ? GROUP BY layer ORDER BY layer",
+               (condition, image_id, condition))

@@ -6,7 +6,7 @@ function buildLadder(reader) {
   const { header } = reader
   const options = [["previous", "the layer below"], ["final", "the last layer"]]
   if (header.compared) options.push(["other", header.compared])
-  const parts = { list: make("div", { class: "ladder", role: "list" }), rows: new Map(),
+  const parts = { list: make("div", { class: "ladder", role: "list" }), groups: new Map(),
     menu: segments("Words compared with", "against", options, reader),
     fold: check("Fold like captions", "fold", reader) }
   const key = make("div", { class: "key" }, ...Object.entries(BARS).map(([name, label]) =>
@@ -33,64 +33,86 @@ function drawLadder(reader, before) {
   ladder.menu.show(at.against)
   ladder.fold.show(at.fold)
   if (!before || before.against !== at.against || before.fold !== at.fold) fillLadder(reader)
-  const row = ladder.rows.get(at.layer)
-  if (ladder.chosen !== row) {
-    ladder.chosen?.setAttribute("aria-current", "false")
-    row?.setAttribute("aria-current", "true")
-    ladder.chosen = row
-    if (row) intoView(ladder.list, row)
+  else if (before.layer === at.layer) return
+  const [old, now] = [ladder.chosen, ladder.groups.get(at.layer)]
+  ladder.chosen = now
+  if (old && old !== now) fillRow(reader, old)
+  if (now) {
+    fillRow(reader, now)
+    intoView(ladder.list, now.button)
   }
-  ladder.list.querySelectorAll(".range").forEach((label) => {
-    const inside = ladder.rows.get(at.layer) === label.closest(".row")
-    label.textContent = inside && at.layer !== label.dataset.first
-      ? `${label.dataset.range} · ${at.layer}` : label.dataset.range
-  })
 }
 
 function fillLadder(reader) {
   const { at, header, ladder } = reader
-  ladder.rows.clear()
   const folded = at.fold === "true"
-  const groups = new Map()
-  for (const row of header.rows) {
-    const key = folded ? row.fold : row.layer
-    groups.set(key, [...(groups.get(key) ?? []), row])
-  }
-  ladder.list.replaceChildren(...Array.from(groups.values(), (group) => {
-    const button = ladderRow(reader, group)
-    for (const { layer } of group) ladder.rows.set(String(layer), button)
-    return make("div", { role: "listitem" }, button)
-  }))
+  const groups = new Map() // of the first layer -> its button and rows
+  ladder.groups = new Map() // of every layer
   ladder.chosen = null
+  for (const row of header.rows) {
+    const first = folded ? row.fold : row.layer
+    if (!groups.has(first)) groups.set(first, { button: make("button", { type: "button",
+      onclick: ({ currentTarget }) => reader.choose({ layer: currentTarget.dataset.layer }) }),
+    rows: [] })
+    groups.get(first).rows.push(row)
+    ladder.groups.set(String(row.layer), groups.get(first))
+  }
+  for (const group of groups.values()) fillRow(reader, group)
+  ladder.list.replaceChildren(...Array.from(groups.values(), ({ button, rows }) =>
+    make("div", { role: "listitem" }, ...landmarksOf(reader, rows), button)))
 }
 
-function ladderRow(reader, group) {
-  const [row, last] = [group[0], group[group.length - 1]]
-  const pieces = row.pieces[reader.at.against] ?? [["kept", row.text]]
-  const same = pieces.every(([change]) => change === "kept")
-  const range = row === last ? String(row.layer) : `${row.layer}–${last.layer}`
+// Where over all pictures something sets in: a line above the row of its layer.
+function landmarksOf({ header }, rows) {
+  return header.landmarks.filter(({ layer }) => rows.some((row) => row.layer === layer))
+    .map(({ text, told }) => make("div", { class: "landmark", title: told },
+      make("span", { text: `${text}, over all pictures` })))
+}
+
+// A row of like captions says what the chosen layer says, if it is among them, else the first.
+function fillRow(reader, { button, rows }) {
+  const [first, last] = [rows[0], rows[rows.length - 1]]
+  const chosen = rows.find(({ layer }) => String(layer) === reader.at.layer)
+  const row = chosen ?? first
+  const range = first === last ? String(first.layer) : `${first.layer}–${last.layer}`
+  const place = row === first ? range : `${range} · ${row.layer}`
+  const same = piecesOf(reader, row).every(([change]) => change === "kept")
+  button.className = `row${same ? " same" : ""}${row.degenerate ? " degenerate" : ""}`
+  button.dataset.layer = row.layer
+  button.title = row.degenerate ? "This caption repeats itself, or says nothing." : ""
+  button.setAttribute("aria-current", String(Boolean(chosen)))
+  button.setAttribute("aria-label", `Layer ${place}: ${row.text}${
+    row.shared ? `, ${saidOf(row)}` : ""}. ${barWords(row)}`)
+  button.replaceChildren(make("span", { class: "layer", text: place }),
+    captionOf(reader, row, rows), barsOf(row))
+}
+
+function piecesOf({ at }, row) {
+  return row.pieces[at.against] ?? [["kept", row.text]]
+}
+
+function captionOf(reader, row, rows) {
   const caption = make("span", { class: "caption" })
-  for (const [change, text] of pieces) {
+  for (const [change, text] of piecesOf(reader, row)) {
     caption.append(make({ gained: "ins", lost: "del", kept: "span" }[change],
       { class: change, text }), " ")
   }
   if (!row.text.trim()) caption.append(make("span", { class: "empty", text: "(no words)" }))
-  if (row.shared) caption.append(make("span", { class: "badge", text: "shared",
-    title: sharing(reader, row.layer) }))
-  const bars = make("span", { class: "bars", "aria-hidden": "true", title: barWords(row) },
+  if (row.shared) caption.append(make("span", { class: "badge", text: saidOf(row),
+    title: sharing(reader, row) }), " ")
+  const wordings = new Set(rows.map(({ text }) => text)).size
+  if (wordings > 1) caption.append(make("span", { class: "badge", text: `${wordings} wordings`,
+    title: "These layers name the same things in other small words. Choose one to read its own." }))
+  return caption
+}
+
+function barsOf(row) {
+  return make("span", { class: "bars", "aria-hidden": "true", title: barWords(row) },
     ...Object.keys(BARS).map((name) => {
       const bar = make("i", { class: row.bars[name] === null ? "unknown" : name })
       bar.style.width = `${100 * Math.min(Math.max(row.bars[name] ?? 0, 0), 1)}%`
       return make("span", {}, bar)
     }))
-  return make("button", { type: "button", "data-layer": row.layer,
-    class: `row${same ? " same" : ""}${row.degenerate ? " degenerate" : ""}`,
-    "aria-current": "false", "aria-label": `Layer ${range}: ${row.text}${
-      row.shared ? ", shared with other pictures" : ""}. ${barWords(row)}`,
-    title: row.degenerate ? "This caption repeats itself, or says nothing." : null,
-    onclick: () => reader.choose({ layer: String(row.layer) }) },
-  make("span", { class: "layer range", "data-first": row.layer, "data-range": range, text: range }),
-  caption, bars)
 }
 
 function barWords(row) {
@@ -98,15 +120,19 @@ function barWords(row) {
     `${label} ${row.bars[name] === null ? "unknown" : figures(row.bars[name])}`).join(", ")
 }
 
-function sharing(reader, layer) {
-  const share = reader.header.unique[layer]
-  return "Another picture has this caption, too." + (share === undefined ? ""
-    : ` At this layer ${Math.round(100 * share)}% of captions are their picture's alone.`)
+function saidOf({ shared }) {
+  return `said of ${shared} other picture${shared === 1 ? "" : "s"}`
+}
+
+function sharing(reader, row) {
+  const share = reader.header.unique[row.layer]
+  return `Layer ${row.layer}, letter for letter: ${saidOf(row)}.` + (share === undefined ? ""
+    : ` ${Math.round(100 * share)}% of its captions are their picture's alone.`)
 }
 
 // The list alone scrolls: the page stays where it is.
 function intoView(list, row) {
-  const [top, bottom] = [row.offsetTop - list.offsetTop, row.offsetTop - list.offsetTop + row.offsetHeight]
+  const [top, bottom] = [row.offsetTop, row.offsetTop + row.offsetHeight] // within the list
   if (top < list.scrollTop || bottom > list.scrollTop + list.clientHeight) {
     list.scrollTop = top - list.clientHeight / 2
   }

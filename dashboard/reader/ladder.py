@@ -12,7 +12,8 @@ from dashboard.diff import diff_words
 from store.text import normalise
 
 ALIKE = 0.9
-"""Captions fold into one row if so large a share of their words is common to both, in order."""
+"""Captions fold into one row if they name the same things, in order, and so large a share of all
+their words is common to both. One other word of ten would be a horse for a zebra."""
 
 REPEATS = 0.3
 """Above this share of repeated word pairs a caption is shown as degenerate."""
@@ -28,18 +29,20 @@ _SMALL = frozenset(_FUNCTION_WORDS.split())
 
 
 def rows(
-    captions: pd.DataFrame, scores: Mapping[str, pd.Series], others: Mapping[int, str] | None
+    captions: pd.DataFrame, scores: Mapping[str, pd.Series], others: Mapping[int, str] | None,
+    shared: Mapping[int, int],
 ) -> list[dict[str, Any]]:
     """One mapping a layer.
 
     Args:
         captions: layer, text, mean_logprob; one row a layer, in order.
         scores: by layer, those there are of `grounded` and `same` (as the caption before), both 0
-            to 1, and `unique` (nobody else's caption: 1, else 0).
+            to 1.
         others: another condition's captions by layer, to compare with.
+        shared: by layer, how many other pictures have the caption.
 
     Returns:
-        layer, text, degenerate, shared (None if unknown), fold (the first layer of its run of like
+        layer, text, degenerate, shared, fold (the first layer of its run of like
         captions), bars (grounded, fluent, changed: 0 to 1 or None), and pieces: what became of the
         words since the caption before, against the last one, and against the other condition's.
     """
@@ -52,10 +55,10 @@ def rows(
         against = {"previous": texts[max(i - 1, 0)], "final": texts[-1]}
         if others is not None and layer in others:
             against["other"] = others[layer]
-        unique, same = (_number(scores, name, layer) for name in ("unique", "same"))
+        same = _number(scores, "same", layer)
         made.append({
             "layer": layer, "text": text, "fold": starts[i], "degenerate": degenerate(text),
-            "shared": None if unique is None else unique < 1,
+            "shared": shared.get(layer, 0),
             "bars": {"grounded": _number(scores, "grounded", layer),
                      "fluent": None if np.isnan(sure[i]) else sure[i],
                      "changed": None if same is None else 1 - same},
@@ -75,12 +78,21 @@ def folds(layers: list[int], texts: list[str]) -> list[int]:
     first: list[str] = []
     for i, text in enumerate(texts):
         said = normalise(text).split()
-        if i and SequenceMatcher(None, first, said, autojunk=False).ratio() >= ALIKE:
+        if i and _alike(first, said):
             found.append(found[-1])
         else:
             found.append(layers[i])
             first = said
     return found
+
+
+def _alike(one: list[str], other: list[str]) -> bool:
+    return (_named(one) == _named(other)
+            and SequenceMatcher(None, one, other, autojunk=False).ratio() >= ALIKE)
+
+
+def _named(words: list[str]) -> list[str]:
+    return [word for word in words if word not in _SMALL]
 
 
 def degenerate(text: str) -> bool:
@@ -105,7 +117,7 @@ def first_said(captions: pd.DataFrame) -> list[dict[str, Any]]:
     said = [set(normalise(text).split()) for text in captions["text"].fillna("").astype(str)]
     last = normalise(str(captions["text"].fillna("").iloc[-1])).split() if layers else []
     made = []
-    for word in dict.fromkeys(word for word in last if word not in _SMALL):
+    for word in dict.fromkeys(_named(last)):
         there = [word in words for words in said]
         without = [i for i, found in enumerate(there) if not found]
         made.append({"word": word, "first": layers[there.index(True)],

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from dashboard import reader
-from dashboard.reader import ladder, payload, place
+from dashboard.reader import payload, place
 from dashboard.reader.payload import Block
 from store import reader_queries, token_attention
 from store.catalog import open_run
@@ -115,43 +115,6 @@ def test_curves_have_a_place_for_every_layer():
     assert block.arrays["before.map_shift"][3] == 1.25
 
 
-CAPTIONS = pd.DataFrame({
-    "layer": [0, 1, 2, 3, 4], "mean_logprob": [-1.0, None, -0.5, 0.0, 0.0],
-    "text": ["a cat a cat a cat", None, "A cat, in the snow", "a cat in the snow",
-             "a dog in snow"]})
-
-
-def test_rows_tell_what_changed_and_against_what():
-    rows = ladder.rows(CAPTIONS, {}, {2: "a cat"})
-    assert [row["layer"] for row in rows] == [0, 1, 2, 3, 4]
-    assert rows[0]["pieces"]["previous"] == [["kept", "a cat a cat a cat"]]
-    assert rows[1]["pieces"]["previous"] == [["lost", "a cat a cat a cat"]]
-    assert rows[2]["pieces"]["other"] == [["kept", "A cat,"], ["gained", "in the snow"]]
-    assert "other" not in rows[3]["pieces"]
-    assert rows[4]["pieces"]["final"] == [["kept", "a dog in snow"]]
-    assert [row["degenerate"] for row in rows] == [True, True, False, False, False]
-    assert [row["fold"] for row in rows] == [0, 1, 2, 2, 4]
-
-
-def test_bars_are_shares_or_unknown():
-    scores = {"grounded": pd.Series({2: 0.25}), "same": pd.Series({2: 0.75, 3: np.nan}),
-              "unique": pd.Series({2: 1.0, 3: 0.0})}
-    rows = ladder.rows(CAPTIONS, scores, None)
-    assert rows[2]["bars"] == {"grounded": 0.25, "fluent": pytest.approx(math.exp(-0.5)),
-                               "changed": 0.25}
-    assert rows[3]["bars"] == {"grounded": None, "fluent": 1.0, "changed": None}
-    assert rows[1]["bars"]["fluent"] is None
-    assert [row["shared"] for row in rows] == [None, None, False, True, None]
-
-
-def test_words_of_the_last_caption_are_followed_to_where_they_begin():
-    assert ladder.first_said(CAPTIONS) == [{"word": "dog", "first": 4, "stays": 4},
-                                           {"word": "snow", "first": 2, "stays": 2}]
-    gone = CAPTIONS.assign(text=["snow", "rain", "snow", "snow", "snow"])
-    assert ladder.first_said(gone) == [{"word": "snow", "first": 0, "stays": 2}]
-    assert ladder.first_said(CAPTIONS.iloc[:0]) == []
-
-
 HEADER = {"layers": 3, "heads": 2, "grid": [2, 3], "metrics": [{"id": "gradient"}], "curves": [],
           "compared": None, "difference": False, "tokens": False}
 
@@ -212,6 +175,21 @@ def test_scores_over_layers_are_those_of_the_table(edited):
                     == ("baseline", "img00003", metric, against)}
         assert dict(zip(lines["layer"], lines["value"], strict=True)) == expected
         assert reader_queries.score_lines(run, "img00003", "baseline", ()).empty
+
+
+def test_pictures_of_one_caption_are_counted(edited):
+    with open_run(edited) as run:
+        captions = run.table("caption")
+        for condition in ("baseline", "skip:5"):
+            here = captions[captions["condition_id"] == condition]
+            expected = {}
+            for layer, text in here.loc[here["image_id"] == "img00003", ["layer", "text"]].values:
+                same = [row.image_id for row in here.itertuples()
+                        if row.layer == layer and row.text == text]
+                expected[layer] = len(same) - 1
+            found = reader_queries.sharing(run, "img00003", condition)
+            assert dict(zip(found["layer"], found["others"], strict=True)) == expected
+    assert max(expected.values()) > 0
 
 
 def test_a_page_sends_the_picture_once_and_where_to_begin(open_page, edited):
