@@ -4,8 +4,7 @@ const BOX = "attn_to_box" // the measure of heads that is made here
 const RANKED = 6 // heads that are listed
 
 // A box is "34" (one patch) or "34-67" (the patches at two corners); null if there is none.
-function boxOf({ at, dragged, header }) {
-  const patch = dragged ?? at.patch
+function boxOf({ at, dragged, header }, patch = dragged ?? at.patch) {
   if (patch === "none") return null
   const columns = header.grid[1]
   const [first, last = first] = patch.split("-").map(Number)

@@ -107,6 +107,7 @@ function stop(reader) {
   clearInterval(reader.film)
   reader.film = null
   drawControls(reader)
+  rest(reader)
 }
 
 const TAKEN = "input, textarea, select, [contenteditable], [role=slider], [role=combobox], "
@@ -117,10 +118,11 @@ const TAKEN = "input, textarea, select, [contenteditable], [role=slider], [role=
 function pressed(reader, event) {
   const { header, at } = reader
   const target = event.composedPath()[0]
-  if (target === reader.maps?.canvas && "+-".includes(event.key)) return moveBox(reader, event.key)
   const step = { ArrowLeft: ["layer", -1], ArrowRight: ["layer", 1], ArrowUp: ["head", -1],
     ArrowDown: ["head", 1] }[event.key]
-  if (!step || event.altKey || event.ctrlKey || event.metaKey) return
+  if (event.altKey || event.ctrlKey || event.metaKey) return // the browser's, such as its zoom
+  if (target === reader.maps?.canvas && "+-".includes(event.key)) return moveBox(reader, event.key)
+  if (!step) return
   const own = target.classList?.contains("layers") && step[0] === "head"
   if (!own && target.closest?.(TAKEN)) return
   event.preventDefault()

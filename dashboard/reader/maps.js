@@ -186,7 +186,8 @@ function drawPatch(reader) {
   reader.root.querySelector(".panels")?.classList.toggle("patched", Boolean(asked))
   if (!asked) return
   const come = header.patch === at.patch && Number(at.layer) > 0
-  maps.otherTitle.textContent = `What ${boxName(boxOf(reader))} attends to, mean over heads`
+  const box = boxOf(reader, at.patch) // while another is dragged, the values are still this one's
+  maps.otherTitle.textContent = `What ${boxName(box)} attends to, mean over heads`
   maps.otherBar.replaceChildren()
   if (!come) return paint(maps.other, reader.picture, null)
   const tokens = header.arrays.patch.shape[1]
@@ -195,7 +196,7 @@ function drawPatch(reader) {
   const scale = { low: 0, high: extent(values)[1] || 1 }
   paint(maps.other, reader.picture, { values, columns: header.grid[1], scale,
     colours: reader.tables.map, opacity: Number(at.opacity), smooth: at.smooth === "true",
-    marked: marks(reader), box: boxOf(reader) })
+    marked: marks(reader), box })
   maps.otherBar.replaceChildren(colourBar(header.palettes.map, scale, "Attention of the patch (share)"))
   maps.other.setAttribute("aria-label", `${maps.otherTitle.textContent}, layer ${at.layer}`)
 }

@@ -102,12 +102,12 @@ function drawCellValue(reader, { layer, head }) {
   const { at, header, matrix } = reader
   const row = Number(layer ?? at.layer)
   const column = layer === undefined ? at.head : head
-  if (!row || !matrix.cells) { matrix.value.textContent = "\u00a0"; return }
   const i = (row - 1) * (header.heads + 1) + (column === "mean" ? 0 : Number(column) + 1)
   const where = `layer ${row}, ${column === "mean" ? "mean" : `head ${column}`}`
-  matrix.value.textContent = `${where}: ${figures(matrix.cells[i])}`
+  matrix.value.textContent = row ? `${where}: ${figures(matrix.cells[i])}` : "\u00a0"
   if (layer === undefined) matrix.svg.setAttribute("aria-label",
-    `Every head of every layer as a cell. Chosen: ${matrix.value.textContent}`)
+    `Every head of every layer as a cell. Chosen: ${
+      row ? matrix.value.textContent : "layer 0, which has no heads"}`)
 }
 
 function drawPeak(reader) {

@@ -2,13 +2,13 @@
 
 const REST = 400 // milliseconds; a place that was kept for so long is told to Python
 const open = new WeakMap() // element -> its reader
-const last = { serial: null, at: null } // for an element that is made anew on coming back
+const last = { serial: null, at: null, told: null } // for an element made anew on coming back
 
 export default function (component) {
   const { data, parentElement, setStateValue } = component
   const root = parentElement.querySelector(".peel-reader")
   const reader = open.get(root) ?? begin(root)
-  reader.tell = (at) => setStateValue("at", at)
+  reader.tell = () => setStateValue("at", reader.at)
   if (reader.bytes !== data) receive(reader, data)
   return () => end(reader)
 }
@@ -18,13 +18,14 @@ function begin(root) {
   reader.keys = (event) => pressed(reader, event)
   reader.choose = (changes) => choose(reader, changes)
   document.addEventListener("keydown", reader.keys)
+  root.onpointerleave = () => tellNow(reader) // to a link, which has to be right
   open.set(root, reader)
   return reader
 }
 
 function end(reader) {
   clearInterval(reader.film)
-  clearTimeout(reader.rest)
+  forget(reader)
   document.removeEventListener("keydown", reader.keys)
   open.delete(reader.root)
 }
@@ -39,19 +40,24 @@ function receive(reader, bytes) {
   if (same && !told && !asked) return
   const cache = same ? reader.cache : new Map()
   cache.delete("patch")
+  const before = same ? reader.at : null
   reader.header = header
   reader.cache = cache
   reader.values = (name) => {
     if (!cache.has(name)) cache.set(name, array(name))
     return cache.get(name)
   }
+  if (!told && same) return drawPatch(reader)
   if (told) {
     reader.serial = header.start.serial
-    reader.at = last.serial === reader.serial ? last.at : header.start.at
-    clearTimeout(reader.rest)
+    forget(reader)
+    if (last.serial !== reader.serial) last.at = last.told = header.start.at
+    last.serial = reader.serial
+    reader.at = last.at
+    if (last.at !== last.told) rest(reader) // the page was left before it was told
   }
   if (!same) build(reader)
-  draw(reader, null)
+  draw(reader, before)
 }
 
 function build(reader) {
@@ -75,15 +81,30 @@ function build(reader) {
 function choose(reader, changes) {
   const before = reader.at
   reader.at = { ...before, ...changes }
-  last.serial = reader.serial
   last.at = reader.at
   draw(reader, before)
+  if (!reader.film) rest(reader) // a film is one step, told where it stops
+}
+
+function rest(reader) {
+  forget(reader)
+  reader.rest = setTimeout(() => tellNow(reader), REST)
+}
+
+function forget(reader) {
   clearTimeout(reader.rest)
-  reader.rest = setTimeout(() => {
-    reader.tell(reader.at)
-    const row = reader.header.rows.find(({ layer }) => layer === Number(reader.at.layer))
-    reader.said.textContent = `Layer ${reader.at.layer}, head ${reader.at.head}: ${row?.text ?? ""}`
-  }, REST)
+  reader.rest = null
+}
+
+// Tell Python the place, if it does not know it yet.
+function tellNow(reader) {
+  if (reader.rest === null) return
+  forget(reader)
+  last.told = reader.at
+  reader.tell()
+  const { at, header, said } = reader
+  const row = header.rows.find(({ layer }) => layer === Number(at.layer))
+  said.textContent = `Layer ${at.layer}, head ${at.head}: ${row?.text ?? ""}`
 }
 
 function draw(reader, before) {

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from store.catalog import open_run
 from store.runs import list_runs
 from tests.browser.driving import picture, settled
-from tests.browser.reading import opened, title
+from tests.browser.reading import opened, shot, title
 
 pytestmark = pytest.mark.browser
 
@@ -29,6 +29,16 @@ def test_a_patch_shows_what_it_attends_to(tab, chosen):
     assert other.screenshot() != before
     tab.keyboard.press("Shift+ArrowDown")
     expect(tab.get_by_text("What row 4, column 2 attends to")).to_be_visible()
+    settled(tab)
+    box = canvas.bounding_box()
+    tab.mouse.move(box["x"] + 5, box["y"] + 5)
+    before = shot(tab)
+    tab.mouse.down()
+    tab.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    assert shot(tab) != before  # the new box is drawn, and the values are the old one's
+    expect(tab.get_by_text("What row 4, column 2 attends to")).to_be_visible()
+    tab.mouse.up()
+    expect(tab.get_by_text(re.compile("What rows 1.3, columns 1.3 attends to"))).to_be_visible()
 
 
 def test_a_box_ranks_the_heads_that_look_there(tab, edited, chosen, script):
@@ -55,6 +65,10 @@ def test_a_box_ranks_the_heads_that_look_there(tab, edited, chosen, script):
     expect(tab.get_by_text(re.compile(
         r"rows 2.3, columns 1.3\. Attention spread evenly would give 37\.5%"))
            ).to_be_visible()
+    rows.nth(2).evaluate("(button) => { button.mine = true }")
+    expect(tab).to_have_url(re.compile("patch=4-10"))
+    settled(tab)
+    assert rows.nth(2).evaluate("(button) => button.mine")  # the answer leaves it under the mouse
     rows.nth(2).click()
     expect(title(tab)).to_contain_text("layer {}, head {}".format(*order[2]))
     for part in ("patch=4-10", f"layer={order[2][0]}", f"head={order[2][1]}"):  # it follows later
@@ -63,6 +77,8 @@ def test_a_box_ranks_the_heads_that_look_there(tab, edited, chosen, script):
     expect(rows.nth(2)).to_have_attribute("aria-pressed", "true")
     expect(tab.get_by_label("Heads by")).to_have_value("attn_to_box")
     canvas.focus()
+    tab.keyboard.press("Control+-")  # the browser's zoom
+    expect(tab.get_by_text(re.compile("in rows 2.3, columns 1.3"))).to_be_visible()
     tab.keyboard.press("-")
     tab.keyboard.press("Shift+ArrowUp")
     expect(tab.get_by_text(re.compile("in row 1, columns 1.2"))).to_be_visible()

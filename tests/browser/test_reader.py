@@ -60,6 +60,34 @@ def test_arrows_draw_at_once_and_the_link_follows(tab, server):
     expect(tab).to_have_url(re.compile("layer=3"))
 
 
+NEVER = """const later = window.setTimeout
+window.setTimeout = (call, wait, ...rest) => wait === 400 && window.never ? 0
+    : later(call, wait, ...rest)"""
+"""A script after which a place never rests long enough to be told, as long as `never` is true."""
+
+
+def test_a_choice_is_told_on_the_way_out(tab, server):
+    tab.add_init_script(NEVER)
+    opened(tab, server, "layer=1&head=0")
+    tab.evaluate("window.never = true")
+    title(tab).hover()
+    tab.keyboard.press("ArrowRight")
+    settled(tab)
+    assert "layer=1" in tab.url
+    tab.mouse.move(5, 400)
+    expect(tab).to_have_url(re.compile("layer=2"))
+    settled(tab)
+    tab.keyboard.press("ArrowRight")  # and then away, without the mouse
+    sidebar = tab.get_by_test_id("stSidebar")
+    sidebar.get_by_role("link", name="Layers", exact=True).click()
+    expect(tab).to_have_url(re.compile("/layers.*layer=2"))
+    settled(tab)
+    tab.evaluate("window.never = false")
+    sidebar.get_by_role("link", name="Image", exact=True).click()
+    expect(layer(tab)).to_have_value("3")
+    expect(tab).to_have_url(re.compile("layer=3"))
+
+
 def test_cells_points_layer_0_and_the_back_button(tab, server):
     opened(tab, server, "layer=1&head=0")
     tab.locator(".matrix rect[data-layer='3'][data-head='1']").click()
@@ -72,6 +100,7 @@ def test_cells_points_layer_0_and_the_back_button(tab, server):
     plot.click(position={"x": box["width"] * 44 / 330, "y": box["height"] / 2})
     expect(layer(tab)).to_have_value("0")
     expect(tab.get_by_text("no attention yet")).to_be_visible()
+    expect(tab.locator(".matrix")).to_have_attribute("aria-label", re.compile("Chosen: layer 0,"))
     expect(tab).to_have_url(re.compile("layer=0"))
     settled(tab)
     picture(tab, "image-layer-0")
