@@ -8,7 +8,6 @@ from dashboard.data import Key
 from store.schema import BASELINE
 
 
-@st.fragment
 def show(key: Key, image_id: str, condition: str, paper: bool = False) -> None:
     """Draw an image's strip, the picture's story on one screen (the paper's Figure 1).
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.driving import settled
+from tests.browser.driving import choose, settled
 from tests.browser.reading import layer, opened
 
 pytestmark = pytest.mark.browser
@@ -34,3 +34,21 @@ def test_a_film_is_one_step_of_the_history(tab, server):
     assert tab.evaluate("history.length") == length + 1
     tab.go_back()
     expect(layer(tab)).to_have_value("1")
+
+
+def test_the_layers_of_a_strip_are_kept_from_page_to_page(tab, server):
+    opened(tab, server, "film=1-2")
+    tab.get_by_text("Film strip").click()
+    choose(tab.get_by_role("combobox", name=re.compile("Layers")), "4")
+    expect(tab).to_have_url(re.compile("film=1-2-4"))
+    tab.keyboard.press("Escape")  # the list stays open for more
+    settled(tab)
+    sidebar = tab.get_by_test_id("stSidebar")
+    sidebar.get_by_role("link", name="Layers", exact=True).click()
+    expect(tab).to_have_url(re.compile("/layers"))
+    settled(tab)
+    assert "film" not in tab.url
+    sidebar.get_by_role("link", name="Image", exact=True).click()
+    expect(tab).to_have_url(re.compile("film=1-2-4"))
+    tab.get_by_text("Film strip").click()
+    expect(tab.get_by_alt_text(re.compile("at layers 1: .*; 2: .*; 4: "))).to_be_visible()
