@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, comparison, data, landmark_words, overlays, reader, words
+from dashboard import charts, comparison, data, landmark_words, overlays, plain, reader, words
 from dashboard.comparison import Seen
 from dashboard.data import Key
 from dashboard.dataset_words import GAINS
@@ -186,7 +186,9 @@ def scores(key: Key, image_id: str, condition: str, layer: int) -> None:
         score=[words.word(metric).label for metric in here["metric"]],
         against=[words.held(name) for name in here["against"]],
     ).pivot(index="score", columns="against", values="value")
-    with st.expander(f"Scores of the caption at layer {layer}"):
+    # A label that named the layer would close the expander at every move.
+    with st.expander("Scores of the caption"):
+        plain.line(f"Of the caption at layer {layer}.", "small")
         st.dataframe(table, column_config={
             name: st.column_config.NumberColumn(format="%.3f")
             for name in table.columns})

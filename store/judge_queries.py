@@ -70,6 +70,15 @@ def replies(
         (judge, condition, *given, limit, offset, TEXT_SHOWN))
 
 
+def of_caption(
+    run: Source, image_id: str, layer: int, condition: str = BASELINE
+) -> pd.DataFrame:
+    """What judges say of one caption: judge, value (the mean over criteria of its mean votes)."""
+    return ask(run, f"SELECT judge, value FROM ({judged.values(judged.MEAN)}) WHERE image_id = ? "
+                    "AND layer = ? AND condition_id = ? ORDER BY judge",
+               (image_id, layer, condition))
+
+
 def agreement(run: Source, condition: str = BASELINE) -> pd.DataFrame:
     """How far two judges agree: judge, other, criterion, n, equal, kappa.
 

@@ -121,13 +121,14 @@ function barWords(row) {
 }
 
 function saidOf({ shared }) {
-  return `said of ${shared} other picture${shared === 1 ? "" : "s"}`
+  return `said of ${shared} other${shared === 1 ? "" : "s"}`
 }
 
 function sharing(reader, row) {
   const share = reader.header.unique[row.layer]
-  return `Layer ${row.layer}, letter for letter: ${saidOf(row)}.` + (share === undefined ? ""
-    : ` ${Math.round(100 * share)}% of its captions are their picture's alone.`)
+  return `At layer ${row.layer} ${row.shared} other picture${row.shared === 1 ? " has" : "s have"} `
+    + "this caption, letter for letter." + (share === undefined ? ""
+    : ` ${Math.round(100 * share)}% of the layer's captions are their picture's alone.`)
 }
 
 // The list alone scrolls: the page stays where it is.

@@ -10,6 +10,7 @@ function buildMaps(reader) {
   const parts = {
     canvas: canvas(), title: make("div", { class: "map-title" }), value: make("div",
       { class: "small value" }), bar: make("div"), note: make("div", { class: "note" }),
+    cls: make("div", { class: "small", text: "CLS is the token that stands for the whole picture." }),
     hint: make("div", { class: "small", text: `Drag a box or click a patch: which heads look there${
       header.tokens ? ", and what does it attend to" : ""}?` }),
     clear: make("div", { class: "small" }, make("button", { type: "button", class: "link",
@@ -24,8 +25,8 @@ function buildMaps(reader) {
   listenForBoxes(reader, parts.canvas)
   reader.maps = parts
   return make("section", { class: "maps", "aria-label": "Map over the picture" },
-    make("div", {}, parts.title, parts.canvas, parts.value, parts.bar, parts.note, parts.hint,
-      parts.clear),
+    make("div", {}, parts.title, parts.canvas, parts.value, parts.bar, parts.note,
+      parts.cls, parts.hint, parts.clear),
     parts.patch)
 }
 
@@ -65,7 +66,7 @@ function drawMaps(reader) {
   maps.title.textContent = reader.map ? `${what}${than} · layer ${at.layer}, ${where}`
     : "Layer 0: the patches before the first block"
   maps.bar.replaceChildren()
-  maps.note.textContent = reader.map ? "" : "Z^0 has a caption, and no attention yet."
+  maps.note.textContent = reader.map ? "" : "Z^0, the state before the first block, has a caption and no attention yet."
   if (reader.map) drawScaled(reader, what)
   else if (reader.picture) paint(maps.canvas, reader.picture, null)
   maps.canvas.setAttribute("aria-label", describe(reader, maps.title.textContent))
@@ -187,7 +188,8 @@ function drawPatch(reader) {
   if (!asked) return
   const come = header.patch === at.patch && Number(at.layer) > 0
   const box = boxOf(reader, at.patch) // while another is dragged, the values are still this one's
-  maps.otherTitle.textContent = `What ${boxName(box)} attends to, mean over heads`
+  maps.otherTitle.textContent = `What ${boxName(box)} ${
+    box.top === box.bottom && box.left === box.right ? "attends" : "attend"} to, mean over heads`
   maps.otherBar.replaceChildren()
   if (!come) return paint(maps.other, reader.picture, null)
   const tokens = header.arrays.patch.shape[1]

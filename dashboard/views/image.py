@@ -3,9 +3,20 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import comparison, data, film_panel, panels, plain, selection, similar, what_if
+from dashboard import (
+    comparison,
+    data,
+    film_panel,
+    final_scores,
+    panels,
+    plain,
+    selection,
+    similar,
+    what_if,
+)
 from dashboard.data import Key
 from dashboard.selection import Place
+from store import judge_queries
 from store.schema import BASELINE
 
 
@@ -54,16 +65,30 @@ def _headline(key: Key, image_id: str, condition: str, captions: pd.DataFrame) -
     row = data.image(key, image_id) or {}
     picture, text = st.columns([1, 8.6], vertical_alignment="center")
     picture.image(data.thumbnail(key, image_id), width=96, alt="The picture as the model saw it.")
-    with text:
+    with text, st.container(gap="xsmall"):
         comparison.headline(key, image_id, condition, captions)
         facts = [image_id, row.get("label"), row.get("category")]
         plain.line(" · ".join(str(fact) for fact in facts if fact), "small")
+        scores = _final_scores(key, image_id, condition, captions)
+        if scores:
+            plain.line(scores, "small")
         references = list(row["refs"]) if row.get("refs") is not None else []
         if references:
             with st.popover(f"{len(references)} references", type="tertiary"):
                 plain.points([str(reference) for reference in references])
                 if row.get("explanation"):
                     plain.line(str(row["explanation"]), "small")
+
+
+def _final_scores(key: Key, image_id: str, condition: str, captions: pd.DataFrame) -> str:
+    if captions.empty:
+        return ""
+    last = int(captions["layer"].iloc[-1])
+    told = final_scores.line(
+        data.scores(key, image_id, last, condition),
+        data.asked(key, judge_queries.of_caption, image_id, last, condition))
+    # Two captions stand above it then.
+    return f"Under {condition}: {told}" if told and condition != BASELINE else told
 
 
 def _steps(key: Key, image_id: str) -> None:

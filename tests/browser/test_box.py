@@ -38,7 +38,7 @@ def test_a_patch_shows_what_it_attends_to(tab, chosen):
     assert shot(tab) != before  # the new box is drawn, and the values are the old one's
     expect(tab.get_by_text("What row 4, column 2 attends to")).to_be_visible()
     tab.mouse.up()
-    expect(tab.get_by_text(re.compile("What rows 1.3, columns 1.3 attends to"))).to_be_visible()
+    expect(tab.get_by_text(re.compile("What rows 1.3, columns 1.3 attend to"))).to_be_visible()
 
 
 def test_a_box_ranks_the_heads_that_look_there(tab, edited, chosen, script):

@@ -99,7 +99,7 @@ def test_a_folded_row_says_what_the_chosen_layer_says(tab, deep):
 
 def test_rows_tell_how_many_others_say_it_and_where_things_set_in(tab, deep):
     opened(tab, deep, "layer=20&head=0")
-    expect(row(tab).locator(".badge").first).to_have_text("said of 2 other pictures")
+    expect(row(tab).locator(".badge").first).to_have_text("said of 2 others")
     marks = tab.locator(".landmark")
     expect(marks.filter(has_text="Grounding")).to_have_text(
         "Grounding sets in at layer 20, over all pictures")

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from store import open_run
+from store import judge_queries, open_run
 from store.parts import stage_folder, write_part
 from store.publish import publish
 from store.schema import BASELINE
@@ -104,6 +104,17 @@ def test_image_statistics(judged):
             [np.std(cell, ddof=1) for cell in cells if len(cell) > 1])
     assert got == pytest.approx(expected, rel=1e-6)
     assert (f"judge_rise.{JUDGES[0]}", image_id(3)) not in got
+
+
+def test_one_caption_has_the_mean_of_every_judge(judged):
+    run, rows = judged
+    with open_run(run) as opened:
+        for image, layer in itertools.product(IMAGES, LAYERS):
+            found = judge_queries.of_caption(opened, image_id(image), layer)
+            expected = {judge: value for judge in JUDGES
+                        if (value := mean(rows, judge, image, layer)) is not None}
+            assert dict(zip(found["judge"], found["value"], strict=True)) == pytest.approx(expected)
+        assert judge_queries.of_caption(opened, image_id(0), 1).empty
 
 
 def test_the_names_can_be_predicates_and_the_run_verifies(judged):
