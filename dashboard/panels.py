@@ -189,6 +189,6 @@ def scores(key: Key, image_id: str, condition: str, layer: int) -> None:
     # A label that named the layer would close the expander at every move.
     with st.expander("Scores of the caption"):
         plain.line(f"Of the caption at layer {layer}.", "small")
-        st.dataframe(table, column_config={
+        st.dataframe(table, placeholder="", column_config={
             name: st.column_config.NumberColumn(format="%.3f")
             for name in table.columns})

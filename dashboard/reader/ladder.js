@@ -37,10 +37,8 @@ function drawLadder(reader, before) {
   const [old, now] = [ladder.chosen, ladder.groups.get(at.layer)]
   ladder.chosen = now
   if (old && old !== now) fillRow(reader, old)
-  if (now) {
-    fillRow(reader, now)
-    intoView(ladder.list, now.button)
-  }
+  if (now) fillRow(reader, now)
+  showChosen(reader)
 }
 
 function fillLadder(reader) {
@@ -132,9 +130,10 @@ function sharing(reader, row) {
 }
 
 // The list alone scrolls: the page stays where it is.
-function intoView(list, row) {
-  const [top, bottom] = [row.offsetTop, row.offsetTop + row.offsetHeight] // within the list
-  if (top < list.scrollTop || bottom > list.scrollTop + list.clientHeight) {
+function showChosen({ ladder: { list, chosen } }) {
+  if (!chosen) return
+  const { offsetTop: top, offsetHeight: high } = chosen.button // within the list
+  if (top < list.scrollTop || top + high > list.scrollTop + list.clientHeight) {
     list.scrollTop = top - list.clientHeight / 2
   }
 }

@@ -71,6 +71,7 @@ function build(reader) {
   reader.root.replaceChildren(buildControls(reader), make("div", { class: "panels" },
     buildMatrix(reader), make("div", { class: "centre" }, buildMaps(reader), buildLook(reader)),
     buildLadder(reader)), buildCurves(reader), said)
+  document.fonts.ready.then(() => showChosen(reader)) // with its own font a row may be higher
   createImageBitmap(new Blob([reader.values("picture")], { type: "image/jpeg" })).then((picture) => {
     if (reader.header.key !== header.key) return
     reader.picture = picture

@@ -77,6 +77,14 @@ def test_the_chosen_row_is_scrolled_into_the_list(tab, deep):
     assert in_view(tab)
 
 
+@pytest.mark.parametrize("place", [12, 25])
+def test_a_phone_shows_the_row_of_the_link(browser, deep, place):
+    with browser.new_context(viewport={"width": 390, "height": 800}) as context:
+        tab = context.new_page()
+        opened(tab, deep, f"layer={place}&fold=false")
+        assert in_view(tab)
+
+
 def test_a_folded_row_says_what_the_chosen_layer_says(tab, deep):
     opened(tab, deep, "layer=17&head=0")
     said = tab.locator(".row .caption")
