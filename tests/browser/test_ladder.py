@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests import synthetic, synthetic_scores
-from tests.browser.driving import picture, serve, settled
+from tests.browser.driving import picture, serve, settled, window
 from tests.browser.reading import layer, opened
 from tests.synthetic import make_run
 
@@ -79,7 +79,7 @@ def test_the_chosen_row_is_scrolled_into_the_list(tab, deep):
 
 @pytest.mark.parametrize("place", [12, 25])
 def test_a_phone_shows_the_row_of_the_link(browser, deep, place):
-    with browser.new_context(viewport={"width": 390, "height": 800}) as context:
+    with window(browser, 390) as context:
         tab = context.new_page()
         opened(tab, deep, f"layer={place}&fold=false")
         assert in_view(tab)
