@@ -22,9 +22,9 @@ def test_a_patch_shows_what_it_attends_to(tab, chosen):
     expect(tab).to_have_url(re.compile("patch=9"))
     expect(tab.get_by_text("Attention of the patch (share)")).to_be_visible()
     other = tab.locator(".patch canvas")
-    before = other.screenshot()
     settled(tab)
     picture(tab, "image-patch")
+    before = other.screenshot()
     tab.keyboard.press("ArrowRight")
     assert other.screenshot() != before
     tab.keyboard.press("Shift+ArrowDown")
