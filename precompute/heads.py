@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from precompute.batches import BatchSize
 from precompute.captions import decode_states
 from precompute.config import Config
 from precompute.head_effect import final_captions
@@ -116,7 +117,9 @@ def write_head_captions(
                 yield from zip(alone, [final[image_id] for image_id in ids], strict=True)
             advance(len(ids))
 
-    captions = list(decode_states(captioner, states(), config.decode))
+    of_decoder = BatchSize(config.decode.batch_size, "decode.batch_size")
+    captions = list(decode_states(captioner, states(), config.decode, of_decoder))
+    part.meta["decoder_batches"] = of_decoder.used
     part.table("head_caption", [
         {**caption_row(BASELINE, image_id, layer, caption), "head": head}
         for (image_id, layer, head), caption in zip(places, captions, strict=True)

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
+from precompute.batches import BatchSize
 from precompute.captions import decode_states
 from precompute.config import Config
 from precompute.experiment_config import PruningConfig
@@ -70,19 +71,23 @@ def write_scores(
     last, n_heads = captioner.tower.n_layers, captioner.tower.n_heads
     by_id = {item.image_id: item for item in items}
     # No larger than those of the capture, which the GPU is known to hold.
-    batches = [[i for i in ids if i in by_id] for ids in capture.manifest["meta"]["batches"]]
+    whole = capture.manifest["meta"]["batches"]
+    batches = [own for ids in whole if (own := [i for i in ids if i in by_id])]
     rows = {image_id: row for row, image_id in enumerate(chain(*batches))}
     places: list[tuple[int, int, str]] = []
 
     def states() -> Iterator[tuple[Tensor, list[int]]]:
-        for ids in filter(None, batches):
+        for ids in batches:
             pixels = captioner.pixels([by_id[image_id].open() for image_id in ids])
             for layer, head, alone in tower_heads(captioner.tower, pixels, layers):
                 places.extend((layer, head, image_id) for image_id in ids)
                 yield from zip(alone, [captions[i, last]["token_ids"] for i in ids], strict=True)
             advance(len(ids))
 
-    texts = [caption.text for caption in decode_states(captioner, states(), config.decode)]
+    of_decoder = BatchSize(config.decode.batch_size, "decode.batch_size")
+    captioned = decode_states(captioner, states(), config.decode, of_decoder)
+    texts = [caption.text for caption in captioned]
+    part.meta |= {"batches": batches, "decoder_batches": of_decoder.used}
     pairs = [
         Pair(layer, "baseline", text, (captions[image_id, layer]["text"],))
         for (layer, _, image_id), text in zip(places, texts, strict=True)

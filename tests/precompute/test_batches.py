@@ -128,6 +128,11 @@ def test_a_whole_run_goes_on_where_one_picture_fits(config, captioner, tmp_path)
     }))
     with Watch() as watch:
         run = execute(plan, tmp_path, lambda: Cramped(captioner, 1, 2), watch)
+    for stage in ("heads", "importance.x"):
+        for path in run.glob(f"parts/{stage}-*/*/part.json"):
+            meta = json.loads(path.read_text())["meta"]
+            assert {len(ids) for ids in meta["batches"]} == {1}
+            assert max(meta["decoder_batches"]) == 2
     checks = {check["name"]: check for check in read_run(run)["parity"]["checks"]}
     assert checks["captions"]["detail"] == "1 of 1 captions equal token for token"
     with open_run(run) as opened:
