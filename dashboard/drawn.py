@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from dashboard import condition_frames, data, exporting, plain
@@ -49,16 +50,30 @@ def show(figure: Figure) -> None:
     """Draw a figure where it is called: its picture or table, its caption, its files."""
     plain.line(figure.title, "heading")
     if figure.chart is None:
-        table = condition_frames.readable(figure.frame)
-        st.dataframe(table, hide_index=True, height="content", column_config={
-            name: st.column_config.NumberColumn(format="%.3f")
-            for name in table.select_dtypes("float").columns})
+        table1(figure.frame)
     elif isinstance(figure.chart, str):
         plain.picture(figure.chart, figure.title)
     else:
         chart(exporting.spec(figure.chart), f"{figure.title}. {figure.caption}")
     plain.line(figure.caption, "small")
     exporting.download_row(figure.chart, figure.frame, figure.name)
+
+
+def table1(frame: pd.DataFrame) -> None:
+    """Draw Table 1 where it is called.
+
+    Args:
+        frame: of `condition_frames.table1`.
+    """
+    groups: dict[str, list[tuple[str, ...]]] = {}
+    for row in condition_frames.readable(frame).to_dict("records"):
+        before, after, difference, low, high = (f"{row[name]:.3f}" for name in (
+            "before", "after", "difference", "95% from", "95% to"))
+        groups.setdefault(row["measure"], []).append((
+            row["heads chosen by"], before, after, difference, f"{low} to {high}",
+            f"{row['images']:,}"))
+    plain.table(("heads chosen by", "before", "after", "difference", "95% interval", "images"),
+                groups)
 
 
 def _name(make: Callable[..., Any]) -> str:

@@ -7,6 +7,7 @@ Here text is escaped and set as HTML, where nothing but `<`, `&` and quotes mean
 import base64
 import html
 import re
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -22,6 +23,15 @@ _STYLES = {
              "white-space:pre-wrap;overflow-wrap:anywhere;max-height:11rem;overflow-y:auto",
     "card": "font-size:0.9rem;line-height:1.3;min-height:2.6em;overflow-wrap:anywhere",
 }
+
+_TABLE = """<style>
+.peel-table {width: 100%; max-width: 52rem; border-collapse: collapse; font-size: 0.86rem;
+    line-height: 1.35; font-variant-numeric: tabular-nums}
+.peel-table :is(th, td) {border: 0; padding: 0.2rem 0 0.2rem 0.6rem; text-align: right;
+    font-weight: 400; vertical-align: top}
+.peel-table :is(th, td):first-child {padding-left: 0; text-align: left}
+.peel-table tbody th {font-weight: 600; padding-top: 0.7rem}
+</style>"""
 
 
 def line(text: str, kind: str = "body") -> None:
@@ -71,3 +81,21 @@ def points(texts: list[str]) -> None:
     """Show texts as a list."""
     items = "".join(f"<li>{html.escape(text)}</li>" for text in texts)
     st.html(f'<ul style="{_STYLES["body"]};margin:0;padding-left:1.2rem">{items}</ul>')
+
+
+def table(names: Sequence[str], groups: Mapping[str, Sequence[Sequence[str]]]) -> None:
+    """Show rows of texts below the name of their group, narrow enough for a phone.
+
+    Args:
+        names: of the columns; all but the first hold numbers.
+        groups: name -> rows.
+    """
+    def cells(texts: Sequence[str], kind: str) -> str:
+        return "".join(f"<{kind}>{html.escape(text)}</{kind}>" for text in texts)
+
+    bodies = "".join(
+        f'<tbody><tr><th colspan="{len(names)}" scope="rowgroup">{html.escape(name)}</th></tr>'
+        + "".join(f"<tr>{cells(row, 'td')}</tr>" for row in rows) + "</tbody>"
+        for name, rows in groups.items())
+    st.html(f'{_TABLE}\n<table class="peel-table"><thead><tr>{cells(names, "th")}</tr></thead>'
+            f"{bodies}</table>")

@@ -83,9 +83,7 @@ def _table(rows: pd.DataFrame) -> None:
     count = selection.menu("Heads pruned", counts, name="pruned", what="the number of heads",
                            default=counts[len(counts) // 2], look="segments")
     table = condition_frames.table1(rows, int(count))
-    st.dataframe(condition_frames.readable(table), hide_index=True, height="content",
-                 column_config={name: st.column_config.NumberColumn(format="%.3f") for name in (
-                     "before", "after", "difference", "95% from", "95% to")})
+    drawn.table1(table)
     plain.line("Before and after are means over the images outside the sample; the interval is of "
                "the difference: bootstrap over images, paired. If it is 0.000 at both ends, no "
                "image's score changed by more.", "small")
