@@ -79,7 +79,7 @@ def _block(key: Key, image_id: str, condition: str, against: str | None) -> payl
         "tokens": condition == BASELINE and data.token_attention(key, image_id) is not None,
         "peak": _peak(seen.heads), "words": ladder.first_said(captions),
         "rows": ladder.rows(
-            captions, _of_rows(scores),
+            captions, _of_rows(key, scores),
             comparison.texts_by_layer(key, image_id, against) if against else None,
             _shared(key, image_id, condition))}, {})
     before = ({} if against is None else _lines(
@@ -102,8 +102,9 @@ def _told(key: Key, image_id: str, condition: str, against: str | None) -> dict[
         "key": short_hash([*key, image_id, condition, against]),
         "unique": dict(zip(alone["layer"].astype(int).astype(str), alone["mean"], strict=True)),
         "bars": {
-            "grounded": "Grounded: " + (f"{grounded.label}. {grounded.meaning}" if grounded
-                                        else "this run has no such score."),
+            "grounded": "Grounded: " + (
+                f"{grounded.label}. {grounded.meaning} A full bar is the last layer's mean over "
+                "all pictures." if grounded else "this run has no such score."),
             "fluent": "Fluent: how sure the decoder is of the caption, as a probability a token "
                       "(their geometric mean).",
             "changed": "Changed: " + (f"1 minus {words.title(*like)}." if like
@@ -140,15 +141,21 @@ def _shared(key: Key, image_id: str, condition: str) -> dict[int, int]:
                     strict=True))
 
 
-def _of_rows(scores: dict[str, pd.Series]) -> dict[str, pd.Series]:
+def _of_rows(key: Key, scores: dict[str, pd.Series]) -> dict[str, pd.Series]:
     found = {}
     for name, values in scores.items():
         if name.startswith("grounded_gain_"):
-            # CIDEr runs to 10, all others to 1.
-            found["grounded"] = values / 10 if "cider" in name else values
+            found["grounded"] = values / _full(key, name.partition(":")[0])
         elif name.endswith(":previous"):
             found["same"] = values
     return found
+
+
+def _full(key: Key, gain: str) -> float:
+    """What a full bar of grounding is: the last layer's mean over all pictures, of the baseline."""
+    curves = data.curves(key, BASELINE)
+    means = curves[curves["metric"] == gain].sort_values("layer")["mean"]
+    return float(means.iloc[-1]) if len(means) and means.iloc[-1] > 0 else 1.0
 
 
 def _lines(

@@ -104,11 +104,15 @@ def fluent_but_wrong(frames, layer):
             and gain[image] <= gain.quantile(0.25) + 1e-3}
 
 
-def test_every_page_reads_grounding_from_the_same_measure(run, monkeypatch):
+def test_every_page_reads_grounding_from_the_same_measure(run, frames, monkeypatch):
     monkeypatch.setenv("PEEL_RESULTS", str(run.parent))
     assert presets.gain_of(data.key_of(run)) == "grounded_gain_cider"
     header, _ = sent(app("image", {"image": "img00000"}).run())
     assert header["bars"]["grounded"].startswith("Grounded: Grounded gain, CIDEr. ")
+    full = scores(frames, "grounded_gain_cider", L).mean()
+    for row in header["rows"]:
+        own = scores(frames, "grounded_gain_cider", row["layer"])["img00000"]
+        assert row["bars"]["grounded"] == pytest.approx(own / full, rel=1e-5)
     assert rooms(["grounded_gain_rouge_l", "grounded_gain_cider"])["glance"] == [
         "grounded_gain_cider"]
     marks = pd.DataFrame({"metric": ["grounding_onset_rouge_l", "grounding_onset_cider"],
