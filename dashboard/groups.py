@@ -1,10 +1,11 @@
 """The categories and classes of a data set, by which the Images page is filtered."""
 
+from pathlib import Path
 from urllib.parse import unquote
 
 import streamlit as st
 
-from dashboard import data, selection
+from dashboard import data, plain, selection
 from dashboard.data import Key
 from store import image_queries
 
@@ -47,6 +48,19 @@ def _menu(name: str, counts: dict[str, int]) -> tuple[str, ...]:
         help=f"Images of any of these. The run has {len(counts):,}; type to find one."
              + (f" The menu has the {_OFFERED:,} most frequent." if len(counts) > _OFFERED
                 else "")))
+
+
+def ways(key: Key, image_id: str, condition: str) -> None:
+    """Draw links to the images of one image's category, and of its class."""
+    row = data.image(key, image_id) or {}
+    for name in _TITLES:
+        if row.get(name):
+            value = str(row[name])
+            st.page_link(
+                st.session_state["images_page"], icon=":material/grid_view:",
+                label=plain.label(f"All pictures of {value[:80]}"),
+                query_params={"run": Path(key.path).name, "condition": condition,
+                              name: written([value])})
 
 
 def written(values: list[str]) -> str:

@@ -8,6 +8,7 @@ from dashboard import (
     data,
     film_panel,
     final_scores,
+    groups,
     panels,
     plain,
     selection,
@@ -40,6 +41,7 @@ def show(place: Place) -> None:
     with st.expander("Film strip: the story at a glance, and as a file"):
         film_panel.show(key, image_id, place.condition)
     similar.beside(key, image_id, place.condition)
+    groups.ways(key, image_id, place.condition)
     with notes:
         told = [comparison.look(key, image_id, place.condition).missing,
                 f"Under {place.condition} the last layer alone was decoded."

@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shutil
+from urllib.parse import parse_qsl
 
 import pandas as pd
 import pytest
@@ -265,6 +266,19 @@ def test_categories_and_classes_are_chosen_counted_and_taken_away(open_page, edi
     at.multiselect(key="category").set_value([]).run()
     assert "category" not in at.query_params
     assert count(at) == 14
+
+
+def test_a_picture_leads_to_those_of_its_category_and_class(open_page, edited):
+    (run,) = list_runs(edited)
+    links = {link.proto.label: dict(parse_qsl(link.proto.query_string)) for link in
+             open_page("image", image="img00003", condition="skip:5").get("page_link")}
+    with open_run(run) as there:
+        (row,) = there.table("image", "image_id = 'img00003'").to_dict("records")
+    there = {"run": run.name, "condition": "skip:5"}
+    assert links[f"All pictures of {row['category']}"] == {**there, "category": row["category"]}
+    assert links[f"All pictures of {row['label']}"] == {**there, "label": row["label"]}
+    query = links["All pictures of biology"]
+    assert shown(open_page("images", **query)) == of(run, "category", ["biology"])
 
 
 def test_a_category_goes_with_filters_search_and_tags(open_page, edited):

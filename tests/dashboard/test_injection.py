@@ -1,6 +1,7 @@
 """Whatever a caption, a label or a link says is shown as text."""
 
 import html
+import re
 
 import pytest
 
@@ -74,8 +75,9 @@ def test_labels_of_widgets_and_links_hold_no_text_of_others(hostile, monkeypatch
     assert labels and links
     for label in (*labels, *links):
         assert not any(text in label for text in HOSTILE)
+        bare = re.sub(r"\\.", "", label)  # what is escaped means nothing
         for piece in ("<", "](", "**", ":red[", ":material/", "$x"):
-            assert piece not in label, label
+            assert piece not in bare, label
 
 
 @pytest.mark.parametrize("text", HOSTILE)
