@@ -124,6 +124,7 @@ def test_pictures_alike_are_found_from_a_picture(tab, address):
     settled(tab)
     tab.get_by_text("Similar pictures").click()
     expect(cards(tab)).to_have_count(6)
+    settled(tab)  # what is still being drawn may be drawn anew under the mouse
     tab.get_by_role("link", name="All pictures in this order").click()
     expect(tab).to_have_url(re.compile("similar_to=img00004"))
     expect(tab.get_by_text("Those most like img00004 first")).to_be_visible()
