@@ -11,6 +11,7 @@ from store import image_queries
 
 _TITLES = {"category": "Category", "label": "Class"}
 _OFFERED = 2_000  # choices of a menu: a page sends them all to the browser
+_AT_ONCE = 50  # so many that typing finds may be taken together: a link holds them all
 _END = ";"  # of a value in the link
 
 
@@ -44,6 +45,7 @@ def _menu(name: str, counts: dict[str, int]) -> tuple[str, ...]:
 
     return tuple(st.multiselect(
         _TITLES[name], offered, key=name, on_change=put, placeholder="all images",
+        filter_mode="contains", select_all=_AT_ONCE,
         format_func=lambda value: f"{value} ({counts[value]:,})",
         help=f"Images of any of these. The run has {len(counts):,}; type to find one."
              + (f" The menu has the {_OFFERED:,} most frequent." if len(counts) > _OFFERED
