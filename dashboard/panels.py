@@ -21,7 +21,7 @@ from store.tensors import ImageTensors
 _PALETTES = {"map": overlays.INFERNO, "matrix": charts.VIRIDIS, "diverging": charts.DIVERGING}
 _LIKE = ("rouge_l", "bertscore", "bleu")
 _BY = {
-    "gradient": "By the gradient, the final caption depends on this head most.",
+    "gradient": "By the gradient, this head changes the final caption's probability most.",
     "contribution_share": ("Of all heads it makes the largest part of its layer's update of the "
                            "CLS token."),
 }

@@ -1,6 +1,7 @@
 // The caption of every layer, a row each. Captions are text, never markup.
 
 const BARS = { grounded: "grounded", fluent: "fluent", changed: "changed" }
+const MANY = 2 // other pictures: one may show the same
 
 function buildLadder(reader) {
   const { header } = reader
@@ -80,7 +81,7 @@ function fillRow(reader, { button, rows }) {
   button.title = row.degenerate ? "This caption repeats itself, or says nothing." : ""
   button.setAttribute("aria-current", String(Boolean(chosen)))
   button.setAttribute("aria-label", `Layer ${place}: ${row.text}${
-    row.shared ? `, ${saidOf(row)}` : ""}. ${barWords(row)}`)
+    row.shared >= MANY ? `, ${saidOf(row)}` : ""}. ${barWords(row)}`)
   button.replaceChildren(make("span", { class: "layer", text: place }),
     captionOf(reader, row, rows), barsOf(row))
 }
@@ -96,7 +97,7 @@ function captionOf(reader, row, rows) {
       { class: change, text }), " ")
   }
   if (!row.text.trim()) caption.append(make("span", { class: "empty", text: "(no words)" }))
-  if (row.shared) caption.append(make("span", { class: "badge", text: saidOf(row),
+  if (row.shared >= MANY) caption.append(make("span", { class: "badge", text: saidOf(row),
     title: sharing(reader, row) }), " ")
   const wordings = new Set(rows.map(({ text }) => text)).size
   if (wordings > 1) caption.append(make("span", { class: "badge", text: `${wordings} wordings`,
@@ -119,13 +120,13 @@ function barWords(row) {
 }
 
 function saidOf({ shared }) {
-  return `said of ${shared} other${shared === 1 ? "" : "s"}`
+  return `said of ${shared} others`
 }
 
 function sharing(reader, row) {
   const share = reader.header.unique[row.layer]
-  return `At layer ${row.layer} ${row.shared} other picture${row.shared === 1 ? " has" : "s have"} `
-    + "this caption, letter for letter." + (share === undefined ? ""
+  return `At layer ${row.layer} ${row.shared} other pictures have this caption, letter for letter.`
+    + (share === undefined ? ""
     : ` ${Math.round(100 * share)}% of the layer's captions are their picture's alone.`)
 }
 
