@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import TimeoutError as TookTooLong
 from playwright.sync_api import expect
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -60,11 +61,10 @@ def _wait_until_healthy(url, process, log):
 
 
 @contextmanager
-def window(browser, width=1280, scheme="light"):
+def window(browser, width=1280):
     """A browser's window that remembers nothing, with room for 30 seconds on a busy machine."""
     expect.set_options(timeout=30_000)
-    with browser.new_context(viewport={"width": width, "height": 800},
-                             color_scheme=scheme) as context:
+    with browser.new_context(viewport={"width": width, "height": 800}) as context:
         context.set_default_timeout(30_000)
         context.on("page", _listen)
         yield context
@@ -130,6 +130,21 @@ def settled(tab):
             return
         tab.wait_for_timeout(50)
     raise AssertionError(f"{tab.url} did not come to rest in a minute")
+
+
+def day_and_night(tab):
+    """Show a page in the light scheme, then in the dark one."""
+    for scheme in ("light", "dark"):
+        tab.emulate_media(color_scheme=scheme)
+        settled(tab)
+        yield scheme
+
+
+def violations(tab, exclude=()):
+    """What axe-core finds wrong with a page: rule, element and how to mend it."""
+    found = Axe().run(tab, {"exclude": [[selector] for selector in exclude]}).response
+    return [(rule["id"], node["html"][:150], node["failureSummary"])
+            for rule in found["violations"] for node in rule["nodes"]]
 
 
 def choose(menu, option):

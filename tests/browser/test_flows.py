@@ -55,16 +55,15 @@ def test_the_other_pages_are_drawn(tab, server, page):
     picture(tab, page)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_nothing_is_wider_than_the_screen(browser, server, scheme, width):
-    with window(browser, width, scheme) as context:
+def test_nothing_is_wider_than_the_screen(browser, server, width):
+    with window(browser, width) as context:
         tab = context.new_page()
         for page in ("", "image", "layers", "runs"):
             tab.goto(f"{server}/{page}")
             expect(tab.locator(".stMain img, .stMain canvas, .stMain svg").first).to_be_visible()
             settled(tab)
-            picture(tab, f"{page or 'images'}-{width}-{scheme}")
+            picture(tab, f"{page or 'images'}-{width}")
             over = tab.evaluate("document.querySelector('.stMain').scrollWidth - innerWidth")
             assert over <= 0, f"{page or 'images'} is {over} pixels wider than {width}"
 

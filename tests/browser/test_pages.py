@@ -1,9 +1,8 @@
 """Every page on a desk and on a phone, by day and by night: whole, quiet and accessible."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
-from tests.browser.driving import picture, serve, settled, window
+from tests.browser.driving import day_and_night, picture, serve, violations, window
 from tests.synthetic import make_run
 
 pytestmark = pytest.mark.browser
@@ -28,42 +27,39 @@ def empty(tmp_path_factory):
         yield found
 
 
-@pytest.fixture(params=[(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")],
-                ids=lambda param: "-".join(map(str, param)))
+@pytest.fixture(scope="module", params=[1280, 390])
 def screen(request, browser):
-    """A tab, and what its screen is called."""
-    width, scheme = request.param
-    with window(browser, width, scheme) as context:
-        yield context.new_page(), f"{width}-{scheme}"
+    """A tab, and its width."""
+    with window(browser, request.param) as context:
+        yield context.new_page(), request.param
 
 
-def look(tab, address, path, name):
-    """Open a page; what is wrong with it, in words."""
+def look(screen, address, path, name):
+    """Open a page; what is wrong with it by day and by night, in words."""
+    tab, width = screen
     tab.goto(f"{address}/{path}")
-    settled(tab)
-    picture(tab, name)
-    wide = tab.evaluate("Math.max(document.documentElement.scrollWidth, "
-                        "document.querySelector('.stMain').scrollWidth) - innerWidth")
-    found = [f"{wide} pixels too wide"] if wide > 0 else []
-    found += ["an exception"] * tab.locator("[data-testid=stException]").count()
-    return found + [f"{rule['id']}: {node['html'][:150]}"
-                    for rule in Axe().run(tab).response["violations"] for node in rule["nodes"]]
+    found = []
+    for scheme in day_and_night(tab):
+        picture(tab, f"{name}-{width}-{scheme}")
+        wide = tab.evaluate("Math.max(document.documentElement.scrollWidth, "
+                            "document.querySelector('.stMain').scrollWidth) - innerWidth")
+        found += [f"{scheme}: {wide} pixels too wide"] if wide > 0 else []
+        found += ["an exception"] * tab.locator("[data-testid=stException]").count()
+        found += [f"{scheme}: {rule}" for rule in violations(tab)]
+    return found
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_is_whole_quiet_and_accessible(screen, address, page):
-    tab, name = screen
-    assert look(tab, address, page, f"page-{page or 'images'}-{name}") == []
+    assert look(screen, address, page, f"page-{page or 'images'}") == []
 
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_every_room_of_the_layers_fits(screen, address, room):
-    tab, name = screen
-    assert look(tab, address, f"layers?room={room}", f"page-layers-{room}-{name}") == []
+    assert look(screen, address, f"layers?room={room}", f"page-layers-{room}") == []
 
 
 @pytest.mark.parametrize("page", ["", "layers", "runs"])
 def test_an_empty_folder_says_what_to_do(screen, empty, page):
-    tab, name = screen
-    assert look(tab, empty, page, f"empty-{page or 'images'}-{name}") == []
-    assert tab.locator(".stCode", has_text="make demo").is_visible()
+    assert look(screen, empty, page, f"empty-{page or 'images'}") == []
+    assert screen[0].locator(".stCode", has_text="make demo").is_visible()
