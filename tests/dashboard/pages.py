@@ -1,5 +1,6 @@
 """Pages of the dashboard without a browser."""
 
+import re
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -30,3 +31,8 @@ def opened(at):
     """Where the links lead that open a picture: their parameters."""
     return [dict(parse_qsl(link.proto.query_string)) for link in at.get("page_link")
             if link.proto.label == "Open"]
+
+
+def count(at):
+    """How many of the 14 images of `edited` the Images page says that it shows."""
+    return int(re.search(r"(\d+) of 14 images", words(at))[1])

@@ -1,10 +1,8 @@
 import itertools
 from dataclasses import replace
 
-import duckdb
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +12,7 @@ from store.errors import TableNotFound
 from store.predicates import OPERATORS, Predicate, Quantity
 from store.queries import Search, Selection, Sort
 from store.schema import LAYER_COLUMNS, TABLES
+from tests.store.memory import Memory
 
 L = 3
 IMAGES = [f"i{n}" for n in range(6)]
@@ -22,26 +21,6 @@ SCORES = (("rouge_l", "final"), ("rouge_l", "previous"))
 JUDGES, CRITERIA = ("j-1.5-aa", "k-bb"), ("entities", "information")
 # Few values, so that thresholds are met exactly; 0.1 is not the same number in 32 and 64 bits.
 VALUES = (None, float("nan"), -0.5, 0.0, 0.1, 0.5, 2.0)
-
-
-class Memory:
-    """The tables of a run, in memory."""
-
-    def __init__(self, **tables):
-        self.con = duckdb.connect()
-        self.frames = {}
-        for name in ("run", "image", "layer_stat", "caption", "score", "image_stat", "condition",
-                     "skipped", "curve", "head_stat", "landmark", "judgement"):
-            schema = TABLES[name].arrow
-            rows = pa.Table.from_pylist(tables.get(name, []), schema=pa.schema(
-                [pa.field(field.name, field.type) for field in schema]))
-            self.con.register("rows", rows)
-            self.con.execute(f"CREATE TABLE {name} AS SELECT * FROM rows")
-            self.con.unregister("rows")
-            self.frames[name] = tables.get(name, [])
-
-    def sql(self, query, params=None):
-        return self.con.execute(query, params).df()
 
 
 values = st.sampled_from(VALUES)

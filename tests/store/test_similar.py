@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from store import queries, similar
 from store.queries import Selection
 from store.similar import Likeness
-from tests.store.test_queries import Memory
+from tests.store.memory import Memory
 
 IMAGES = ("a", "b", "c", "d", "e")
 scores = st.sampled_from((None, float("nan"), -0.25, 0.0, 0.3, 0.5, 0.9, 1.0, 1.5))

@@ -19,7 +19,7 @@ def image(i: int, width: int | None = 4, **changed: object) -> ImageTensors:
         "cls_state": None if width is None else rng.normal(size=(L + 1, width)),
         "model_input": bytes(range(i + 1)),
     }
-    return ImageTensors(**{**values, **changed})  # type: ignore[arg-type]
+    return ImageTensors(**{**values, **changed})
 
 
 @pytest.mark.parametrize("width", [4, None])
