@@ -87,7 +87,7 @@ class _Maker:
             self._fetch(boxed[0]).write(name, lambda _: None)
         except TooManyBroken:
             raise
-        except Exception as error:
+        except Exception as error:  # whatever it is: the driver counts it and tries again
             log.error("part %s failed\n%s", name, traceback.format_exc())
             return _Outcome(lines.lines, f"{type(error).__name__}: {error}")
         finally:
@@ -279,7 +279,7 @@ def open_ray(workers: int, cpus: float, gpus: float) -> Iterator[RayEngine]:
 
 
 def _require_gpus(gpus: float, cluster: bool) -> None:
-    here = ray.cluster_resources().get("GPU", 0)  # type: ignore[no-untyped-call]
+    here = ray.cluster_resources().get("GPU", 0)  # type: ignore[no-untyped-call]  # Ray's
     if gpus > here and not cluster:  # a cluster may grow
         raise ValueError(
             f"each worker wants gpus = {gpus:g} ([scale]); this machine has {here:g}. Ask for "

@@ -27,7 +27,7 @@ def in_other_process(work):
     def tell():
         try:
             said = ["returned", work()]
-        except Exception as error:
+        except Exception as error:  # told to the parent, which knows which one it awaits
             said = [type(error).__name__, str(error)]
         os.write(write, json.dumps(said).encode())
 

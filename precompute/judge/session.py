@@ -158,7 +158,7 @@ async def _work(
                 session.end(f"{IN_A_ROW} in a row had no answer, the last one because of: {error}")
         except CapReached as error:
             session.end(str(error))
-        except Exception as error:
+        except Exception as error:  # raised when all questions under way have ended
             session.end(str(error), error)
         finally:
             session.budget.settle(most, used)

@@ -13,6 +13,7 @@ from functools import partial
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import AutoModel, AutoTokenizer
@@ -120,7 +121,7 @@ def _chunks(texts: Sequence[str], references: Sequence[Sequence[str]]) -> Iterat
 
 def _best(
     model: torch.nn.Module,
-    tokenizer: object,
+    tokenizer: Any,
     texts: Sequence[str],
     references: Sequence[Sequence[str]],
 ) -> list[float]:
@@ -129,7 +130,7 @@ def _best(
     from bert_score.utils import bert_cos_score_idf
 
     weights: defaultdict[int, float] = defaultdict(partial(float, 1.0))
-    weights[tokenizer.sep_token_id] = weights[tokenizer.cls_token_id] = 0.0  # type: ignore[attr-defined]
+    weights[tokenizer.sep_token_id] = weights[tokenizer.cls_token_id] = 0.0
     left = [text for text, own in zip(texts, references, strict=True) for _ in own]
     right = [reference for own in references for reference in own]
     device = next(model.parameters()).device

@@ -46,7 +46,7 @@ class _Known(dict[Ngram, float]):
         return 0.0
 
 
-class _FrozenScorer(CiderScorer):  # type: ignore[misc]
+class _FrozenScorer(CiderScorer):  # type: ignore[misc]  # the package has no types
     """The package's scorer, with the logarithm of the number of images set once for all.
 
     `compute_cider` sets `ref_len` from the captions at hand; that assignment is ignored.

@@ -30,7 +30,7 @@ def difference(ours, theirs):
 )
 def test_numbers_are_equal(ours, theirs, what, bound):
     found = difference(ours[what], theirs[what])
-    print(f"{what}: {found:.2g} of the largest, {np.abs(theirs[what]).max():.3g}")  # noqa: T201
+    print(f"{what}: {found:.2g} of the largest, {np.abs(theirs[what]).max():.3g}")  # noqa: T201 (-rP shows it)
     assert found <= bound
 
 
