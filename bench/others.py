@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from bench.synthetic_run import N_LAYERS
-from store import tensors
-from store.parts import stage_folder, write_part
-from store.runs import read_run
+from store.disk.runs import read_run
+from store.parts import tensors
+from store.parts.write import stage_folder, write_part
 
 Figures = list[tuple[str, str]]
 Quantiles = Callable[[Callable[[], object], int], str]

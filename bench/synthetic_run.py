@@ -12,10 +12,10 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from store.parts import PartWriter, mark_complete, stage_folder, write_part
-from store.runs import create_run, run_id, update_run
+from store.disk.runs import create_run, run_id, update_run
+from store.parts.tensors import ImageTensors, TensorWriter
+from store.parts.write import PartWriter, mark_complete, stage_folder, write_part
 from store.schema import BASELINE, LAYER_METRICS
-from store.tensors import ImageTensors, TensorWriter
 
 N_LAYERS, N_HEADS, GRID = 39, 16, (16, 16)
 PART_SIZE = 256

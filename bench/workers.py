@@ -26,7 +26,7 @@ from precompute.models import captioner_of
 from precompute.pipeline import write_capture
 from precompute.plan import Plan, plan_runs
 from precompute.ray_engine import open_ray
-from store.parts import PartWriter
+from store.parts.write import PartWriter
 
 ROUNDS = 3
 """In which the ways take turns."""

@@ -18,8 +18,8 @@ from dashboard.views import (
     pruning,
     runs,
 )
-from store.asking import DatabaseError
 from store.errors import StoreError
+from store.query.ask import DatabaseError
 
 _SIDEBAR = 232  # pixels; the rest of 1280 holds matrix, map and captions side by side
 

@@ -7,9 +7,9 @@ import pandas as pd
 
 from dashboard import compared, data, plain, said
 from dashboard.data import Key
-from store import condition_queries
+from store.parts.tensors import ImageTensors
+from store.query import conditions as condition_queries
 from store.schema import BASELINE
-from store.tensors import ImageTensors
 
 _TAKEN = ("maps", "measures of heads", "measures of layers")
 

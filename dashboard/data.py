@@ -14,16 +14,19 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard import overlays
-from store import Run, image_export, image_queries, queries, similar
-from store.catalog import open_generation
+from store import Run
+from store.disk.generations import LINK, current_generation, generation_path, read_sidecar
+from store.disk.runs import list_runs
 from store.errors import NotPublished
-from store.generations import LINK, current_generation, generation_path, read_sidecar
-from store.image_export import Export
-from store.predicates import Quantity
-from store.queries import Order, Selection
-from store.runs import list_runs
+from store.parts.tensors import ImageTensors
+from store.query import image_export, similar
+from store.query import images as queries
+from store.query import one_image as image_queries
+from store.query.image_export import Export
+from store.query.images import Order, Selection
+from store.query.predicates import Quantity
+from store.query.run import open_generation
 from store.schema import CAPTION_METRICS, LAYER_COLUMNS
-from store.tensors import ImageTensors
 
 THUMBNAIL = 240
 """Width of a thumbnail, pixels: twice what a card shows, for sharp screens."""

@@ -46,8 +46,9 @@ def _on_paper(chart: Chart | Spec) -> Spec:
 def download_row(chart: Figure | None, frame: pd.DataFrame, name: str) -> None:
     """Draw small buttons that give a figure and its numbers as files.
 
-    Texts stay as they are, as in `store.export`; only the export of the Images page, which holds
-    what others wrote, keeps a spreadsheet from running them as formulas (`store.image_export`).
+    Texts stay as they are, as in `store.query.export`; only the export of the Images page, which
+    holds what others wrote, keeps a spreadsheet from running them as formulas
+    (`store.query.image_export`).
 
     Args:
         chart: the figure; None for a table alone.

@@ -12,7 +12,7 @@ import pandas as pd
 from dashboard import colour_bar, overlays, words
 from dashboard.charts import Chart
 from dashboard.overlays import Scale
-from store.tensors import ImageTensors
+from store.parts.tensors import ImageTensors
 
 _COLUMNS, _SIZE, _GAP, _TEXT = 4, 150, 16, 84  # pixels
 _MAP = 200  # pixels of a head's map, for sharp screens

@@ -22,9 +22,10 @@ from dashboard import (
 )
 from dashboard import words as named
 from dashboard.condition_words import MEANINGS
-from store import condition_queries, queries
+from store.parts.tensors import ImageTensors
+from store.query import conditions as condition_queries
+from store.query import images as queries
 from store.schema import BASELINE
-from store.tensors import ImageTensors
 
 Ask = Callable[..., pd.DataFrame]
 """Answers one of the store's queries for the run, given the query and its other arguments."""

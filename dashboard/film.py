@@ -19,7 +19,7 @@ from dashboard import overlays, words
 from dashboard.diff import diff_words
 from dashboard.overlays import Scale
 from dashboard.reader.ladder import folds
-from store.tensors import ImageTensors
+from store.parts.tensors import ImageTensors
 
 _CELL, _GAP, _PAD = 164, 14, 16  # pixels
 _PER_ROW = 6

@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard import brush, data, plain, presets, selection, words
 from dashboard.brush import Bounds
 from dashboard.data import Key
-from store.predicates import Extreme, Predicate, Quantity, format_predicates, parse_predicates
+from store.query.predicates import Extreme, Predicate, Quantity, format_predicates, parse_predicates
 
 _EXTREMES: dict[Extreme, str] = {"max": "the largest over layers", "min": "the least over layers"}
 _COLUMNS = 3

@@ -22,7 +22,7 @@ from dashboard.data import Key
 from dashboard.exporting import Spec
 from dashboard.figure6 import Cell, around, gallery, head_cell
 from dashboard.overlays import Scale
-from store import condition_queries
+from store.query import conditions as condition_queries
 from store.schema import BASELINE
 
 _SCORES = ("bertscore", "rouge_l", "exact")

@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard import data, plain, selection
 from dashboard.data import Key
-from store import image_queries
+from store.query import one_image as image_queries
 
 _TITLES = {"category": "Category", "label": "Class"}
 _OFFERED = 2_000  # choices of a menu: a page sends them all to the browser

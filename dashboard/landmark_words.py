@@ -8,7 +8,7 @@ import pandas as pd
 
 from dashboard import words
 from dashboard.dataset_words import GAINS
-from store.landmarks import GAIN
+from store.statistics.landmarks import GAIN
 
 GROUNDING = "grounding_onset_"
 

@@ -13,10 +13,10 @@ from dashboard.comparison import Seen
 from dashboard.data import Key
 from dashboard.dataset_words import GAINS
 from dashboard.reader import ladder, payload, place
-from store import reader_queries
-from store.files import short_hash
+from store.disk.files import short_hash
+from store.parts.tensors import ImageTensors
+from store.query import reader as reader_queries
 from store.schema import BASELINE, CAPTION_METRICS, LAYER_METRICS
-from store.tensors import ImageTensors
 
 _PALETTES = {"map": overlays.INFERNO, "matrix": charts.VIRIDIS, "diverging": charts.DIVERGING}
 _LIKE = ("rouge_l", "bertscore", "bleu")

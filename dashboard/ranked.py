@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard import compared, data, exporting, navigation, plain, said, selection, words
 from dashboard.data import Key
-from store import condition_queries
+from store.query import conditions as condition_queries
 from store.schema import BASELINE
 
 _PER_PAGE = 8

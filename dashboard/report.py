@@ -14,8 +14,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dashboard import condition_frames, exporting, figures, film, provenance, said, words
 from dashboard.figures import About, Ask, Figure
-from store import Run, condition_queries, image_queries, judge_queries, open_run
+from store import Run, open_run
 from store.errors import StoreError
+from store.query import conditions as condition_queries
+from store.query import judges as judge_queries
+from store.query import one_image as image_queries
 from store.schema import BASELINE
 
 FIRST_IMAGES = 4

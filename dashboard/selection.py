@@ -15,8 +15,8 @@ import streamlit as st
 
 from dashboard import data, plain, words
 from dashboard.data import Key
+from store.disk.runs import read_run
 from store.errors import NotPublished
-from store.runs import read_run
 from store.schema import BASELINE
 
 MEAN = "mean"

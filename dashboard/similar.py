@@ -6,8 +6,8 @@ import streamlit as st
 
 from dashboard import cards, data, notes, plain, words
 from dashboard.data import Key
-from store.queries import Selection
-from store.similar import Likeness
+from store.query.images import Selection
+from store.query.similar import Likeness
 
 MEANING = ("Stories that change at the same layers, whatever they say: 0 changes at the same "
            "layers by the same shares, 1 at none of them.")

@@ -6,8 +6,8 @@ import streamlit as st
 
 from dashboard import colour_bar, compared, comparison, data, overlays, plain, selection
 from dashboard.data import Key
+from store.parts.tensors import ImageTensors
 from store.schema import BASELINE
-from store.tensors import ImageTensors
 
 _WIDTH = 336  # pixels
 

@@ -12,9 +12,9 @@ from dashboard import comparison, data, overlays, plain, presets
 from dashboard.data import Key
 from dashboard.reader.payload import BOX_METRIC
 from dashboard.selection import MEAN, Place
-from store import condition_queries
-from store.predicates import Predicate, Quantity, format_predicates
-from store.queries import Selection, Sort
+from store.query import conditions as condition_queries
+from store.query.images import Selection, Sort
+from store.query.predicates import Predicate, Quantity, format_predicates
 from store.schema import BASELINE
 
 _LATE = "Late correction"  # a preset

@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard import compared, comparison, condition_frames, data, plain, said, selection
 from dashboard.condition_words import KINDS, MEANINGS, edit_name
 from dashboard.data import Key
-from store import condition_queries
+from store.query import conditions as condition_queries
 from store.schema import BASELINE
 
 

@@ -28,11 +28,11 @@ from precompute.shard import read_shard
 from precompute.stages import Unfinished, Watch
 from precompute.story import DEMO, links, story_config
 from precompute.upkeep import export, import_, publish, verify
-from store.catalog import find_run
-from store.failures import Failure
-from store.publish import publish as publish_run
-from store.publish import published_manifest
-from store.runs import read_run
+from store.disk.runs import read_run
+from store.parts.failures import Failure
+from store.publish.generation import publish as publish_run
+from store.publish.generation import published_manifest
+from store.query.run import find_run
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 

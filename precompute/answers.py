@@ -16,8 +16,8 @@ from precompute.lazy import Lazy
 from precompute.metrics import METRICS, Corpus, Metric, Score
 from precompute.score import Pair, score_pairs
 from precompute.stages import Advance, Watch, make_parts
-from store.parts import Part, PartWriter, is_complete, list_parts, read_table, stage_folder
-from store.runs import read_run, update_run
+from store.disk.runs import read_run, update_run
+from store.parts.write import Part, PartWriter, is_complete, list_parts, read_table, stage_folder
 
 VERSION = 1
 """Of what a metric's stage computes; part of the stage's identity."""

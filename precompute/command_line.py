@@ -13,9 +13,9 @@ from precompute.preflight import NotReady
 from precompute.printable import printable
 from precompute.run import ParityError
 from precompute.stages import PartFailed, Stopped
-from store.catalog import find_run
+from store.disk.runs import list_runs
 from store.errors import StoreError
-from store.runs import list_runs
+from store.query.run import find_run
 
 ConfigPath = Annotated[Path, typer.Argument(help="A file of precompute/configs, or your own.")]
 Results = Annotated[

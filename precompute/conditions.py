@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Literal, get_args
 
-from store.files import short_hash
+from store.disk.files import short_hash
 
 Kind = Literal["mean", "confuse", "skip", "heads"]
 State = Literal["input", "output"]

@@ -20,9 +20,9 @@ from precompute.metrics.coco_corpus import SUMMANDS, bleu4, summands
 from precompute.metrics.metric import versions_of
 from precompute.metrics.ptb import tokeniser
 from precompute.stages import Advance, Watch, make_parts
-from store.parts import Part, PartWriter, iter_tables, require_complete, stage_folder
-from store.runs import read_run, update_run
-from store.summaries import N_BOOTSTRAP, SEED, bootstrap_weights
+from store.disk.runs import read_run, update_run
+from store.parts.write import Part, PartWriter, iter_tables, require_complete, stage_folder
+from store.publish.summaries import N_BOOTSTRAP, SEED, bootstrap_weights
 
 VERSION = 1
 """Of what the stage computes; part of its identity."""

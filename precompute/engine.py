@@ -9,8 +9,8 @@ from typing import Protocol, TypeVar
 
 from precompute.config import Config
 from precompute.models import device_of
-from store.failures import Failure
-from store.parts import PartWriter, write_part
+from store.parts.failures import Failure
+from store.parts.write import PartWriter, write_part
 
 log = logging.getLogger(__name__)
 

@@ -27,8 +27,8 @@ from precompute.models.size import ModelSize
 from precompute.plan import Plan, plan_of, shared_decisions
 from precompute.printable import duration
 from precompute.workload import Work, workload
-from store.parts import has_part
-from store.token_attention import STAGE as TOKEN_ATTENTION
+from store.parts.token_attention import STAGE as TOKEN_ATTENTION
+from store.parts.write import has_part
 
 _PUBLISHED_IMAGES = {"whoops": 500, "imagenet": 50_000}
 _EXAMPLE = 100

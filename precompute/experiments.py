@@ -16,8 +16,8 @@ from precompute.plan import Plan
 from precompute.pruning import CAPTIONS, saved
 from precompute.stages import Watch
 from precompute.sweep import sweep
-from store.parts import is_complete, stage_settings
-from store.runs import read_run
+from store.disk.runs import read_run
+from store.parts.write import is_complete, stage_settings
 
 STAGE = "sweep."
 SAVED = "file:"

@@ -26,8 +26,8 @@ from precompute.models.captioner import Captioner
 from precompute.plan import Plan
 from precompute.rows import Row
 from precompute.stages import Advance, Watch, make_parts, sources_of
-from store.parts import Part, PartWriter, read_table, stage_folder
-from store.runs import read_run, update_run
+from store.disk.runs import read_run, update_run
+from store.parts.write import Part, PartWriter, read_table, stage_folder
 from store.schema import BASELINE
 
 VERSION = 1

@@ -22,8 +22,8 @@ from precompute.models.tower import VisionTower
 from precompute.plan import Plan
 from precompute.rows import caption_row
 from precompute.stages import Advance, Watch, make_parts, sources_of
-from store.parts import Part, PartWriter, stage_folder
-from store.runs import read_run, update_run
+from store.disk.runs import read_run, update_run
+from store.parts.write import Part, PartWriter, stage_folder
 from store.schema import BASELINE
 
 STAGE = "heads"

@@ -24,7 +24,7 @@ from precompute.metrics import Score
 from precompute.models.captioner import Captioner
 from precompute.score import Pair, score_pairs
 from precompute.stages import Advance
-from store.parts import Part, PartWriter, read_table
+from store.parts.write import Part, PartWriter, read_table
 
 VERSION = 2
 """Of what a part of the sample holds and how it is computed; part of the stage's identity."""

@@ -26,11 +26,11 @@ from precompute.models.captioner import Captioner
 from precompute.models.tower import VisionTower
 from precompute.plan import Plan, plan_of
 from precompute.stages import Advance, Watch, make_parts
-from store.catalog import find_run
+from store.disk.runs import read_run, update_run
 from store.errors import RunMismatch, RunNotFound
-from store.means import FILE_NAME, StateSums, add_up, read_sums, write_sums
-from store.parts import PartWriter, require_complete, stage_folder
-from store.runs import read_run, update_run
+from store.parts.means import FILE_NAME, StateSums, add_up, read_sums, write_sums
+from store.parts.write import PartWriter, require_complete, stage_folder
+from store.query.run import find_run
 
 VERSION = 1
 """Of what a means part holds; part of the stage's identity. A new one needs a new one of sweeps."""

@@ -19,8 +19,8 @@ from precompute.images import ImageItem, UnreadableImage
 from precompute.models.captioner import Captioner
 from precompute.prefetch import readable_ahead
 from precompute.rows import Row, caption_rows, image_tensors, stat_table
-from store.parts import PartWriter
-from store.tensors import TensorWriter
+from store.parts.tensors import TensorWriter
+from store.parts.write import PartWriter
 
 log = logging.getLogger(__name__)
 

@@ -26,9 +26,9 @@ from precompute.plan import Plan
 from precompute.pruned import controls, curve, pruned, weigh
 from precompute.stages import Advance, Watch, make_parts
 from precompute.sweep import sweep
-from store.files import write_json
-from store.parts import Part, PartWriter, iter_tables, require_complete, stage_folder
-from store.runs import read_run, update_run
+from store.disk.files import write_json
+from store.disk.runs import read_run, update_run
+from store.parts.write import Part, PartWriter, iter_tables, require_complete, stage_folder
 
 SAVED = "condition.json"
 """The main condition of a pruning, in the folder of its captions."""

@@ -20,7 +20,7 @@ from precompute.engine import Advance
 from precompute.images import ImageItem, readable
 from precompute.layers import run_states
 from precompute.models.captioner import Captioner
-from store.parts import PartWriter
+from store.parts.write import PartWriter
 from store.schema import BASELINE
 from store.text import normalise
 

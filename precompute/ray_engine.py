@@ -24,8 +24,8 @@ from ray.exceptions import RayError, RayTaskError
 from precompute.engine import Advance, Work, WorkersLost, part_failed
 from precompute.images import TooManyBroken
 from precompute.part_queue import Queue, Worker
-from store.failures import Failure
-from store.unfinished import sweep
+from store.parts.failures import Failure
+from store.parts.unfinished import sweep
 
 log = logging.getLogger(__name__)
 

@@ -8,11 +8,11 @@ from precompute.models.captioner import Captioner
 from precompute.plan import Plan, plan_runs
 from precompute.run import execute
 from precompute.stages import Watch
-from store.publish import lost_parts, publish
-from store.repair import set_parts_aside, set_tables_aside
-from store.runs import read_run
-from store.unfinished import A_DAY, sweep
-from store.verify import Report, verify_run
+from store.disk.runs import read_run
+from store.parts.unfinished import A_DAY, sweep
+from store.publish.generation import lost_parts, publish
+from store.upkeep.repair import set_parts_aside, set_tables_aside
+from store.upkeep.verify import Report, verify_run
 
 
 def repair(

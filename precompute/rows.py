@@ -10,8 +10,8 @@ from PIL import Image
 
 from precompute.captions import Caption
 from precompute.capture import Capture, Columns
+from store.parts.tensors import ImageTensors
 from store.schema import BASELINE
-from store.tensors import ImageTensors
 
 Row = dict[str, Any]
 

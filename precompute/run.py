@@ -26,17 +26,17 @@ from precompute.scoring import score
 from precompute.shard import WHOLE
 from precompute.stages import Advance, PartFailed, Stopped, Unfinished, Watch, make_parts
 from precompute.token_attention import keep_token_attention
+from store.disk.runs import create_run, read_run, update_run
 from store.errors import StoreError
-from store.parts import (
+from store.parts.unfinished import sweep
+from store.parts.write import (
     PartWriter,
     has_part,
     read_part,
     read_table,
     stage_folder,
 )
-from store.publish import publish
-from store.runs import create_run, read_run, update_run
-from store.unfinished import sweep
+from store.publish.generation import publish
 
 log = logging.getLogger(__name__)
 

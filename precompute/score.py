@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from precompute.corpus import SEED, derangements
 from precompute.metrics import Corpus, Metric, Score
-from store.parts import Part, read_table
+from store.parts.write import Part, read_table
 from store.schema import BASELINE
 
 VERSION = 2

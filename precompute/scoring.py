@@ -17,8 +17,8 @@ from precompute.lazy import Lazy
 from precompute.metrics import METRICS, Corpus, Metric, Score
 from precompute.score import Known, knowledge, score_heads, score_part, score_settings
 from precompute.stages import Advance, Watch, make_parts
-from store.parts import Part, PartWriter, is_complete, require_complete, stage_folder
-from store.runs import read_run, update_run
+from store.disk.runs import read_run, update_run
+from store.parts.write import Part, PartWriter, is_complete, require_complete, stage_folder
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from precompute.engine import Advance
 from precompute.printable import duration
-from store.runs import write_progress
+from store.disk.runs import write_progress
 
 
 class Screen:

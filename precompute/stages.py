@@ -12,9 +12,9 @@ from precompute.images import ImageItem
 from precompute.screen import Screen
 from precompute.shard import WHOLE, Shard
 from store.errors import PublishRefused, StageIncomplete
-from store.failures import Failure, write_failures
-from store.parts import Part, has_part, list_parts, mark_complete, require_complete
-from store.publish import is_due, publish
+from store.parts.failures import Failure, write_failures
+from store.parts.write import Part, has_part, list_parts, mark_complete, require_complete
+from store.publish.generation import is_due, publish
 
 log = logging.getLogger(__name__)
 

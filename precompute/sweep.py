@@ -27,9 +27,9 @@ from precompute.models.tower import VisionTower
 from precompute.plan import Plan
 from precompute.rows import Row, caption_row, image_tensors, stat_table
 from precompute.stages import Advance, Watch, make_parts, sources_of
-from store.parts import Part, PartWriter, read_table, stage_folder
-from store.runs import read_run, update_run
-from store.tensors import TensorWriter, condition_file
+from store.disk.runs import read_run, update_run
+from store.parts.tensors import TensorWriter, condition_file
+from store.parts.write import Part, PartWriter, read_table, stage_folder
 
 VERSION = 1
 """Of what a sweep part holds and how it is computed; part of the stage's identity."""

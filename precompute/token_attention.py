@@ -22,9 +22,9 @@ from precompute.models.captioner import Captioner
 from precompute.models.tower import Heads, VisionTower
 from precompute.plan import Plan
 from precompute.stages import Advance, Watch, make_parts
-from store import token_attention
-from store.parts import PartWriter, stage_folder
-from store.runs import update_run
+from store.disk.runs import update_run
+from store.parts import token_attention
+from store.parts.write import PartWriter, stage_folder
 
 log = logging.getLogger(__name__)
 

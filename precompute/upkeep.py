@@ -12,10 +12,10 @@ from precompute.models import load_captioner
 from precompute.printable import printable
 from precompute.repair import repair
 from precompute.stages import Watch
-from store.catalog import find_run, open_run
-from store.export import export_table
-from store.publish import publish as publish_run
-from store.verify import verify_run
+from store.publish.generation import publish as publish_run
+from store.query.export import export_table
+from store.query.run import find_run, open_run
+from store.upkeep.verify import verify_run
 
 
 def publish(

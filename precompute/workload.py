@@ -11,7 +11,7 @@ from precompute.experiments import SAVED
 from precompute.means import label, needed
 from precompute.models.size import ModelSize
 from precompute.pruning import CAPTIONS
-from store import token_attention
+from store.parts import token_attention
 
 
 @dataclass(frozen=True)

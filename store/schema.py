@@ -31,7 +31,7 @@ class Table:
         columns: name -> Arrow type, in order.
         key: columns that together are unique; checked at publish, never an index.
         order: columns the published rows are sorted by, so that a filter reads little; of very
-            many rows, some parts after the other (`store.build`).
+            many rows, some parts after the other (`store.publish.build`).
     """
 
     columns: dict[str, pa.DataType]

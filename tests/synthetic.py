@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from store.parts import mark_complete, stage_folder, write_part
-from store.publish import publish as publish_run
-from store.runs import create_run, run_id, update_run
+from store.disk.runs import create_run, run_id, update_run
+from store.parts.tensors import ImageTensors, TensorWriter
+from store.parts.write import mark_complete, stage_folder, write_part
+from store.publish.generation import publish as publish_run
 from store.schema import BASELINE
-from store.tensors import ImageTensors, TensorWriter
 from tests.synthetic_scores import write_scores
 from tests.synthetic_stages import write_conditions
 

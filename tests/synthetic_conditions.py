@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from store.files import short_hash
+from store.disk.files import short_hash
 
 Row = dict[str, Any]
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from store.parts import Part, iter_tables, list_parts, mark_complete, stage_folder, write_part
-from store.runs import update_run
+from store.disk.runs import update_run
+from store.parts.write import Part, iter_tables, list_parts, mark_complete, stage_folder, write_part
 from store.schema import BASELINE
 from store.text import normalise
 

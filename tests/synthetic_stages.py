@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from store.parts import (
+from store.disk.runs import update_run
+from store.parts.write import (
     Part,
     list_parts,
     mark_complete,
@@ -18,7 +19,6 @@ from store.parts import (
     stage_folder,
     write_part,
 )
-from store.runs import update_run
 from store.schema import BASELINE
 from tests.synthetic_conditions import Condition, edit, prune_conditions, sweep_conditions
 from tests.synthetic_scores import METRICS, value

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from store import open_run
-from store.generations import sidecar_path
-from store.publish import is_due, publish, published_manifest
-from store.verify import verify_run
+from store.disk.generations import sidecar_path
+from store.publish.generation import is_due, publish, published_manifest
+from store.upkeep.verify import verify_run
 from tests.kills import in_child
 from tests.synthetic import make_run, write_capture_part
 

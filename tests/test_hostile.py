@@ -15,8 +15,8 @@ from precompute.images import UnreadableImage, load_dataset
 from precompute.printable import printable
 from store import open_run
 from store.errors import PartDamaged
-from store.export import export_table
-from store.verify import verify_run
+from store.query.export import export_table
+from store.upkeep.verify import verify_run
 from tests import synthetic
 
 NAMES = (

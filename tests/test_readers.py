@@ -6,7 +6,7 @@ import signal
 import time
 
 from store import open_run
-from store.publish import publish
+from store.publish.generation import publish
 from tests.kills import in_child
 from tests.synthetic import make_run, write_capture_part
 

@@ -13,7 +13,7 @@ OWNERS = {
     "torch": ("precompute",),
     "streamlit": ("dashboard",),
     "duckdb": ("store",),
-    "h5py": ("store/tensors.py", "store/means.py", "store/token_attention.py"),
+    "h5py": ("store/parts/tensors.py", "store/parts/means.py", "store/parts/token_attention.py"),
     "ray": ("precompute/ray_engine.py",),
     "lavis": ("precompute/models/lavis.py", "precompute/models/lavis_model.py"),
     "openai": ("precompute/judge",),

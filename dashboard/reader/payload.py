@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dashboard import overlays, words
-from store.tensors import ImageTensors
+from store.parts.tensors import ImageTensors
 
 Array = NDArray[Any]
 KINDS = ("attention", "contribution")

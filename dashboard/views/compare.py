@@ -25,9 +25,10 @@ from dashboard import (
 from dashboard.data import Key
 from dashboard.selection import Place
 from dashboard.two_maps import Side
-from store import compare_queries, condition_queries
-from store.compare_queries import Compared
 from store.errors import NotPublished
+from store.query import conditions as condition_queries
+from store.query import two_runs as compare_queries
+from store.query.two_runs import Compared
 from store.schema import BASELINE
 
 _PER_PAGE = 8

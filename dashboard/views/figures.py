@@ -19,7 +19,8 @@ from dashboard import (
 from dashboard.data import Key
 from dashboard.figures import ABSENT, About, Ask, Figure
 from dashboard.selection import Place
-from store import condition_queries, judge_queries
+from store.query import conditions as condition_queries
+from store.query import judges as judge_queries
 from store.schema import BASELINE
 
 

@@ -17,7 +17,7 @@ from dashboard import (
 )
 from dashboard.data import Key
 from dashboard.selection import Place
-from store import condition_queries
+from store.query import conditions as condition_queries
 from store.schema import BASELINE
 
 _ORDER = (("gradient", "self"), ("without", "self"), ("attn_to_patches", "self"),

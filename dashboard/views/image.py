@@ -17,7 +17,7 @@ from dashboard import (
 )
 from dashboard.data import Key
 from dashboard.selection import Place
-from store import judge_queries
+from store.query import judges as judge_queries
 from store.schema import BASELINE
 
 

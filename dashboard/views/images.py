@@ -8,10 +8,10 @@ import streamlit as st
 from dashboard import cards, data, filters, groups, notes, plain, said, selection, similar, words
 from dashboard.data import Key
 from dashboard.selection import Place
-from store import image_queries
-from store.image_export import Export
-from store.predicates import Quantity
-from store.queries import Order, Search, Selection, Sort
+from store.query import one_image as image_queries
+from store.query.image_export import Export
+from store.query.images import Order, Search, Selection, Sort
+from store.query.predicates import Quantity
 
 _PER_PAGE = 24
 _ID = "id"

@@ -19,7 +19,7 @@ from dashboard import words as named
 from dashboard.condition_words import KINDS, MEANINGS
 from dashboard.data import Key
 from dashboard.selection import Place
-from store import condition_queries
+from store.query import conditions as condition_queries
 from store.schema import BASELINE
 
 _PHRASE = 40  # characters of a phrase in a chart

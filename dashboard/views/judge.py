@@ -21,9 +21,9 @@ from dashboard import (
 )
 from dashboard.data import Key
 from dashboard.selection import Place
-from store import judge_queries
-from store.predicates import Quantity
-from store.queries import Selection, Sort
+from store.query import judges as judge_queries
+from store.query.images import Selection, Sort
+from store.query.predicates import Quantity
 
 _CARDS, _REPLIES = 12, 5
 _ALL = "all"

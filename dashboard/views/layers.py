@@ -20,7 +20,7 @@ from dashboard import (
 )
 from dashboard.dataset_words import ABOUT, GLANCE, PARTS, ROOMS, SAID, SETTLES, TITLES
 from dashboard.selection import Place
-from store import queries
+from store.query import images as queries
 
 Cards = list[Callable[[], None]]
 _JUDGES = ("judge.", "judge_step.")  # they have a page of their own

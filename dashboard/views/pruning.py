@@ -18,7 +18,7 @@ from dashboard import (
 )
 from dashboard.data import Key
 from dashboard.selection import Place
-from store import condition_queries
+from store.query import conditions as condition_queries
 
 _CHOICES = ("softmax", "temperature", "layers")
 

@@ -14,10 +14,10 @@ import streamlit as st
 from dashboard import commands, data, plain, provenance, selection, words
 from dashboard.data import Key
 from dashboard.selection import Place
-from store import queries
-from store.failures import read_failures
-from store.queries import Selection
-from store.runs import read_progress, read_run
+from store.disk.runs import read_progress, read_run
+from store.parts.failures import read_failures
+from store.query import images as queries
+from store.query.images import Selection
 
 _PER_PAGE = 20  # skipped pictures
 _DETAILS = ("generation", "config", "versions", "decides")

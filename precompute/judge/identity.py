@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from precompute.condition_text import from_paper
 from precompute.judge.config import JudgeConfig
 from precompute.judge.prompt import template_sha256
-from store.files import short_hash
+from store.disk.files import short_hash
 
 _OF_THE_PAPER = 20, 30
 """The first and the last that its Figure 5 judges, as it numbers them."""

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from precompute.judge.identity import Judge
-from store.files import fsync
+from store.disk.files import fsync
 
 FOLDER = "ledger"
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from precompute.judge.identity import Judge
 from precompute.judge.prompt import render
-from store.files import canonical
-from store.parts import iter_tables, require_complete
-from store.runs import read_run
+from store.disk.files import canonical
+from store.disk.runs import read_run
+from store.parts.tensors import FILE_NAME, read_image
+from store.parts.write import iter_tables, require_complete
 from store.schema import BASELINE
-from store.tensors import FILE_NAME, read_image
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from precompute.judge.identity import Judge
 from precompute.judge.ledger import Entry, ledger_path, of_captions, read_ledger
 from precompute.judge.questions import captions_of
 from precompute.judge.verdict import VERSION, judgement_rows
-from store.files import short_hash
-from store.parts import iter_tables, list_parts, stage_folder, write_part
-from store.runs import update_run
+from store.disk.files import short_hash
+from store.disk.runs import update_run
+from store.parts.write import iter_tables, list_parts, stage_folder, write_part
 
 PART_REPLIES = 5000
 """Replies a part, at most."""

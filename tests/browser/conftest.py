@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from dashboard import reader
-from store import token_attention
-from store.parts import list_parts, stage_folder
-from store.runs import read_run, update_run
+from store.disk.runs import read_run, update_run
+from store.parts import token_attention
+from store.parts.write import list_parts, stage_folder
 from tests.browser.driving import ARGS, CHROMIUM, serve, window
 from tests.synthetic import make_run
 

@@ -5,8 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from store.catalog import open_run
-from store.runs import list_runs
+from store.disk.runs import list_runs
+from store.query.run import open_run
 from tests.browser.driving import picture, settled
 from tests.browser.reading import opened, shot, title
 

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from dashboard import report
 from store import open_run
-from store.runs import list_runs
+from store.disk.runs import list_runs
 from tests.browser.driving import choose, picture, serve, settled, violations, window
 from tests.synthetic import make_run
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from store.runs import list_runs
+from store.disk.runs import list_runs
 from tests.browser.driving import choose, picture, serve, settled, window
 from tests.synthetic import make_run
 

@@ -7,8 +7,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from store.catalog import open_run
-from store.runs import list_runs
+from store.disk.runs import list_runs
+from store.query.run import open_run
 from tests.browser.driving import cards, day_and_night, picture, settled, window
 from tests.browser.reading import layer, opened, shot, title
 

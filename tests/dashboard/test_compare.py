@@ -3,7 +3,7 @@
 import pytest
 
 from store import open_run
-from store.runs import list_runs
+from store.disk.runs import list_runs
 from tests.dashboard.pages import opened, words
 from tests.synthetic import make_run
 

@@ -3,10 +3,10 @@
 import pytest
 
 from dashboard import data, pairs
-from store import compare_queries
+from store.disk.runs import update_run
 from store.errors import NotPublished
-from store.publish import publish
-from store.runs import update_run
+from store.publish.generation import publish
+from store.query import two_runs as compare_queries
 from tests.synthetic import make_run
 
 

@@ -2,8 +2,10 @@ import pytest
 
 from dashboard import condition_frames, figures
 from dashboard.figures import About
-from store import condition_queries, open_run, queries
-from store.runs import list_runs
+from store import open_run
+from store.disk.runs import list_runs
+from store.query import conditions as condition_queries
+from store.query import images as queries
 from tests.dashboard.pages import words
 from tests.synthetic import make_run
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from dashboard import exporting, film, overlays
-from store.tensors import ImageTensors
+from store.parts.tensors import ImageTensors
 from tests.dashboard.test_injection import HOSTILE
 
 L, H, GRID = 4, 3, (2, 3)

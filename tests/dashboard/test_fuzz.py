@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from store.runs import list_runs
+from store.disk.runs import list_runs
 from tests import synthetic
 from tests.dashboard.pages import APP, app
 from tests.test_hostile import NAMES

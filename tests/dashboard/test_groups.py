@@ -7,7 +7,7 @@ import pytest
 
 from dashboard import groups
 from store import open_run
-from store.runs import list_runs
+from store.disk.runs import list_runs
 from tests.dashboard.pages import count, opened, words
 from tests.dashboard.test_injection import HOSTILE, make_hostile_run
 

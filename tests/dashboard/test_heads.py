@@ -6,8 +6,8 @@ import pytest
 
 from dashboard import comparison, data
 from dashboard.views import pruning
-from store import condition_queries
-from store.runs import list_runs
+from store.disk.runs import list_runs
+from store.query import conditions as condition_queries
 from tests.dashboard.pages import words
 from tests.dashboard.test_reader import sent
 

@@ -12,11 +12,12 @@ import pytest
 from dashboard import brush, data, filters, notes
 from dashboard.brush import Bounds
 from store import notes as kept
-from store import open_run, queries
-from store.image_export import PARQUET_KEY
-from store.predicates import Quantity, format_predicates, parse_predicates
-from store.queries import Selection
-from store.runs import list_runs
+from store import open_run
+from store.disk.runs import list_runs
+from store.query import images as queries
+from store.query.image_export import PARQUET_KEY
+from store.query.images import Selection
+from store.query.predicates import Quantity, format_predicates, parse_predicates
 from tests.dashboard.pages import count, opened, words
 from tests.dashboard.test_injection import HOSTILE
 

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from dashboard import plain, reader
-from store.publish import publish
+from store.publish.generation import publish
 from tests import synthetic
 from tests.dashboard.pages import app
 

@@ -5,7 +5,7 @@ import pytest
 
 from dashboard import compared, data
 from store import open_run
-from store.runs import list_runs
+from store.disk.runs import list_runs
 from tests import synthetic_stages
 from tests.dashboard.pages import opened, words
 from tests.dashboard.test_injection import HOSTILE
@@ -61,7 +61,7 @@ def test_the_table_of_conditions_leaves_specifications_to_the_file(open_page):
 
 
 def test_without_a_condition_the_one_that_changed_most_is_shown(open_page, edited):
-    from store import condition_queries
+    from store.query import conditions as condition_queries
     key = data.key_of(list_runs(edited)[0])
     values = data.asked(key, condition_queries.at_last_layer, "rouge_l", "baseline")
     least = values.loc[values["mean"].idxmin(), "condition_id"]

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from dashboard import judge_charts
-from store import open_run, queries
-from store.parts import stage_folder, write_part
-from store.publish import publish
-from store.runs import update_run
+from store import open_run
+from store.disk.runs import update_run
+from store.parts.write import stage_folder, write_part
+from store.publish.generation import publish
+from store.query import images as queries
 from tests.dashboard.pages import opened
 from tests.synthetic import image_id, make_run
 
@@ -165,7 +166,7 @@ def test_scores_of_judges_are_filters(visit, results):
     text = f"judge.{JUDGES[0]}.mean@3>=3;judge.{JUDGES[1]}.entities<5"
     at = visit("images", filter=text)
     assert not at.exception
-    from store.predicates import parse_predicates
+    from store.query.predicates import parse_predicates
     with open_run(run) as there:
         n = queries.count_images(there, queries.Selection(parse_predicates(text)))
     assert 0 < n < N

@@ -6,10 +6,12 @@ import pandas as pd
 
 from dashboard import landmark_words
 from dashboard.views.layers import rooms
-from store import landmarks, open_run, queries
-from store.parts import stage_folder, write_part
-from store.publish import publish
-from store.runs import list_runs
+from store import open_run
+from store.disk.runs import list_runs
+from store.parts.write import stage_folder, write_part
+from store.publish.generation import publish
+from store.query import images as queries
+from store.statistics import landmarks
 from tests.dashboard.pages import words
 from tests.synthetic import make_run
 

@@ -5,9 +5,9 @@ from streamlit.util import calc_hash
 
 from dashboard import data
 from dashboard.comparison import strongest
-from store.predicates import parse_predicates
-from store.queries import Selection
-from store.runs import list_runs
+from store.disk.runs import list_runs
+from store.query.images import Selection
+from store.query.predicates import parse_predicates
 from tests.dashboard.pages import PAGES, app, opened, words
 from tests.dashboard.test_reader import sent
 

@@ -8,11 +8,11 @@ import pytest
 from dashboard import data, landmark_words, presets
 from dashboard.views.layers import rooms
 from store import open_run
-from store.parts import stage_folder, write_part
-from store.predicates import format_predicates
-from store.publish import publish
-from store.queries import Selection
-from store.runs import update_run
+from store.disk.runs import update_run
+from store.parts.write import stage_folder, write_part
+from store.publish.generation import publish
+from store.query.images import Selection
+from store.query.predicates import format_predicates
 from tests.dashboard.pages import app, opened
 from tests.dashboard.test_reader import sent
 from tests.synthetic import make_run
@@ -76,7 +76,7 @@ def found(run, name, layer=None):
     (preset,) = (p for p in presets.presets(key, "baseline", L, layer) if p.name == name)
     assert not preset.lacks
     with open_run(run) as there:
-        from store import queries
+        from store.query import images as queries
         rows = queries.filter_images(there, Selection(preset.predicates))
     return preset, set(rows["image_id"])
 

@@ -11,12 +11,13 @@ import pytest
 from dashboard import reader
 from dashboard.reader import payload, place
 from dashboard.reader.payload import Block
-from store import reader_queries, token_attention
-from store.catalog import open_run
-from store.parts import stage_folder
-from store.runs import update_run
+from store.disk.runs import update_run
+from store.parts import token_attention
+from store.parts.tensors import ImageTensors, TensorWriter, condition_file
+from store.parts.write import stage_folder
+from store.query import reader as reader_queries
+from store.query.run import open_run
 from store.schema import BASELINE
-from store.tensors import ImageTensors, TensorWriter, condition_file
 from tests.synthetic import make_run
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from dashboard import report
 from store import open_run
-from store.runs import list_runs
+from store.disk.runs import list_runs
 from tests.dashboard.test_injection import HOSTILE, make_hostile_run
 from tests.synthetic import make_run
 

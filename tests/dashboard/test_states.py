@@ -5,9 +5,9 @@ import json
 import duckdb
 import pytest
 
-from store.failures import Failure, write_failures
-from store.publish import publish
-from store.runs import update_run, write_progress
+from store.disk.runs import update_run, write_progress
+from store.parts.failures import Failure, write_failures
+from store.publish.generation import publish
 from tests.dashboard.pages import PAGES, words
 from tests.synthetic import begin_run, make_run, stage_folder, write_capture_part
 

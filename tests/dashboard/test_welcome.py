@@ -3,7 +3,7 @@
 from urllib.parse import parse_qs
 
 from store import open_run
-from store.runs import list_runs
+from store.disk.runs import list_runs
 from tests.dashboard.pages import words
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from dashboard import what_if
 from store import open_run
-from store.runs import list_runs
+from store.disk.runs import list_runs
 from tests.dashboard.pages import words
 
 IMAGE = "img00003"

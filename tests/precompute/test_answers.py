@@ -11,9 +11,9 @@ from precompute.metrics import bertscore
 from precompute.metrics.rouge_l import rouge_l
 from precompute.stages import Watch
 from store import open_run
-from store.parts import mark_complete, read_part, stage_folder, write_part
-from store.publish import publish
-from store.runs import read_run, update_run
+from store.disk.runs import read_run, update_run
+from store.parts.write import mark_complete, read_part, stage_folder, write_part
+from store.publish.generation import publish
 from tests.synthetic import make_run
 
 ANSWERS = [

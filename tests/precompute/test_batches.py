@@ -15,8 +15,8 @@ from precompute.plan import plan_runs
 from precompute.run import execute
 from precompute.stages import Watch
 from store import open_run
-from store.parts import stage_folder, write_part
-from store.runs import create_run, read_run
+from store.disk.runs import create_run, read_run
+from store.parts.write import stage_folder, write_part
 
 
 def small_memory(limit, tried):

@@ -12,7 +12,7 @@ from precompute.batches import DoesNotFit
 from precompute.config import PROJECT
 from precompute.engine import WorkersLost
 from precompute.stages import Unfinished
-from store.failures import Failure
+from store.parts.failures import Failure
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from precompute.corpus_scores import CURVE, score_corpus
 from precompute.metrics import ptb
 from precompute.stages import Watch
 from store import open_run
-from store.parts import mark_complete, stage_folder, write_part
-from store.publish import publish
-from store.runs import read_run, update_run
-from store.summaries import bootstrap_weights
+from store.disk.runs import read_run, update_run
+from store.parts.write import mark_complete, stage_folder, write_part
+from store.publish.generation import publish
+from store.publish.summaries import bootstrap_weights
 from tests.synthetic import begin_run
 
 WORDS = ("a", "big", "dog", "sits", "on", "the", "red", "mat", "in", "snow")

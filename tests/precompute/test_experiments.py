@@ -9,7 +9,7 @@ from precompute.plan import plan_runs
 from precompute.run import execute
 from precompute.stages import Watch
 from store import open_run
-from store.publish import publish
+from store.publish.generation import publish
 
 
 def of(config, name, *conditions, **depth):

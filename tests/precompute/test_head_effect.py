@@ -23,7 +23,7 @@ from precompute.models import load_captioner
 from precompute.plan import plan_runs
 from precompute.stages import Watch
 from store import open_run
-from store.publish import publish
+from store.publish.generation import publish
 
 PROMPT = "a short image caption."
 LAYERS, HEADS = 3, 8

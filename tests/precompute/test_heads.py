@@ -16,9 +16,9 @@ from precompute.run import execute
 from precompute.scoring import score
 from precompute.stages import Watch
 from store import open_run
-from store.parts import list_parts
-from store.publish import publish
-from store.runs import read_run, update_run
+from store.disk.runs import read_run, update_run
+from store.parts.write import list_parts
+from store.publish.generation import publish
 from store.text import normalise
 from tests.precompute.brute_force import hooked, states
 

@@ -11,7 +11,7 @@ from precompute.images import load
 from precompute.importance import draw, importance, read_scores, spread, write_scores
 from precompute.metrics.rouge_l import rouge_l
 from precompute.models import load_captioner
-from store.parts import read_part, stage_folder, write_part
+from store.parts.write import read_part, stage_folder, write_part
 from tests.precompute.test_captions import truncated
 
 LAYERS = [1, 8]

@@ -14,13 +14,13 @@ from tests.kills import ended_by, in_child, kill_at
 POINTS = [
     ("precompute.pipeline", "decode_layers", 1),
     ("precompute.pipeline", "decode_layers", 3),
-    ("store.parts", "write_json", 2),
-    ("store.parts", "_commit", 1),
-    ("store.parts", "_commit", 2),
-    ("store.parts", "fsync", 9),
-    ("store.publish", "_build", 1),
-    ("store.publish", "_point", 1),
-    ("store.runs", "write_json", 4),
+    ("store.parts.write", "write_json", 2),
+    ("store.parts.write", "_commit", 1),
+    ("store.parts.write", "_commit", 2),
+    ("store.parts.write", "fsync", 9),
+    ("store.publish.generation", "_build", 1),
+    ("store.publish.generation", "_point", 1),
+    ("store.disk.runs", "write_json", 4),
     ("precompute.scoring", "score_part", 2),
 ]
 

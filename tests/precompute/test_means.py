@@ -13,9 +13,9 @@ from precompute.edits import layer_edits
 from precompute.layers import run_states
 from precompute.means import read_means
 from precompute.models.vision import view_tower
-from store.means import FILE_NAME, StateSums, write_sums
-from store.parts import mark_complete, stage_folder, write_part
-from store.runs import create_run, update_run
+from store.disk.runs import create_run, update_run
+from store.parts.means import FILE_NAME, StateSums, write_sums
+from store.parts.write import mark_complete, stage_folder, write_part
 from tests.precompute.brute_force import means
 
 BEYOND_HALF = 70_000.0

@@ -11,9 +11,9 @@ from precompute.cost import array_bytes
 from precompute.models import size_of
 from precompute.pipeline import write_capture
 from precompute.plan import plan_runs
-from store.parts import stage_folder, write_part
-from store.runs import create_run
-from store.tensors import read_image
+from store.disk.runs import create_run
+from store.parts.tensors import read_image
+from store.parts.write import stage_folder, write_part
 
 
 def made(config, captioner, folder, name):

@@ -13,8 +13,8 @@ from precompute.pruning import contribution_norms, prune, require_prunable, save
 from precompute.run import execute
 from precompute.stages import PartFailed, Watch
 from store import open_run
-from store.parts import list_parts
-from store.runs import read_run
+from store.disk.runs import read_run
+from store.parts.write import list_parts
 
 PRUNING = PruningConfig(
     name="tiny", m=2, layers=(1, 3), metric="rouge_l", top_k=6, counts=(4,), random_seeds=(0,)

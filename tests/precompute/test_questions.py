@@ -16,7 +16,7 @@ from precompute.questions import accuracy, ask, require_layers, tower_states, wr
 from precompute.run import ask_questions
 from precompute.stages import Watch
 from store import open_run
-from store.parts import read_part, read_table, stage_folder, write_part
+from store.parts.write import read_part, read_table, stage_folder, write_part
 from tests.precompute.test_batches import Cramped
 
 QUESTIONS = [

@@ -17,10 +17,10 @@ from precompute.plan import plan_runs
 from precompute.ray_engine import ATTEMPTS, _require_gpus, open_ray
 from precompute.run import ParityError, execute
 from precompute.stages import PartFailed, Stopped, Unfinished, Watch, make_parts
-from store.failures import read_failures
-from store.files import owner_of
-from store.parts import list_parts, stage_folder
-from store.runs import create_run
+from store.disk.files import owner_of
+from store.disk.runs import create_run
+from store.parts.failures import read_failures
+from store.parts.write import list_parts, stage_folder
 from tests.stress.same import differences
 
 SIZES = {f"images-{i:06d}": 2 for i in range(0, 12, 2)}

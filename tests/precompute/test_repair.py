@@ -11,7 +11,7 @@ from precompute.plan import plan_runs
 from precompute.repair import repair
 from precompute.run import execute
 from precompute.stages import Watch
-from store.verify import verify_run
+from store.upkeep.verify import verify_run
 from tests.stress.same import differences
 
 

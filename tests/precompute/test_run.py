@@ -15,7 +15,7 @@ from precompute.run import ParityError, execute, score
 from precompute.shard import WHOLE, Shard
 from precompute.stages import PartFailed, Stopped, Watch
 from store import open_run
-from store.publish import publish
+from store.publish.generation import publish
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from precompute.score import (
     score_part,
     score_settings,
 )
-from store.parts import read_part, stage_folder, write_part
+from store.parts.write import read_part, stage_folder, write_part
 from store.text import normalise
 
 STORY = {0: "", 1: "a dog", 2: "a cat on a mat"}

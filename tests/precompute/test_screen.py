@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from precompute.screen import Screen
-from store.runs import read_progress
+from store.disk.runs import read_progress
 
 LONG = "score.coco_rouge_l.pruning.algorithm1.controls"
 

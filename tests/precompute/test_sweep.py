@@ -16,10 +16,10 @@ from precompute.run import execute
 from precompute.stages import Watch
 from precompute.sweep import sweep
 from store import open_run
+from store.disk.runs import update_run
 from store.errors import RunMismatch, StageIncomplete
-from store.publish import publish
-from store.runs import update_run
-from store.tensors import condition_file, read_ids, read_image
+from store.parts.tensors import condition_file, read_ids, read_image
+from store.publish.generation import publish
 from tests.precompute.brute_force import hooked, means
 
 ONLY_5 = (0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0)

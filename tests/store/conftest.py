@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from store.parts import stage_folder
+from store.parts.write import stage_folder
 from tests.synthetic import make_run
 
 

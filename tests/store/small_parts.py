@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from store.runs import read_run
+from store.disk.runs import read_run
 from tests.synthetic import write_capture_part
 
 

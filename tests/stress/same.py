@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from store import open_run
-from store.parts import list_parts
-from store.runs import list_runs
-from store.verify import verify_run
+from store.disk.runs import list_runs
+from store.parts.write import list_parts
+from store.upkeep.verify import verify_run
 
 
 def differences(results: Path, expected: Path) -> list[str]:

@@ -13,7 +13,7 @@ from precompute.judge.plan import dry_run
 from precompute.judge.session import ask_all
 from precompute.stages import Watch
 from store import open_run
-from store.verify import verify_run
+from store.upkeep.verify import verify_run
 from tests.judge_server import CRITERIA, asked_layers, cut, error, hang, scores
 from tests.synthetic import make_run
 

@@ -1,0 +1,213 @@
+"""A run's folder: its name, run.json, and the progress of the process that fills it."""
+
+import json
+import re
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from store.disk.files import Owner, canonical, make_folder, short_hash, write_json
+from store.errors import PartDamaged, RunMismatch, RunNotFound
+from store.schema import SCHEMA_VERSION, TABLES
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_FIXED = ("run_id", "decides", "created_at")
+FRESH_SECONDS = 120.0
+"""On another host, progress younger than this counts as alive."""
+
+
+def now() -> str:
+    """The present moment, UTC, ISO 8601, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def check_name(name: str, what: str) -> str:
+    """Return `name` if it can be a file name everywhere.
+
+    Raises:
+        ValueError: anything but letters, digits, dot, dash and underscore, or a leading dot.
+    """
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            f"{what} must be letters, digits, '.', '-' or '_', not starting with '.'; "
+            f"got {name!r}. Rename it."
+        )
+    return name
+
+
+def run_id(name: str, decides: Mapping[str, Any]) -> str:
+    """A readable name and 8 hex digits of all that decides the run's numbers.
+
+    Args:
+        name: what people call the run.
+        decides: JSON values: fingerprints, prompt, generation, dtype, versions, batches ...
+
+    Returns:
+        For instance ``whoops-1a2b3c4d``; the same for equal `decides` in any order of keys.
+    """
+    return f"{check_name(name, 'run name')}-{short_hash(decides)}"
+
+
+def create_run(results: Path, run_id: str, manifest: Mapping[str, Any]) -> Path:
+    """Make a run's folder with its run.json, or return the one that is there.
+
+    Args:
+        results: the folder of all runs; made if need be.
+        run_id: from `run_id`.
+        manifest: the columns of table `run` (objects stay objects) and ``decides``.
+            `run_id`, `created_at` and `schema_version` are filled in.
+
+    Returns:
+        The run's folder. An existing run.json is kept as it is.
+
+    Raises:
+        RunMismatch: the folder's run has another ``decides``.
+        ValueError: no ``decides``, or a name that cannot be a folder.
+    """
+    if "decides" not in manifest:
+        raise ValueError("a run's manifest must say what decides its numbers; got no 'decides'.")
+    run = Path(results) / check_name(run_id, "run id")
+    make_folder(run / "parts")
+    with FileLock(run / ".run.lock"):
+        if (run / "run.json").exists():
+            _check_same(run, manifest["decides"])
+        else:
+            columns = dict.fromkeys(TABLES["run"].columns)
+            fixed = {"run_id": run_id, "schema_version": SCHEMA_VERSION}
+            write_json(run / "run.json", {**columns, "created_at": now(), **manifest, **fixed})
+    return run
+
+
+def _check_same(run: Path, decides: object) -> None:
+    there = read_run(run).get("decides")
+    if canonical(there) == canonical(decides):
+        return
+    differing = "everything"
+    if isinstance(there, dict) and isinstance(decides, Mapping):
+        keys = sorted({*there, *decides})
+        differing = ", ".join(k for k in keys if there.get(k) != decides.get(k))
+    raise RunMismatch(
+        f"{run.name} was to be a run with the same settings; its run.json differs in: "
+        f"{differing}. Use another name, or move that folder away."
+    )
+
+
+def read_run(run: Path) -> dict[str, Any]:
+    """A run's run.json.
+
+    Raises:
+        RunNotFound: there is no run.json.
+        PartDamaged: it is not JSON.
+    """
+    path = Path(run) / "run.json"
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise RunNotFound(
+            f"expected a run with its run.json in {run}; got none. "
+            "`make demo` makes a run; `python -m precompute run` makes a real one."
+        ) from error
+    except ValueError as error:
+        raise PartDamaged(f"{path} must be JSON; got: {error}. Restore it from a copy.") from error
+    if not isinstance(value, dict):
+        raise PartDamaged(f"{path} must be a JSON object; got {type(value).__name__}. Restore it.")
+    return value
+
+
+def update_run(run: Path, **fields: Any) -> None:
+    """Replace fields of run.json in one rename; concurrent updates follow one another.
+
+    Args:
+        run: the run's folder.
+        fields: new values. ``stages`` is merged into what is there (stage -> folder name).
+
+    Raises:
+        ValueError: a field that identifies the run.
+    """
+    if fixed := set(fields) & set(_FIXED):
+        raise ValueError(
+            f"{', '.join(sorted(fixed))} identify a run and never change. Make another run."
+        )
+    with FileLock(Path(run) / ".run.lock"):
+        there = read_run(run)
+        if "stages" in fields:
+            fields["stages"] = {**there.get("stages", {}), **fields["stages"]}
+        new = {**there, **fields}
+        if new != there:
+            write_json(Path(run) / "run.json", new)
+
+
+def list_runs(results: Path) -> list[Path]:
+    """The folders in `results` that hold a run.json, by name; none if there is no such folder."""
+    results = Path(results)
+    if not results.is_dir():
+        return []
+    return sorted(p.parent for p in results.glob("*/run.json") if not p.parent.name.startswith("."))
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a stage is.
+
+    Attributes:
+        stage: its name.
+        done: units done.
+        total: units in all.
+        rate: units a second, or None while it is not known.
+        pid: process that works on it.
+        host: where.
+        updated_at: seconds since 1970.
+        owner: that process, start included.
+    """
+
+    stage: str
+    done: int
+    total: int
+    rate: float | None
+    pid: int
+    host: str
+    updated_at: float
+    owner: Owner
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process lives; on another host, whether it wrote within two minutes."""
+        if self.owner.is_here:
+            return not self.owner.known_dead
+        return time.time() - self.updated_at < FRESH_SECONDS
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Time left at the present rate."""
+        return (self.total - self.done) / self.rate if self.rate else None
+
+
+def write_progress(
+    run: Path, stage: str, done: int, total: int, rate: float | None = None
+) -> None:
+    """Say how far a stage is; one small file a stage, replaced by one rename."""
+    folder = Path(run) / "progress"
+    folder.mkdir(exist_ok=True)
+    owner = Owner.here()
+    write_json(folder / f"{check_name(stage, 'stage')}.json", {
+        "stage": stage, "done": done, "total": total, "rate": rate, "pid": owner.pid,
+        "host": socket.gethostname(), "updated_at": time.time(), "owner": vars(owner),
+    })
+
+
+def read_progress(run: Path) -> Progress | None:
+    """The progress last written, by whichever stage; None if there is none to read."""
+    found = []
+    for path in (Path(run) / "progress").glob("[!.]*.json"):
+        try:
+            value = json.loads(path.read_text(encoding="utf-8"))
+            found.append(Progress(**{**value, "owner": Owner(**value["owner"])}))
+        except (OSError, ValueError, TypeError, KeyError):
+            continue  # removed meanwhile, or of another version: it is only a display
+    return max(found, key=lambda progress: progress.updated_at, default=None)

@@ -1,0 +1,167 @@
+"""Reading parts: what is committed, and the rows inside."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from store.disk.files import file_sha256
+from store.errors import PartDamaged
+from store.parts.tables import table_named
+from store.parts.upgrades import check_version, upgraded
+from store.schema import SCHEMA_VERSION
+
+
+@dataclass(frozen=True)
+class Part:
+    """A committed part.
+
+    Attributes:
+        path: its folder.
+        name: its name in its stage.
+        manifest: its part.json: schema_version, stage, name, created_at, writer, expects, meta,
+            files (name -> rows, bytes, sha256).
+    """
+
+    path: Path
+    name: str
+    manifest: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        """Stage folder and name, as table `image` has it in column `part`."""
+        return f"{self.path.parent.name}/{self.name}"
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Table -> number of rows, for the tables the part has."""
+        return {
+            file.removesuffix(".parquet"): info["rows"]
+            for file, info in self.manifest["files"].items()
+            if file.endswith(".parquet")
+        }
+
+
+def read_part(path: Path) -> Part:
+    """A committed part.
+
+    Raises:
+        PartDamaged: no part.json, or not one.
+    """
+    try:
+        manifest = json.loads((path / "part.json").read_text(encoding="utf-8"))
+        for file in manifest["files"].values():
+            file["rows"], file["bytes"], file["sha256"]
+        return Part(path, path.name, {"schema_version": manifest["schema_version"], **manifest})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PartDamaged(
+            f"{path} must be a part with its part.json; got: {error!r}. If it is still being "
+            "copied, wait; else remove that folder and run again."
+        ) from error
+
+
+def has_part(stage: Path, name: str) -> bool:
+    """Whether a part is committed."""
+    return (Path(stage) / name / "part.json").is_file()
+
+
+def list_parts(stage: Path) -> list[Part]:
+    """The committed parts of a stage, by name; none if the folder is not there.
+
+    Raises:
+        PartDamaged: a folder that is no part.
+    """
+    stage = Path(stage)
+    if not stage.is_dir():
+        return []
+    names = sorted(p for p in stage.iterdir() if p.is_dir() and not p.name.startswith("."))
+    return [read_part(path) for path in names]
+
+
+def check_sizes(part: Part) -> None:
+    """Quick look at a part: its files are there, in full length.
+
+    Raises:
+        PartDamaged: naming the file.
+    """
+    for name, info in part.manifest["files"].items():
+        path = part.path / name
+        size = path.stat().st_size if path.is_file() else None
+        if size != info["bytes"]:
+            got = "no such file" if size is None else f"{size}"
+            raise PartDamaged(
+                f"{path} must have {info['bytes']} bytes; got {got}. Remove the folder {part.id} "
+                "and run again, or restore it from a copy."
+            )
+
+
+def verify_part(part: Part) -> list[str]:
+    """Read and hash a part again.
+
+    Returns:
+        What is wrong, a sentence each; empty if nothing is.
+    """
+    problems = []
+    for name, info in part.manifest["files"].items():
+        path = part.path / name
+        try:
+            if (size := path.stat().st_size) != info["bytes"]:
+                problems.append(f"{part.id}/{name}: expected {info['bytes']} bytes, got {size}")
+            elif file_sha256(path) != info["sha256"]:
+                problems.append(f"{part.id}/{name}: sha256 differs from part.json")
+            elif name.endswith(".parquet"):
+                rows = pq.read_table(path).num_rows
+                if rows != info["rows"]:
+                    problems.append(f"{part.id}/{name}: expected {info['rows']} rows, got {rows}")
+        except (OSError, pa.ArrowException) as error:
+            problems.append(f"{part.id}/{name}: {error}")
+    return problems
+
+
+def part_tables(part: Part) -> dict[str, pa.Table]:
+    """All tables of a part, as the present schema has them.
+
+    Raises:
+        PartDamaged: a file cannot be read.
+        SchemaTooNew: the part is of a later version.
+    """
+    version = part.manifest["schema_version"]
+    check_version(version, f"part {part.id}")
+    tables = {name: _read(part, name) for name in part.rows}
+    return upgraded(tables, version, f"part {part.id}")
+
+
+def _read(part: Part, table: str) -> pa.Table:
+    check_sizes(part)
+    try:
+        return pq.read_table(part.path / f"{table}.parquet")
+    except (OSError, pa.ArrowException) as error:
+        raise PartDamaged(
+            f"{part.id}/{table}.parquet must be a Parquet file; got: {error}. Remove the part and "
+            "run again."
+        ) from error
+
+
+def iter_tables(parts: Iterable[Part], table: str) -> Iterator[tuple[Part, pa.Table]]:
+    """One table, part by part, so that only one part is in memory.
+
+    Yields:
+        The part and its rows; parts without the table are left out.
+    """
+    table_named(table)
+    for part in parts:
+        if part.manifest["schema_version"] == SCHEMA_VERSION:
+            if table in part.rows:
+                yield part, _read(part, table)
+        elif table in (tables := part_tables(part)):
+            yield part, tables[table]
+
+
+def read_table(parts: Iterable[Part], table: str) -> pa.Table:
+    """One table of several parts, in their order; with no rows if no part has it."""
+    found = [data for _, data in iter_tables(parts, table)]
+    return pa.concat_tables(found) if found else table_named(table).arrow.empty_table()

@@ -1,0 +1,217 @@
+"""The arrays of a part: one HDF5 file, one chunk an image. HDF5's names live here alone.
+
+No compression: attention in float16 barely compresses, and reads several times slower.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from store.disk.files import short_hash
+from store.errors import ImageNotFound, PartDamaged, RowsRefused
+
+Array = NDArray[Any]
+FILE_NAME = "tensors.h5"
+_MAX = float(np.finfo(np.float16).max)
+
+
+def condition_file(condition_id: str) -> str:
+    """The file with a condition's arrays, in a part named like the capture's; rows as there."""
+    return f"tensors-{short_hash(condition_id)}.h5"
+
+
+@dataclass(frozen=True)
+class ImageTensors:
+    """What a run keeps of one image. L blocks, H heads, N patches, width d.
+
+    Attributes:
+        image_id: the image.
+        cls_attention: float16 [L, H, N+1], what CLS gives to every token, in [0, 1].
+        contribution: float16 [L, H, N+1], the norm of every token's gift to CLS (Eq. 3).
+        token_norm: float16 [L+1, N+1], the norm of every token of Z^0..Z^L.
+        cls_state: float16 [L+1, d], the CLS token of Z^0..Z^L, or None if not kept.
+        model_input: the picture as the model saw it, JPEG bytes.
+    """
+
+    image_id: str
+    cls_attention: Array
+    contribution: Array
+    token_norm: Array
+    cls_state: Array | None
+    model_input: bytes
+
+
+class TensorWriter:
+    """Writes images one after the other; nothing but one image is in memory.
+
+    Args:
+        path: the file to make, as a rule `PartWriter.tensors_path`.
+        n_layers: L, the number of blocks.
+        n_heads: H.
+        n_tokens: N+1, with CLS.
+        width: d, or None to keep no `cls_state`.
+    """
+
+    def __init__(
+        self, path: Path, n_layers: int, n_heads: int, n_tokens: int, width: int | None = None
+    ) -> None:
+        self._shapes: dict[str, tuple[int, ...]] = {
+            "cls_attention": (n_layers, n_heads, n_tokens),
+            "contribution": (n_layers, n_heads, n_tokens),
+            "token_norm": (n_layers + 1, n_tokens),
+        }
+        if width is not None:
+            self._shapes["cls_state"] = (n_layers + 1, width)
+        self._n = 0
+        # A bounded format version: files stay readable with older HDF5 libraries.
+        self._file = h5py.File(path, "x", libver=("earliest", "v110"), locking=False)
+        for name, shape in self._shapes.items():
+            self._file.create_dataset(
+                name, shape=(0, *shape), maxshape=(None, *shape), chunks=(1, *shape), dtype="f2"
+            )
+        for name, kind in (
+            ("image_id", h5py.string_dtype()), ("model_input", h5py.vlen_dtype(np.uint8))
+        ):
+            self._file.create_dataset(name, shape=(0,), maxshape=(None,), dtype=kind)
+
+    @property
+    def keeps_cls_state(self) -> bool:
+        """Whether every image brings its `cls_state`."""
+        return "cls_state" in self._shapes
+
+    def append(self, image: ImageTensors) -> int:
+        """Add an image.
+
+        Args:
+            image: arrays of any float type; they are checked, then kept as float16.
+
+        Returns:
+            Its row in the file.
+
+        Raises:
+            RowsRefused: a wrong shape, or a value that float16 cannot hold; nothing is added.
+        """
+        arrays = self._checked(image)
+        row = self._n
+        for name, value in arrays.items():
+            self._file[name].resize(row + 1, axis=0)
+            self._file[name][row] = value
+        self._n += 1
+        return row
+
+    def _checked(self, image: ImageTensors) -> dict[str, Any]:
+        if (image.cls_state is None) != ("cls_state" not in self._shapes):
+            raise RowsRefused(
+                f"{image.image_id}: cls_state must be given exactly if the writer has a width; "
+                f"got {'none' if image.cls_state is None else 'one'}."
+            )
+        if not image.model_input:
+            raise RowsRefused(f"{image.image_id}: model_input must be JPEG bytes; got none.")
+        arrays: dict[str, Any] = {
+            name: to_half(getattr(image, name), shape, f"{name} of {image.image_id}")
+            for name, shape in self._shapes.items()
+        }
+        arrays["image_id"] = image.image_id
+        arrays["model_input"] = np.frombuffer(image.model_input, dtype=np.uint8)
+        return arrays
+
+    def close(self) -> None:
+        """Close the file; twice does no harm."""
+        self._file.close()
+
+    def __enter__(self) -> "TensorWriter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def to_half(values: Any, shape: tuple[int, ...], what: str) -> Array:
+    """Values as float16.
+
+    Args:
+        values: an array of any float type.
+        shape: the shape it must have.
+        what: its name, for the error.
+
+    Raises:
+        RowsRefused: another shape, or a value that is not finite or beyond +-65504.
+    """
+    array = np.asarray(values)
+    if array.shape != shape:
+        raise RowsRefused(f"{what} must have shape {shape}; got {array.shape}.")
+    fits = np.abs(array) <= _MAX  # false for NaN, too
+    if not fits.all():
+        where = tuple(int(i) for i in np.argwhere(~fits)[0])
+        raise RowsRefused(
+            f"{what} must be finite and within +-{_MAX:.0f} to be kept as float16; "
+            f"got {array[where]} at {where}. Compute in float32 or bfloat16 (not float16), or "
+            "scale it."
+        )
+    return array.astype(np.float16)
+
+
+def open_file(path: Path) -> h5py.File:
+    """Open an HDF5 file for reading.
+
+    Raises:
+        ImageNotFound: no such file.
+        PartDamaged: it is no HDF5 file.
+    """
+    try:
+        # Without locks, or files on read-only media and network disks do not open.
+        return h5py.File(path, "r", locking=False)
+    except FileNotFoundError as error:
+        raise ImageNotFound(
+            f"expected the arrays in {path}; got no such file: this run keeps none, or its parts "
+            "were not copied with it. Copy the whole run folder."
+        ) from error
+    except OSError as error:
+        raise PartDamaged(
+            f"{path} must be an HDF5 file; got: {error}. Remove its part and run again."
+        ) from error
+
+
+def read_ids(path: Path) -> list[str]:
+    """The image_id of every row of a file, in order."""
+    with open_file(path) as file:
+        return [str(value) for value in file["image_id"].asstr()[:]]
+
+
+def read_image(path: Path, row: int) -> ImageTensors:
+    """One image's arrays, as `TensorWriter.append` got them, in float16.
+
+    Args:
+        path: a part's tensors.h5.
+        row: 0-based; table `image` has it as `row_in_part`.
+
+    Raises:
+        ImageNotFound: no such file or row.
+        PartDamaged: the file cannot be read.
+    """
+    with open_file(path) as file:
+        return _read_row(file, row, path)
+
+
+def _read_row(file: Mapping[str, Any], row: int, path: Path) -> ImageTensors:
+    try:
+        n = len(file["image_id"])
+        if not 0 <= row < n:
+            raise ImageNotFound(f"row must be in 0..{n - 1} in {path}; got {row}. Publish again.")
+        arrays: dict[str, Any] = {
+            field.name: file[field.name][row] if field.name in file else None
+            for field in fields(ImageTensors)
+        }
+        arrays["image_id"] = arrays["image_id"].decode()
+        arrays["model_input"] = arrays["model_input"].tobytes()
+        return ImageTensors(**arrays)
+    except (OSError, KeyError, AttributeError) as error:
+        raise PartDamaged(
+            f"{path} must hold the arrays of row {row}; got: {error}. "
+            "Remove its part and run again."
+        ) from error

@@ -1,0 +1,60 @@
+"""What every token of a few chosen images attends to: a stage of its own, one HDF5 file a part.
+
+Apart from the capture, so that it can be asked for later without a caption being decoded again.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from store.parts.tensors import open_file, to_half
+
+STAGE = "token_attention"
+FILE_NAME = "token_attention.h5"
+
+
+def write(
+    path: Path, shape: tuple[int, int, int], images: Iterable[tuple[str, NDArray[Any]]]
+) -> None:
+    """Write a part's images; one at a time is in memory.
+
+    Args:
+        path: the file to make.
+        shape: L, N+1, N+1.
+        images: image_id, and its attention of that shape, any float type.
+
+    Raises:
+        RowsRefused: another shape, or a value that float16 cannot hold.
+    """
+    with h5py.File(path, "x", libver=("earliest", "v110"), locking=False) as file:
+        ids = file.create_dataset(
+            "image_id", shape=(0,), maxshape=(None,), dtype=h5py.string_dtype())
+        kept = file.create_dataset(
+            STAGE, shape=(0, *shape), maxshape=(None, *shape), chunks=(1, 1, *shape[1:]),
+            dtype="f2")
+        for row, (image_id, values) in enumerate(images):
+            half = to_half(values, shape, f"{STAGE} of {image_id}")
+            for dataset, value in ((ids, image_id), (kept, half)):
+                dataset.resize(row + 1, axis=0)
+                dataset[row] = value
+
+
+def read(path: Path, image_id: str) -> NDArray[np.float16] | None:
+    """An image's attention [L, N+1, N+1], mean over heads; None if the file does not have it.
+
+    Row i is what token i gives to every token; token 0 is CLS. Rows sum to 1.
+
+    Raises:
+        ImageNotFound: no such file.
+        PartDamaged: it cannot be read.
+    """
+    with open_file(path) as file:
+        ids = [str(name) for name in file["image_id"].asstr()[:]]
+        if image_id not in ids:
+            return None
+        values: NDArray[np.float16] = file[STAGE][ids.index(image_id)]
+        return values

@@ -1,0 +1,258 @@
+"""The tables of a generation, built from parts in DuckDB; nothing goes through Python rows."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from store.disk.files import file_sha256
+from store.errors import PartDamaged, PublishRefused
+from store.parts.read import Part, check_sizes
+from store.parts.upgrades import Upgrade, upgraded
+from store.schema import BASELINE, SCHEMA_VERSION, TABLES
+
+SHARED = ("condition", "skipped")
+"""Tables that several parts may say the same row of."""
+
+_SQL_TYPES = {
+    pa.int32(): "INTEGER", pa.float32(): "FLOAT", pa.float64(): "DOUBLE", pa.string(): "VARCHAR",
+    pa.list_(pa.int32()): "INTEGER[]", pa.list_(pa.string()): "VARCHAR[]",
+}
+_FILES = "FROM read_parquet($files, filename=true, file_row_number=true)"
+_SORTED = 4_000_000
+"""Rows that are sorted at once, if there is a choice."""
+_PART_ID = r"([^/\\]+)[/\\]([^/\\]+)[/\\]image\.parquet$"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One part's file of one table.
+
+    Attributes:
+        path: a Parquet file with the columns of the present schema.
+        rows: how many rows it has.
+    """
+
+    path: Path
+    rows: int
+
+
+def sources(
+    parts: Iterable[Part], scratch: Path, upgrades: Mapping[int, Upgrade] | None = None
+) -> dict[str, list[Source]]:
+    """Where the rows of each table are, after a look at every file.
+
+    Args:
+        parts: the parts to publish.
+        scratch: a folder for upgraded copies of parts of an older schema.
+        upgrades: instead of `store.parts.upgrades.UPGRADES`, for tests.
+
+    Raises:
+        PartDamaged: a Parquet file is not the one that was written; large arrays are only looked
+            at for their size here, `verify` hashes them.
+        SchemaTooNew: a part that this version cannot read.
+    """
+    found: dict[str, list[Source]] = {name: [] for name in TABLES}
+    for part in parts:
+        _check_content(part)
+        paths = {name: part.path / f"{name}.parquet" for name in part.rows}
+        if part.manifest["schema_version"] != SCHEMA_VERSION:
+            paths = _upgrade(part, paths, scratch, upgrades)
+        for name, path in paths.items():
+            if name not in TABLES:
+                raise PartDamaged(
+                    f"tables of {part.id} must be among {', '.join(TABLES)}; got {name}. Remove "
+                    "that part and run again."
+                )
+            found[name].append(Source(path, pq.read_metadata(path).num_rows))
+    return found
+
+
+def _check_content(part: Part) -> None:
+    check_sizes(part)
+    for name, info in part.manifest["files"].items():
+        if name.endswith(".parquet") and file_sha256(part.path / name) != info["sha256"]:
+            raise PartDamaged(
+                f"{part.path / name} must have the sha256 that part.json names; it differs. "
+                f"Remove the folder {part.id} and run again, or restore it from a copy."
+            )
+
+
+def _upgrade(
+    part: Part,
+    paths: Mapping[str, Path],
+    scratch: Path,
+    upgrades: Mapping[int, Upgrade] | None,
+) -> dict[str, Path]:
+    tables = {name: pq.read_table(path) for name, path in paths.items()}
+    tables = upgraded(tables, part.manifest["schema_version"], f"part {part.id}", upgrades)
+    folder = scratch / part.path.parent.name / part.name
+    folder.mkdir(parents=True)
+    for name, table in tables.items():
+        pq.write_table(table.select(list(TABLES[name].columns)), folder / f"{name}.parquet")
+    return {name: folder / f"{name}.parquet" for name in tables}
+
+
+def create_tables(con: duckdb.DuckDBPyConnection) -> None:
+    """All tables of the schema, with no rows and no indexes."""
+    for name, table in TABLES.items():
+        columns = ", ".join(f'"{column}" {_SQL_TYPES[t]}' for column, t in table.columns.items())
+        con.execute(f"CREATE TABLE {name} ({columns})")
+
+
+def fill(con: duckdb.DuckDBPyConnection, found: Mapping[str, Sequence[Source]]) -> None:
+    """Put the rows of all parts into the tables, sorted as the schema says.
+
+    Of a table with very many rows, some files are sorted after the other (`_together`).
+
+    Raises:
+        PartDamaged: fewer rows arrived than the files have.
+        PublishRefused: rows with the same key.
+    """
+    for name, files in found.items():
+        if not files:
+            continue
+        distinct = "DISTINCT" if name in SHARED else ""
+        for some in _together(name, files):
+            con.execute(
+                f"INSERT INTO {name} SELECT {distinct} {_columns(name)} {_FILES} "
+                f"ORDER BY {', '.join(TABLES[name].order)}",
+                {"files": [str(file.path) for file in some]},
+            )
+        there, expected = count(con, name), sum(file.rows for file in files)
+        if there != expected and name not in SHARED:
+            raise PartDamaged(f"{name} must get {expected} rows; got {there}. Verify the run.")
+        if name in SHARED or _may_repeat(con, name, files):
+            check_unique(con, name, files)
+
+
+def _together(name: str, files: Sequence[Source]) -> Iterator[list[Source]]:
+    """Files that are sorted together: sorting all at once would go through the disk.
+
+    What is sorted by metric or layer before the image stays together with its stage, or a metric
+    of one layer would lie scattered; what is sorted by image first is cut between parts.
+    """
+    by_image = TABLES[name].order[:2] == ("condition_id", "image_id")
+    group: list[Source] = []
+    for file in files:
+        same = bool(group) and group[-1].path.parent.parent == file.path.parent.parent
+        if sum(one.rows for one in group) >= _SORTED and (by_image or not same):
+            yield group
+            group = []
+        group.append(file)
+    yield group
+
+
+def _may_repeat(con: duckdb.DuckDBPyConnection, name: str, files: Sequence[Source]) -> bool:
+    """Whether two files say something of the same image, condition, metric ...
+
+    Keys differ within a file, which `store.parts.tables.conform` saw to when it was written: to
+    look for equal ones among all rows would take as long as to sort them.
+    """
+    of_text = [column for column in TABLES[name].key if TABLES[name].columns[column] == pa.string()]
+    key = ", ".join(of_text)
+    found = con.execute(
+        f"SELECT count(*) FROM (SELECT {key} FROM (SELECT DISTINCT filename, {key} {_FILES}) "
+        f"GROUP BY {key} HAVING count(*) > 1)",
+        {"files": [str(file.path) for file in files]},
+    ).fetchall()
+    return bool(found[0][0])
+
+
+def _columns(name: str) -> str:
+    chosen = []
+    for column, kind in TABLES[name].columns.items():
+        if (name, column) == ("image", "part"):
+            # Where the arrays are: known here, not when the part was written.
+            chosen.append(f"regexp_replace(regexp_extract(filename, '{_PART_ID}'), "
+                          f"'{_PART_ID}', '\\1/\\2') AS part")
+        elif (name, column) == ("image", "row_in_part"):
+            chosen.append("file_row_number::INTEGER AS row_in_part")
+        elif pa.types.is_floating(kind):
+            # NULL alone means "not there": in SQL a NaN is larger than every number.
+            value = f'"{column}"'
+            chosen.append(f"CASE WHEN isnan({value}) THEN NULL ELSE {value} END AS {value}")
+        else:
+            chosen.append(f'"{column}"')  # quoted: `at` is a word of SQL, too
+    return ", ".join(chosen)
+
+
+def count(con: duckdb.DuckDBPyConnection, table: str) -> int:
+    """Number of rows of a table."""
+    # fetchall, here and below: DuckDB takes a result with rows left as work that is under way.
+    return int(con.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
+
+
+def settle(con: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Sort a table that was filled in several steps, and check its keys.
+
+    Raises:
+        PublishRefused: rows with the same key.
+    """
+    order = ", ".join(TABLES[name].order)
+    con.execute(f"CREATE OR REPLACE TABLE {name} AS FROM {name} ORDER BY {order}")
+    check_unique(con, name)
+
+
+def check_unique(
+    con: duckdb.DuckDBPyConnection, name: str, files: Sequence[Source] = ()
+) -> None:
+    """Refuse two rows with one key.
+
+    Args:
+        con: the connection.
+        name: the table.
+        files: what it was filled from, to name the parts.
+
+    Raises:
+        PublishRefused: naming the first such key, and whose it is.
+    """
+    columns = TABLES[name].key
+    key = ", ".join(columns)
+    rows = con.execute(
+        f"SELECT {key}, count(*) FROM {name} GROUP BY {key} HAVING count(*) > 1 LIMIT 1"
+    ).fetchall()
+    for *values, n in rows:
+        parts = _parts_with(con, dict(zip(columns, values, strict=True)), files)
+        raise PublishRefused(
+            f"rows of {name} must differ in {key}; got {n} rows with {tuple(values)}"
+            f"{' in ' if parts else ''}{' and '.join(parts)}. Two parts hold the same work: move "
+            "one of them, or its whole stage, out of the run's folder; if it is published "
+            "already, `python -m precompute publish RUN --allow-fewer` goes on without it."
+        )
+
+
+def _parts_with(
+    con: duckdb.DuckDBPyConnection, key: Mapping[str, object], files: Sequence[Source]
+) -> list[str]:
+    """The parts, as stage/part, that have a row of this key."""
+    if not files:
+        return []
+    same = " AND ".join(f"{column} = ${column}" for column in key)
+    found = con.execute(
+        f"SELECT DISTINCT filename {_FILES} WHERE {same} ORDER BY filename",
+        {"files": [str(file.path) for file in files], **key},
+    ).fetchall()
+    return ["/".join(Path(row[0]).parts[-3:-1]) for row in found]
+
+
+def fill_run(con: duckdb.DuckDBPyConnection, info: Mapping[str, Any]) -> None:
+    """Table `run` from run.json (objects as JSON text), and the baseline condition."""
+    columns = list(TABLES["run"].columns)
+    values = [_as_text(info.get(column)) for column in columns]
+    con.execute(f"INSERT INTO run VALUES ({', '.join('?' * len(columns))})", values)
+    con.execute(
+        "INSERT INTO condition SELECT ?, 'baseline', [], [], NULL, NULL "
+        "WHERE NOT EXISTS (FROM condition WHERE condition_id = ?)",
+        [BASELINE, BASELINE],
+    )
+
+
+def _as_text(value: object) -> object:
+    is_object = isinstance(value, dict | list)
+    return json.dumps(value, sort_keys=True, ensure_ascii=False) if is_object else value

@@ -1,0 +1,41 @@
+"""What publish computes from the tables of the parts, in the order in which it depends."""
+
+from pathlib import Path
+
+import duckdb
+
+from store.publish import build
+from store.statistics import judged
+from store.statistics.bootstrap import N_BOOTSTRAP, SEED, bootstrap_weights, prepare
+from store.statistics.changes import add_changes
+from store.statistics.convergence import add_convergence
+from store.statistics.curves import add_curves, add_landmarks
+from store.statistics.head_curves import add_head_curves
+
+__all__ = ["COMPUTED", "N_BOOTSTRAP", "SEED", "VERSION", "add_summaries", "bootstrap_weights"]
+
+VERSION = 6
+"""Goes up when a summary is computed differently, so that publish makes a new generation."""
+
+COMPUTED = ("image_stat", "curve", "head_curve", "change", "landmark")
+"""The tables filled here; parts may have rows of some of them, too."""
+
+
+def add_summaries(con: duckdb.DuckDBPyConnection, scratch: Path) -> None:
+    """Fill the tables of `COMPUTED`, sorted as the schema says.
+
+    Args:
+        con: the generation being built; all other tables are filled.
+        scratch: a folder for the weights of the bootstrap.
+
+    Raises:
+        PublishRefused: rows with the same key.
+    """
+    add_convergence(con)
+    judged.add_image_stats(con)
+    if n_images := prepare(con):
+        weights = bootstrap_weights(n_images, scratch / "weights.u1")
+        for add in (add_curves, add_landmarks, add_head_curves, add_changes):
+            add(con, weights)
+    for name in COMPUTED:
+        build.settle(con, name)

@@ -1,0 +1,87 @@
+"""What a condition does to the last layer's captions: paired with the baseline's, image by image.
+
+Computed at publish. A pruning is judged on the images that its sample leaves (Table 1).
+"""
+
+from collections.abc import Iterator
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from store.schema import BASELINE
+from store.statistics.bootstrap import Array, Values, insert, matrices, named_columns, summarise
+
+_KEY = ("condition_id", "metric", "against")
+_AGAINST = ("reference", "label", "shuffled", "self")
+"""What scores of both the condition and the baseline may be against."""
+
+_AT_LAST = "layer = (SELECT max(n_layers) FROM run)"
+_VALUES = Values(
+    "SELECT condition_id, metric, against, image_id, value FROM score "
+    f"WHERE {_AT_LAST} AND against IN {_AGAINST} UNION ALL "
+    "SELECT condition_id, 'final_logprob', 'final', image_id, final_logprob FROM caption "
+    f"WHERE {_AT_LAST} UNION ALL "
+    "SELECT condition_id, metric, 'self', image_id, value FROM image_stat",
+    _KEY,
+)
+_COLUMNS = 256
+"""Columns of conditions that are summed at once."""
+
+
+def add_changes(con: duckdb.DuckDBPyConnection, weights: Array) -> None:
+    """Fill table `change`; scores, captions and `image_stat` are filled.
+
+    An image counts where both the condition and the baseline have a value.
+
+    Args:
+        con: the generation being built, after `bootstrap.prepare`.
+        weights: from `bootstrap_weights`, of its images.
+    """
+    insert(con, "change", _changes(con, weights))
+
+
+def _changes(con: duckdb.DuckDBPyConnection, weights: Array) -> Iterator[pa.Table]:
+    columns = named_columns(con, _VALUES)
+    of_baseline = pc.equal(columns["condition_id"], BASELINE)
+    baseline = columns.filter(of_baseline)
+    edited = columns.filter(pc.invert(of_baseline)).join(
+        baseline.select(["metric", "against"]), ["metric", "against"], join_type="inner"
+    ).sort_by([(name, "ascending") for name in _KEY])
+    place = {at: k for k, at in enumerate(_pairs(baseline))}
+    for start in range(0, len(edited), _COLUMNS):
+        chosen = edited.slice(start, _COLUMNS).select(list(_KEY))
+        partner = np.array([place[at] for at in _pairs(chosen)]) + len(chosen)
+        both = pa.concat_tables([chosen, baseline])
+        chunks = paired(matrices(con, _VALUES, both, weights), partner)
+        found = summarise(chunks, weights, 3 * len(chosen))
+        difference, before, after = np.split(np.arange(3 * len(chosen)), 3)
+        yield _table(chosen, {
+            "n": found.n[difference], "baseline": found.mean[before], "edited": found.mean[after],
+            "difference": found.mean[difference], "low": found.low[difference],
+            "high": found.high[difference],
+        })
+
+
+def _pairs(columns: pa.Table) -> list[tuple[str, str]]:
+    return list(zip(columns["metric"].to_pylist(), columns["against"].to_pylist(), strict=True))
+
+
+def paired(
+    chunks: Iterator[tuple[slice, Array]], partner: Array
+) -> Iterator[tuple[slice, Array]]:
+    """Difference, baseline and edited, each with the images alone that have both."""
+    for images, values in chunks:
+        edited, baseline = values[:, : len(partner)], values[:, partner]
+        difference = edited - baseline
+        there = np.isfinite(difference)
+        yield images, np.hstack([
+            difference, np.where(there, baseline, np.nan), np.where(there, edited, np.nan)])
+
+
+def _table(key: pa.Table, columns: dict[str, Array]) -> pa.Table:
+    rows = key
+    for name, values in columns.items():
+        rows = rows.append_column(name, pa.array(values))
+    return rows.filter(pc.greater(rows["n"], 0))

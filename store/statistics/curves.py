@@ -1,0 +1,84 @@
+"""Curves over layers, and landmarks on them, computed at publish."""
+
+import duckdb
+import pyarrow.compute as pc
+
+from store.schema import CAPTION_METRICS, LAYER_METRICS
+from store.statistics import judged, landmarks
+from store.statistics.bootstrap import (
+    Array,
+    Values,
+    insert,
+    matrices,
+    named_columns,
+    sample_means,
+    summaries,
+)
+from store.statistics.convergence import ALL_LAYERS
+
+SELF, FINAL = "self", "final"
+_KEY = ("condition_id", "metric", "against", "layer")
+
+_SOURCES = (
+    Values("SELECT * FROM layer_stat", ("condition_id", "layer"),
+           tuple((metric, SELF) for metric in LAYER_METRICS)),
+    Values("SELECT * FROM caption", ("condition_id", "layer"),
+           tuple((metric, FINAL if metric == "final_logprob" else SELF)
+                 for metric in CAPTION_METRICS)),
+    *(Values(sql, _KEY) for sql in (
+        "SELECT condition_id, layer, metric, against, image_id, value FROM score",
+        *judged.CURVES,
+        # An image counts once, however many questions are asked about it.
+        "SELECT condition_id, layer, 'answer_accuracy' AS metric, 'reference' AS against, "
+        "image_id, avg(score)::FLOAT AS value FROM answer GROUP BY condition_id, layer, image_id",
+        "SELECT condition_id, layer, concat('answer_', a.metric) AS metric, 'reference' AS "
+        "against, image_id, avg(value)::FLOAT AS value FROM answer_score AS a "
+        "GROUP BY condition_id, layer, a.metric, image_id",
+    )),
+)
+_OF_LANDMARKS = (
+    "SELECT condition_id, layer, 'mean_logprob' AS metric, 'self' AS against, image_id, "
+    "mean_logprob AS value FROM caption UNION ALL "
+    "SELECT condition_id, layer, metric, against, image_id, value FROM score WHERE "
+    "(metric, against) IN (('repetition', 'self'), ('cider', 'reference')) "
+    f"OR metric LIKE '{landmarks.GAIN}%'"
+)
+
+
+def add_curves(con: duckdb.DuckDBPyConnection, weights: Array) -> None:
+    """Fill table `curve` from layer_stat, caption, score, judgement, answer and answer_score.
+
+    Args:
+        con: the generation being built, after `bootstrap.prepare`.
+        weights: from `bootstrap_weights`, of its images.
+    """
+    for source in _SOURCES:
+        insert(con, "curve", summaries(con, source, weights))
+
+
+def add_landmarks(con: duckdb.DuckDBPyConnection, weights: Array) -> None:
+    """Fill table `landmark` by `store.statistics.landmarks`, where all layers were decoded."""
+    values = Values(
+        f"SELECT * FROM ({_OF_LANDMARKS}) SEMI JOIN ({ALL_LAYERS}) USING (condition_id)", _KEY)
+    columns = named_columns(con, values)
+    for condition in columns["condition_id"].unique().to_pylist():
+        chosen = columns.filter(pc.equal(columns["condition_id"], condition))
+        _, mean, samples = sample_means(
+            matrices(con, values, chosen, weights), weights, len(chosen)
+        )
+        at: dict[landmarks.Curve, list[tuple[int, int]]] = {}
+        for k, row in enumerate(chosen.to_pylist()):
+            at.setdefault((row["metric"], row["against"]), []).append((row["layer"], k))
+        for rule in landmarks.rules(at):
+            layers, _ = zip(*at[rule.curves[0]], strict=True)
+            of = {curve: [k for _, k in at[curve]] for curve in rule.curves}
+            if len({len(ks) for ks in of.values()}) > 1:
+                continue  # curves of different layers cannot be looked at together
+            found = landmarks.find(
+                rule, layers, {curve: mean[ks] for curve, ks in of.items()},
+                {curve: samples[:, ks] for curve, ks in of.items()},
+            )
+            con.execute(
+                "INSERT INTO landmark SELECT $condition_id, $metric, $layer, $low, $high, $rule",
+                {"condition_id": condition, **found},
+            )

@@ -1,0 +1,144 @@
+"""Is a run what it says? Every part read and hashed again, and counted against the tables."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from store.disk.files import file_sha256
+from store.disk.generations import current_generation, generation_path
+from store.disk.runs import read_run
+from store.errors import NotPublished, StoreError
+from store.parts.unfinished import of_other_hosts
+from store.parts.write import Part, read_part, verify_part
+from store.publish.build import SHARED
+from store.publish.generation import published_manifest
+from store.publish.summaries import COMPUTED
+from store.query.run import open_run
+from store.schema import SCHEMA_VERSION
+
+_COMPUTED = ("run", *COMPUTED, *SHARED)
+"""Tables that publish fills or joins: their rows are not those of the parts."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `verify_run` found.
+
+    Attributes:
+        run_id: the run.
+        n_parts: parts looked at.
+        n_bytes: bytes read.
+        problems: what is wrong, a sentence each.
+        notes: what is worth knowing and not wrong.
+        damaged: the ids of the parts in which something is wrong.
+    """
+
+    run_id: str
+    n_parts: int
+    n_bytes: int
+    problems: tuple[str, ...]
+    notes: tuple[str, ...]
+    damaged: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+
+def verify_run(run: Path) -> Report:
+    """Read and hash every part of a run, of all settings, and compare with what is published.
+
+    Args:
+        run: the run's folder; nothing in it is changed.
+
+    Returns:
+        The report; what is wrong is in it, not raised.
+
+    Raises:
+        RunNotFound: no run.json.
+    """
+    run = Path(run)
+    read_run(run)
+    parts, damage = _look_at_parts(run)
+    problems = [problem for those in damage.values() for problem in those]
+    found, notes = _against_published(run, parts)
+    n_bytes = sum(file["bytes"] for p in parts.values() for file in p.manifest["files"].values())
+    notes += of_other_hosts(run)
+    return Report(run.name, len(parts), n_bytes, (*problems, *found), tuple(notes),
+                  tuple(damage))
+
+
+def _look_at_parts(run: Path) -> tuple[dict[str, Part], dict[str, list[str]]]:
+    """Read and hash every part of a run.
+
+    Returns:
+        The parts that say what they are, by id; and what is wrong with each that is damaged.
+    """
+    parts: dict[str, Part] = {}
+    damage: dict[str, list[str]] = {}
+    for path in sorted((Path(run) / "parts").glob("[!.]*/[!.]*/")):
+        try:
+            part = read_part(path)
+        except StoreError as error:
+            damage[f"{path.parent.name}/{path.name}"] = [str(error)]
+            continue
+        parts[part.id] = part
+        if problems := verify_part(part):
+            damage[part.id] = problems
+    return parts, damage
+
+
+def _against_published(run: Path, parts: dict[str, Part]) -> tuple[list[str], list[str]]:
+    try:
+        side = published_manifest(run)
+    except NotPublished as error:
+        return [], [str(error)]
+    published = {f"{folder}/{name}": sha for folder, names in side["parts"].items()
+                 for name, sha in names.items()}
+    problems = [f"{part}: is published and is not among the parts"
+                for part in published if part not in parts]
+    problems += [f"{part}: part.json changed after it was published"
+                 for part, sha in published.items()
+                 if part in parts and file_sha256(parts[part].path / "part.json") != sha]
+    if _tables_changed(run, side):
+        problems.append("the published tables are not those that were written. Remove the files "
+                        "results*.duckdb and publish again: nothing is lost")
+    waiting = sorted(set(parts) - set(published))
+    notes = [f"{len(waiting)} parts are not published, first {waiting[0]}"] if waiting else []
+    current = all(part.manifest["schema_version"] == SCHEMA_VERSION for part in parts.values())
+    if not current:
+        notes.append("some parts are of an older schema: their rows are not counted")
+    elif not problems:
+        try:
+            problems += _count(run, [parts[name] for name in published])
+        except duckdb.Error as error:
+            problems.append(f"the published tables cannot be read: {error}. Remove the files "
+                            "results*.duckdb and publish again: nothing is lost")
+    return problems, notes
+
+
+def _tables_changed(run: Path, side: Mapping[str, Any]) -> bool:
+    # DuckDB counts the rows of a file that was cut off without a word. Older versions kept no hash.
+    number = current_generation(run)
+    path = generation_path(run, number) if number else None
+    return path is not None and "sha256" in side and file_sha256(path) != side["sha256"]
+
+
+def _count(run: Path, parts: list[Part]) -> list[str]:
+    expected: dict[str, int] = {}
+    for part in parts:
+        for table, rows in part.rows.items():
+            expected[table] = expected.get(table, 0) + rows
+    problems = []
+    with open_run(run) as opened:
+        for table, rows in expected.items():
+            if table not in _COMPUTED:
+                there = int(opened.sql(f"SELECT count(*) AS n FROM {table}")["n"].iloc[0])
+                if there != rows:
+                    problems.append(f"table {table}: expected {rows} rows of the parts, "
+                                    f"got {there}")
+    return problems

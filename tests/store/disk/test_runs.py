@@ -1,0 +1,121 @@
+"""Names, run.json and progress."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from store.disk import files
+from store.disk.files import Owner, write_json
+from store.disk.runs import (
+    create_run,
+    list_runs,
+    read_progress,
+    read_run,
+    run_id,
+    update_run,
+    write_progress,
+)
+from store.errors import PartDamaged, RunMismatch, RunNotFound
+from store.parts.write import stage_folder
+
+JSON = st.recursive(st.integers() | st.text() | st.booleans() | st.none(),
+                    lambda inner: st.dictionaries(st.text(), inner, max_size=3), max_leaves=5)
+
+
+@given(st.dictionaries(st.text(), JSON))
+def test_the_order_of_what_decides_does_not_matter(decides: dict[str, object]) -> None:
+    turned = dict(reversed(decides.items()))
+    assert run_id("whoops", decides) == run_id("whoops", turned)
+
+
+def test_names_are_readable_and_differ_with_what_decides() -> None:
+    one, other = run_id("whoops", {"dtype": "f32"}), run_id("whoops", {"dtype": "bf16"})
+    assert one != other
+    assert one.startswith("whoops-") and len(one) == len("whoops-") + 8
+
+
+@pytest.mark.parametrize("name", ["../up", ".hidden", "a/b", "", "a b"])
+def test_names_that_cannot_be_folders_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="run name must be"):
+        run_id(name, {})
+
+
+def test_create_is_idempotent_and_refuses_other_numbers(tmp_path: Path) -> None:
+    run = create_run(tmp_path, "a-1", {"decides": {"prompt": "x", "seed": 1}, "model": "m"})
+    first = (run / "run.json").read_bytes()
+    again = create_run(tmp_path, "a-1", {"decides": {"seed": 1, "prompt": "x"}, "model": "n"})
+    assert again == run and (run / "run.json").read_bytes() == first
+    with pytest.raises(RunMismatch, match="differs in: seed"):
+        create_run(tmp_path, "a-1", {"decides": {"prompt": "x", "seed": 2}})
+    with pytest.raises(ValueError, match="decides"):
+        create_run(tmp_path, "b-1", {})
+
+
+def test_every_new_folder_is_flushed_into_the_one_above_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: set[Path] = set()
+    monkeypatch.setattr(files, "fsync", flushed.add)
+    results = tmp_path / "new" / "results"
+    run = create_run(results, "a-1", {"decides": {}})
+    assert flushed >= {tmp_path, tmp_path / "new", results, run}
+    flushed.clear()
+    stage = stage_folder(run, "capture", {"code": 1})
+    assert flushed >= {run / "parts", stage}
+    flushed.clear()
+    stage_folder(run, "capture", {"code": 1})  # all is there
+    assert not flushed
+
+
+def test_updates_merge_stages_and_keep_what_identifies(tmp_path: Path) -> None:
+    run = create_run(tmp_path, "a-1", {"decides": {}})
+    update_run(run, stages={"capture": "capture-1"}, parity={"passed": True})
+    update_run(run, stages={"score": "score-1"})
+    info = read_run(run)
+    assert info["stages"] == {"capture": "capture-1", "score": "score-1"}
+    assert info["parity"] == {"passed": True}
+    with pytest.raises(ValueError, match="decides"):
+        update_run(run, decides={})
+
+
+def test_missing_and_broken_runs(tmp_path: Path) -> None:
+    with pytest.raises(RunNotFound, match="make demo"):
+        read_run(tmp_path / "none")
+    (tmp_path / "run.json").write_text("{")
+    with pytest.raises(PartDamaged, match="must be JSON"):
+        read_run(tmp_path)
+    assert list_runs(tmp_path / "none") == []
+
+
+def test_progress_is_what_was_written_last(tmp_path: Path) -> None:
+    run = create_run(tmp_path, "a-1", {"decides": {}})
+    assert read_progress(run) is None
+    write_progress(run, "capture", 3, 12, 1.5)
+    time.sleep(0.01)
+    write_progress(run, "score", 1, 5)
+    progress = read_progress(run)
+    assert progress is not None and progress.alive
+    assert (progress.stage, progress.done, progress.total, progress.rate) == ("score", 1, 5, None)
+    assert progress.seconds_left is None
+
+
+def test_progress_of_dead_and_of_distant_processes(tmp_path: Path) -> None:
+    run = create_run(tmp_path, "a-1", {"decides": {}})
+    write_progress(run, "capture", 3, 12, 1.5)
+    path = run / "progress" / "capture.json"
+    value = json.loads(path.read_text())
+    write_json(path, {**value, "owner": vars(Owner(Owner.here().host, 2**22 + 1, 1))})
+    dead = read_progress(run)
+    assert dead is not None and not dead.alive and dead.seconds_left == 6
+    write_json(path, {**value, "owner": vars(Owner("far+1", 1, 1))})
+    fresh = read_progress(run)
+    assert fresh is not None and fresh.alive
+    write_json(path, {**value, "owner": vars(Owner("far+1", 1, 1)), "updated_at": 0.0})
+    stale = read_progress(run)
+    assert stale is not None and not stale.alive
+    path.write_text("{half")
+    assert read_progress(run) is None
