@@ -24,7 +24,7 @@ precompute: $(if $(filter lavis,$(BACKEND)),.venv-lavis,.venv)/all
 
 # InstructBLIP Flan-T5-XL at full size with random weights, on the CPU: minutes, within 22 GiB.
 rehearse: .venv/all
-	$(BIN)/python -m precompute.rehearse --dtype $(or $(DTYPE),float32)
+	$(BIN)/python -m precompute.rehearse.__main__ --dtype $(or $(DTYPE),float32)
 
 dashboard: .venv/dashboard serve
 

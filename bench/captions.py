@@ -17,11 +17,11 @@ from PIL import Image
 from torch import Tensor
 
 from bench.turns import in_turns, ratio
-from precompute.captions import decode_layers
-from precompute.config import DecodeConfig, Generation, ModelConfig, local_path
+from precompute.config.settings import DecodeConfig, Generation, ModelConfig, local_path
 from precompute.demo.model import build_config, build_model, build_processor
+from precompute.forward.decode import decode_layers
+from precompute.forward.layers import run_states
 from precompute.images import load
-from precompute.layers import run_states
 from precompute.models import load_captioner
 from precompute.models.huggingface import HuggingFaceCaptioner
 from precompute.models.vision import view_tower

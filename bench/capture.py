@@ -17,7 +17,7 @@ from torch import Tensor
 from transformers import InstructBlipVisionConfig, InstructBlipVisionModel
 
 from bench.turns import in_turns, ratio
-from precompute.capture import capture
+from precompute.forward.capture import capture
 from precompute.models.vision import view_tower
 
 _BLOCKS = 4

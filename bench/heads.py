@@ -12,8 +12,8 @@ import torch
 
 from bench.tower import N_LAYERS, WIDTH, random_tower
 from bench.turns import faster, in_turns
-from precompute.heads import tower_heads
-from precompute.layers import LayerEdit, run_states
+from precompute.forward.layers import LayerEdit, run_states
+from precompute.heads.captions import tower_heads
 from precompute.models.tower import VisionTower
 
 LAYERS = (10, N_LAYERS)

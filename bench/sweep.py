@@ -11,9 +11,9 @@ import torch
 
 from bench.tower import N_LAYERS, WIDTH, random_tower
 from bench.turns import faster, in_turns
-from precompute.conditions import Condition, Edit, MeanSource
-from precompute.edits import Prepared, edited_states, layer_edits
-from precompute.layers import run_states
+from precompute.forward.layers import run_states
+from precompute.interventions.apply import Prepared, edited_states, layer_edits
+from precompute.interventions.conditions import Condition, Edit, MeanSource
 from precompute.models.tower import VisionTower
 
 SWEEPS = {

@@ -20,12 +20,12 @@ from pathlib import Path
 
 import torch
 
-from precompute.config import local_path, read_config
-from precompute.engine import Advance, Work
+from precompute.config.settings import local_path, read_config
 from precompute.models import captioner_of
-from precompute.pipeline import write_capture
-from precompute.plan import Plan, plan_runs
-from precompute.ray_engine import open_ray
+from precompute.readouts.baseline import write_capture
+from precompute.runner.engine import Advance, Work
+from precompute.runner.plan import Plan, plan_runs
+from precompute.runner.ray_engine import open_ray
 from store.parts.write import PartWriter
 
 ROUNDS = 3

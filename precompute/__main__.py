@@ -10,24 +10,24 @@ from typing import Annotated
 
 import typer
 
-from precompute.answers import score_answers
-from precompute.command_line import ConfigPath, Overrides, Results, plain_errors, runs_of
-from precompute.config import Config, read_config
-from precompute.corpus_scores import score_corpus
-from precompute.engine import open_engine
-from precompute.estimate import describe
-from precompute.judge.config import judge_config
+from precompute.commands.options import ConfigPath, Overrides, Results, plain_errors, runs_of
+from precompute.commands.own_pictures import DEMO, links, story_config
+from precompute.commands.upkeep import export, import_, publish, verify
+from precompute.config.judge import judge_config
+from precompute.config.settings import Config, read_config
+from precompute.estimate.preflight import NotReady, require_ready, require_room, require_scorable
+from precompute.estimate.report import describe
 from precompute.metrics import require_known
 from precompute.models import captioner_of
-from precompute.plan import Plan, plan_runs
-from precompute.preflight import NotReady, require_ready, require_room, require_scorable
-from precompute.printable import duration, printable, wrapped
-from precompute.run import ask_questions, execute, log_file
-from precompute.scoring import score as score_run
-from precompute.shard import read_shard
-from precompute.stages import Unfinished, Watch
-from precompute.story import DEMO, links, story_config
-from precompute.upkeep import export, import_, publish, verify
+from precompute.pipeline import ask_questions, execute, log_file
+from precompute.runner.engine import open_engine
+from precompute.runner.plan import Plan, plan_runs
+from precompute.runner.shard import read_shard
+from precompute.runner.stage import Unfinished, Watch
+from precompute.scoring.answers import score_answers
+from precompute.scoring.corpus_bleu import score_corpus
+from precompute.scoring.stage import score as score_run
+from precompute.terminal import duration, printable, wrapped
 from store.disk.runs import read_run
 from store.parts.failures import Failure
 from store.publish.generation import publish as publish_run

@@ -1,123 +1,268 @@
-"""One shard of images in -> one part out."""
+"""Carry out a plan: certificate, capture, scores, tables. Only what is missing is made."""
 
-import hashlib
+import functools
 import logging
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
 
-import pyarrow as pa
 from PIL import Image
-from torch import Tensor
 
-from precompute.attention import OUTLIER_MADS
-from precompute.batches import BatchSize, fitting
-from precompute.captions import decode_layers
-from precompute.capture import Capture, capture
-from precompute.config import Config
-from precompute.engine import Advance
-from precompute.images import ImageItem, UnreadableImage
+from precompute.forward.batches import BatchSize, fitting
+from precompute.forward.parity import certificate
+from precompute.heads.captions import caption_heads, require_heads
+from precompute.heads.effect import measure_heads
+from precompute.heads.pruning import prune, require_prunable
+from precompute.images import ImageItem, readable, require_few_broken
+from precompute.interventions.experiments import read_experiments, run_experiments
 from precompute.models.captioner import Captioner
-from precompute.prefetch import readable_ahead
-from precompute.rows import Row, caption_rows, image_tensors, stat_table
-from store.parts.tensors import TensorWriter
-from store.parts.write import PartWriter
+from precompute.readouts.baseline import capture_settings, write_capture
+from precompute.readouts.questions import questions_settings, write_answers
+from precompute.readouts.token_attention import keep_token_attention
+from precompute.runner.plan import Plan
+from precompute.runner.shard import WHOLE
+from precompute.runner.stage import Advance, PartFailed, Stopped, Unfinished, Watch, make_parts
+from precompute.scoring.answers import score_answers
+from precompute.scoring.corpus_bleu import score_corpus
+from precompute.scoring.stage import score
+from store.disk.runs import create_run, read_run, update_run
+from store.errors import StoreError
+from store.parts.unfinished import sweep
+from store.parts.write import (
+    PartWriter,
+    has_part,
+    read_part,
+    read_table,
+    stage_folder,
+)
+from store.publish.generation import publish
 
 log = logging.getLogger(__name__)
 
-VERSION = 1
-"""Of what a capture part holds and how it is computed; part of the stage's identity."""
+
+class ParityError(Exception):
+    """The instrumented forward or its captions differ from the library's."""
 
 
-def capture_settings(config: Config) -> dict[str, object]:
-    """What identifies the capture stage beside the run itself."""
-    return {
-        "version": VERSION,
-        "cls_state": config.capture.cls_state,
-        "outlier_mads": OUTLIER_MADS,
-    }
-
-
-def write_capture(
-    part: PartWriter,
-    captioner: Captioner,
-    items: Sequence[ImageItem],
-    dataset: str,
-    config: Config,
-    advance: Advance,
-) -> list[str]:
-    """Capture one shard: statistics, tensors and the caption of every state of every image.
-
-    A picture that cannot be opened is a row of `skipped`, and the run goes on.
+def execute(
+    plan: Plan,
+    results: Path,
+    captioner: Callable[[], Captioner],
+    watch: Watch,
+    accept_mismatch: bool = False,
+) -> Path:
+    """Make what is missing of a run.
 
     Args:
-        part: where the shard is written.
-        captioner: the model.
-        items: the shard's images.
-        dataset: the data set's name.
-        config: batch sizes, prompt, generation.
-        advance: called with the number of images done, after every batch.
+        plan: which run.
+        results: the folder of all runs.
+        captioner: gives the model; called only if a part has to be made.
+        watch: screen, Ctrl-C, publishing.
+        accept_mismatch: start though the certificate failed; the run says so ever after.
 
     Returns:
-        What is wrong with each picture that was skipped.
+        The run's folder.
+
+    Raises:
+        ParityError: the certificate failed and is not accepted.
+        Stopped: Ctrl-C.
+        Unfinished: other processes have a share of the work, or parts were given up.
     """
-    rows: dict[str, list[Row]] = {"image": [], "skipped": [], "caption": []}
-    stats: dict[str, list[pa.Table]] = {"layer_stat": [], "head_stat": []}
-    tower, keeps_states = captioner.tower, config.capture.cls_state
-
-    def skip(error: UnreadableImage) -> None:
-        log.warning("skipped %s: %s", error.source, error)
-        rows["skipped"].append({"source": error.source, "reason": str(error)})
-
-    def see(batch: list[tuple[ImageItem, Image.Image]]) -> tuple[Tensor, Capture]:
-        pixels = captioner.pixels([picture for _, picture in batch])
-        return pixels, capture(tower, pixels)
-
-    of_tower = BatchSize(config.capture.batch_size, "capture.batch_size")
-    of_decoder = BatchSize(config.decode.batch_size, "decode.batch_size")
-    pictures = readable_ahead(items, skip, config.capture.batch_size)
-    # Which images went through the tower together, and in batches of how many states, from the
-    # last layer down, they were decoded.
-    part.meta |= {"batches": [], "decoder_batches": []}
-    with closing(pictures), TensorWriter(
-        part.tensors_path, tower.n_layers, tower.n_heads, tower.n_tokens,
-        tower.width if keeps_states else None,
-    ) as tensors:
-        for batch, (pixels, taken) in fitting(pictures, of_tower, see):
-            captions = decode_layers(captioner, taken.states, config.decode, of_decoder)
-            rows["image"] += [_image_row(item, picture, dataset) for item, picture in batch]
-            ids = [item.image_id for item, _ in batch]
-            stats["layer_stat"].append(stat_table(ids, taken.layer_stat, ("layer",)))
-            stats["head_stat"].append(stat_table(ids, taken.head_stat, ("layer", "head")))
-            rows["caption"] += caption_rows(ids, captions)
-            for image in image_tensors(ids, taken, captioner.model_input(pixels), keeps_states):
-                tensors.append(image)
-            part.meta["batches"].append(ids)
-            part.meta["decoder_batches"].append(of_decoder.used)
-            of_decoder.used = []
-            advance(len(batch))
-    _write_tables(part, rows, stats)
-    return [row["reason"] for row in rows["skipped"]]
+    run = results / plan.run_id
+    if not (run / "run.json").exists():
+        n = min(plan.config.capture.batch_size, len(plan.items))
+        with watch.screen.stage(run, "certificate", n, 0) as advance:
+            manifest = watch.engine.call(
+                functools.partial(_manifest, plan, captioner, accept_mismatch)
+            )
+            advance(n)
+        run = create_run(results, plan.run_id, manifest)
+    with log_file(run):
+        sweep(run)
+        steps = _steps(run, plan, captioner, watch)  # what does not fit stops the run here
+        log.info("%s: %d pictures, %s", plan.dataset.name, len(plan.items), plan.items.layout)
+        try:
+            for step in steps:
+                with watch.if_whole():
+                    step()
+        except Exception:  # a second Ctrl-C stops at once: it is none
+            if watch.shard == WHOLE:  # one share of several leaves that to the last
+                _publish_despite(run)
+            raise
+        if not watch.waits:
+            publish(run)
+        watch.end_run(run)
+    return run
 
 
-def _write_tables(
-    part: PartWriter, rows: Mapping[str, list[Row]], stats: Mapping[str, list[pa.Table]]
+def _steps(
+    run: Path, plan: Plan, captioner: Callable[[], Captioner], watch: Watch
+) -> list[Callable[[], object]]:
+    """What a run does, in order.
+
+    Raises:
+        ValueError: experiments, heads or prunings do not fit the tower or the data set.
+    """
+    experiments = read_experiments(run, plan)
+    require_heads(plan.config, read_run(run)["n_layers"])
+    require_prunable(run, plan)
+    stage = stage_folder(run, "capture", capture_settings(plan.config))
+    update_run(run, stages={"capture": stage.name})
+    model = run, plan, captioner, watch
+    return [
+        functools.partial(_capture, *model, stage),
+        functools.partial(keep_token_attention, *model),
+        functools.partial(run_experiments, run, plan, experiments, captioner, watch),
+        functools.partial(measure_heads, *model),
+        functools.partial(prune, *model),
+        functools.partial(caption_heads, *model),
+        functools.partial(score, run, plan.config, watch),
+        functools.partial(score_corpus, run, plan.config, watch),
+        functools.partial(ask_questions, *model),
+        functools.partial(score_answers, run, plan.config, watch),
+    ]
+
+
+def _capture(
+    run: Path, plan: Plan, captioner: Callable[[], Captioner], watch: Watch, stage: Path
 ) -> None:
-    for name, of_name in rows.items():
-        part.table(name, of_name)
-    for name, tables in stats.items():
-        part.table(name, pa.concat_tables(tables) if tables else [])
+    """Make what is missing of the capture."""
+    shards, seen = plan.shards, dict[str, list[str]]()
+
+    def make(part: PartWriter, name: str, advance: Advance) -> None:
+        broken = write_capture(
+            part, captioner(), shards[name], plan.dataset.name, plan.config, advance
+        )
+        if broken:
+            every = [*_broken(stage, seen), *broken]
+            require_few_broken(every, len(plan.items), plan.dataset.max_broken)
+
+    make_parts(watch, run, stage, {name: len(items) for name, items in shards.items()}, make)
 
 
-def _image_row(item: ImageItem, picture: Image.Image, dataset: str) -> Row:
-    return {
-        "image_id": item.image_id,
-        "dataset": dataset,
-        "source": item.source,
-        "width": picture.width,
-        "height": picture.height,
-        "sha256": hashlib.sha256(item.read()).hexdigest(),
-        "label": item.label,
-        "category": item.category,
-        "refs": list(item.references),
-        "explanation": item.explanation,
+def _publish_despite(run: Path) -> None:
+    """Publish what is there; what stopped the run is what it ends with, not this."""
+    try:
+        publish(run)
+    except StoreError as error:
+        log.error("not published: %s", error)
+
+
+def ask_questions(
+    run: Path, plan: Plan, captioner: Callable[[], Captioner], watch: Watch
+) -> None:
+    """Ask the layers the data set's questions, if it has any and the configuration wants them."""
+    asked = {
+        name: items for name, items in plan.shards.items() if any(i.questions for i in items)
     }
+    if plan.config.questions is None or not asked:
+        return
+    stage = stage_folder(run, "questions", questions_settings(plan.config, plan.items))
+    update_run(run, stages={"questions": stage.name})
+
+    def make(part: PartWriter, name: str, advance: Advance) -> None:
+        write_answers(part, captioner(), asked[name], plan.config, advance)
+
+    make_parts(watch, run, stage, {name: len(items) for name, items in asked.items()}, make)
+
+
+def _manifest(
+    plan: Plan, captioner: Callable[[], Captioner], accept_mismatch: bool
+) -> dict[str, object]:
+    """run.json of a new run, its certificate included."""
+    config, tower = plan.config, captioner().tower
+    batch = first_pictures(plan.items, config.capture.batch_size)
+    size = BatchSize(config.capture.batch_size, "capture.batch_size")
+    of_first = fitting(batch, size, lambda some: certificate(captioner(), some, config.decode))
+    _, parity = next(of_first)
+    if not parity["passed"] and not accept_mismatch:
+        raise ParityError(_what_failed(parity))
+    parity["accepted_mismatch"] = not parity["passed"]
+    decides = plan.decides
+    return {
+        "model": config.model.path,
+        "backend": config.model.backend,
+        "weights_sha256": decides["weights"],
+        "dataset": plan.dataset.name,
+        "dataset_sha256": decides["data"],
+        "layout": plan.items.layout,
+        "n_layers": tower.n_layers,
+        "n_heads": tower.n_heads,
+        "grid_h": tower.grid[0],
+        "grid_w": tower.grid[1],
+        "prompt": config.decode.prompt,
+        "generation": decides["generation"],
+        "config": config.model_dump(mode="json"),
+        "versions": decides["versions"],
+        "parity": parity,
+        "decides": decides,
+    }
+
+
+def _broken(stage: Path, seen: dict[str, list[str]]) -> list[str]:
+    """What is wrong with each picture that the parts of a capture have skipped, whoever made them.
+
+    Args:
+        stage: the capture.
+        seen: part -> its reasons, of those that need not be read again; others are added.
+    """
+    for path in sorted(stage.glob("[!.]*/")):
+        if path.name not in seen and has_part(stage, path.name):
+            table = read_table([read_part(path)], "skipped")
+            seen[path.name] = table["reason"].to_pylist()
+    return [reason for reasons in seen.values() for reason in reasons]
+
+
+def first_pictures(items: Sequence[ImageItem], count: int) -> list[Image.Image]:
+    """The first pictures of a data set that open, at most `count`.
+
+    Raises:
+        ValueError: none does.
+    """
+    # What cannot be read, the capture of its part records.
+    pictures = [picture for _, picture in islice(readable(items), count)]
+    if not pictures:
+        raise ValueError(
+            f"expected pictures; none of the {len(items)} of this data set opens. Look at the "
+            "first of them with an image viewer."
+        )
+    return pictures
+
+
+def _what_failed(parity: dict[str, object]) -> str:
+    checks = parity["checks"]
+    assert isinstance(checks, list)
+    failed = [
+        f"  - {c['name']}: {c['value']:.3g}, bound {c['bound']:.3g} ({c['detail']})"
+        for c in checks
+        if not c["passed"]
+    ]
+    return (
+        "this run would not agree with the library on its first batch:\n"
+        + "\n".join(failed)
+        + "\nCheck the installed versions against requirements.txt. --accept-mismatch starts all "
+        "the same; the dashboard then marks the run."
+    )
+
+
+@contextmanager
+def log_file(run: Path) -> Iterator[None]:
+    """Log to run.log in the run's folder, with the traceback of what nobody foresaw."""
+    handler = logging.FileHandler(run / "run.log", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logger = logging.getLogger("precompute")
+    before = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False  # the screen belongs to the progress bars
+    try:
+        yield
+    except BaseException as error:
+        foreseen = isinstance(error, Stopped | Unfinished | PartFailed)  # a part's is there already
+        logger.error("ended: %s: %s", type(error).__name__, error, exc_info=not foreseen)
+        raise
+    finally:
+        logger.removeHandler(handler)
+        logger.level, logger.propagate = before
+        handler.close()

@@ -8,6 +8,7 @@ from jaxtyping import install_import_hook
 
 # Before anything of precompute is imported: afterwards its annotations could not be checked.
 install_import_hook(
-    ["precompute.attention", "precompute.capture", "precompute.layers", "precompute.models"],
+    ["precompute.forward.attention", "precompute.forward.capture", "precompute.forward.layers",
+     "precompute.models"],
     "beartype.beartype",
 )

@@ -10,9 +10,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from precompute.__main__ import app
-from precompute.config import DatasetConfig
+from precompute.config.settings import DatasetConfig
 from precompute.images import UnreadableImage, load_dataset
-from precompute.printable import printable
+from precompute.terminal import printable
 from store import open_run
 from store.errors import PartDamaged
 from store.query.export import export_table

@@ -7,14 +7,15 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 OWNERS = {
-    "transformers": ("precompute/models", "precompute/demo", "precompute/metrics/bertscore.py"),
+    "transformers": ("precompute/models", "precompute/demo", "precompute/rehearse",
+                     "precompute/metrics/bertscore.py"),
     "bert_score": ("precompute/metrics/bertscore.py",),
     "pycocoevalcap": ("precompute/metrics",),
     "torch": ("precompute",),
     "streamlit": ("dashboard",),
     "duckdb": ("store",),
     "h5py": ("store/parts/tensors.py", "store/parts/means.py", "store/parts/token_attention.py"),
-    "ray": ("precompute/ray_engine.py",),
+    "ray": ("precompute/runner/ray_engine.py",),
     "lavis": ("precompute/models/lavis.py", "precompute/models/lavis_model.py"),
     "openai": ("precompute/judge",),
     "datasets": ("precompute/images/hub.py",),

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from precompute.config import DatasetConfig, local_path
+from precompute.config.settings import DatasetConfig, local_path
 from precompute.images import folder, imagenet, whoops
 from precompute.images.image_set import (
     ImageSet,

@@ -5,9 +5,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from precompute.config.judge import JudgeConfig
 from precompute.judge.budget import Budget, Estimate, estimate
 from precompute.judge.client import KEY, Reply
-from precompute.judge.config import JudgeConfig
 from precompute.judge.identity import Judge, judge_of
 from precompute.judge.ledger import Entry, JudgeError, Spent, ledger_path, spent
 from precompute.judge.prompt import render

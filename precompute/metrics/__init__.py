@@ -1,13 +1,13 @@
 """Metrics over captions: one a file, each a pure function, registered here by one line.
 
 A line says how a metric is made ready for a data set; None says that it has no meaning there.
-What cannot be scored never reaches a metric (`precompute.score`).
+What cannot be scored never reaches a metric (`precompute.scoring.compare`).
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from precompute.config import ScoreConfig
+from precompute.config.settings import ScoreConfig
 from precompute.metrics import bertscore, cider
 from precompute.metrics.bleu import bleu
 from precompute.metrics.coco import coco_bleu4, coco_rouge_l

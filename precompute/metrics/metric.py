@@ -15,7 +15,7 @@ its condition and its layer.
 """
 
 PAIRED = ("previous", "final", "reference", "shuffled", "baseline")
-"""What a caption is held against by a metric that compares texts (`precompute.score`)."""
+"""What a caption is held against by a metric that compares texts (`precompute.scoring.compare`)."""
 
 
 def versions_of(*packages: str) -> dict[str, object]:

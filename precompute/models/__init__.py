@@ -21,7 +21,7 @@ from typing import Protocol, cast, runtime_checkable
 
 import torch
 
-from precompute.config import ModelConfig, local_path
+from precompute.config.settings import ModelConfig, local_path
 from precompute.models.captioner import Captioner, Placement
 from precompute.models.checkpoint import (
     CheckpointMissing,

@@ -18,7 +18,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoConfig, BlipForConditionalGeneration, BlipProcessor
 from transformers.utils import logging
 
-from precompute.config import Generation
+from precompute.config.settings import Generation
 from precompute.models.captioner import Memory, Placement, mean_logprob, to_end
 from precompute.models.checkpoint import require_all_read, safetensors
 from precompute.models.size import ModelSize
@@ -141,7 +141,7 @@ def load(folder: Path, placement: Placement) -> BlipCaptioner:
             f"expected a captioning checkpoint of blip; {folder} holds {config.model_type}. "
             "For InstructBLIP and BLIP-2 set backend = 'huggingface' under [model]."
         )
-    # The library's own BLIP knows no fused attention; ours, in `precompute.layers`, is fused.
+    # The library's own BLIP knows no fused attention; `precompute.forward.layers` is fused.
     model, info = BlipForConditionalGeneration.from_pretrained(
         folder,
         config=config,

@@ -47,7 +47,7 @@ def test_the_shared_scale_does_not_depend_on_the_cell_and_leaves_out_cls():
 @given(st.lists(st.floats(0, 5, width=32), min_size=9, max_size=9), st.integers(0, 8))
 def test_outliers_are_those_of_the_precompute_stage(norms, strong):
     torch = pytest.importorskip("torch")
-    attention = pytest.importorskip("precompute.attention")
+    attention = pytest.importorskip("precompute.forward.attention")
     assert overlays.OUTLIER_MADS == attention.OUTLIER_MADS
     norms[strong] += 100
     tokens = np.array([1e3, *norms], np.float32)

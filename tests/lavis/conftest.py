@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from precompute.config import ModelConfig
+from precompute.config.settings import ModelConfig
 from precompute.models import load_captioner
 from tests.lavis.numbers import numbers
 

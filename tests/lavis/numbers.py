@@ -5,12 +5,12 @@ import torch
 from PIL import Image
 from torch.nn.functional import layer_norm
 
-from precompute.captions import decode_layers
-from precompute.capture import capture
-from precompute.config import PROJECT, DecodeConfig, Generation, read_config
+from precompute.config.settings import PROJECT, DecodeConfig, Generation, read_config
+from precompute.forward.capture import capture
+from precompute.forward.decode import decode_layers
+from precompute.forward.layers import run_states
 from precompute.images import load_dataset
-from precompute.layers import run_states
-from precompute.run import first_pictures
+from precompute.pipeline import first_pictures
 
 PROMPT = "a short image caption."
 GREEDY = DecodeConfig(prompt=PROMPT, batch_size=7, generation=Generation(max_new_tokens=6))

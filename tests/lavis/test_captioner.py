@@ -6,18 +6,18 @@ import shutil
 import pytest
 import torch
 
-from precompute.captions import decode_layers
-from precompute.capture import capture
-from precompute.condition_text import parse
-from precompute.conditions import Shape
-from precompute.config import Generation, ModelConfig
-from precompute.edits import layer_edits
-from precompute.layers import LayerEdit, run_states
+from precompute.config.settings import Generation, ModelConfig
+from precompute.forward.capture import capture
+from precompute.forward.decode import decode_layers
+from precompute.forward.layers import LayerEdit, run_states
+from precompute.forward.parity import certificate
+from precompute.interventions.apply import layer_edits
+from precompute.interventions.conditions import Shape
+from precompute.interventions.parse import parse
 from precompute.models import load_captioner, missing_weights, size_of, weights_sha256
 from precompute.models.captioner import Captioner, Placement
 from precompute.models.lavis import load, view
 from precompute.models.lavis_files import describe
-from precompute.parity import certificate
 from tests.lavis.conftest import CHECK
 from tests.lavis.numbers import GREEDY, PROMPT, pictures
 

@@ -5,9 +5,9 @@ import importlib.util
 import numpy as np
 import pytest
 
-from precompute.config import ModelConfig
+from precompute.config.settings import ModelConfig
+from precompute.forward.parity import certificate
 from precompute.models import load_captioner
-from precompute.parity import certificate
 from tests.lavis.conftest import CHECK
 from tests.lavis.numbers import GREEDY, demo_tokens, pictures
 

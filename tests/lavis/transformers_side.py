@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from transformers import Blip2Config, Blip2ForConditionalGeneration
 
-from precompute.config import ModelConfig
+from precompute.config.settings import ModelConfig
 from precompute.models import load_captioner
 from precompute.models.huggingface import HuggingFaceCaptioner
 from precompute.models.vision import view_tower

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from precompute.config import (
+from precompute.config.settings import (
     CaptureConfig,
     Config,
     DatasetConfig,
@@ -18,9 +18,9 @@ from precompute.config import (
 )
 from precompute.demo.model import build_config, build_model, build_processor
 from precompute.models.huggingface import HuggingFaceCaptioner, view_tower
-from precompute.plan import plan_runs
-from precompute.run import execute
-from precompute.stages import Watch
+from precompute.pipeline import execute
+from precompute.runner.plan import plan_runs
+from precompute.runner.stage import Watch
 
 
 @pytest.fixture(scope="session")

@@ -8,10 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from precompute.__main__ import app
-from precompute.batches import DoesNotFit
-from precompute.config import PROJECT
-from precompute.engine import WorkersLost
-from precompute.stages import Unfinished
+from precompute.config.settings import PROJECT
+from precompute.forward.batches import DoesNotFit
+from precompute.runner.engine import WorkersLost
+from precompute.runner.stage import Unfinished
 from store.parts.failures import Failure
 
 
@@ -134,7 +134,7 @@ def test_a_bug_leaves_its_traceback_in_the_runs_log(peel, toml, tmp_path, monkey
     def breaks(*_):
         raise ValueError("nobody thought of this")
 
-    monkeypatch.setattr("precompute.run.score_corpus", breaks)
+    monkeypatch.setattr("precompute.pipeline.score_corpus", breaks)
     told = peel("run", toml, "--results", tmp_path / "results")
     assert told.exit_code == 1 and told.output.endswith("nobody thought of this\n")
     assert "Traceback" not in told.output
@@ -193,7 +193,7 @@ def test_questions_that_were_given_up_end_the_command_with_a_status(
 
 def test_without_ray_the_command_names_the_remedy(peel, toml, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    monkeypatch.delitem(sys.modules, "precompute.ray_engine", raising=False)
+    monkeypatch.delitem(sys.modules, "precompute.runner.ray_engine", raising=False)
     told = peel("run", toml, "--results", tmp_path / "results", "--set", "scale.engine=ray")
     assert told.exit_code == 1
     assert "needs Ray" in told.output and "requirements-ray.txt" in told.output

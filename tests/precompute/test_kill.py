@@ -5,15 +5,15 @@ import signal
 import pytest
 import torch
 
-from precompute.plan import plan_runs
-from precompute.run import execute
-from precompute.stages import Watch
+from precompute.pipeline import execute
+from precompute.runner.plan import plan_runs
+from precompute.runner.stage import Watch
 from store import open_run
 from tests.kills import ended_by, in_child, kill_at
 
 POINTS = [
-    ("precompute.pipeline", "decode_layers", 1),
-    ("precompute.pipeline", "decode_layers", 3),
+    ("precompute.readouts.baseline", "decode_layers", 1),
+    ("precompute.readouts.baseline", "decode_layers", 3),
     ("store.parts.write", "write_json", 2),
     ("store.parts.write", "_commit", 1),
     ("store.parts.write", "_commit", 2),
@@ -21,7 +21,7 @@ POINTS = [
     ("store.publish.generation", "_build", 1),
     ("store.publish.generation", "_point", 1),
     ("store.disk.runs", "write_json", 4),
-    ("precompute.scoring", "score_part", 2),
+    ("precompute.scoring.stage", "score_part", 2),
 ]
 
 

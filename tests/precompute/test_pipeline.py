@@ -1,69 +1,193 @@
-"""One shard -> one part: what lies in its folder."""
+"""From pictures to published tables, in one process."""
 
-import io
 import json
+import os
+import signal
 
 import numpy as np
-import pyarrow.parquet as pq
-from PIL import Image
+import pytest
 
-from precompute.cost import array_bytes
-from precompute.models import size_of
-from precompute.pipeline import write_capture
-from precompute.plan import plan_runs
-from store.disk.runs import create_run
-from store.parts.tensors import read_image
-from store.parts.write import stage_folder, write_part
+from precompute.config.settings import CaptureConfig, ScoreConfig
+from precompute.forward.capture import capture
+from precompute.metrics.rouge_l import rouge_l
+from precompute.pipeline import ParityError, execute, score
+from precompute.runner.plan import plan_runs
+from precompute.runner.shard import WHOLE, Shard
+from precompute.runner.stage import PartFailed, Stopped, Watch
+from store import open_run
+from store.publish.generation import publish
 
 
-def made(config, captioner, folder, name):
+@pytest.fixture(scope="module")
+def folder(config, captioner, tmp_path_factory):
     (plan,) = plan_runs(config)
-    done = []
-    stage = stage_folder(create_run(folder, plan.run_id, {"decides": {}}), "capture", {})
-    with write_part(stage, name) as part:
-        write_capture(part, captioner, plan.shards[name], "tiny", config, done.append)
-    return stage / name, done
+    with Watch() as watch:
+        return execute(plan, tmp_path_factory.mktemp("results"), lambda: captioner, watch)
 
 
-def test_the_composition_of_batches_is_kept(config, captioner, tmp_path):
-    path, done = made(config, captioner, tmp_path, "images-000000")
-    manifest = json.loads((path / "part.json").read_text())
-    assert manifest["meta"]["batches"] == [["img-0", "img-1"]]
-    assert done == [2]
+def test_tables_are_filled(folder):
+    with open_run(folder) as run:
+        counts = {name: len(run.table(name)) for name in ("image", "layer_stat", "head_stat")}
+        assert counts == {"image": 5, "layer_stat": 5 * 3, "head_stat": 5 * 3 * 8}
+        assert len(run.table("caption")) == 5 * 4
+        assert set(run.table("condition").condition_id) == {"baseline"}
+        skipped = run.table("skipped")
+        assert skipped.source.tolist() == ["test/3.png"]
+        scores = run.table("score")
+        plain = {"exact", "rouge_l"}
+        assert set(scores.metric) == plain | {f"grounded_gain_{name}" for name in plain}
+        assert set(scores.against) == {"previous", "final", "reference", "shuffled"}
+        assert not run.table("curve").empty
 
 
-def test_a_broken_picture_is_a_row_of_skipped(config, captioner, tmp_path):
-    path, done = made(config, captioner, tmp_path, "images-000002")
-    (row,) = pq.read_table(path / "skipped.parquet").to_pylist()
-    assert row["source"] == "test/3.png"
-    assert "cannot read the picture" in row["reason"]
-    assert pq.read_table(path / "image.parquet")["image_id"].to_pylist() == ["img-2"]
-    assert sum(done) == 1
+def test_rows_and_arrays_are_those_of_a_direct_computation(folder, captioner, pictures):
+    """The image behind the broken one keeps its own numbers."""
+    with open_run(folder) as run:
+        kept = run.tensors("img-5")
+        stats = run.table("layer_stat").query("image_id == 'img-5'").sort_values("layer")
+    taken = capture(captioner.tower, captioner.pixels(pictures[4:5]))
+    np.testing.assert_allclose(kept.cls_attention, taken.cls_attention[0], atol=1e-3)
+    np.testing.assert_allclose(kept.contribution, taken.contribution[0], rtol=2e-3, atol=1e-3)
+    np.testing.assert_allclose(kept.token_norm, taken.token_norm[0], rtol=1e-3)
+    np.testing.assert_allclose(kept.cls_state, taken.cls_state[0], rtol=2e-3, atol=2e-3)
+    for name, column in taken.layer_stat.items():
+        expected = column[0].double().numpy()
+        np.testing.assert_allclose(
+            stats[name].to_numpy(dtype=float, na_value=np.nan), expected, rtol=1e-3, atol=1e-4
+        )
 
 
-def test_a_shard_of_broken_pictures_alone_is_a_part_too(config, captioner, whoops, tmp_path):
+def test_scores_hold_against_a_plain_loop(folder):
+    with open_run(folder) as run:
+        scores = run.table("score").query("metric == 'rouge_l' and against != 'shuffled'")
+        text = run.table("caption").set_index(["image_id", "layer"]).text
+        refs = run.table("image").set_index("image_id").refs
+    for row in scores.itertuples():
+        against = {
+            "previous": lambda r=row: [text[r.image_id, r.layer - 1]],
+            "final": lambda r=row: [text[r.image_id, 3]],
+            "reference": lambda r=row: list(refs[r.image_id]),
+        }[row.against]()
+        own = text[row.image_id, row.layer]
+        if own and any(against):
+            assert row.value == pytest.approx(rouge_l([own], [against])[0], rel=1e-6)
+        else:
+            assert np.isnan(row.value)
+
+
+def test_the_certificate_is_kept(folder):
+    info = json.loads((folder / "run.json").read_text())
+    assert info["parity"]["passed"]
+    assert not info["parity"]["accepted_mismatch"]
+    assert len(info["parity"]["checks"]) == 4
+    assert info["n_layers"] == 3
+
+
+def test_a_second_run_makes_nothing_and_loads_no_model(folder, config):
     (plan,) = plan_runs(config)
-    stage = stage_folder(create_run(tmp_path, plan.run_id, {"decides": {}}), "capture", {})
-    with write_part(stage, "images-000003") as part:
-        write_capture(part, captioner, plan.items[3:4], "tiny", config, lambda n: None)
-    assert pq.read_table(stage / "images-000003" / "caption.parquet").num_rows == 0
-    assert pq.read_table(stage / "images-000003" / "layer_stat.parquet").num_rows == 0
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("part.json")}
+
+    def no_model():
+        pytest.fail("nothing is missing")
+
+    with Watch() as watch:
+        assert execute(plan, folder.parent, no_model, watch) == folder
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("part.json")} == before
 
 
-def test_the_model_input_is_kept_as_jpeg(config, captioner, pictures, tmp_path):
-    path, _ = made(config, captioner, tmp_path, "images-000004")
-    kept = Image.open(io.BytesIO(read_image(path / "tensors.h5", 0).model_input))
-    (expected,) = captioner.model_input(captioner.pixels(pictures[3:4]))
-    assert kept.format == "JPEG"
-    difference = np.asarray(kept).astype(int) - np.asarray(expected).astype(int)
-    assert kept.size == expected.size
-    assert np.abs(difference).mean() < 5
+def test_a_new_metric_is_added_to_an_old_run(run, config, tmp_path):
+    only = config.model_copy(update={"score": ScoreConfig(metrics=("exact",))})
+    folder = run(tmp_path, only)
+    with Watch() as watch:
+        score(folder, config, watch, ["rouge_l"])
+    publish(folder)
+    with open_run(folder) as opened:
+        assert {"exact", "rouge_l"} <= set(opened.table("score").metric)
 
 
-def test_array_bytes_are_those_on_disk(config, captioner, tmp_path):
-    """What `plan` promises of the disk, against the arrays' size in a real part."""
-    path, _ = made(config, captioner, tmp_path, "images-000000")
-    image = read_image(path / "tensors.h5", 0)
-    arrays = (image.cls_attention, image.contribution, image.token_norm, image.cls_state)
-    expected = sum(array.nbytes for array in arrays)
-    assert array_bytes(size_of(config.model), config.capture.cls_state) == expected
+def test_other_batches_are_another_run(config):
+    other = config.model_copy(update={"capture": CaptureConfig(part_size=3, batch_size=2)})
+    assert plan_runs(config)[0].run_id != plan_runs(other)[0].run_id
+
+
+def test_ctrl_c_stops_after_the_part_and_the_next_run_goes_on(config, captioner, tmp_path):
+    (plan,) = plan_runs(config)
+    with Watch() as watch, pytest.raises(Stopped, match="goes on from here"):
+        os.kill(os.getpid(), signal.SIGINT)
+        execute(plan, tmp_path, lambda: captioner, watch)
+    assert len(list(tmp_path.rglob("part.json"))) == 1
+    with open_run(tmp_path) as opened:
+        assert len(opened.table("image")) == 2
+    with Watch() as watch:
+        execute(plan, tmp_path, lambda: captioner, watch)
+    with open_run(tmp_path) as opened:
+        assert len(opened.table("image")) == 5
+
+
+def test_a_failed_certificate_stops_the_run_unless_accepted(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("precompute.forward.parity.NEAR_TIE", -1.0)
+    with pytest.raises(ParityError, match=r"captions: .* bound -1(.|\n)*--accept-mismatch"):
+        run(tmp_path)
+    assert not list(tmp_path.rglob("run.json"))
+    folder = run(tmp_path, accept_mismatch=True)
+    info = json.loads((folder / "run.json").read_text())
+    assert info["parity"]["accepted_mismatch"]
+
+
+def test_a_part_that_fails_is_named_and_the_others_stay(run, tmp_path, monkeypatch):
+    calls = []
+
+    def breaks(*arguments):
+        calls.append(1)
+        if len(calls) == 2:
+            raise ValueError("out of luck")
+        return decode(*arguments)
+
+    from precompute.readouts.baseline import decode_layers as decode
+
+    monkeypatch.setattr("precompute.readouts.baseline.decode_layers", breaks)
+    with pytest.raises(PartFailed, match=r"part images-000002 of capture-\w+ in .*out of luck"):
+        run(tmp_path)
+    with open_run(tmp_path) as opened:
+        assert len(opened.table("image")) == 2
+    (log,) = tmp_path.rglob("run.log")
+    assert "Traceback" in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("error", "share"), [(KeyboardInterrupt(), WHOLE), (ValueError("no"), Shard(1, 2))],
+    ids=["a second Ctrl-C", "a share of several"],
+)
+def test_what_stops_at_once_or_is_a_share_publishes_nothing(
+    config, captioner, tmp_path, monkeypatch, error, share
+):
+    def breaks(*_):
+        raise error
+
+    (plan,) = plan_runs(config)
+    monkeypatch.setattr("precompute.pipeline.write_capture", breaks)
+    monkeypatch.setattr("precompute.pipeline.publish", lambda _: pytest.fail("publishes"))
+    with Watch(shard=share) as watch, pytest.raises((KeyboardInterrupt, PartFailed)):
+        execute(plan, tmp_path, lambda: captioner, watch)
+
+
+def test_the_layout_is_said_and_logged(folder):
+    layout = "image folder (metadata.csv)"
+    assert json.loads((folder / "run.json").read_text())["layout"] == layout
+    assert f"tiny: 6 pictures, {layout}" in (folder / "run.log").read_text()
+
+
+def test_more_broken_pictures_than_allowed_stop_the_run(run, config, tmp_path):
+    (dataset,) = config.datasets
+    strict = config.model_copy(
+        update={"datasets": (dataset.model_copy(update={"max_broken": 0.1}),)})
+    words = r"at most 10\.0% of the 6 pictures .*; 1 cannot be opened .*test/3\.png"
+    for _ in range(2):  # and again, when it is started again
+        with pytest.raises(PartFailed, match=words):
+            run(tmp_path, strict)
+    (folder,) = tmp_path.glob("tiny-*")
+    parts = sorted(path.name for path in folder.glob("parts/capture-*/images-*"))
+    assert parts == ["images-000000"], "the part before the broken picture stands"
+    assert run(tmp_path) == folder, "a larger share goes on in the same run"
+    with open_run(folder) as opened:
+        assert len(opened.table("skipped")) == 1

@@ -2,7 +2,7 @@
 
 import pytest
 
-from precompute.config import PROJECT, read_config
+from precompute.config.settings import PROJECT, read_config
 
 CONFIGS = PROJECT / "precompute/configs"
 

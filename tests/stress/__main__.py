@@ -19,11 +19,11 @@ from pathlib import Path
 
 import torch
 
-from precompute.config import read_config
+from precompute.config.settings import read_config
 from precompute.models import load_captioner
-from precompute.plan import Plan, plan_runs
-from precompute.run import execute
-from precompute.stages import Watch
+from precompute.pipeline import execute
+from precompute.runner.plan import Plan, plan_runs
+from precompute.runner.stage import Watch
 from tests.kills import in_child
 from tests.stress.same import differences
 

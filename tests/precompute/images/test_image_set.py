@@ -2,7 +2,7 @@
 
 import pytest
 
-from precompute.config import DatasetConfig
+from precompute.config.settings import DatasetConfig
 from precompute.images import ImageItem, TooManyBroken, load_dataset, require_few_broken
 from precompute.images.image_set import image_set, subset
 

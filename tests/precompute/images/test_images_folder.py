@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from precompute.config import DatasetConfig
+from precompute.config.settings import DatasetConfig
 from precompute.images import UnknownLayout, UnreadableImage, load, load_dataset
 
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import scipy.io
 
-from precompute.config import DatasetConfig
+from precompute.config.settings import DatasetConfig
 from precompute.images import (
     UnknownLayout,
     UnreadableImage,

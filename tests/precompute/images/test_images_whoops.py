@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from precompute.config import DatasetConfig
+from precompute.config.settings import DatasetConfig
 from precompute.images import UnknownLayout, UnreadableImage, fingerprint, load, load_dataset
 from precompute.images.whoops import as_list, item_from_row
 

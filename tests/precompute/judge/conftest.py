@@ -2,9 +2,9 @@
 
 import pytest
 
-from precompute.judge.config import JudgeConfig
+from precompute.config.judge import JudgeConfig
 from precompute.judge.session import ask_all
-from precompute.stages import Watch
+from precompute.runner.stage import Watch
 from tests.judge_server import JudgeServer
 from tests.synthetic import make_run
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from precompute.judge.config import JudgeConfig
+from precompute.config.judge import JudgeConfig
 from precompute.judge.identity import judge_of
 from precompute.judge.ledger import Entry
 from precompute.judge.prompt import CRITERIA

@@ -7,7 +7,7 @@ import torch
 from bert_score import BERTScorer
 from transformers import AutoTokenizer, RobertaConfig, RobertaModel
 
-from precompute.config import BertScoreConfig
+from precompute.config.settings import BertScoreConfig
 from precompute.metrics import bertscore as module
 from precompute.metrics.bertscore import _path, is_here, load, open_bertscore, prepare
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pycocoevalcap.bleu.bleu import Bleu
 
-from precompute.config import PROJECT
+from precompute.config.settings import PROJECT
 from precompute.metrics import ptb
 from precompute.metrics.coco_corpus import SUMMANDS, bleu4, summands
 

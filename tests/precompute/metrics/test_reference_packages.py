@@ -11,7 +11,7 @@ from pycocoevalcap.cider.cider import Cider
 from pycocoevalcap.rouge.rouge import Rouge
 from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 
-from precompute.config import PROJECT
+from precompute.config.settings import PROJECT
 from precompute.metrics import cider, ptb
 from precompute.metrics.bleu import bleu
 from precompute.metrics.coco import coco_bleu4, coco_rouge_l

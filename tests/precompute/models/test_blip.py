@@ -6,18 +6,18 @@ import json
 import pytest
 import torch
 
-from precompute.captions import decode_layers
-from precompute.capture import capture
-from precompute.config import PROJECT, DecodeConfig, Generation, ModelConfig, read_config
+from precompute.config.settings import PROJECT, DecodeConfig, Generation, ModelConfig, read_config
+from precompute.estimate.preflight import require_ready
+from precompute.forward.capture import capture
+from precompute.forward.decode import decode_layers
+from precompute.forward.parity import certificate
 from precompute.models import load_captioner
 from precompute.models.blip import BlipCaptioner
 from precompute.models.captioner import Captioner
 from precompute.models.vision import view_tower
-from precompute.parity import certificate
-from precompute.plan import plan_runs
-from precompute.preflight import require_ready
-from precompute.run import execute
-from precompute.stages import Watch
+from precompute.pipeline import execute
+from precompute.runner.plan import plan_runs
+from precompute.runner.stage import Watch
 from store import open_run
 from tests.precompute.models.tiny import blip
 

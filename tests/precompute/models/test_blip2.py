@@ -8,13 +8,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from precompute.captions import decode_layers
-from precompute.capture import capture
-from precompute.config import DecodeConfig, Generation, ModelConfig
+from precompute.config.settings import DecodeConfig, Generation, ModelConfig
+from precompute.forward.capture import capture
+from precompute.forward.decode import decode_layers
+from precompute.forward.parity import certificate
 from precompute.models import load_captioner
 from precompute.models.huggingface import HuggingFaceCaptioner
 from precompute.models.vision import view_tower
-from precompute.parity import certificate
 from tests.precompute.models.tiny import blip2
 
 PROMPT = "a short image caption."

@@ -4,14 +4,14 @@ import pytest
 import torch
 from transformers import InstructBlipForConditionalGeneration
 
-from precompute.config import DecodeConfig, Generation
-from precompute.cost import PUBLISHED
+from precompute.config.settings import DecodeConfig, Generation
 from precompute.demo.model import build_config, build_processor
-from precompute.models.full_size import _config, _filled
+from precompute.estimate.cost import PUBLISHED
+from precompute.forward.parity import certificate
 from precompute.models.huggingface import HuggingFaceCaptioner, size_of_config
 from precompute.models.vision import view_tower
-from precompute.parity import certificate
-from precompute.rehearse import rehearse
+from precompute.rehearse.__main__ import rehearse
+from precompute.rehearse.full_size import _config, _filled
 
 
 @pytest.fixture(scope="module", params=[torch.float32, torch.bfloat16], ids=str)

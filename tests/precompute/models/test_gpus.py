@@ -10,14 +10,14 @@ from transformers import (
     T5Config,
 )
 
-from precompute.captions import decode_layers
-from precompute.capture import capture
-from precompute.config import DecodeConfig, Generation
+from precompute.config.settings import DecodeConfig, Generation
+from precompute.forward.capture import capture
+from precompute.forward.decode import decode_layers
+from precompute.forward.parity import certificate
 from precompute.models.captioner import Placement
 from precompute.models.gpus import device_map, require_gpus, split
 from precompute.models.huggingface import HuggingFaceCaptioner, load
 from precompute.models.vision import view_tower
-from precompute.parity import certificate
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from precompute.config import PROJECT, ModelConfig, read_config
+from precompute.config.settings import PROJECT, ModelConfig, read_config
 from precompute.models import missing_weights
 from precompute.models.checkpoint import CheckpointMissing
 from precompute.models.lavis_files import EVA_VIT_G, describe, weight_files

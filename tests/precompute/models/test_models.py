@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from precompute.config import ModelConfig
+from precompute.config.settings import ModelConfig
 from precompute.models import (
     CheckpointMissing,
     dtype_of,

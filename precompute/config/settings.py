@@ -1,0 +1,237 @@
+"""What a run computes, read from TOML, validated once, then frozen."""
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from precompute.config.experiments import (
+    ExperimentConfig,
+    HeadEffectConfig,
+    HeadsConfig,
+    PruningConfig,
+)
+from precompute.config.judge import JudgeConfig
+from precompute.config.overrides import misfits, override
+
+PROJECT = Path(__file__).resolve().parents[2]
+"""Paths in a configuration are relative to this folder, so that a run starts from anywhere."""
+
+_HUB = "hub:"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelConfig(_Frozen):
+    """Which captioner, and how its numbers are represented.
+
+    Attributes:
+        backend: which file of `precompute.models` reads the checkpoint.
+        path: a folder with the checkpoint, relative to the project, or a name on the hub.
+        revision: of a checkpoint on the hub: a commit or a tag.
+        device: where it runs; `auto` takes CUDA if there is one.
+        dtype: of the weights; `auto` is bfloat16 on a GPU that has it, else float32.
+        gpus: over how many GPUs the language model is spread.
+    """
+
+    backend: Literal["huggingface", "blip", "lavis"] = "huggingface"
+    path: str
+    revision: str | None = None
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    gpus: int = Field(default=1, ge=1)
+
+
+class DatasetConfig(_Frozen):
+    """A set of images; each makes a run of its own.
+
+    Attributes:
+        name: the readable part of the run's name.
+        kind: which loader of `precompute.images` reads it.
+        path: its folder, relative to the project; or `hub:` and its name on the Hugging Face hub.
+        files: of a folder, only these; all, if none are named.
+        n: how many of its images, drawn with `seed`; all, if not given.
+        seed: of the draw.
+        max_broken: the share of images that may be broken, in [0, 1]; more stop the run.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    kind: Literal["whoops", "imagenet", "folder"]
+    path: str
+    files: tuple[str, ...] = ()
+    n: int | None = Field(default=None, ge=1)
+    seed: int = Field(default=0, ge=0)
+    max_broken: float = Field(default=0.05, ge=0, le=1)
+
+    @property
+    def hub(self) -> str | None:
+        """Its name on the hub; None if it is a folder."""
+        return self.path.removeprefix(_HUB) if self.path.startswith(_HUB) else None
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
+        if self.kind == "folder" and self.hub:
+            raise ValueError("a data set of kind 'folder' has a folder as its path, not the hub")
+        if self.kind != "folder" and self.files:
+            raise ValueError("files are named one by one only of a data set of kind 'folder'")
+        return self
+
+
+class CaptureConfig(_Frozen):
+    """How images are cut into parts and batches.
+
+    Attributes:
+        part_size: images a part; a part is what a killed run loses at most.
+        batch_size: images that go through the tower together.
+        cls_state: whether the CLS token's states are kept, L + 1 vectors of the model's width.
+        token_attention: for which images the attention of every token is kept, mean over heads:
+            their ids, or how many of a data set's first.
+    """
+
+    part_size: int = Field(default=32, ge=1)
+    batch_size: int = Field(default=16, ge=1)
+    cls_state: bool = False
+    token_attention: Annotated[int, Field(ge=0)] | tuple[str, ...] = 0
+
+
+class Generation(_Frozen):
+    """How a caption is generated; the words are those of the library's `generate`."""
+
+    num_beams: int = Field(default=1, ge=1)
+    max_new_tokens: int = Field(default=30, ge=1)
+    min_new_tokens: int = Field(default=0, ge=0)
+    repetition_penalty: float = Field(default=1.0, gt=0)
+    length_penalty: float = 1.0
+
+
+class DecodeConfig(_Frozen):
+    """The instruction, how captions are generated, and how many states a batch holds."""
+
+    prompt: str
+    batch_size: int = Field(default=64, ge=1)
+    generation: Generation = Generation()
+
+
+class BertScoreConfig(_Frozen):
+    """The model of BERTScore; the defaults are bert-score's own for English.
+
+    Attributes:
+        model: a folder of the project, a name on the hub, or `package:` and the name of an
+            installed package that carries a model.
+        layer: whose output is compared; the layers above are dropped.
+        rescale: whether unrelated sentences score 0, by the package's baseline of the model.
+    """
+
+    model: str = "roberta-large"
+    layer: int = Field(default=17, ge=1)
+    rescale: bool = True
+
+
+class ScoreConfig(_Frozen):
+    """How captions are scored.
+
+    Attributes:
+        metrics: of `precompute.metrics`; those that have no meaning for a data set are left out.
+        shuffles: with the references of how many other images `shuffled` is the mean.
+        bertscore: the model of the metric of that name.
+    """
+
+    metrics: tuple[str, ...] = ("exact", "rouge_l")
+    shuffles: int = Field(default=3, ge=1)
+    bertscore: BertScoreConfig = BertScoreConfig()
+
+
+class QuestionsConfig(_Frozen):
+    """How layers are asked the questions of a data set.
+
+    Attributes:
+        template: the instruction, with `{question}` where the question goes.
+        layers: which states Z^l are asked; all, if none are named.
+        generation: of an answer.
+    """
+
+    template: str = Field(default="Question: {question} Short answer:", pattern=r"\{question\}")
+    layers: tuple[int, ...] | None = None
+    generation: Generation = Generation(max_new_tokens=10)
+
+
+class ScaleConfig(_Frozen):
+    """Who makes the parts; it decides no numbers.
+
+    Attributes:
+        engine: `local` is this process; `ray` are actors of Ray, each with a model of its own, on
+            this machine or on the cluster at RAY_ADDRESS.
+        workers: how many actors.
+        cpus: of an actor: as many threads compute in it.
+        gpus: of an actor; those of [model] where it runs on a GPU, if not given.
+    """
+
+    engine: Literal["local", "ray"] = "local"
+    workers: int = Field(default=1, ge=1)
+    cpus: float = Field(default=1, gt=0)
+    gpus: float | None = Field(default=None, ge=0)
+
+
+class Config(_Frozen):
+    """One configuration file: a model, how it is read, and the data sets it is read on."""
+
+    model: ModelConfig
+    datasets: tuple[DatasetConfig, ...] = Field(min_length=1)
+    capture: CaptureConfig = CaptureConfig()
+    decode: DecodeConfig
+    score: ScoreConfig = ScoreConfig()
+    questions: QuestionsConfig | None = None
+    experiments: tuple[ExperimentConfig, ...] = ()
+    heads: HeadsConfig | None = None
+    head_effect: HeadEffectConfig | None = None
+    pruning: tuple[PruningConfig, ...] = ()
+    judge: JudgeConfig | None = None
+    scale: ScaleConfig = ScaleConfig()
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        """Results are kept by name: of two of one name, the second would replace the first."""
+        for section in ("datasets", "experiments", "pruning"):
+            names = [each.name for each in getattr(self, section)]
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                raise ValueError(
+                    f"expected different names under [[{section}]]; got {', '.join(twice)} more "
+                    "than once. Rename one."
+                )
+        return self
+
+
+def read_config(path: Path, overrides: Sequence[str] = ()) -> Config:
+    """Read and validate a configuration.
+
+    Args:
+        path: the file.
+        overrides: settings to replace, `key=value`; see `precompute.config.overrides`.
+
+    Raises:
+        ValueError: the file is missing, is no TOML, or does not fit; the message lists every
+            field that does not, with what was expected.
+    """
+    if not path.is_file():
+        known = ", ".join(sorted(p.name for p in (PROJECT / "precompute/configs").glob("*.toml")))
+        raise ValueError(
+            f"expected a configuration file; {path} does not exist. "
+            f"precompute/configs has: {known}."
+        )
+    try:
+        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+        return Config.model_validate(override(settings, Config, overrides))
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path} is not TOML: {error}") from error
+    except ValidationError as error:
+        changed = "".join(f" --set {text}" for text in overrides)
+        raise ValueError(f"{path}{changed} does not fit:\n{misfits(error, Config)}") from error
+
+
+def local_path(path: str) -> Path:
+    """A path of a configuration as a path of this machine: relative ones start at the project."""
+    return PROJECT / path

@@ -1,0 +1,162 @@
+"""What a run asks of its model, stage by stage: counted from the configuration alone."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from precompute.config.experiments import ExperimentConfig, PruningConfig
+from precompute.config.settings import Config, Generation
+from precompute.heads.pruning import CAPTIONS
+from precompute.interventions.conditions import Condition, MeanSource, Shape
+from precompute.interventions.experiments import SAVED
+from precompute.interventions.means import label, needed
+from precompute.interventions.parse import expand
+from precompute.models.size import ModelSize
+from store.parts import token_attention
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one stage asks of the model for all images of a data set.
+
+    Attributes:
+        stage: its label in run.json.
+        passes: images times the share of the tower's blocks that they go through.
+        captions: states that are read and decoded; answers count as captions.
+        forced: captions whose log-probability alone is asked, beside those of `captions`.
+        kept: images whose arrays are kept, times conditions.
+        generation: how the captions are generated; None if there are none.
+    """
+
+    stage: str
+    passes: float
+    captions: int = 0
+    forced: int = 0
+    kept: int = 0
+    generation: Generation | None = None
+
+
+def workload(
+    config: Config, dataset: str, size: ModelSize, n_images: int, n_questions: int
+) -> list[Work]:
+    """The stages that need the model, in the order of a run.
+
+    Args:
+        config: the configuration.
+        dataset: the name of the data set.
+        size: the model's dimensions.
+        n_images: of the data set.
+        n_questions: about all of its images together.
+
+    Raises:
+        ValueError: a condition that cannot be read or does not fit the tower.
+    """
+    plain = config.decode.generation
+    wanted = config.capture.token_attention
+    chosen = min(wanted, n_images) if isinstance(wanted, int) else len(wanted)
+    found = [
+        Work("capture", n_images, n_images * (size.n_layers + 1), kept=n_images, generation=plain),
+        *([Work(token_attention.STAGE, chosen)] if chosen else []),
+        *_experiments(config, dataset, size, n_images),
+    ]
+    if config.head_effect:
+        removed = min(config.head_effect.exact_top + config.head_effect.exact_random,
+                      size.n_layers * size.n_heads)
+        # The backward pass costs two forward ones; a removal runs half of the blocks on average.
+        found.append(Work("head_effect", n_images * (3 + removed / 2),
+                          forced=n_images * (3 + removed)))
+    for pruning in config.pruning:
+        found += _pruning(pruning, size, n_images, plain)
+    if config.heads:
+        found.append(_heads("heads", config.heads.layers, size, n_images, plain))
+    if config.questions and n_questions:
+        layers = config.questions.layers or range(size.n_layers + 1)
+        found.append(Work("questions", n_images, n_questions * len(set(layers)),
+                          generation=config.questions.generation))
+    return found
+
+
+def _experiments(
+    config: Config, dataset: str, size: ModelSize, n_images: int
+) -> Iterator[Work]:
+    """Means, then sweeps; a condition counts with the first experiment that names it."""
+    known: set[str] = set()
+    sweeps: list[Work] = []
+    every: list[Condition] = []
+    for experiment in config.experiments:
+        conditions, n_saved = _conditions(experiment, dataset, size)
+        new = [c for c in conditions if c.id not in known]
+        known.update(c.id for c in new)
+        every += new
+        first = [min(c.layers) for c in new] + [1] * n_saved
+        if first:
+            sweeps.append(_sweep(f"sweep.{experiment.name}", first, size, n_images,
+                                 experiment.all_layers, experiment.capture,
+                                 config.decode.generation))
+    for source, states in needed(every).items():
+        images = source.n if source.run else min(source.n, n_images)
+        yield Work(label(source), images * max(states) / size.n_layers)
+    yield from sweeps
+
+
+def _conditions(
+    experiment: ExperimentConfig, dataset: str, size: ModelSize
+) -> tuple[list[Condition], int]:
+    """The conditions of an experiment by id, and how many lie in files, which may not be here."""
+
+    def run_of(name: str) -> str | None:
+        return None if name == dataset else name
+
+    mean = MeanSource(run_of(experiment.mean_of) if experiment.mean_of else None,
+                      experiment.mean_images, experiment.seed, experiment.state, experiment.pool)
+    texts = [entry for entry in experiment.conditions if not entry.startswith(SAVED)]
+    try:
+        found = {c.id: c for text in texts
+                 for c in expand(text, Shape(size.n_layers, size.n_heads), mean, run_of)}
+    except ValueError as error:
+        raise ValueError(f"experiment {experiment.name!r}: {error}") from error
+    return list(found.values()), len(experiment.conditions) - len(texts)
+
+
+def _sweep(
+    stage: str,
+    first: Sequence[int],
+    size: ModelSize,
+    n_images: int,
+    all_layers: bool,
+    capture: bool,
+    generation: Generation,
+) -> Work:
+    """A sweep of conditions, each from its lowest edited layer; and the tower once without."""
+    above = [size.n_layers + 1 - layer for layer in first]
+    return Work(
+        stage,
+        n_images * (1 + sum(above) / size.n_layers),
+        n_images * (sum(above) if all_layers else len(above)),
+        kept=n_images * len(above) if capture else 0,
+        generation=generation,
+    )
+
+
+def _pruning(
+    config: PruningConfig, size: ModelSize, n_images: int, generation: Generation
+) -> Iterator[Work]:
+    """The sample's heads, the main condition, its controls, and the curve; equal ones count too."""
+    layers = config.layers or range(1, size.n_layers + 1)
+    stage, first = CAPTIONS + config.name, min(layers)
+    controls = 2 + len(config.random_seeds)
+    yield _heads(f"importance.{config.name}", layers, size, config.m, generation)
+    yield _sweep(stage, [first], size, n_images, True, True, generation)
+    if config.top_k is not None or config.threshold is not None:
+        yield _sweep(f"{stage}.controls", [first] * controls, size, n_images, True, False,
+                     generation)
+    if curve := len(set(config.counts) - {size.n_heads - (config.top_k or 0)}) * (1 + controls):
+        yield _sweep(f"{stage}.curve", [first] * curve, size, n_images, False, False, generation)
+
+
+def _heads(
+    stage: str, layers: Sequence[int], size: ModelSize, n_images: int, generation: Generation
+) -> Work:
+    """All heads of some layers: the tower up to the last of them, and a block a head."""
+    readouts = len(set(layers)) * size.n_heads
+    return Work(stage, n_images * (max(layers) + readouts) / size.n_layers, n_images * readouts,
+                generation=generation)

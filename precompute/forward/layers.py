@@ -1,0 +1,300 @@
+"""The one instrumented forward: Eq. 1-6 of the paper over a borrowed vision tower.
+
+The stream runs through fused attention, as in the library. The CLS row of the attention pattern is
+computed beside it, one query a head, which is 1/(N+1) of the work of the full pattern.
+No hooks, no patched modules, no `output_attentions`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
+
+from precompute.forward.batches import by_image
+from precompute.models.tower import Block, Heads, VisionTower
+
+
+@dataclass(frozen=True)
+class Attention:
+    """What the heads of one block make of a state, before W_O and whatever their scales.
+
+    Edits of the same block that start from the same state share it.
+    """
+
+    heads: Heads
+    z: Float[Tensor, "batch head token head_width"]
+
+
+@dataclass(frozen=True)
+class Constant:
+    """MSA(LN1(Zbar)) of one block: the same for every image, so it is computed once.
+
+    Attributes:
+        attention: of Zbar, as a batch of one.
+        attn_out: through W_O, scaled heads and b_O included.
+    """
+
+    attention: Attention
+    attn_out: Float[Tensor, "1 token width"]
+
+
+@dataclass(frozen=True)
+class LayerEdit:
+    """How one block is computed otherwise than the library would.
+
+    All but `skip` go together: the heads of a constant are scaled when it is made.
+
+    Attributes:
+        head_scale: factor of every head's output before W_O; ones leave the block as it is,
+            0 removes a head. b_O stays. With a batch axis, every image has its own.
+        constant: stands in for MSA(LN1(Z^{l-1})): the paper's "averaging".
+        carried: Zbar, which the residual connection carries past MSA instead of Z^{l-1}: the
+            paper's "confusion".
+        skip: the block is left out: Z^l = Z^{l-1}.
+    """
+
+    head_scale: Float[Tensor, "*batch head"] | None = None
+    constant: Constant | None = None
+    carried: Float[Tensor, "token width"] | None = None
+    skip: bool = False
+
+
+NO_EDIT = LayerEdit()
+
+
+@dataclass(frozen=True)
+class LayerRecord:
+    """Everything that block `layer` (1..L) read, added and left.
+
+    Of a block that was skipped, `attn_out` and `mlp_out` are 0 and what heads did is NaN.
+
+    Attributes:
+        layer: index of the block, from 1.
+        resid_pre: Z^{l-1}, or what an edit lets the residual connection carry in its place.
+        attn_out: MSA(LN1(Z^{l-1})), b_O included.
+        mlp_out: MLP(LN2(resid_mid)).
+        resid_post: Z^l.
+        cls_pattern: attention of the CLS token after the softmax, float32, rows sum to 1.
+        contribution: |x_i^{l,h}|, the length of what token i gives to CLS through head h (Eq. 3).
+        head_out: sum_i x_i^{l,h}, what head h gives to CLS; with b_O they sum to MSA_cls.
+    """
+
+    layer: int
+    resid_pre: Float[Tensor, "batch token width"]
+    attn_out: Float[Tensor, "batch token width"]
+    mlp_out: Float[Tensor, "batch token width"]
+    resid_post: Float[Tensor, "batch token width"]
+    cls_pattern: Float[Tensor, "batch head token"]
+    contribution: Float[Tensor, "batch head token"]
+    head_out: Float[Tensor, "batch head width"]
+
+    @property
+    def resid_mid(self) -> Float[Tensor, "batch token width"]:
+        """Z^{l-1} + MSA: the residual stream between attention and MLP."""
+        return self.resid_pre + self.attn_out
+
+    @property
+    def update(self) -> Float[Tensor, "batch token width"]:
+        """dZ^l = Z^l - Z^{l-1} = MSA + MLP, at every token (Eq. 4-6)."""
+        return self.attn_out + self.mlp_out
+
+
+def cls_pattern(heads: Heads) -> Float[Tensor, "batch head token"]:
+    """The CLS token's attention over all tokens, after the softmax, in float32."""
+    q, k = heads.q[:, :, :1].float(), heads.k.float()
+    scale: float = q.shape[-1] ** -0.5
+    # k @ q and not q @ k: keys are multiplied as they lie, which takes half the time.
+    return ((k @ q.transpose(2, 3)).squeeze(3) * scale).softmax(-1)
+
+
+def contribution_norms(
+    block: Block,
+    pattern: Float[Tensor, "batch head token"],
+    values: Float[Tensor, "batch head token head_width"],
+) -> Float[Tensor, "batch head token"]:
+    """|alpha_i (LN1(z_i) W_V^h + b_V^h) W_O^h| for every token and head (Eq. 3).
+
+    Without a vector of the model's width: see `Block.w_o_short`.
+    """
+    return pattern * by_image(
+        lambda of: torch.linalg.vector_norm(of.float() @ block.w_o_short, dim=-1), values)
+
+
+def attend(tower: VisionTower, layer: int, state: Float[Tensor, "batch token width"]) -> Attention:
+    """Queries, keys, values of block `layer` on Z^{l-1}, and what attention makes of them."""
+    block = tower.blocks[layer - 1]
+    heads = tower.split_heads(block, block.norm1(state))
+    return Attention(heads, scaled_dot_product_attention(heads.q, heads.k, heads.v))
+
+
+def constant(
+    tower: VisionTower,
+    layer: int,
+    mean: Float[Tensor, "token width"],
+    head_scale: Float[Tensor, " head"] | None = None,
+) -> Constant:
+    """MSA(LN1(Zbar)) of block `layer`, for a `LayerEdit`."""
+    attention = attend(tower, layer, mean[None])
+    return Constant(attention, _project(tower.blocks[layer - 1], attention.z, head_scale))
+
+
+def run_layers(
+    tower: VisionTower,
+    state: Float[Tensor, "batch token width"],
+    edits: Mapping[int, LayerEdit] | None = None,
+    first: int = 1,
+) -> Iterator[LayerRecord]:
+    """Run blocks `first`..L from Z^{first-1}, yielding a record a block.
+
+    Records are made one at a time: memory is one block's worth unless the caller keeps them.
+
+    Args:
+        tower: the borrowed tower.
+        state: Z^{first-1}; `tower.embed(pixels)` where `first` is 1.
+        edits: layer (1..L) -> how it is computed otherwise.
+        first: the first block to run, 1..L. Starting above 1 reuses a stored state.
+
+    Raises:
+        ValueError: an edit or `first` names a layer that the tower does not have.
+    """
+    edits = edits or {}
+    _check_layers(tower, {first, *edits})
+    return _records(tower, state, edits, first)
+
+
+def run_states(
+    tower: VisionTower,
+    state: Float[Tensor, "batch token width"],
+    edits: Mapping[int, LayerEdit] | None = None,
+    first: int = 1,
+    attention: Attention | None = None,
+) -> Iterator[Float[Tensor, "batch token width"]]:
+    """Like `run_layers`, but for the states Z^first..Z^L alone: nothing beside them is computed.
+
+    Args:
+        tower: the borrowed tower.
+        state: Z^{first-1}.
+        edits: layer (1..L) -> how it is computed otherwise.
+        first: the first block to run, 1..L.
+        attention: of block `first` on `state`, where the caller has it already.
+
+    Raises:
+        ValueError: an edit or `first` names a layer that the tower does not have.
+    """
+    edits = edits or {}
+    _check_layers(tower, {first, *edits})
+    return _states(tower, state, edits, first, attention)
+
+
+def _check_layers(tower: VisionTower, layers: set[int]) -> None:
+    if wrong := sorted(layer for layer in layers if not 1 <= layer <= tower.n_layers):
+        raise ValueError(
+            f"layers run 1..{tower.n_layers} in this tower; got {wrong}. "
+            "Layer l names the block that makes Z^l from Z^(l-1)."
+        )
+
+
+def _records(
+    tower: VisionTower, state: Tensor, edits: Mapping[int, LayerEdit], first: int
+) -> Iterator[LayerRecord]:
+    for layer in range(first, tower.n_layers + 1):
+        record = _record(tower, layer, state, edits.get(layer, NO_EDIT))
+        yield record
+        state = record.resid_post
+        del record  # or the next block would run beside all of this one
+
+
+def _states(
+    tower: VisionTower,
+    state: Tensor,
+    edits: Mapping[int, LayerEdit],
+    first: int,
+    attention: Attention | None,
+) -> Iterator[Tensor]:
+    for layer in range(first, tower.n_layers + 1):
+        edit, known = edits.get(layer, NO_EDIT), attention if layer == first else None
+        resid_pre, attn_out = _run_attention(tower, layer, state, edit, known)[:2]
+        _, state = _run_mlp(tower, layer, resid_pre, attn_out, edit)
+        yield state
+
+
+class _Attended(NamedTuple):
+    """The first half of a block: what is carried past attention, what attention adds, and itself.
+
+    A block that is skipped adds 0 and has no attention.
+    """
+
+    resid_pre: Tensor
+    attn_out: Tensor
+    attention: Attention | None
+
+
+def _run_attention(
+    tower: VisionTower, layer: int, state: Tensor, edit: LayerEdit, attention: Attention | None
+) -> _Attended:
+    if edit.skip:
+        return _Attended(state, torch.zeros_like(state), None)
+    if edit.constant is not None:
+        attention, attn_out = edit.constant.attention, edit.constant.attn_out.expand_as(state)
+    else:
+        attention = attention or attend(tower, layer, state)
+        attn_out = _project(tower.blocks[layer - 1], attention.z, edit.head_scale)
+    resid_pre = state if edit.carried is None else edit.carried.expand_as(state)
+    return _Attended(resid_pre, attn_out, attention)
+
+
+def _run_mlp(
+    tower: VisionTower, layer: int, resid_pre: Tensor, attn_out: Tensor, edit: LayerEdit
+) -> tuple[Tensor, Tensor]:
+    """The second half: what the MLP adds, and Z^l."""
+    if edit.skip:
+        return torch.zeros_like(resid_pre), resid_pre
+    block = tower.blocks[layer - 1]
+    resid_mid = attn_out + resid_pre
+    mlp_out = block.mlp(block.norm2(resid_mid))
+    return mlp_out, mlp_out + resid_mid
+
+
+def _project(block: Block, z: Tensor, head_scale: Tensor | None) -> Tensor:
+    """Heads side by side through W_O and b_O."""
+    out: Tensor = block.proj(_scaled(z, head_scale).transpose(1, 2).flatten(2))
+    return out
+
+
+def _scaled(z: Tensor, head_scale: Tensor | None) -> Tensor:
+    return z if head_scale is None else z * head_scale.to(z)[..., None, None]
+
+
+def _record(tower: VisionTower, layer: int, state: Tensor, edit: LayerEdit) -> LayerRecord:
+    resid_pre, attn_out, *seen = _attend_and_observe(tower, layer, state, edit)
+    mlp_out, resid_post = _run_mlp(tower, layer, resid_pre, attn_out, edit)
+    # A constant is a batch of one, whatever the number of images.
+    pattern, contribution, head_out = (each.expand(len(state), -1, -1) for each in seen)
+    return LayerRecord(
+        layer, resid_pre, attn_out, mlp_out, resid_post, pattern, contribution, head_out
+    )
+
+
+def _attend_and_observe(
+    tower: VisionTower, layer: int, state: Tensor, edit: LayerEdit
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """The first half of a block and what is seen in it; queries, keys and values end with it.
+
+    Gives resid_pre, attn_out, the CLS pattern, contributions' lengths and the heads' gifts to CLS.
+    """
+    resid_pre, attn_out, attention = _run_attention(tower, layer, state, edit, None)
+    if attention is None:
+        unknown = state.new_full((1, tower.n_heads, 1), torch.nan)
+        over_tokens = unknown.float().expand(-1, -1, tower.n_tokens)
+        return resid_pre, attn_out, over_tokens, over_tokens, unknown.expand(-1, -1, tower.width)
+    block = tower.blocks[layer - 1]
+    pattern = cls_pattern(attention.heads)
+    contribution = contribution_norms(block, pattern, attention.heads.v)
+    if edit.head_scale is not None:
+        contribution = contribution * edit.head_scale.to(contribution).abs()[..., None]
+    z = _scaled(attention.z[:, :, :1], edit.head_scale)[:, :, 0]
+    return resid_pre, attn_out, pattern, contribution, torch.einsum("bhe,hed->bhd", z, block.w_o)

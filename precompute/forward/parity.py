@@ -1,0 +1,123 @@
+"""The parity certificate: before a run spends hours, its first batch must agree with the library.
+
+README, "Can the numbers be trusted?", lists what is checked. A run keeps the certificate; a run
+whose certificate failed does not start unless it is told to.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from precompute.config.settings import DecodeConfig
+from precompute.forward.layers import LayerRecord, run_layers
+from precompute.models.captioner import Captioner
+from precompute.models.tower import VisionTower
+
+_RELATIVE = {torch.float32: 1e-4, torch.float16: 0.02, torch.bfloat16: 0.05}
+"""Largest difference allowed, as a share of the largest magnitude of what it is held against."""
+
+NEAR_TIE = 0.05
+"""Nats. Two captions whose total log-probabilities on the same state lie closer than this may
+swap places when an unlike batch rounds otherwise."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One comparison: what was measured, its bound, and whether it holds."""
+
+    name: str
+    value: float
+    bound: float
+    passed: bool
+    detail: str
+
+
+@torch.inference_mode()
+def certificate(
+    captioner: Captioner, images: Sequence[Image.Image], config: DecodeConfig
+) -> dict[str, object]:
+    """Check a batch of images against the library's own computation.
+
+    Returns:
+        `passed`, and `checks` with name, value, bound, passed and detail of each.
+    """
+    pixels = captioner.pixels(images)
+    tower = captioner.tower
+    bound = _RELATIVE[tower.dtype]
+    sums, gifts = list[float](), list[float]()
+    final = tower.embed(pixels)
+    for record in run_layers(tower, final):  # one at a time, as a run has them in memory
+        sums.append(float((record.cls_pattern.sum(-1) - 1).abs().max()))
+        gifts.append(_relative(*_explicit(tower, record)))
+        final = record.resid_post
+    checks = [
+        _within(
+            "final_state", _relative(final, captioner.library_final_state(pixels)), bound,
+            "largest |Z^L - library's Z^L| over largest |Z^L|",
+        ),
+        _within(
+            "attention_rows", _worst(sums), 1e-5,
+            "largest |sum of a CLS row - 1|",
+        ),
+        _within(
+            "contributions", _worst(gifts), bound,
+            "sum over heads and tokens of Eq. 3, plus b_O, against MSA of CLS",
+        ),
+        _captions(captioner, images, final, config),
+    ]
+    return {"passed": all(c.passed for c in checks), "checks": [asdict(c) for c in checks]}
+
+
+def _within(name: str, value: float, bound: float, detail: str) -> Check:
+    return Check(name, value, bound, value <= bound, detail)
+
+
+def _worst(differences: Sequence[float]) -> float:
+    """The largest; NaN if one is, which no bound lets pass."""
+    return float(torch.tensor(differences).max())
+
+
+def _relative(ours: Tensor, theirs: Tensor) -> float:
+    difference = (ours.float() - theirs.float()).abs().max()
+    return float(difference / theirs.float().abs().max())
+
+
+def _explicit(
+    tower: VisionTower, record: LayerRecord
+) -> tuple[Float[Tensor, "batch width"], Float[Tensor, "batch width"]]:
+    """Eq. 3 written out, token by token, next to the MSA it has to sum to."""
+    block = tower.blocks[record.layer - 1]
+    values = tower.split_heads(block, block.norm1(record.resid_pre)).v.float()
+    gift = torch.einsum(
+        "bht,bhte,hed->bd", record.cls_pattern, values, block.w_o.float()
+    )
+    return gift + block.proj.bias.float(), record.attn_out[:, 0]
+
+
+def _captions(
+    captioner: Captioner, images: Sequence[Image.Image], final: Tensor, config: DecodeConfig
+) -> Check:
+    """Final captions against the library's `generate` on the identical batch, token for token."""
+    memory = captioner.read(final, config.prompt)
+    ours = captioner.generate(memory, config.generation)
+    theirs = captioner.library_captions(images, config.prompt, config.generation)
+    gap = [
+        abs(float(a) * len(x) - float(b) * len(y))
+        for a, b, x, y in zip(
+            captioner.logprob(memory, ours), captioner.logprob(memory, theirs),
+            ours, theirs, strict=True,
+        )
+    ]
+    differing = [i for i, (x, y) in enumerate(zip(ours, theirs, strict=True)) if x != y]
+    worst = max((gap[i] for i in differing), default=0.0)
+    detail = f"{len(ours) - len(differing)} of {len(ours)} captions equal token for token"
+    for i in differing[:3]:
+        here, there = captioner.text(ours[i]), captioner.text(theirs[i])
+        detail += f"; {here!r} here, {there!r} by the library"
+    if differing:
+        detail += f"; largest gap in log-probability {worst:.3g} nats (a near-tie is < {NEAR_TIE})"
+    return _within("captions", worst, NEAR_TIE, detail)

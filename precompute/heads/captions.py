@@ -1,0 +1,161 @@
+"""What every head of a layer says: Z_h^l, the state after block l with this head alone, decoded.
+
+The paper's Z_h (Figure 6). It is not the condition `heads:l-only-h`, which goes on through the
+layers above and is decoded at the end.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from precompute.config.settings import Config
+from precompute.forward.batches import BatchSize
+from precompute.forward.decode import decode_states
+from precompute.forward.layers import Attention, LayerEdit, attend, run_states
+from precompute.heads.effect import final_captions
+from precompute.images import ImageItem
+from precompute.models.captioner import Captioner
+from precompute.models.tower import VisionTower
+from precompute.runner.plan import Plan
+from precompute.runner.rows import caption_row
+from precompute.runner.stage import Advance, Watch, make_parts, sources_of
+from store.disk.runs import read_run, update_run
+from store.parts.write import Part, PartWriter, stage_folder
+from store.schema import BASELINE
+
+STAGE = "heads"
+VERSION = 1
+"""Of what a part holds and how it is computed; part of the stage's identity."""
+
+
+def require_heads(config: Config, n_layers: int) -> None:
+    """Check the layers whose heads are to be decoded.
+
+    Raises:
+        ValueError: the tower does not have one of them.
+    """
+    require_layers(config.heads.layers if config.heads else (), n_layers, "under [heads]")
+
+
+def require_layers(layers: Sequence[int], n_layers: int, where: str) -> None:
+    """Check layers whose heads are meant.
+
+    Args:
+        layers: of a configuration.
+        n_layers: of the tower.
+        where: which layers these are, for the message.
+
+    Raises:
+        ValueError: the tower does not have one of them.
+    """
+    if wrong := [layer for layer in layers if not 1 <= layer <= n_layers]:
+        raise ValueError(f"layers {where} must be in 1..{n_layers}; got {wrong}.")
+
+
+def caption_heads(
+    run: Path, plan: Plan, captioner: Callable[[], Captioner], watch: Watch
+) -> None:
+    """Make what is missing of stage `heads`, if the configuration has one.
+
+    Raises:
+        StoreError: the capture is not complete.
+        ValueError: a layer that the tower does not have.
+        Stopped: Ctrl-C.
+    """
+    if plan.config.heads is None:
+        return
+    info = read_run(run)
+    require_heads(plan.config, info["n_layers"])
+    layers = sorted(set(plan.config.heads.layers))
+    capture = info["stages"]["capture"]
+    sources, sizes = sources_of(watch, run / "parts" / capture, plan.shards)
+    settings = {"version": VERSION, "capture": capture, "layers": layers}
+    stage = stage_folder(run, STAGE, settings)
+    update_run(run, stages={STAGE: stage.name})
+
+    def make(part: PartWriter, name: str, advance: Advance) -> None:
+        write_head_captions(
+            part, captioner(), sources[name], plan.shards[name], layers, plan.config, advance
+        )
+
+    make_parts(watch, run, stage, sizes, make)
+
+
+def write_head_captions(
+    part: PartWriter,
+    captioner: Captioner,
+    source: Part,
+    items: Sequence[ImageItem],
+    layers: Sequence[int],
+    config: Config,
+    advance: Advance,
+) -> None:
+    """Decode the heads of one shard: table `head_caption`.
+
+    Args:
+        part: where the shard is written.
+        captioner: the model.
+        source: the capture part of the same shard: its batches and final captions.
+        items: the shard's images.
+        layers: whose heads, 1..L, ascending.
+        config: prompt, generation, batch sizes.
+        advance: called with the number of images done, after every batch.
+    """
+    part.meta["batches"] = source.manifest["meta"]["batches"]
+    by_id = {item.image_id: item for item in items}
+    final = final_captions(source, captioner.tower.n_layers)
+    places: list[tuple[str, int, int]] = []
+
+    def states() -> Iterator[tuple[Tensor, list[int]]]:
+        for ids in part.meta["batches"]:
+            pixels = captioner.pixels([by_id[image_id].open() for image_id in ids])
+            for layer, head, alone in tower_heads(captioner.tower, pixels, layers):
+                places.extend((image_id, layer, head) for image_id in ids)
+                yield from zip(alone, [final[image_id] for image_id in ids], strict=True)
+            advance(len(ids))
+
+    of_decoder = BatchSize(config.decode.batch_size, "decode.batch_size")
+    captions = list(decode_states(captioner, states(), config.decode, of_decoder))
+    part.meta["decoder_batches"] = of_decoder.used
+    part.table("head_caption", [
+        {**caption_row(BASELINE, image_id, layer, caption), "head": head}
+        for (image_id, layer, head), caption in zip(places, captions, strict=True)
+    ])
+
+
+@torch.inference_mode()
+def tower_heads(
+    tower: VisionTower, pixels: Float[Tensor, "batch 3 y x"], layers: Sequence[int]
+) -> Iterator[tuple[int, int, Float[Tensor, "batch token width"]]]:
+    """Layer, head and Z_h^l of every head of some layers (1..L, ascending), in one pass."""
+    state, last = tower.embed(pixels), max(layers)
+    for layer in range(1, last + 1):
+        attention = attend(tower, layer, state)
+        if layer in layers:
+            for head, alone in enumerate(head_states(tower, layer, state, attention)):
+                yield layer, head, alone
+        if layer < last:
+            state = next(run_states(tower, state, None, layer, attention))
+
+
+def head_states(
+    tower: VisionTower,
+    layer: int,
+    state: Float[Tensor, "batch token width"],
+    attention: Attention,
+) -> Iterator[Float[Tensor, "batch token width"]]:
+    """Z_h^l of every head of block `layer`: what leaves it if s = one-hot(h).
+
+    The other heads give nothing, b_O stays, and the MLP sees the head alone.
+
+    Args:
+        tower: the tower.
+        layer: 1..L.
+        state: Z^{l-1}.
+        attention: of the block on `state`; all heads share it.
+    """
+    for scale in torch.eye(tower.n_heads, device=state.device):
+        yield next(run_states(tower, state, {layer: LayerEdit(scale)}, layer, attention))

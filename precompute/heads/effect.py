@@ -1,0 +1,254 @@
+"""What every head does for the final caption: by gradient for all, exactly for some.
+
+The gradient of the caption's log-probability in the head scales s_h at 1 (Michel et al. 2019) costs
+one backward pass for the whole layer x head matrix of an image. It is a first-order guess of what
+removing the head would change, -gradient; how good a guess, the exact changes tell.
+"""
+
+import math
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from precompute.config.experiments import HeadEffectConfig
+from precompute.config.settings import Config
+from precompute.forward.batches import BatchSize, fitting
+from precompute.forward.layers import LayerEdit, run_states
+from precompute.images import ImageItem, readable
+from precompute.models.captioner import Captioner
+from precompute.runner.plan import Plan
+from precompute.runner.rows import Row
+from precompute.runner.stage import Advance, Watch, make_parts, sources_of
+from store.disk.runs import read_run, update_run
+from store.parts.write import Part, PartWriter, read_table, stage_folder
+from store.schema import BASELINE
+
+VERSION = 1
+"""Of what a part holds and how it is computed; part of the stage's identity."""
+
+RANK_CORRELATION = "head_effect_rank_correlation"
+"""Spearman's rho between -gradient and the exact change, over the measured heads of an image."""
+
+Matrix = Sequence[Sequence[float]]
+"""The gradients of an image: of every layer, of every head."""
+
+Place = tuple[int, int]
+"""A head: its layer, 1..L, and its index, 0..H-1."""
+
+
+@dataclass(frozen=True)
+class Effects:
+    """A batch of images and their final captions, with the gradient of every head.
+
+    Attributes:
+        states: Z^0..Z^L, detached.
+        logprob: of each image's final caption: nats a token, end token included.
+        gradient: of `logprob` in the head scales at 1; positive where the head helps.
+    """
+
+    states: list[Float[Tensor, "batch token width"]]
+    logprob: Float[Tensor, " batch"]
+    gradient: Float[Tensor, "batch layer head"]
+
+
+def measure_heads(
+    run: Path, plan: Plan, captioner: Callable[[], Captioner], watch: Watch
+) -> None:
+    """Make what is missing of stage `head_effect`, if the configuration has one.
+
+    Raises:
+        StoreError: the capture is not complete.
+        Stopped: Ctrl-C.
+    """
+    config = plan.config.head_effect
+    if config is None:
+        return
+    info = read_run(run)
+    capture = info["stages"]["capture"]
+    parts, sizes = sources_of(watch, run / "parts" / capture, plan.shards)
+    settings = {"version": VERSION, "capture": capture, **config.model_dump()}
+    stage = stage_folder(run, "head_effect", settings)
+    update_run(run, stages={"head_effect": stage.name})
+
+    def make(part: PartWriter, name: str, advance: Advance) -> None:
+        captions = final_captions(parts[name], info["n_layers"])
+        write_effects(part, captioner(), plan.shards[name], captions, plan.config, advance)
+
+    make_parts(watch, run, stage, sizes, make)
+
+
+def final_captions(capture: Part, n_layers: int) -> dict[str, list[int]]:
+    """Token ids of the baseline's caption of Z^L, of every image of a part of the capture."""
+    table = read_table([capture], "caption").select(["image_id", "layer", "token_ids"])
+    return {
+        row["image_id"]: row["token_ids"] for row in table.to_pylist() if row["layer"] == n_layers
+    }
+
+
+def write_effects(
+    part: PartWriter,
+    captioner: Captioner,
+    items: Sequence[ImageItem],
+    captions: Mapping[str, Sequence[int]],
+    config: Config,
+    advance: Advance,
+) -> None:
+    """Measure one shard: tables `head_effect` and `image_stat`.
+
+    Args:
+        part: where the shard is written.
+        captioner: the model.
+        items: the shard's images.
+        captions: image -> token ids of its final caption; images that have none are passed by.
+        config: batch sizes, how many heads are removed and which.
+        advance: called with the number of images done, after every batch.
+    """
+    settings = config.head_effect
+    assert settings is not None
+    rows: list[Row] = []
+    stats: list[Row] = []
+
+    def measure(
+        batch: list[tuple[ImageItem, Image.Image]],
+    ) -> list[tuple[Matrix, dict[Place, float]]]:
+        own = [captions[item.image_id] for item, _ in batch]
+        pixels = captioner.pixels([picture for _, picture in batch])
+        effects = gradients(captioner, pixels, own, config.decode.prompt)
+        matrices = effects.gradient.tolist()
+        chosen = [
+            choose(of, settings, item.image_id)
+            for of, (item, _) in zip(matrices, batch, strict=True)
+        ]
+        exact = without(captioner, effects, own, chosen, config)
+        return list(zip(matrices, exact, strict=True))
+
+    pictures = readable(item for item in items if item.image_id in captions)
+    size = BatchSize(settings.batch_size, "head_effect.batch_size")
+    for batch, measured in fitting(pictures, size, measure):
+        for (item, _), (matrix, changes) in zip(batch, measured, strict=True):
+            rows += _rows(item.image_id, matrix, changes)
+            stats.append({"condition_id": BASELINE, "image_id": item.image_id,
+                          "metric": RANK_CORRELATION, "value": rank_correlation(matrix, changes)})
+        advance(len(batch))
+    part.meta["batches"] = size.used
+    part.table("head_effect", rows)
+    part.table("image_stat", stats)
+
+
+@torch.enable_grad()
+def gradients(
+    captioner: Captioner,
+    pixels: Float[Tensor, "batch 3 y x"],
+    captions: Sequence[Sequence[int]],
+    prompt: str,
+) -> Effects:
+    """d(mean log-probability a token of the caption) / d s_h at s = 1, of all heads at once.
+
+    Every image has scales of its own, so that one backward pass of the sum serves the batch. The
+    weights want no gradient; activations of the whole model are kept for the batch.
+    """
+    tower = captioner.tower
+    with torch.no_grad():
+        states = [tower.embed(pixels)]
+    scale = torch.ones(
+        len(pixels), tower.n_layers, tower.n_heads, device=pixels.device, requires_grad=True
+    )
+    edits = {at: LayerEdit(head_scale=scale[:, at - 1]) for at in range(1, tower.n_layers + 1)}
+    states += run_states(tower, states[0], edits)
+    logprob = captioner.logprob(captioner.read(states[-1], prompt), captions)
+    (gradient,) = torch.autograd.grad(logprob.sum(), scale)
+    return Effects([state.detach() for state in states], logprob.detach(), gradient)
+
+
+def choose(
+    gradient: Matrix, config: HeadEffectConfig, image_id: str
+) -> list[Place]:
+    """The heads of an image that are removed: those of largest |gradient|, and a sample of others.
+
+    The sample depends on the seed and the image alone, not on its batch.
+    """
+    places = [(at, head) for at, of in enumerate(gradient, 1) for head in range(len(of))]
+    ranked = sorted(places, key=lambda place: -abs(gradient[place[0] - 1][place[1]]))
+    top, others = ranked[: config.exact_top], sorted(ranked[config.exact_top :])
+    chance = random.Random(f"{config.seed}:{image_id}")
+    return sorted(top + chance.sample(others, min(config.exact_random, len(others))))
+
+
+@torch.inference_mode()
+def without(
+    captioner: Captioner,
+    effects: Effects,
+    captions: Sequence[Sequence[int]],
+    chosen: Sequence[Sequence[Place]],
+    config: Config,
+) -> list[dict[Place, float]]:
+    """The exact change of the final caption's log-probability with one head removed.
+
+    Blocks below the head's are not run again. Nothing is generated: the caption is teacher-forced.
+
+    Args:
+        captioner: the model.
+        effects: of the batch; its states and its log-probabilities with all heads.
+        captions: the images' final captions.
+        chosen: the heads of each image, one removed at a time.
+        config: prompt, and how many rows go through the tower together.
+
+    Returns:
+        For every image: head -> log-probability without it minus that with all heads.
+    """
+    tower = captioner.tower
+    todo = sorted((at, head, i) for i, places in enumerate(chosen) for at, head in places)
+    found: list[dict[Place, float]] = [{} for _ in chosen]
+
+    def remove(some: list[tuple[int, int, int]]) -> list[float]:
+        at, images = some[0][0], [i for _, _, i in some]
+        scale = torch.ones(len(some), tower.n_heads, device=effects.logprob.device)
+        scale[range(len(some)), [head for _, head, _ in some]] = 0
+        edit = {at: LayerEdit(head_scale=scale)}
+        *_, last = run_states(tower, effects.states[at - 1][images], edit, at)
+        memory = captioner.read(last, config.decode.prompt)
+        removed = captioner.logprob(memory, [captions[i] for i in images])
+        values: list[float] = (removed - effects.logprob[images]).tolist()
+        return values
+
+    size = BatchSize(config.capture.batch_size, "capture.batch_size")
+    for _, of_layer in groupby(todo, key=lambda row: row[0]):
+        for some, changes in fitting(of_layer, size, remove):
+            for (at, head, i), change in zip(some, changes, strict=True):
+                found[i][at, head] = change
+    return found
+
+
+def rank_correlation(
+    gradient: Matrix, changes: Mapping[Place, float]
+) -> float | None:
+    """Spearman's rho between predicted (-gradient) and exact change, in [-1, 1].
+
+    None where it is undefined: fewer than three heads, or no differences among them.
+    """
+    predicted = [-gradient[at - 1][head] for at, head in changes]
+    exact = list(changes.values())
+    if len(exact) < 3 or len(set(exact)) == 1 or len(set(predicted)) == 1:
+        return None
+    from scipy.stats import spearmanr  # late: it takes more than a second
+
+    rho = float(spearmanr(predicted, exact).statistic)
+    return None if math.isnan(rho) else rho
+
+
+def _rows(
+    image_id: str, gradient: Matrix, changes: Mapping[Place, float]
+) -> list[Row]:
+    return [
+        {"condition_id": BASELINE, "image_id": image_id, "layer": at, "head": head,
+         "gradient": value, "without": changes.get((at, head))}
+        for at, of in enumerate(gradient, 1)
+        for head, value in enumerate(of)
+    ]

@@ -1,0 +1,107 @@
+"""Conditions as edits of a tower, and the states of a batch under them."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from precompute.forward.layers import Attention, LayerEdit, attend, constant, run_states
+from precompute.interventions.conditions import Condition, Edit
+from precompute.interventions.means import read_means
+from precompute.models.tower import VisionTower
+
+States = Sequence[Tensor]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A condition and its edits of the tower."""
+
+    condition: Condition
+    edits: Mapping[int, LayerEdit]
+
+    @property
+    def first(self) -> int:
+        """The lowest layer that is edited."""
+        return min(self.edits)
+
+
+def prepare(run: Path, tower: VisionTower, conditions: Iterable[Condition]) -> list[Prepared]:
+    """Conditions as edits of a tower, with the means that lie in the run, lowest layer first.
+
+    Raises:
+        StageIncomplete: the sums of a mean are not complete.
+        RunMismatch: they are of another model or number of tokens.
+    """
+    conditions = list(conditions)
+    sources = {condition.mean for condition in conditions}
+    means = {
+        source: read_means(
+            run, source, set().union(*(c.means for c in conditions if c.mean == source)), tower
+        )
+        for source in sources
+        if source is not None
+    }
+    prepared = [
+        Prepared(c, layer_edits(tower, c, means[c.mean] if c.mean else {})) for c in conditions
+    ]
+    return sorted(prepared, key=lambda p: p.first)
+
+
+@torch.no_grad()
+def layer_edits(
+    tower: VisionTower, condition: Condition, means: Mapping[int, Tensor]
+) -> dict[int, LayerEdit]:
+    """A condition as edits of a tower's layers.
+
+    Args:
+        tower: the tower.
+        condition: one that fits it.
+        means: state l -> Zbar^l, [token, width], for `condition.means`.
+    """
+    at: dict[int, dict[str, Edit]] = {}
+    for edit in condition.edits:
+        for layer in edit.layers:
+            at.setdefault(layer, {})[edit.kind] = edit
+    edits = {}
+    for layer, kinds in at.items():
+        scale = torch.tensor(kinds["heads"].scale) if "heads" in kinds else None
+        mean = means[condition.mean.state_index(layer)] if condition.mean and (
+            kinds.keys() & {"mean", "confuse"}
+        ) else None
+        edits[layer] = LayerEdit(
+            head_scale=scale,
+            constant=constant(tower, layer, mean, scale)
+            if mean is not None and "mean" in kinds else None,
+            carried=mean if "confuse" in kinds else None,
+            skip="skip" in kinds,
+        )
+    return edits
+
+
+def edited_states(
+    tower: VisionTower, states: States, prepared: Iterable[Prepared]
+) -> Iterator[tuple[Prepared, Iterator[Tensor]]]:
+    """Every condition's states from its lowest edited layer to L.
+
+    Conditions that begin at the same layer share q, k, v and what attention makes of them.
+
+    Args:
+        tower: the tower.
+        states: Z^0..Z^L of a batch without edits.
+        prepared: conditions, lowest layer first.
+
+    Yields:
+        The condition; its Z^first..Z^L, to be consumed before the next.
+    """
+    of: int | None = None
+    attention: Attention | None = None
+    for p in prepared:
+        if p.first != of:
+            of, attention = p.first, None
+        edit, below = p.edits[p.first], states[p.first - 1]
+        if attention is None and edit.constant is None and not edit.skip:
+            attention = attend(tower, p.first, below)
+        yield p, run_states(tower, below, p.edits, p.first, attention)

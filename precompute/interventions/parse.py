@@ -1,0 +1,207 @@
+"""From text to conditions: ids read back, and the entries of a configuration, which say more.
+
+An entry is an id that may also stand for several conditions, and for those of the paper:
+
+    mean:1..11           mean:1, mean:2 ... mean:11: each layer alone
+    skip:*               each layer of the tower alone
+    heads:27-without-*   each head of that layer alone
+    paper:mean:11-20     in the paper's numbering of 39 blocks 0..38; on other towers the range
+                         covers the same share of the depth
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+from precompute.interventions.conditions import Condition, Edit, MeanSource, Shape, check
+
+PAPER_LAYERS = 39
+"""Blocks of the paper's tower, which it numbers from 0: its layer k is this project's k + 1."""
+
+_EDIT = re.compile(
+    r"(?:(?P<kind>mean|confuse|skip):(?P<layers>[\d+.*-]+)"
+    r"|heads:(?P<at>[\d+.*-]+)-(?P<word>only|without)-(?P<heads>[\d+]+|\*))"
+    r"(?:@(?P<run>[A-Za-z0-9][\w.-]*))?(?P<options>(?:~\w+)*)"
+)
+_LAYERS = re.compile(r"\d+(-\d+)?(\+\d+(-\d+)?)*")
+_GRAMMAR = (
+    "mean:5, confuse:12-21, skip:3+7, heads:27-only-3 or heads:27-without-3+5, several joined by "
+    "commas, a mean's run after @"
+)
+
+_Choice = tuple[Edit, MeanSource | None]
+
+
+def parse(text: str, shape: Shape) -> Condition:
+    """The condition with this id, for a tower of this shape.
+
+    Raises:
+        ValueError: it is no id, stands for several conditions, or does not fit the tower.
+    """
+    found = expand(text, shape)
+    if len(found) != 1:
+        raise ValueError(f"an id names one condition; {text!r} stands for {len(found)}.")
+    return found[0]
+
+
+def expand(
+    entry: str,
+    shape: Shape,
+    mean: MeanSource | None = None,
+    run_of: Callable[[str], str | None] = lambda name: name,
+) -> list[Condition]:
+    """The conditions that an entry of a configuration stands for.
+
+    Args:
+        entry: see the top of this file.
+        shape: of the tower.
+        mean: what an edit that says nothing of its mean takes; the default mean, if None.
+        run_of: the run that a name after ``@`` means; None for the condition's own run.
+
+    Raises:
+        ValueError: it cannot be read, or does not fit the tower.
+    """
+    paper = entry.startswith("paper:")
+    texts = entry.removeprefix("paper:").split(",")
+    try:
+        choices = [list(_choices(text, shape, paper, mean or MeanSource(), run_of))
+                   for text in texts]
+        found = [_condition(choice) for choice in product(*choices)]
+        for condition in found:
+            check(condition, shape)
+    except ValueError as error:
+        raise ValueError(f"condition {entry!r}: {error}") from error
+    return found
+
+
+def from_paper(first: int, last: int, n_layers: int) -> tuple[int, int]:
+    """The paper's layers `first`..`last` as this project's layers of a tower of any depth.
+
+    Blocks whose middle lies in the same stretch of the depth, one at least; neighbouring ranges
+    of the paper give neighbouring ranges here.
+
+    Args:
+        first: 0..38, in the paper's numbering.
+        last: first..38.
+        n_layers: L of the tower.
+
+    Returns:
+        First and last layer, 1..L.
+
+    Raises:
+        ValueError: no such range in the paper's tower.
+
+    >>> from_paper(11, 20, 39), from_paper(11, 20, 12)
+    ((12, 21), (4, 6))
+    """
+    if not 0 <= first <= last < PAPER_LAYERS:
+        raise ValueError(
+            f"the paper's layers run 0..{PAPER_LAYERS - 1}; got {first}-{last}. Without `paper:` "
+            "layers are this project's."
+        )
+    # In integers: the middle of block l, (l - 1/2) / L, within [first, last + 1) / 39.
+    twice = 2 * PAPER_LAYERS
+    low = -(-(2 * first * n_layers + PAPER_LAYERS) // twice)
+    high = -(-(2 * (last + 1) * n_layers + PAPER_LAYERS) // twice) - 1
+    if low > high:
+        low = high = -(-(first + last + 1) * n_layers // twice)
+    return low, high
+
+
+def _choices(
+    text: str,
+    shape: Shape,
+    paper: bool,
+    default: MeanSource,
+    run_of: Callable[[str], str | None],
+) -> Iterator[_Choice]:
+    """The edits that one part of an entry stands for."""
+    match = _EDIT.fullmatch(text)
+    if match is None:
+        raise ValueError(f"expected {_GRAMMAR}; got {text!r}.")
+    kind = match["kind"] or "heads"
+    sets = list(_layer_sets(match["layers"] or match["at"], shape.n_layers, paper))
+    if kind in ("mean", "confuse"):
+        mean = _mean(match, default, run_of)
+        for layers in sets:
+            yield Edit("mean" if kind == "mean" else "confuse", layers), mean
+        return
+    if match["run"] or match["options"]:
+        raise ValueError(f"only mean and confuse have a mean to name; got {text!r}.")
+    for layers in sets:
+        if kind == "skip":
+            yield Edit("skip", layers), None
+        else:
+            for scale in _scales(match["word"], match["heads"], shape.n_heads):
+                yield Edit("heads", layers, scale), None
+
+
+def _layer_sets(text: str, n_layers: int, paper: bool) -> Iterator[tuple[int, ...]]:
+    """The sets of layers that a text stands for, each that of one condition."""
+    if text == "*":
+        yield from ((layer,) for layer in range(1, n_layers + 1))
+    elif one_by_one := re.fullmatch(r"(\d+)\.\.(\d+)", text):
+        first, last = _span(int(one_by_one[1]), int(one_by_one[2]), n_layers, paper)
+        yield from ((layer,) for layer in range(first, last + 1))
+    elif _LAYERS.fullmatch(text):
+        layers: list[int] = []
+        for piece in text.split("+"):
+            low, _, high = piece.partition("-")
+            first, last = _span(int(low), int(high or low), n_layers, paper)
+            layers += range(first, last + 1)
+        yield tuple(sorted(set(layers)))
+    else:
+        raise ValueError(f"layers must read like 5, 12-21, 3+7, 1..11 or *; got {text!r}.")
+
+
+def _span(first: int, last: int, n_layers: int, paper: bool) -> tuple[int, int]:
+    if first > last:
+        raise ValueError(f"a range of layers must ascend; got {first} to {last}.")
+    if paper:
+        return from_paper(first, last, n_layers)
+    # Before the range is counted out: it may be of any length.
+    if first < 1 or last > n_layers:
+        raise ValueError(
+            f"layers must be in 1..{n_layers} for this tower; got {first if first < 1 else last}. "
+            "Layer l names the block that makes Z^l; the paper's are one less, `paper:` before "
+            "the entry counts like it."
+        )
+    return first, last
+
+
+def _scales(word: str, text: str, n_heads: int) -> Iterator[tuple[float, ...]]:
+    sets = [[head] for head in range(n_heads)] if text == "*" else [
+        [int(head) for head in text.split("+") if head]
+    ]
+    for heads in sets:
+        if not heads or max(heads) >= n_heads:
+            raise ValueError(f"heads must be in 0..{n_heads - 1} for this tower; got {text!r}.")
+        named = float(word == "only")
+        yield tuple(named if head in heads else 1 - named for head in range(n_heads))
+
+
+def _mean(
+    match: re.Match[str], default: MeanSource, run_of: Callable[[str], str | None]
+) -> MeanSource:
+    changes: dict[str, Any] = {"run": run_of(match["run"])} if match["run"] else {}
+    for option in match["options"].split("~")[1:]:
+        if option in ("input", "output"):
+            changes["state"] = option
+        elif option in ("position", "token"):
+            changes["pool"] = option
+        elif number := re.fullmatch(r"(n|seed)(\d+)", option):
+            changes[number[1]] = int(number[2])
+        else:
+            raise ValueError(
+                f"a mean's options are ~output, ~token, ~n100 and ~seed1; got ~{option}."
+            )
+    return replace(default, **changes)
+
+
+def _condition(choice: tuple[_Choice, ...]) -> Condition:
+    means = {mean for _, mean in choice if mean is not None}
+    if len(means) > 1:
+        raise ValueError("the edits of a condition share one mean; got several.")
+    return Condition(tuple(edit for edit, _ in choice), means.pop() if means else None)

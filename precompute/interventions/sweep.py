@@ -1,0 +1,222 @@
+"""Conditions, shard by shard: the tower once, then every condition from its lowest edited layer.
+
+A sweep reads the batches of the capture from its parts, so that states below an edit are those of
+the baseline to the last bit.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from torch import Tensor
+
+from precompute.config.settings import Config
+from precompute.forward.batches import BatchSize
+from precompute.forward.capture import capture, capture_edited
+from precompute.forward.decode import decode_states
+from precompute.forward.layers import run_states
+from precompute.images import ImageItem
+from precompute.interventions.apply import Prepared, States, edited_states, prepare
+from precompute.interventions.conditions import Condition, Shape, check
+from precompute.interventions.means import mean_images
+from precompute.models.captioner import Captioner
+from precompute.models.lazy import Lazy
+from precompute.models.tower import VisionTower
+from precompute.runner.plan import Plan
+from precompute.runner.rows import Row, caption_row, image_tensors, stat_table
+from precompute.runner.stage import Advance, Watch, make_parts, sources_of
+from store.disk.runs import read_run, update_run
+from store.parts.tensors import TensorWriter, condition_file
+from store.parts.write import Part, PartWriter, read_table, stage_folder
+
+VERSION = 1
+"""Of what a sweep part holds and how it is computed; part of the stage's identity."""
+
+
+def sweep(
+    run: Path,
+    plan: Plan,
+    captioner: Callable[[], Captioner],
+    watch: Watch,
+    stage: str,
+    conditions: Sequence[Condition],
+    all_layers: bool = False,
+    with_capture: bool = False,
+) -> None:
+    """Compute conditions for all images of a run whose capture is complete.
+
+    Args:
+        run: the run's folder.
+        plan: the run.
+        captioner: gives the model; called only if a part has to be made.
+        watch: screen, Ctrl-C, publishing.
+        stage: the label of the stage, e.g. ``sweep.figure2`` or ``pruning.demo``.
+        conditions: which; the sums of their means are in the run already.
+        all_layers: whether every state is decoded, not only the last.
+        with_capture: whether statistics and arrays are kept as of the baseline.
+
+    Raises:
+        StageIncomplete: the capture, or the sums of a mean, are not complete.
+        ValueError: a condition does not fit the tower, or is there twice.
+    """
+    info = read_run(run)
+    _check(conditions, Shape(info["n_layers"], info["n_heads"]))
+    baseline = run / "parts" / info["stages"]["capture"]
+    sources, sizes = sources_of(watch, baseline, plan.shards)
+    rows = [_row(run, condition, plan) for condition in conditions]
+    folder = stage_folder(run, stage, {
+        "version": VERSION,
+        "capture": baseline.name,
+        "conditions": {row["condition_id"]: row["spec"] for row in rows},
+        "all_layers": all_layers,
+        "with_capture": with_capture,
+    })
+    update_run(run, stages={stage: folder.name})
+    prepared = Lazy(lambda: prepare(run, captioner().tower, conditions))
+    shards = plan.shards
+
+    def make(part: PartWriter, name: str, advance: Advance) -> None:
+        part.table("condition", rows)
+        write_sweep(
+            part, captioner(), sources[name], shards[name], prepared(), plan.config, advance,
+            all_layers, with_capture,
+        )
+
+    make_parts(watch, run, folder, sizes, make)
+
+
+def _check(conditions: Sequence[Condition], shape: Shape) -> None:
+    ids = [condition.id for condition in conditions]
+    if twice := sorted({i for i in ids if ids.count(i) > 1}):
+        raise ValueError(f"the conditions of a sweep must differ; {', '.join(twice)} came twice.")
+    for condition in conditions:
+        check(condition, shape)
+
+
+def _row(run: Path, condition: Condition, plan: Plan) -> dict[str, Any]:
+    if condition.mean is None:
+        return condition.row(plan.run_id, plan.dataset.name, 0)
+    images = mean_images(run, condition.mean)
+    of = condition.mean.run
+    # A run is named by its data set and a hash.
+    return condition.row(of or plan.run_id, (of or plan.run_id).rpartition("-")[0], images)
+
+
+def write_sweep(
+    part: PartWriter,
+    captioner: Captioner,
+    source: Part,
+    items: Sequence[ImageItem],
+    prepared: Sequence[Prepared],
+    config: Config,
+    advance: Advance,
+    all_layers: bool,
+    with_capture: bool,
+) -> None:
+    """Compute conditions for one shard of images.
+
+    Args:
+        part: where the shard is written.
+        captioner: the model.
+        source: the capture part of the same shard: its batches and the baseline's captions.
+        items: the shard's images.
+        prepared: the conditions, lowest layer first.
+        config: prompt, generation, batch sizes.
+        advance: called with the number of images done, after every batch.
+        all_layers: whether every state is decoded, not only the last.
+        with_capture: whether statistics and arrays are kept as of the baseline.
+    """
+    part.meta["batches"] = source.manifest["meta"]["batches"]
+    by_id = {item.image_id: item for item in items}
+    baseline = read_table([source], "caption").to_pylist()
+    last = captioner.tower.n_layers
+    final = {row["image_id"]: row["token_ids"] for row in baseline if row["layer"] == last}
+    of_decoder = BatchSize(config.decode.batch_size, "decode.batch_size")
+    places: list[tuple[str, str, int]] = []
+    kept: list[dict[str, pa.Table]] = []
+
+    def states() -> Iterator[tuple[Tensor, list[int]]]:
+        for ids in part.meta["batches"]:
+            pixels = captioner.pixels([by_id[image_id].open() for image_id in ids])
+            if with_capture:
+                computed = _captured(captioner, pixels, ids, prepared, files, kept)
+            else:
+                computed = _plain(captioner.tower, pixels, prepared)
+            for p, above in computed:
+                # From the last down: states that stop after as many tokens share a batch.
+                for layer in range(last, p.first - 1 if all_layers else last - 1, -1):
+                    places.extend((p.condition.id, image_id, layer) for image_id in ids)
+                    state = above[layer - last - 1]
+                    yield from zip(state, [final[i] for i in ids], strict=True)
+            advance(len(ids))
+
+    with ExitStack() as stack:
+        files = {}
+        if with_capture:
+            files = _tensor_files(stack, part, captioner.tower, prepared, config)
+        captions = list(decode_states(captioner, states(), config.decode, of_decoder))
+    part.meta["decoder_batches"] = of_decoder.used
+    rows = [caption_row(*place, c) for place, c in zip(places, captions, strict=True)]
+    part.table("caption", rows + (_below(prepared, baseline) if all_layers else []))
+    for name in ("layer_stat", "head_stat") if with_capture else ():
+        part.table(name, pa.concat_tables(tables[name] for tables in kept) if kept else [])
+
+
+def _below(prepared: Sequence[Prepared], baseline: Sequence[Row]) -> list[Row]:
+    """Captions of the states below every condition's lowest edit: the baseline's own."""
+    return [
+        {**row, "condition_id": p.condition.id}
+        for p in prepared for row in baseline if row["layer"] < p.first
+    ]
+
+
+def _plain(
+    tower: VisionTower, pixels: Tensor, prepared: Sequence[Prepared]
+) -> Iterator[tuple[Prepared, States]]:
+    """Conditions and their states Z^first..Z^L."""
+    states = [tower.embed(pixels)]
+    states += run_states(tower, states[0])
+    for p, above in edited_states(tower, states, prepared):
+        yield p, list(above)
+
+
+def _captured(
+    captioner: Captioner,
+    pixels: Tensor,
+    ids: Sequence[str],
+    prepared: Sequence[Prepared],
+    files: Mapping[str, TensorWriter],
+    kept: list[dict[str, pa.Table]],
+) -> Iterator[tuple[Prepared, States]]:
+    """Conditions and their states, statistics and arrays kept on the way."""
+    tower = captioner.tower
+    plain, seen = capture(tower, pixels), captioner.model_input(pixels)
+    for p in prepared:
+        of = p.condition.id
+        taken = capture_edited(tower, plain, p.edits)
+        kept.append({
+            "layer_stat": stat_table(ids, taken.layer_stat, ("layer",), of),
+            "head_stat": stat_table(ids, taken.head_stat, ("layer", "head"), of),
+        })
+        for image in image_tensors(ids, taken, seen, files[of].keeps_cls_state):
+            files[of].append(image)
+        yield p, taken.states
+
+
+def _tensor_files(
+    stack: ExitStack,
+    part: PartWriter,
+    tower: VisionTower,
+    prepared: Sequence[Prepared],
+    config: Config,
+) -> dict[str, TensorWriter]:
+    """A file of arrays for every condition."""
+    width = tower.width if config.capture.cls_state else None
+    return {
+        of: stack.enter_context(TensorWriter(
+            part.path / condition_file(of), tower.n_layers, tower.n_heads, tower.n_tokens, width
+        ))
+        for of in (p.condition.id for p in prepared)
+    }

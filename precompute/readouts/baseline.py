@@ -1,0 +1,123 @@
+"""One shard of images in -> one part out."""
+
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+
+import pyarrow as pa
+from PIL import Image
+from torch import Tensor
+
+from precompute.config.settings import Config
+from precompute.forward.attention import OUTLIER_MADS
+from precompute.forward.batches import BatchSize, fitting
+from precompute.forward.capture import Capture, capture
+from precompute.forward.decode import decode_layers
+from precompute.images import ImageItem, UnreadableImage
+from precompute.images.prefetch import readable_ahead
+from precompute.models.captioner import Captioner
+from precompute.runner.engine import Advance
+from precompute.runner.rows import Row, caption_rows, image_tensors, stat_table
+from store.parts.tensors import TensorWriter
+from store.parts.write import PartWriter
+
+log = logging.getLogger(__name__)
+
+VERSION = 1
+"""Of what a capture part holds and how it is computed; part of the stage's identity."""
+
+
+def capture_settings(config: Config) -> dict[str, object]:
+    """What identifies the capture stage beside the run itself."""
+    return {
+        "version": VERSION,
+        "cls_state": config.capture.cls_state,
+        "outlier_mads": OUTLIER_MADS,
+    }
+
+
+def write_capture(
+    part: PartWriter,
+    captioner: Captioner,
+    items: Sequence[ImageItem],
+    dataset: str,
+    config: Config,
+    advance: Advance,
+) -> list[str]:
+    """Capture one shard: statistics, tensors and the caption of every state of every image.
+
+    A picture that cannot be opened is a row of `skipped`, and the run goes on.
+
+    Args:
+        part: where the shard is written.
+        captioner: the model.
+        items: the shard's images.
+        dataset: the data set's name.
+        config: batch sizes, prompt, generation.
+        advance: called with the number of images done, after every batch.
+
+    Returns:
+        What is wrong with each picture that was skipped.
+    """
+    rows: dict[str, list[Row]] = {"image": [], "skipped": [], "caption": []}
+    stats: dict[str, list[pa.Table]] = {"layer_stat": [], "head_stat": []}
+    tower, keeps_states = captioner.tower, config.capture.cls_state
+
+    def skip(error: UnreadableImage) -> None:
+        log.warning("skipped %s: %s", error.source, error)
+        rows["skipped"].append({"source": error.source, "reason": str(error)})
+
+    def see(batch: list[tuple[ImageItem, Image.Image]]) -> tuple[Tensor, Capture]:
+        pixels = captioner.pixels([picture for _, picture in batch])
+        return pixels, capture(tower, pixels)
+
+    of_tower = BatchSize(config.capture.batch_size, "capture.batch_size")
+    of_decoder = BatchSize(config.decode.batch_size, "decode.batch_size")
+    pictures = readable_ahead(items, skip, config.capture.batch_size)
+    # Which images went through the tower together, and in batches of how many states, from the
+    # last layer down, they were decoded.
+    part.meta |= {"batches": [], "decoder_batches": []}
+    with closing(pictures), TensorWriter(
+        part.tensors_path, tower.n_layers, tower.n_heads, tower.n_tokens,
+        tower.width if keeps_states else None,
+    ) as tensors:
+        for batch, (pixels, taken) in fitting(pictures, of_tower, see):
+            captions = decode_layers(captioner, taken.states, config.decode, of_decoder)
+            rows["image"] += [_image_row(item, picture, dataset) for item, picture in batch]
+            ids = [item.image_id for item, _ in batch]
+            stats["layer_stat"].append(stat_table(ids, taken.layer_stat, ("layer",)))
+            stats["head_stat"].append(stat_table(ids, taken.head_stat, ("layer", "head")))
+            rows["caption"] += caption_rows(ids, captions)
+            for image in image_tensors(ids, taken, captioner.model_input(pixels), keeps_states):
+                tensors.append(image)
+            part.meta["batches"].append(ids)
+            part.meta["decoder_batches"].append(of_decoder.used)
+            of_decoder.used = []
+            advance(len(batch))
+    _write_tables(part, rows, stats)
+    return [row["reason"] for row in rows["skipped"]]
+
+
+def _write_tables(
+    part: PartWriter, rows: Mapping[str, list[Row]], stats: Mapping[str, list[pa.Table]]
+) -> None:
+    for name, of_name in rows.items():
+        part.table(name, of_name)
+    for name, tables in stats.items():
+        part.table(name, pa.concat_tables(tables) if tables else [])
+
+
+def _image_row(item: ImageItem, picture: Image.Image, dataset: str) -> Row:
+    return {
+        "image_id": item.image_id,
+        "dataset": dataset,
+        "source": item.source,
+        "width": picture.width,
+        "height": picture.height,
+        "sha256": hashlib.sha256(item.read()).hexdigest(),
+        "label": item.label,
+        "category": item.category,
+        "refs": list(item.references),
+        "explanation": item.explanation,
+    }

@@ -1,0 +1,175 @@
+"""Ask every layer the questions of the data set: detail that a caption need not mention.
+
+The question is the instruction: the Q-Former reads it, too, and may look elsewhere for it. States
+are not stored, so the tower is run again on the pictures that have questions.
+"""
+
+import functools
+import hashlib
+import json
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from precompute.config.settings import Config, Generation, QuestionsConfig
+from precompute.forward.batches import BatchSize, fitting
+from precompute.forward.layers import run_states
+from precompute.images import ImageItem, readable
+from precompute.models.captioner import Captioner
+from precompute.runner.engine import Advance
+from store.parts.write import PartWriter
+from store.schema import BASELINE
+from store.text import normalise
+
+VERSION = 1
+"""Of what an answer part holds and how it is computed; part of the stage's identity."""
+
+Row = dict[str, object]
+States = Sequence[Float[Tensor, "batch token width"]]
+
+_ARTICLES = {"a", "an", "the"}
+
+
+def accuracy(answer: str, expected: str) -> float:
+    """1 if the words are the same but for case, punctuation and articles, else 0.
+
+    An empty answer is a wrong one.
+
+    >>> accuracy("A kite.", "kite"), accuracy("a house", "a kite"), accuracy("", "a kite")
+    (1.0, 0.0, 0.0)
+    """
+    given, right = (
+        [word for word in normalise(text).split() if word not in _ARTICLES]
+        for text in (answer, expected)
+    )
+    return float(given == right)
+
+
+def questions_settings(config: Config, items: Sequence[ImageItem]) -> dict[str, object]:
+    """What identifies the stage beside the run itself; the run's data set knows no questions."""
+    asked = [[item.image_id, item.questions] for item in items if item.questions]
+    assert config.questions is not None
+    return {
+        "version": VERSION,
+        **config.questions.model_dump(mode="json"),
+        "questions": hashlib.sha256(json.dumps(asked).encode()).hexdigest(),
+    }
+
+
+def require_layers(config: QuestionsConfig, n_layers: int) -> list[int]:
+    """The layers that are asked.
+
+    Raises:
+        ValueError: the tower does not have one of them.
+    """
+    layers = range(n_layers + 1) if config.layers is None else config.layers
+    if wrong := [layer for layer in layers if layer > n_layers]:
+        raise ValueError(
+            f"layers under [questions] must be in 0..{n_layers} for this tower; got {wrong}."
+        )
+    return sorted(set(layers))
+
+
+def write_answers(
+    part: PartWriter,
+    captioner: Captioner,
+    items: Sequence[ImageItem],
+    config: Config,
+    advance: Advance,
+) -> None:
+    """Ask one shard of images: table `answer`.
+
+    Args:
+        part: where the shard is written.
+        captioner: the model.
+        items: the shard's images; those without questions, or that cannot be read, are passed by.
+        config: template, layers, batch sizes.
+        advance: called with the number of images done, after every batch.
+    """
+    assert config.questions is not None
+    layers = require_layers(config.questions, captioner.tower.n_layers)
+    of_tower = BatchSize(config.capture.batch_size, "capture.batch_size")
+    of_decoder = BatchSize(config.decode.batch_size, "decode.batch_size")
+    rows: list[Row] = []
+
+    def see(opened: list[tuple[ImageItem, Image.Image]]) -> States:
+        return tower_states(captioner, [picture for _, picture in opened])
+
+    part.meta["batches"] = []
+    for start in range(0, len(items), config.capture.batch_size):
+        batch = items[start : start + config.capture.batch_size]
+        # What cannot be read, the capture recorded.
+        for opened, states in fitting(readable(i for i in batch if i.questions), of_tower, see):
+            asked = [item for item, _ in opened]
+            rows += ask(captioner, asked, states, layers, config, of_decoder)
+            part.meta["batches"].append([item.image_id for item in asked])
+        advance(len(batch))
+    part.meta["decoder_batches"] = of_decoder.used
+    part.table("answer", rows)
+
+
+@torch.inference_mode()
+def tower_states(captioner: Captioner, pictures: Sequence[Image.Image]) -> States:
+    """Z^0..Z^L of a batch of pictures."""
+    tower = captioner.tower
+    embedded = tower.embed(captioner.pixels(pictures))
+    return [embedded, *run_states(tower, embedded)]
+
+
+@torch.inference_mode()
+def ask(
+    captioner: Captioner,
+    items: Sequence[ImageItem],
+    states: States,
+    layers: Sequence[int],
+    config: Config,
+    size: BatchSize | None = None,
+) -> list[Row]:
+    """The answers of chosen layers to the questions about a batch of images.
+
+    A prompt serves a whole batch, so states are grouped by question: all layers of all images that
+    share it. The order of images and questions decides the batches, nothing else does.
+
+    Args:
+        captioner: the model.
+        items: the images.
+        states: Z^0..Z^L of them.
+        layers: which of the states are asked.
+        config: template, generation, and how many states a batch holds.
+        size: instead of the configuration's batch size; halved where memory runs out.
+    """
+    assert config.questions is not None
+    expected: dict[str, dict[int, str]] = {}
+    for i, item in enumerate(items):
+        for question, answer in item.questions:
+            expected.setdefault(question, {}).setdefault(i, answer)  # asked twice: the first counts
+    size = size or BatchSize(config.decode.batch_size, "decode.batch_size")
+    rows: list[Row] = []
+    for question, of in expected.items():
+        prompt = config.questions.template.replace("{question}", question)
+        places = [(layer, i) for layer in layers for i in of]
+        decode = functools.partial(_answer, captioner, states, prompt, config.questions.generation)
+        for some, answers in fitting(places, size, decode):
+            for (layer, i), ids in zip(some, answers, strict=True):
+                text = captioner.text(ids)
+                rows.append({
+                    "condition_id": BASELINE, "image_id": items[i].image_id, "layer": layer,
+                    "question": question, "text": text, "expected": of[i],
+                    "score": accuracy(text, of[i]),
+                })
+    return rows
+
+
+def _answer(
+    captioner: Captioner,
+    states: States,
+    prompt: str,
+    generation: Generation,
+    places: list[tuple[int, int]],
+) -> list[list[int]]:
+    """Token ids of the answers of states, each at (layer, image)."""
+    memory = captioner.read(torch.stack([states[at][i] for at, i in places]), prompt)
+    return captioner.generate(memory, generation)

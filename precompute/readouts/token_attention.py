@@ -1,0 +1,113 @@
+"""What every token attends to, not CLS alone, mean over heads: for a few chosen images.
+
+(N+1)^2 numbers a layer are too many for a whole data set (5 MB an image at the paper's size), and
+enough of them to ask of a picture: where does this patch look?
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from precompute.forward.batches import BatchSize, fitting
+from precompute.forward.layers import attend, run_states
+from precompute.images import ImageItem, readable
+from precompute.models.captioner import Captioner
+from precompute.models.tower import Heads, VisionTower
+from precompute.runner.plan import Plan
+from precompute.runner.stage import Advance, Watch, make_parts
+from store.disk.runs import update_run
+from store.parts import token_attention
+from store.parts.write import PartWriter, stage_folder
+
+log = logging.getLogger(__name__)
+
+VERSION = 1
+"""Of what a part holds and how it is computed; part of the stage's identity."""
+
+
+def keep_token_attention(
+    run: Path, plan: Plan, captioner: Callable[[], Captioner], watch: Watch
+) -> None:
+    """Make what is missing of stage `token_attention`, if the configuration asks for any.
+
+    Raises:
+        Stopped: Ctrl-C.
+    """
+    wanted = plan.config.capture.token_attention
+    ids = chosen(wanted, plan.items)
+    if not isinstance(wanted, int) and (others := sorted(set(wanted) - ids)):
+        log.warning("token_attention: %s has no image %s", plan.dataset.name, ", ".join(others))
+    shards = plan.shards_of(ids)
+    if not shards:
+        return
+    stage = stage_folder(run, token_attention.STAGE, {"version": VERSION, "images": sorted(ids)})
+    update_run(run, stages={token_attention.STAGE: stage.name})
+
+    def make(part: PartWriter, name: str, advance: Advance) -> None:
+        write_token_attention(part, captioner(), shards[name], plan.config.capture.batch_size,
+                              advance)
+
+    make_parts(watch, run, stage, {name: len(items) for name, items in shards.items()}, make)
+
+
+def chosen(wanted: int | tuple[str, ...], items: Sequence[ImageItem]) -> set[str]:
+    """The ids that a configuration names, or those of a data set's first images.
+
+    Ids of other data sets of the configuration are passed by.
+    """
+    if isinstance(wanted, int):
+        return {item.image_id for item in items[:wanted]}
+    return set(wanted) & {item.image_id for item in items}
+
+
+def write_token_attention(
+    part: PartWriter,
+    captioner: Captioner,
+    items: Sequence[ImageItem],
+    batch_size: int,
+    advance: Advance,
+) -> None:
+    """Write one shard's chosen images; one that cannot be opened is passed by."""
+    tower = captioner.tower
+    size = BatchSize(batch_size, "capture.batch_size")
+
+    def see(batch: list[tuple[ImageItem, Image.Image]]) -> Tensor:
+        return mean_patterns(tower, captioner.pixels([picture for _, picture in batch])).cpu()
+
+    def images() -> Iterator[tuple[str, NDArray[Any]]]:
+        for batch, patterns in fitting(readable(items), size, see):
+            for (item, _), pattern in zip(batch, patterns, strict=True):
+                yield item.image_id, pattern.numpy()
+            advance(len(batch))
+
+    shape = (tower.n_layers, tower.n_tokens, tower.n_tokens)
+    token_attention.write(part.path / token_attention.FILE_NAME, shape, images())
+    part.meta["batches"] = size.used
+
+
+@torch.inference_mode()
+def mean_patterns(
+    tower: VisionTower, pixels: Float[Tensor, "batch 3 y x"]
+) -> Float[Tensor, "batch layer token token2"]:
+    """Every layer's attention after the softmax, mean over heads, in float32; rows sum to 1."""
+    state = tower.embed(pixels)
+    patterns = []
+    for layer in range(1, tower.n_layers + 1):
+        attention = attend(tower, layer, state)
+        patterns.append(mean_pattern(attention.heads))
+        state = next(run_states(tower, state, first=layer, attention=attention))
+    return torch.stack(patterns, 1)
+
+
+def mean_pattern(heads: Heads) -> Float[Tensor, "batch token token2"]:
+    """Attention of every token over all tokens, mean over heads."""
+    q, k = heads.q.float(), heads.k.float()
+    scale: float = q.shape[-1] ** -0.5
+    return (q @ k.transpose(2, 3) * scale).softmax(-1).mean(1)

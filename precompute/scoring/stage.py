@@ -1,0 +1,145 @@
+"""Score whatever captions a run has stored: of layers, of conditions, of heads.
+
+Every metric and stage of captions make a stage of their own, so that a new metric, or a new
+experiment, recomputes nothing.
+"""
+
+import functools
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from precompute.config.settings import Config
+from precompute.heads.captions import STAGE as HEADS
+from precompute.metrics import METRICS, Corpus, Metric, Score
+from precompute.models.lazy import Lazy
+from precompute.runner.stage import Advance, Watch, make_parts
+from precompute.scoring.compare import Known, knowledge, score_heads, score_part, score_settings
+from precompute.scoring.corpus import read_corpus, synonyms
+from store.disk.runs import read_run, update_run
+from store.parts.write import Part, PartWriter, is_complete, require_complete, stage_folder
+
+log = logging.getLogger(__name__)
+
+CAPTURE = "capture"
+_CONDITIONS = ("sweep.", "pruning.")
+"""How the labels of stages begin whose captions are of conditions."""
+_OF_HEADS = ("baseline", "previous", "reference")
+
+Ready = Callable[[], tuple[Score, dict[str, Known]]]
+
+
+@dataclass(frozen=True)
+class Captions:
+    """The captions of one complete stage.
+
+    Attributes:
+        label: of the stage.
+        parts: its parts by name; those of a shard are named alike in all stages.
+    """
+
+    label: str
+    parts: Mapping[str, Part]
+
+    @property
+    def of_heads(self) -> bool:
+        """Whether they are what heads say."""
+        return self.label == HEADS
+
+    @property
+    def folder(self) -> str:
+        """The stage's folder."""
+        return next(iter(self.parts.values())).path.parent.name if self.parts else ""
+
+
+def score(run: Path, config: Config, watch: Watch, metrics: Sequence[str] = ()) -> None:
+    """Score the stored captions of a run; the caller publishes.
+
+    Args:
+        run: the run's folder.
+        config: how to score; also names the data set's folder, where synonyms of labels are.
+        watch: screen, Ctrl-C, publishing.
+        metrics: instead of the configuration's.
+
+    Raises:
+        StoreError: the captions of the layers are not complete yet.
+        ValueError: a metric's model is not on this machine.
+    """
+    info = read_run(run)
+    parts = require_complete(run / "parts" / info["stages"][CAPTURE])
+    capture = {part.name: part for part in parts}
+    corpus = read_corpus(parts, synonyms(config, info["dataset"]))
+    sources = list(caption_sources(run, info["stages"], capture))
+    for name in metrics or config.score.metrics:
+        _score_by(name, run, config, watch, corpus, capture, sources)
+
+
+def caption_sources(
+    run: Path, stages: Mapping[str, str], capture: Mapping[str, Part]
+) -> Iterator[Captions]:
+    """The stages of a run that hold captions and are complete, the capture first."""
+    yield Captions(CAPTURE, capture)
+    for label, folder in sorted(stages.items()):
+        if label != HEADS and not label.startswith(_CONDITIONS):
+            continue
+        if is_complete(run / "parts" / folder):
+            parts = require_complete(run / "parts" / folder)
+            yield Captions(label, {part.name: part for part in parts})
+        else:
+            log.info("%s: %s is not complete; its captions are not scored yet", run.name, label)
+
+
+def _score_by(
+    name: str,
+    run: Path,
+    config: Config,
+    watch: Watch,
+    corpus: Corpus,
+    capture: Mapping[str, Part],
+    sources: Sequence[Captions],
+) -> None:
+    """Score all captions by one metric, whose model is loaded once."""
+    shuffles = config.score.shuffles
+    opened: Ready | None = None
+    for source in sources:
+        own = replace(corpus, captions=list(source.parts.values()))
+        metric = METRICS[name](config.score, own)
+        if metric is None:
+            return
+        if source.of_heads and not set(metric.against) & set(_OF_HEADS):
+            continue
+        label = f"score.{name}" if source.label == CAPTURE else f"score.{name}.{source.label}"
+        settings = score_settings(name, metric, source.folder, own, shuffles)
+        stage = stage_folder(run, label, settings)
+        update_run(run, stages={label: stage.name})
+        if opened is None or metric.of_set:
+            opened = Lazy(functools.partial(_ready, metric, stage, own, shuffles))
+        make = functools.partial(_score_shard, name, metric, opened, source, capture)
+        make_parts(watch, run, stage, {n: capture[n].rows["image"] for n in source.parts}, make)
+
+
+def _ready(
+    metric: Metric, stage: Path, corpus: Corpus, shuffles: int
+) -> tuple[Score, dict[str, Known]]:
+    return metric.open(stage), knowledge(corpus, metric, shuffles)
+
+
+def _score_shard(
+    name: str,
+    metric: Metric,
+    ready: Ready,
+    source: Captions,
+    capture: Mapping[str, Part],
+    part: PartWriter,
+    shard: str,
+    advance: Advance,
+) -> None:
+    captions = source.parts[shard]
+    if source.of_heads:
+        rows = score_heads(captions, name, metric, *ready(), capture[shard])
+        part.table("head_score", rows)
+    else:
+        baseline = None if source.label == CAPTURE else capture[shard]
+        part.table("score", score_part(captions, name, metric, *ready(), baseline))
+    advance(capture[shard].rows["image"])

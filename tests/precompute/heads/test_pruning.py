@@ -1,0 +1,188 @@
+"""The stage of a pruning: sample, conditions, captions, the saved condition, restarts."""
+
+import json
+import shutil
+
+import pytest
+from pydantic import ValidationError
+
+from precompute.config.settings import DatasetConfig, ExperimentConfig, PruningConfig, ScoreConfig
+from precompute.heads.importance import write_scores
+from precompute.heads.pruning import contribution_norms, prune, require_prunable, saved
+from precompute.pipeline import execute
+from precompute.runner.plan import plan_runs
+from precompute.runner.stage import PartFailed, Watch
+from store import open_run
+from store.disk.runs import read_run
+from store.parts.write import list_parts
+
+PRUNING = PruningConfig(
+    name="tiny", m=2, layers=(1, 3), metric="rouge_l", top_k=6, counts=(4,), random_seeds=(0,)
+)
+
+
+@pytest.fixture(scope="module")
+def pruning(config):
+    return config.model_copy(update={
+        "pruning": (PRUNING,), "score": ScoreConfig(metrics=("exact",))})
+
+
+@pytest.fixture(scope="module")
+def folder(pruning, captioner, tmp_path_factory):
+    (plan,) = plan_runs(pruning)
+    with Watch() as watch:
+        return execute(plan, tmp_path_factory.mktemp("results"), lambda: captioner, watch)
+
+
+def main_of(folder):
+    (path,) = folder.glob("parts/pruning.tiny-*/condition.json")
+    return path
+
+
+def test_conditions_are_published(folder):
+    with open_run(folder) as run:
+        conditions = run.table("condition").set_index("condition_id").drop("baseline")
+        captions = run.table("caption")
+        stats = run.table("layer_stat")
+        changes = run.table("change")
+    told = {i: json.loads(spec)["pruning"] for i, spec in conditions.spec.items()}
+    assert set(conditions.kind) == {"prune"}
+    assert sorted((t["n_pruned"], t["algorithm"], t["seed"] or 0) for t in told.values()) == [
+        (n, algorithm, 0) for n in (4, 8)
+        for algorithm in ("importance", "importance_mask", "least_norm", "random")
+    ]
+    main = json.loads(main_of(folder).read_text())["condition_id"]
+    assert (told[main]["algorithm"], told[main]["n_pruned"]) == ("importance", 4)
+    equal = {"baseline", *(i for i, t in told.items() if t["n_pruned"] == 4)}
+    for condition, of in captions.groupby("condition_id"):
+        layers = {0, 1, 2, 3} if condition in equal else {3}
+        assert set(of.layer) == layers
+        assert len(of) == 5 * len(layers)
+    assert set(stats.condition_id) == {"baseline", main}
+    sample = told[main]["sample"]
+    assert len(sample) == 2
+    against_people = changes[(changes.metric == "exact") & (changes.against == "reference")]
+    assert set(against_people.condition_id) == set(told)
+    assert set(against_people.n) == {5 - len(sample)}
+    assert set(changes[changes.metric == "convergence_layer"].condition_id) == equal - {"baseline"}
+
+
+def test_norms_are_means_over_the_sample(folder):
+    sources = list_parts(folder / "parts" / read_run(folder)["stages"]["capture"])
+    norms = contribution_norms(sources, ["img-0", "img-4"], [1, 3])
+    with open_run(folder) as run:
+        stats = run.table("head_stat").query("condition_id == 'baseline'")
+    for layer, of in norms.items():
+        for head, value in enumerate(of):
+            rows = stats[(stats.layer == layer) & (stats["head"] == head)
+                         & stats.image_id.isin(["img-0", "img-4"])]
+            assert len(rows) == 2
+            assert value == pytest.approx(rows.contribution_norm.astype(float).mean())
+
+
+def test_a_second_time_nothing_is_made(folder, pruning):
+    (plan,) = plan_runs(pruning)
+    with Watch() as watch:
+        prune(folder, plan, lambda: pytest.fail("nothing is missing"), watch)
+
+
+def test_another_temperature_is_another_condition_of_the_same_sample(
+    folder, pruning, captioner, tmp_path
+):
+    results = tmp_path / folder.name
+    shutil.copytree(folder, results)
+    warmer = pruning.model_copy(update={
+        "pruning": (PRUNING.model_copy(update={"temperature": 0.5, "counts": ()}),)})
+    (plan,) = plan_runs(warmer)
+    with Watch() as watch:
+        prune(results, plan, lambda: captioner, watch)
+    assert len(list(results.glob("parts/importance.tiny-*"))) == 1
+    assert len(list(results.glob("parts/pruning.tiny-*"))) == 2
+
+
+def test_a_sample_that_broke_off_is_taken_up_again(pruning, captioner, tmp_path, monkeypatch):
+    asked = []
+
+    def breaks(*arguments):
+        asked.append(1)
+        if len(asked) == 2:
+            raise ValueError("out of luck")
+        return write_scores(*arguments)
+
+    monkeypatch.setattr("precompute.heads.importance.write_scores", breaks)
+    wide = pruning.model_copy(update={"pruning": (PRUNING.model_copy(update={"m": 4}),)})
+    (plan,) = plan_runs(wide)
+    with Watch() as watch, pytest.raises(PartFailed, match="out of luck"):
+        execute(plan, tmp_path, lambda: captioner, watch)
+    assert not list(tmp_path.rglob("condition.json"))
+    with Watch() as watch:
+        broken = execute(plan, tmp_path, lambda: captioner, watch)
+    assert len(list(broken.glob("parts/importance.tiny-*/images-*"))) > 1
+    assert main_of(broken).is_file()
+
+
+def test_a_saved_pruning_is_applied_to_another_data_set(
+    folder, config, whoops, captioner, tmp_path
+):
+    path = main_of(folder)
+    other = config.model_copy(update={
+        "datasets": (DatasetConfig(name="other", kind="whoops", path=str(whoops), n=3, seed=1),),
+        "experiments": (ExperimentConfig(name="pruned", conditions=(f"file:{path}",)),)})
+    (plan,) = plan_runs(other)
+    with Watch() as watch:
+        applied = execute(plan, tmp_path, lambda: captioner, watch)
+    with open_run(applied) as run, open_run(folder) as origin:
+        theirs, mine = run.table("condition"), origin.table("condition")
+        pruned = run.table("caption").query("condition_id != 'baseline'")
+    name = json.loads(path.read_text())["condition_id"]
+    (spec,) = theirs[theirs.condition_id == name].spec
+    (expected,) = mine[mine.condition_id == name].spec
+    assert json.loads(spec) == json.loads(expected)
+    assert set(pruned.layer) == {3}
+    with open_run(folder) as origin:
+        there = origin.table("caption").query("condition_id == @name and layer == 3")
+    texts = there.set_index("image_id").text
+    assert len(pruned) > 1
+    for row in pruned.itertuples():
+        assert row.text == texts[row.image_id]
+
+
+def test_a_saved_pruning_that_does_not_fit_is_refused(folder, tmp_path):
+    info = read_run(folder)
+    path = main_of(folder)
+    assert saved(path, info) == []
+    elsewhere = {**info, "run_id": "other-12345678"}
+    (condition,) = saved(path, elsewhere)
+    assert condition.id == json.loads(path.read_text())["condition_id"]
+    with pytest.raises(ValueError, match="belongs to one model"):
+        saved(path, {**elsewhere, "weights_sha256": "0" * 64})
+    with pytest.raises(ValueError, match=r"expected the condition\.json of a pruning"):
+        saved(tmp_path / "nothing.json", elsewhere)
+    (tmp_path / "other.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"expected the condition\.json of a pruning"):
+        saved(tmp_path / "other.json", elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"layers": (0, 2)}, r"layers of pruning 'x' must be in 1..3; got \[0\]"),
+        ({"top_k": 8}, r"top_k and counts of pruning 'x' must be in 1..7, .* got \[8\]"),
+        ({"counts": (0, 3)}, r"got \[0\]"),
+        ({"m": 6}, r"got m = 6 of the 6 images of tiny"),
+    ],
+)
+def test_what_does_not_fit_is_refused_before_any_work(folder, pruning, settings, message):
+    wrong = PruningConfig(**{"name": "x", "m": 2, **settings})
+    (plan,) = plan_runs(pruning.model_copy(update={"pruning": (wrong,)}))
+    with pytest.raises(ValueError, match=message):
+        require_prunable(folder, plan)
+
+
+def test_a_metric_that_compares_nothing_is_refused(folder, pruning, captioner):
+    wrong = PRUNING.model_copy(update={"metric": "repetition"})
+    (plan,) = plan_runs(pruning.model_copy(update={"pruning": (wrong,)}))
+    with Watch() as watch, pytest.raises(ValueError, match=r"must compare captions.*'repetition'"):
+        prune(folder, plan, lambda: captioner, watch)
+    with pytest.raises(ValidationError, match="temperature"):
+        PruningConfig(name="x", temperature=0)
