@@ -5,19 +5,16 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import copy_link, navigation, plain, problems, selection, welcome
-from dashboard.views import (
-    compare,
-    figures,
-    heads,
-    image,
-    images,
-    interventions,
-    judge,
-    layers,
-    pruning,
-    runs,
-)
+from dashboard.views import figures, judge, layers, pruning, runs
+from dashboard.views.compare import page as compare
+from dashboard.views.heads import page as heads
+from dashboard.views.image import page as image
+from dashboard.views.images import page as images
+from dashboard.views.images import welcome
+from dashboard.views.interventions import page as interventions
+from dashboard.widgets import copy_link, navigation, problems
+from dashboard.widgets import link as selection
+from dashboard.widgets import text as plain
 from store.errors import StoreError
 from store.query.ask import DatabaseError
 

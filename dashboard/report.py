@@ -12,8 +12,14 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from dashboard import condition_frames, exporting, figures, film, provenance, said, words
-from dashboard.figures import About, Ask, Figure
+from dashboard.captions import text as said
+from dashboard.charts import condition_tables as condition_frames
+from dashboard.figures import files as exporting
+from dashboard.figures import film_strip as film
+from dashboard.figures import paper as figures
+from dashboard.figures.paper import About, Ask, Figure
+from dashboard.names import metrics as words
+from dashboard.names import provenance
 from store import Run, open_run
 from store.errors import StoreError
 from store.query import conditions as condition_queries

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dashboard import overlays, words
+from dashboard.charts import maps as overlays
+from dashboard.names import metrics as words
 from store.parts.tensors import ImageTensors
 
 Array = NDArray[Any]

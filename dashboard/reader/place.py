@@ -11,8 +11,10 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import overlays, reader, selection
+from dashboard import reader
+from dashboard.charts import maps as overlays
 from dashboard.reader import payload
+from dashboard.widgets import link as selection
 
 NO_PATCH = "none"
 _SWITCH = ("false", "true")

@@ -1,1 +1,1 @@
-"""One page a file: data from `dashboard.data`, pictures from `charts` and `overlays`."""
+"""One page a file: data from `dashboard.data.run`, pictures from `charts` and `overlays`."""

@@ -5,20 +5,18 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import (
-    commands,
-    comparison,
-    condition_frames,
-    data,
-    drawn,
-    figures,
-    film_panel,
-    plain,
-    selection,
-)
-from dashboard.data import Key
-from dashboard.figures import ABSENT, About, Ask, Figure
-from dashboard.selection import Place
+from dashboard.charts import condition_tables as condition_frames
+from dashboard.data import run as data
+from dashboard.data.run import Key
+from dashboard.figures import paper as figures
+from dashboard.figures import show as drawn
+from dashboard.figures.paper import ABSENT, About, Ask, Figure
+from dashboard.views.image import film_panel
+from dashboard.widgets import copy_command as commands
+from dashboard.widgets import link as selection
+from dashboard.widgets import picture as comparison
+from dashboard.widgets import text as plain
+from dashboard.widgets.link import Place
 from store.query import conditions as condition_queries
 from store.query import judges as judge_queries
 from store.schema import BASELINE

@@ -7,20 +7,17 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import (
-    cards,
-    commands,
-    data,
-    drawn,
-    exporting,
-    judge_charts,
-    navigation,
-    plain,
-    selection,
-    words,
-)
-from dashboard.data import Key
-from dashboard.selection import Place
+from dashboard.charts import judge as judge_charts
+from dashboard.data import run as data
+from dashboard.data.run import Key
+from dashboard.figures import files as exporting
+from dashboard.figures import show as drawn
+from dashboard.names import metrics as words
+from dashboard.widgets import cards, navigation
+from dashboard.widgets import copy_command as commands
+from dashboard.widgets import link as selection
+from dashboard.widgets import text as plain
+from dashboard.widgets.link import Place
 from store.query import judges as judge_queries
 from store.query.images import Selection, Sort
 from store.query.predicates import Quantity

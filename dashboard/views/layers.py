@@ -6,20 +6,18 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from dashboard import (
-    charts,
-    commands,
-    data,
-    drawn,
-    exporting,
-    figures,
-    landmark_words,
-    plain,
-    selection,
-    words,
-)
-from dashboard.dataset_words import ABOUT, GLANCE, PARTS, ROOMS, SAID, SETTLES, TITLES
-from dashboard.selection import Place
+from dashboard.charts import base as charts
+from dashboard.data import run as data
+from dashboard.figures import files as exporting
+from dashboard.figures import paper as figures
+from dashboard.figures import show as drawn
+from dashboard.names import landmarks as landmark_words
+from dashboard.names import metrics as words
+from dashboard.names.sections import ABOUT, GLANCE, PARTS, ROOMS, SAID, SETTLES, TITLES
+from dashboard.widgets import copy_command as commands
+from dashboard.widgets import link as selection
+from dashboard.widgets import text as plain
+from dashboard.widgets.link import Place
 from store.query import images as queries
 
 Cards = list[Callable[[], None]]

@@ -5,19 +5,17 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import (
-    commands,
-    condition_charts,
-    condition_frames,
-    data,
-    drawn,
-    exporting,
-    plain,
-    selection,
-    words,
-)
-from dashboard.data import Key
-from dashboard.selection import Place
+from dashboard.charts import condition_tables as condition_frames
+from dashboard.charts import conditions as condition_charts
+from dashboard.data import run as data
+from dashboard.data.run import Key
+from dashboard.figures import files as exporting
+from dashboard.figures import show as drawn
+from dashboard.names import metrics as words
+from dashboard.widgets import copy_command as commands
+from dashboard.widgets import link as selection
+from dashboard.widgets import text as plain
+from dashboard.widgets.link import Place
 from store.query import conditions as condition_queries
 
 _CHOICES = ("softmax", "temperature", "layers")

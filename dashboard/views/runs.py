@@ -11,9 +11,14 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import commands, data, plain, provenance, selection, words
-from dashboard.data import Key
-from dashboard.selection import Place
+from dashboard.data import run as data
+from dashboard.data.run import Key
+from dashboard.names import metrics as words
+from dashboard.names import provenance
+from dashboard.widgets import copy_command as commands
+from dashboard.widgets import link as selection
+from dashboard.widgets import text as plain
+from dashboard.widgets.link import Place
 from store.disk.runs import read_progress, read_run
 from store.parts.failures import read_failures
 from store.query import images as queries

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.dashboard.pages import app
+from tests.dashboard.opening import app
 from tests.synthetic import make_run
 
 

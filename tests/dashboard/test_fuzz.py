@@ -10,7 +10,7 @@ import pytest
 
 from store.disk.runs import list_runs
 from tests import synthetic
-from tests.dashboard.pages import APP, app
+from tests.dashboard.opening import APP, app
 from tests.test_hostile import NAMES
 
 ROOT = Path(__file__).parents[2]

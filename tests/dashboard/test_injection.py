@@ -5,10 +5,11 @@ import re
 
 import pytest
 
-from dashboard import plain, reader
+from dashboard import reader
+from dashboard.widgets import text as plain
 from store.publish.generation import publish
 from tests import synthetic
-from tests.dashboard.pages import app
+from tests.dashboard.opening import app
 
 HOSTILE = (
     "<script>document.title = 'owned'</script><img src=x onerror=alert(1)>",

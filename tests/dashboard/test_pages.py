@@ -3,13 +3,13 @@
 import pytest
 from streamlit.util import calc_hash
 
-from dashboard import data
-from dashboard.comparison import strongest
+from dashboard.data import run as data
+from dashboard.widgets.picture import strongest
 from store.disk.runs import list_runs
 from store.query.images import Selection
 from store.query.predicates import parse_predicates
-from tests.dashboard.pages import PAGES, app, opened, words
-from tests.dashboard.test_reader import sent
+from tests.dashboard.opening import PAGES, app, opened, words
+from tests.dashboard.reader.test_reader import sent
 
 
 @pytest.mark.parametrize("page", (*PAGES, "judge"))

@@ -8,7 +8,7 @@ import pytest
 from store.disk.runs import update_run, write_progress
 from store.parts.failures import Failure, write_failures
 from store.publish.generation import publish
-from tests.dashboard.pages import PAGES, words
+from tests.dashboard.opening import PAGES, words
 from tests.synthetic import begin_run, make_run, stage_folder, write_capture_part
 
 

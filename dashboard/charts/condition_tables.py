@@ -1,0 +1,223 @@
+"""From the tables of conditions to the frames that charts and pages show. Pure functions."""
+
+import json
+import math
+from typing import Any
+
+import pandas as pd
+
+from dashboard.names import metrics as words
+from dashboard.names.conditions import ALGORITHMS, KINDS, which_mean
+from store.schema import BASELINE, LAYER_METRICS
+
+SWEPT = ("mean", "confuse", "skip")
+"""Kinds of conditions that Figure 2 sweeps over layers."""
+
+TABLE1 = (("cider", "reference"), ("bertscore", "reference"), ("rouge_l", "reference"),
+          ("label", "label"), ("convergence_layer", "self"))
+"""What Table 1 measures, as far as a run has it."""
+
+_FIRST = (("bertscore", BASELINE), ("rouge_l", BASELINE))
+_READABLE = {"algorithm": "heads chosen by", "seed": "seed", "baseline": "before",
+             "edited": "after", "difference": "difference", "low": "95% from",
+             "high": "95% to", "n": "images"}
+_Z95 = 1.959964
+_SAME = 1e-9
+
+
+def sweep(conditions: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame:
+    """What a measure is where layers are edited: single layers and ranges.
+
+    Args:
+        conditions: condition_id, kind, layers.
+        values: condition_id, n, mean, low, high.
+
+    Returns:
+        Rows of the kinds of `SWEPT` alone, sorted by series and layer: condition_id, series (the
+        kind in words, and another run's mean or other options), first and last layer, joint
+        (more than one layer), mean, low, high, n.
+    """
+    chosen = conditions[conditions["kind"].isin(SWEPT)]
+    frame = pd.DataFrame({
+        "condition_id": chosen["condition_id"],
+        "series": [_series(*pair) for pair in zip(
+            chosen["condition_id"], chosen["kind"], strict=True)],
+        "first": [int(min(layers)) for layers in chosen["layers"]],
+        "last": [int(max(layers)) for layers in chosen["layers"]],
+        "joint": [len(layers) > 1 for layers in chosen["layers"]],
+    })
+    return frame.merge(values, on="condition_id").sort_values(
+        ["series", "first", "last"], ignore_index=True)
+
+
+def _series(condition: str, kind: str) -> str:
+    return ", ".join([KINDS[kind], *which_mean(condition)])
+
+
+def measures(found: pd.DataFrame) -> list[tuple[str, str]]:
+    """What Figure 2 can show: metric and against; first what it shows unless told otherwise.
+
+    Args:
+        found: metric, against: what captions of edited models were measured by.
+    """
+    pairs = [pair for pair in zip(found["metric"], found["against"], strict=True)
+             if pair[0] not in LAYER_METRICS and pair[1] != "previous"]
+    return sorted(pairs, key=lambda pair: (
+        _FIRST.index(pair) if pair in _FIRST else len(_FIRST), pair))
+
+
+def share_interval(found: int, n: int) -> tuple[float, float, float]:
+    """A share and its 95% interval.
+
+    Args:
+        found: 0..n.
+        n: at least 1.
+
+    Returns:
+        The share and Wilson's score interval, all within 0..1.
+    """
+    share, z2 = found / n, _Z95 * _Z95
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = _Z95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+    return share, max(0.0, middle - half), min(1.0, middle + half)
+
+
+def shares(counts: pd.DataFrame) -> pd.DataFrame:
+    """Counts (condition_id, n, found) as condition_id, n, mean, low, high."""
+    counts = counts[counts["n"] > 0]
+    found = [share_interval(int(k), int(n)) for k, n in zip(
+        counts["found"], counts["n"], strict=True)]
+    return pd.DataFrame({
+        "condition_id": counts["condition_id"].to_list(), "n": counts["n"].to_list(),
+        "mean": [of[0] for of in found], "low": [of[1] for of in found],
+        "high": [of[2] for of in found]})
+
+
+def baseline_of(values: pd.DataFrame) -> float | None:
+    """The baseline's mean among values of conditions; None if it is not there."""
+    own = values.loc[values["condition_id"] == BASELINE, "mean"]
+    return float(own.iloc[0]) if len(own) else None
+
+
+def pruned(changes: pd.DataFrame) -> pd.DataFrame:
+    """Changes of pruned models with what their specification says.
+
+    Args:
+        changes: rows of table `change` with `spec`.
+
+    Returns:
+        The rows of conditions that Algorithm 1 or its controls made, with the columns group,
+        algorithm (in words), seed (text), n_pruned, and without spec.
+    """
+    told = [pruning(spec) for spec in changes["spec"]]
+    rows = changes.drop(columns="spec").assign(
+        group=[str(of.get("group", "")) for of in told],
+        algorithm=[ALGORITHMS.get(of.get("algorithm", ""), "") for of in told],
+        seed=["" if of.get("seed") is None else str(of["seed"]) for of in told],
+        n_pruned=[int(of.get("n_pruned", 0)) for of in told])
+    order = list(ALGORITHMS.values())
+    return rows[rows["algorithm"] != ""].sort_values(
+        ["group", "n_pruned", "algorithm", "seed"], ignore_index=True,
+        key=lambda column: column.map(order.index) if column.name == "algorithm" else column)
+
+
+def telling(rows: pd.DataFrame) -> list[str]:
+    """Measures in the order in which they tell something of a pruning.
+
+    First those of Table 1 that were measured at every number of heads and that some pruning
+    changed, as Table 1 has them; then the other ones of that kind, by their largest difference
+    over half its interval; last those that vary at no count or stand at a few alone.
+
+    Args:
+        rows: of `pruned`.
+
+    Returns:
+        Ids, `metric:against`.
+    """
+    own = [":".join(pair) for pair in TABLE1]
+    counts = rows["n_pruned"].nunique()
+
+    def rank(measure: str, of: pd.DataFrame) -> tuple[bool, int, float, str]:
+        tells = of["n_pruned"].nunique() == counts and bool((of["difference"].abs() > _SAME).any())
+        half = (of["high"] - of["low"]).clip(lower=_SAME) / 2
+        return (not tells, own.index(measure) if measure in own else len(own),
+                -float((of["difference"].abs() / half).max()), measure)
+
+    measures = rows.groupby(rows["metric"] + ":" + rows["against"])
+    return [measure for *_, measure in sorted(rank(str(name), of) for name, of in measures)]
+
+
+def readable(table: pd.DataFrame) -> pd.DataFrame:
+    """Table 1 for a page: the seed beside who chose the heads; what reads as 0.000 has no sign."""
+    chosen = table["heads chosen by"] + table["seed"].map(
+        lambda seed: f", seed {seed}" if seed else "")
+    numbers = table.select_dtypes("float")
+    numbers = numbers.where(numbers.abs() >= 0.0005, 0.0)
+    return table.assign(**{"heads chosen by": chosen}, **numbers).drop(columns="seed")
+
+
+def table1(rows: pd.DataFrame, n_pruned: int) -> pd.DataFrame:
+    """Table 1: measures before and after pruning so many heads, by Algorithm 1 and its controls.
+
+    Args:
+        rows: of `pruned`.
+        n_pruned: the number of heads.
+
+    Returns:
+        A row a measure, algorithm and seed, the columns named for readers.
+    """
+    rows = rows[rows["n_pruned"] == n_pruned]
+    found = [rows[(rows["metric"] == metric) & (rows["against"] == against)].assign(
+        measure=words.title(metric, against))
+        for metric, against in TABLE1]
+    return pd.concat(found, ignore_index=True).rename(columns=_READABLE)[
+        ["measure", *_READABLE.values()]]
+
+
+def largest_heads(frame: pd.DataFrame, unit: str, count: int) -> pd.DataFrame:
+    """The heads of the largest means, in size, as a page's table shows them.
+
+    All numbers are in one power of ten, which the column's name has, with two digits after the
+    point: those of single heads are often some 1e-4.
+
+    Args:
+        frame: layer, head, mean, low, high.
+        unit: of the means.
+        count: so many rows at most.
+
+    Returns:
+        layer, head, the mean (float), and its interval as text.
+    """
+    rows = frame.loc[frame["mean"].abs().nlargest(count).index]
+    size = rows["mean"].abs().max()
+    power = math.floor(math.log10(size)) if size > 0 else 0
+    power = 0 if -2 < power < 3 else power
+    name = f"mean, 1e{power} {unit}" if power else f"mean, {unit}"
+    values = rows[["mean", "low", "high"]] / 10.0 ** power
+    return pd.DataFrame({
+        "layer": rows["layer"], "head": rows["head"],
+        name.strip(", "): values["mean"],
+        "95% interval": [f"{low:z.2f} to {high:z.2f}" for low, high in zip(
+            values["low"], values["high"], strict=True)]})
+
+
+def pruning(spec: Any) -> dict[str, Any]:
+    """How the heads of a condition were chosen, by its specification; empty if nothing chose."""
+    found = json.loads(spec).get("pruning") if isinstance(spec, str) else None
+    return found or {}
+
+
+def algorithm(changes: pd.DataFrame) -> dict[str, Any]:
+    """How Algorithm 1 was set, of the first of its conditions; empty if there is none."""
+    told = (pruning(spec) for spec in changes["spec"])
+    return next((of for of in told if of.get("algorithm") == "importance"), {})
+
+
+def importance(settings: dict[str, Any]) -> pd.DataFrame:
+    """Algorithm 1's weights of heads, as `condition_charts.head_matrix` takes them."""
+    sample = len(settings.get("sample") or ())
+    return pd.DataFrame([
+        {"layer": int(layer), "head": head, "mean": value, "low": value, "high": value,
+         "n": sample}
+        for layer, values in (settings.get("importance") or {}).items()
+        for head, value in enumerate(values)])

@@ -1,0 +1,261 @@
+"""What pages ask of a run, cached. Every key carries the run's path and its generation.
+
+A newer generation is a new key, so a page shows it at its next rerun, without a restart.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from dashboard.charts import maps as overlays
+from store import Run
+from store.disk.generations import LINK, current_generation, generation_path, read_sidecar
+from store.disk.runs import list_runs
+from store.errors import NotPublished
+from store.parts.tensors import ImageTensors
+from store.query import image_export, similar
+from store.query import images as queries
+from store.query import one_image as image_queries
+from store.query.image_export import Export
+from store.query.images import Order, Selection
+from store.query.predicates import Quantity
+from store.query.run import open_generation
+from store.schema import CAPTION_METRICS, LAYER_COLUMNS
+
+THUMBNAIL = 240
+"""Width of a thumbnail, pixels: twice what a card shows, for sharp screens."""
+
+
+class Key(NamedTuple):
+    """One generation of one run: the start of every cache key.
+
+    Attributes:
+        path: the run's folder.
+        generation: its number; 0 for a copy without one.
+        file: which file that is: a folder that is made anew counts from 1 again.
+    """
+
+    path: str
+    generation: int
+    file: str
+
+
+def results_folder() -> Path:
+    """Where runs are: the environment variable PEEL_RESULTS, else `results`."""
+    return Path(os.environ.get("PEEL_RESULTS", "results"))
+
+
+def runs() -> list[Path]:
+    """The run folders, by name."""
+    return list_runs(results_folder())
+
+
+def key_of(run: Path) -> Key:
+    """The run's newest published generation.
+
+    Raises:
+        NotPublished: it has none yet.
+    """
+    number = current_generation(run)
+    path = run / LINK if number is None else generation_path(run, number)
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        raise NotPublished(f"{run.name} has no published tables yet.") from None
+    return Key(str(run), number or 0, f"{there.st_ino} {there.st_mtime_ns}")
+
+
+def _first(frame: pd.DataFrame) -> dict[str, Any]:
+    """The first row; NULL is None."""
+    row = frame.iloc[0].astype(object)
+    return {str(name): None if np.ndim(value) == 0 and pd.isna(value) else value
+            for name, value in row.items()}
+
+
+@st.cache_resource(max_entries=8, show_spinner=False, on_release=lambda run: run.close())
+def _open(key: Key) -> Run:
+    # Not the current one: a publish may have come since the key was made.
+    return open_generation(Path(key.path), key.generation)
+
+
+def asked(key: Key, query: Callable[..., pd.DataFrame], *values: object) -> pd.DataFrame:
+    """What one of the store's queries answers for a run; its other arguments are `values`."""
+    return _asked(key, f"{query.__module__}.{query.__name__}", query, *values)
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def _asked(key: Key, name: str, _query: Callable[..., pd.DataFrame], *values: object
+           ) -> pd.DataFrame:
+    # Streamlit cannot hash a function: its name stands for it in the cache's key.
+    return _query(_open(key), *values)
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def quantile(key: Key, quantity: Quantity, share: float, condition: str) -> float | None:
+    """The value below which a share of the images' values lie."""
+    return queries.quantile(_open(key), quantity, share, condition)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def run_row(key: Key) -> dict[str, Any]:
+    """The run's own row, and run.json beside it (`info`)."""
+    run = _open(key)
+    return _first(queries.run_row(run)) | {"info": run.info}
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def conditions(key: Key) -> list[str]:
+    """Conditions, the baseline first."""
+    return queries.conditions(_open(key))
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def quantities(key: Key) -> list[str]:
+    """Names of everything that images can be filtered and sorted by: `rouge_l:final`."""
+    scored = queries.scored(_open(key))
+    names = [metric if pd.isna(against) else f"{metric}:{against}"
+             for metric, against in zip(scored["metric"], scored["against"], strict=True)]
+    return [*names, *CAPTION_METRICS, *LAYER_COLUMNS]
+
+
+def has_layers(quantity: Quantity) -> bool:
+    """Whether a quantity differs by layer; those of a whole image do not."""
+    return quantity.against is not None or queries.has_layers(quantity.metric)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def page(key: Key, selection: Selection, order: Order | None, limit: int, offset: int
+         ) -> pd.DataFrame:
+    """One page of images."""
+    return queries.filter_images(_open(key), selection, order, limit, offset)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def count(key: Key, selection: Selection) -> int:
+    """How many images a selection has."""
+    return queries.count_images(_open(key), selection)
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def histogram(key: Key, quantity: Quantity, condition: str) -> pd.DataFrame:
+    """How a quantity spreads over all images."""
+    return queries.histogram(_open(key), quantity, condition)
+
+
+def export(
+    key: Key, selection: Selection, order: Order | None,
+    written: Mapping[str, tuple[str, str]], **more: str,
+) -> Export:
+    """All images of a selection with the values that were asked for; not cached, it may be long."""
+    return image_export.collect(_open(key), selection, order, written, **more)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def change_metric(key: Key, condition: str) -> str | None:
+    """What stories are compared by; None if captions were not scored."""
+    return similar.metric_of(_open(key), condition)
+
+
+@st.cache_data(max_entries=512, show_spinner=False)
+def thumbnail(key: Key, image_id: str) -> bytes:
+    """A small JPEG of a picture as the model saw it."""
+    return overlays.thumbnail(tensors(key, image_id).model_input, THUMBNAIL)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def tensors(key: Key, image_id: str) -> ImageTensors:
+    """One image's arrays; shared, never to be written to."""
+    return _open(key).tensors(image_id)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def condition_tensors(key: Key, image_id: str, condition: str) -> ImageTensors | None:
+    """One image's arrays under a condition, or None if they were not kept; shared."""
+    return _open(key).condition_tensors(image_id, condition)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def token_attention(key: Key, image_id: str) -> NDArray[np.float16] | None:
+    """What every token of an image attends to [L, N+1, N+1], or None if it was not kept; shared."""
+    return _open(key).token_attention(image_id)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def image(key: Key, image_id: str) -> dict[str, Any] | None:
+    """One image's row, or None if there is no such image."""
+    frame = image_queries.image_row(_open(key), image_id)
+    return None if frame.empty else _first(frame)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def first_image(key: Key) -> str | None:
+    """The image with the least id; None if the run has none."""
+    frame = queries.filter_images(_open(key), Selection(), limit=1)
+    return None if frame.empty else str(frame["image_id"][0])
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def neighbours(key: Key, image_id: str) -> tuple[str | None, str | None]:
+    """The images before and after this one, by id."""
+    return image_queries.neighbours(_open(key), image_id)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def captions(key: Key, image_id: str, condition: str) -> pd.DataFrame:
+    """One image's captions, a row a layer."""
+    return image_queries.captions(_open(key), image_id, condition)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def scores(key: Key, image_id: str, layer: int, condition: str) -> pd.DataFrame:
+    """One image's scores at a layer."""
+    return image_queries.scores(_open(key), image_id, layer, condition)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def layer_stats(key: Key, image_id: str, condition: str) -> pd.DataFrame:
+    """One image's measures a layer."""
+    return image_queries.layer_stats(_open(key), image_id, condition)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def head_stats(key: Key, image_id: str, condition: str) -> pd.DataFrame:
+    """One image's measures a layer and head."""
+    return image_queries.head_stats(_open(key), image_id, condition)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def curves(key: Key, condition: str) -> pd.DataFrame:
+    """The data set's curves."""
+    return queries.curves(_open(key), condition)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def landmarks(key: Key, condition: str) -> pd.DataFrame:
+    """The data set's landmarks."""
+    return queries.landmarks(_open(key), condition)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def tables(key: Key) -> pd.DataFrame:
+    """Rows of every table."""
+    return queries.table_rows(_open(key))
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def sizes(key: Key) -> dict[str, float]:
+    """Megabytes of what is published: the tables, and each stage's parts as publish counted them.
+
+    No file of a part is looked at: there are as many as the data set is large.
+    """
+    run = Path(key.path)
+    tables = generation_path(run, key.generation) if key.generation else run / LINK
+    counted = (read_sidecar(run, key.generation) or {}).get("bytes", {})
+    found = {tables.name: tables.stat().st_size, **dict(sorted(counted.items()))}
+    return {name: size / 1e6 for name, size in found.items()}

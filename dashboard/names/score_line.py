@@ -1,0 +1,40 @@
+"""What the final caption scores, in one line: the few numbers that tell."""
+
+import pandas as pd
+
+from dashboard.names import metrics as words
+from dashboard.names.sections import GAINS
+
+_REFERENCE = ("cider", "bertscore", "rouge_l", "coco_rouge_l")
+_MOST = 3  # of those
+
+
+def line(scores: pd.DataFrame, judged: pd.DataFrame) -> str:
+    """The scores that tell, those there are.
+
+    Args:
+        scores: metric, against, value; of one caption.
+        judged: judge and value, 1 to 5; of the same caption.
+
+    Returns:
+        "CIDEr 4.89, ROUGE-L 1 against the references · Grounded gain, CIDEr 4.76"; empty if there
+        is nothing.
+    """
+    known = {(metric, against): value for metric, against, value in zip(
+        scores["metric"], scores["against"], scores["value"], strict=True) if pd.notna(value)}
+    told = [_number(metric, known[metric, "reference"]) for metric in _REFERENCE
+            if (metric, "reference") in known][:_MOST]
+    parts = [f"{', '.join(told)} {words.held('reference')}"] if told else []
+    gain = next((gain for gain in GAINS if (gain, "shuffled") in known), None)
+    if gain is not None and gain != "grounded_gain_label":  # the next line says that better
+        parts.append(_number(gain, known[gain, "shuffled"]))
+    if ("label", "label") in known:
+        named = known["label", "label"] == 1
+        parts.append("Names its class" if named else "Does not name its class")
+    parts += [f"{words.word(f'judge.{judge}').label} {value:.3g} of 5" for judge, value in zip(
+        judged["judge"], judged["value"], strict=True) if pd.notna(value)]
+    return " · ".join(parts)
+
+
+def _number(metric: str, value: float) -> str:
+    return f"{words.word(metric).label} {value:.3g}"

@@ -1,0 +1,88 @@
+"""One picture on two sides: both maps at the same depth and head, both captions."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from dashboard.charts import colour_bar
+from dashboard.charts import maps as overlays
+from dashboard.data import run as data
+from dashboard.data.run import Key
+from dashboard.widgets import link as selection
+from dashboard.widgets import picture as comparison
+from dashboard.widgets import text as plain
+from dashboard.widgets import two_captions as compared
+from store.parts.tensors import ImageTensors
+from store.schema import BASELINE
+
+_WIDTH = 336  # pixels
+
+
+@dataclass(frozen=True)
+class Side:
+    """A run under a condition."""
+
+    key: Key
+    condition: str
+
+
+def show(
+    one: Side, two: Side, layers: tuple[int, int], names: tuple[str, str], first: str | None
+) -> None:
+    """Draw the maps and captions of one picture on both sides.
+
+    Args:
+        one: the first side.
+        two: the second.
+        layers: of both, at the same depth.
+        names: of both.
+        first: the picture to show if the link names none that both have.
+    """
+    asked = st.query_params.get("image", "")
+    there = bool(asked) and all(data.image(side.key, asked) is not None for side in (one, two))
+    image_id = asked if there else first
+    if image_id is None:
+        return
+    st.subheader("One picture on both sides")
+    n_heads = [int(data.run_row(side.key)["n_heads"]) for side in (one, two)]
+    heads = ["mean", *map(str, range(min(n_heads)))]
+    chosen = selection.menu("Head", heads, name="head", what="head")
+    head = None if chosen == "mean" else int(chosen)
+    plain.line(f"{image_id}: what CLS attends to. Both maps share one colour scale.", "small")
+    tensors = [_tensors(side, image_id) for side in (one, two)]
+    found = [of for of in tensors if of is not None]
+    scales = [overlays.shared_scale(of.cls_attention) for of in found]
+    scale = max(scales, key=lambda scale: scale.high, default=overlays.Scale(0.0, 1.0, False))
+    for column, side, layer, name, of in zip(
+            st.columns(2, gap="medium"), (one, two), layers, names, tensors, strict=True):
+        with column:
+            plain.line(f"{name}, layer {layer}", "heading")
+            _map(side, of, layer, head, scale, name)
+    texts = [comparison.texts_by_layer(side.key, image_id, side.condition).get(layer, "")
+             for side, layer in zip((one, two), layers, strict=True)]
+    compared.side_by_side(texts[0], texts[1], names)
+
+
+def _tensors(side: Side, image_id: str) -> ImageTensors | None:
+    if side.condition == BASELINE:
+        return data.tensors(side.key, image_id)
+    return data.condition_tensors(side.key, image_id, side.condition)
+
+
+def _map(
+    side: Side, tensors: ImageTensors | None, layer: int, head: int | None,
+    scale: overlays.Scale, name: str,
+) -> None:
+    if layer == 0:
+        plain.line("Layer 0 is the embedding: there is no attention yet.", "small")
+    elif tensors is None:
+        plain.line(f"No maps were taken under {side.condition}. An experiment with "
+                   "capture = true takes them.", "small")
+    else:
+        run = data.run_row(side.key)
+        tokens = overlays.patch_map(overlays.head_tokens(tensors.cls_attention, layer, head),
+                                    (int(run["grid_h"]), int(run["grid_w"])))
+        st.image(overlays.blend(tensors.model_input, tokens, scale, opacity=overlays.OPACITY,
+                                smooth=False, width=_WIDTH), width=_WIDTH,
+                 alt=f"Attention at layer {layer}, {name}.")
+        colour_bar.show(scale, "attention of CLS a patch, share")

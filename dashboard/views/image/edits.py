@@ -1,0 +1,88 @@
+"""One picture's final caption under every edit of the model: what changes, and what does not."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.captions import text as said
+from dashboard.charts import condition_tables as condition_frames
+from dashboard.data import run as data
+from dashboard.data.run import Key
+from dashboard.names.conditions import KINDS, MEANINGS, edit_name
+from dashboard.widgets import link as selection
+from dashboard.widgets import picture as comparison
+from dashboard.widgets import text as plain
+from dashboard.widgets import two_captions as compared
+from store.query import conditions as condition_queries
+from store.schema import BASELINE
+
+
+def show(key: Key, image_id: str, condition: str) -> None:
+    """Draw the captions that edits of a kind lead to; each edit can be chosen for the page.
+
+    Args:
+        key: the run.
+        image_id: the picture.
+        condition: the one that the page shows.
+    """
+    edited = data.asked(key, condition_queries.edited_captions, image_id)
+    if edited.empty:
+        return
+    plain.line("What if the model were edited?", "heading")
+    kinds = [kind for kind in KINDS if kind in set(edited["kind"])]
+    own = edited.loc[edited["condition_id"] == condition, "kind"].tolist()
+    kind = selection.menu("Edit", kinds, name="edit", what="the kind of edit",
+                          default=own[0] if own else None, look="segments",
+                          shown=KINDS.__getitem__)
+    plain.line(f"{MEANINGS[kind]} This is what the last layer then says; choose an edit to see "
+               "the whole story under it.", "small")
+    final = comparison.final_caption(data.captions(key, image_id, BASELINE))
+    for number, (text, names) in enumerate(grouped(edited[edited["kind"] == kind], final)):
+        _row(number, (final, text), names, condition)
+
+
+def _row(number: int, texts: tuple[str, str], names: Mapping[str, str], condition: str) -> None:
+    """A caption, and the edits that lead to it as buttons, of which one may be chosen."""
+    name = f"what if {number}"
+    st.session_state[name] = condition if condition in names else None
+
+    def chosen() -> None:
+        selection.link(condition=st.session_state[name])
+
+    left, right = st.columns([1, 1.4], gap="medium", vertical_alignment="center")
+    with left:
+        if texts[0] == texts[1]:
+            plain.line("no word changes", "small")
+        else:
+            compared.caption(*texts)
+    right.pills(f"Edits that lead to caption {number + 1}", list(names), key=name,
+                on_change=chosen, format_func=lambda edit: plain.label(names[edit]),
+                label_visibility="collapsed", wrap=True)
+
+
+def grouped(edited: pd.DataFrame, final: str) -> list[tuple[str, dict[str, str]]]:
+    """Edits that lead to one caption, together.
+
+    Args:
+        edited: condition_id, kind, layers, spec, text: of one kind.
+        final: the baseline's caption.
+
+    Returns:
+        Each caption with its edits, condition_id -> its name; in the order of the first edit, but
+        the baseline's own caption last.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for row in sorted(edited.to_dict("records"), key=_order):
+        text = said.text(row["text"])
+        condition = str(row["condition_id"])
+        found.setdefault(text, {})[condition] = edit_name(
+            condition, condition_frames.pruning(row["spec"]))
+    if final in found:
+        found[final] = found.pop(final)
+    return list(found.items())
+
+
+def _order(row: Mapping[Any, Any]) -> tuple[int, list[int], str]:
+    return len(row["layers"]), list(row["layers"]), str(row["condition_id"])

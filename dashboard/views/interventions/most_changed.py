@@ -1,0 +1,85 @@
+"""Images in the order of how much a condition changed them, old and new caption side by side."""
+
+import math
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.captions import text as said
+from dashboard.data import run as data
+from dashboard.data.run import Key
+from dashboard.figures import files as exporting
+from dashboard.names import metrics as words
+from dashboard.widgets import link as selection
+from dashboard.widgets import navigation
+from dashboard.widgets import text as plain
+from dashboard.widgets import two_captions as compared
+from store.query import conditions as condition_queries
+from store.schema import BASELINE
+
+_PER_PAGE = 8
+_SHOWN = {"images": "Images", "measures": "All measures"}
+
+
+def show(key: Key, condition: str | None, metric: str, against: str) -> None:
+    """Draw the ranking and the changes of all measures.
+
+    Args:
+        key: which run.
+        condition: the edited model; None if none was measured.
+        metric: the score that ranks.
+        against: what it is held against.
+    """
+    st.subheader("What it changed, image by image")
+    if condition is None:
+        plain.line("No condition was measured so.", "small")
+        return
+    plain.line(f"Condition {condition}; the sidebar chooses another one.")
+    total = int(data.asked(key, condition_queries.count_scored, condition, metric, against)["n"][0])
+    if selection.menu("Show", list(_SHOWN), name="changed", what="what to show", look="segments",
+                      shown=_SHOWN.__getitem__) == "measures":
+        _changes(key, condition)
+    elif total == 0:
+        plain.line(f"{words.title(metric, against)} is no score of single images; choose "
+                   "another measure above to rank them.", "small")
+    else:
+        _images(key, condition, metric, against, total)
+
+
+def _images(key: Key, condition: str, metric: str, against: str, total: int) -> None:
+    order = ("least first" if against == BASELINE
+             else "the condition's minus the baseline's, least first")
+    plain.line(f"{words.title(metric, against)}, {order}.", "small")
+    rows_at = st.container()
+    pages = math.ceil(total / _PER_PAGE)
+    number = selection.pages(pages, "ranked")
+    rows = data.asked(key, condition_queries.most_changed, condition, metric, against, _PER_PAGE,
+                      (number - 1) * _PER_PAGE)
+    with rows_at:
+        for row in rows.astype(object).to_dict("records"):
+            picture, text = st.columns([1, 8], vertical_alignment="center", gap="small")
+            image_id = str(row["image_id"])
+            picture.image(data.thumbnail(key, image_id), width=88,
+                          alt=f"Picture {image_id} as the model saw it.")
+            with text:
+                compared.side_by_side(said.text(row["before"]), said.text(row["after"]),
+                                      ("baseline", f"{condition}: {row['value']:.3f}"))
+                navigation.to_image(key, image_id, condition)
+
+
+def _changes(key: Key, condition: str) -> None:
+    changes = data.asked(key, condition_queries.changes, condition)
+    plain.line("All measures, paired over the same images; 95% bootstrap intervals.", "small")
+    if changes.empty:
+        plain.line("None yet: they come with the next python -m precompute publish.", "small")
+        return
+    table = pd.DataFrame({
+        "measure": [words.title(metric, against)
+                    for metric, against in zip(changes["metric"], changes["against"],
+                                               strict=True)],
+        **{name: changes[name] for name in ("baseline", "edited", "difference", "low", "high",
+                                            "n")}})
+    st.dataframe(table, hide_index=True, column_config={
+        name: st.column_config.NumberColumn(format="%.3f")
+        for name in ("baseline", "edited", "difference", "low", "high")})
+    exporting.download_row(None, changes.assign(condition_id=condition), "changes")

@@ -1,0 +1,175 @@
+import json
+import math
+
+import pandas as pd
+import pytest
+
+from dashboard.charts import base as charts
+from dashboard.charts import condition_tables as condition_frames
+from dashboard.charts import conditions as condition_charts
+from dashboard.figures import files as exporting
+
+VALUES = pd.DataFrame({"condition_id": ["baseline", "mean:2", "mean:2-4", "skip:3",
+                                        "mean:2-4@imagenet-1a2b~output", "heads:2-only-1"],
+                       "n": 9, "mean": [1.0, 0.5, 0.4, 0.3, 0.2, 0.1], "low": 0.0, "high": 1.0})
+CONDITIONS = pd.DataFrame({
+    "condition_id": VALUES["condition_id"][1:].to_list(),
+    "kind": ["mean", "mean", "skip", "mean", "heads"],
+    "layers": [[2], [2, 3, 4], [3], [2, 3, 4], [2]]})
+
+
+def data_of(chart):
+    return [row for rows in chart.to_dict()["datasets"].values() for row in rows]
+
+
+def test_a_sweep_has_points_for_layers_and_bars_for_ranges():
+    frame = condition_frames.sweep(CONDITIONS, VALUES)
+    assert set(frame["condition_id"]) == set(VALUES["condition_id"][1:5])
+    named = dict(zip(frame["condition_id"], frame["series"], strict=True))
+    assert named["mean:2"] == named["mean:2-4"] == "averaging"
+    assert named["skip:3"] == "removal"
+    assert named["mean:2-4@imagenet-1a2b~output"] == "averaging, mean of imagenet-1a2b, output"
+    joint = frame[frame["joint"]]
+    assert joint[["first", "last"]].drop_duplicates().to_numpy().tolist() == [[2, 4]]
+
+
+@pytest.mark.parametrize("paper", [False, True])
+def test_the_axis_counts_as_we_do_or_as_the_paper_does(paper):
+    frame = condition_frames.sweep(CONDITIONS, VALUES)
+    chart = condition_charts.sweep(frame, "y", paper=paper, baseline=1.0)
+    rows = [row for row in data_of(chart) if row.get("condition_id") == "skip:3"]
+    assert {row["first"] for row in rows} == {2 if paper else 3}
+    assert ("the paper's numbers" in json.dumps(chart.to_dict())) == paper
+    assert exporting.svg(chart).startswith("<svg")
+
+
+def test_curves_at_the_same_values_are_all_seen():
+    frame = pd.concat([condition_frames.sweep(CONDITIONS, VALUES).assign(series=name, mean=1.0)
+                       for name in ("removal", "averaging", "confusion")])
+    marks = [layer["mark"] for layer in condition_charts.sweep(frame, "y").to_dict()["layer"]]
+    for kind, size in (("line", "strokeWidth"), ("point", "size")):
+        sizes = [mark[size] for mark in marks if mark["type"] == kind]
+        assert len(sizes) == 3  # the last one lies on top
+        assert sizes == sorted(sizes, reverse=True) and len(set(sizes)) == 3
+    # What edits ranges alone has no curve: an empty one is nothing that a reader could name.
+    ranges = frame[frame["joint"] | (frame["series"] == "removal")]
+    marks = [layer["mark"] for layer in condition_charts.sweep(ranges, "y").to_dict()["layer"]]
+    assert [mark["type"] for mark in marks].count("point") == 1
+
+
+def test_wilsons_interval_solves_its_equation():
+    for found, n in ((0, 7), (3, 7), (7, 7), (120, 500)):
+        share, low, high = condition_frames.share_interval(found, n)
+        assert share == found / n
+        assert 0 <= low <= share <= high <= 1
+        for end in {low, high} - {0.0, 1.0}:
+            # The ends are the shares from which the observed one is 1.96 standard errors away.
+            assert abs(share - end) == pytest.approx(1.959964 * math.sqrt(end * (1 - end) / n))
+
+
+def test_pruned_models_are_told_apart_from_their_controls():
+    def spec(algorithm, seed=None):
+        return json.dumps({"pruning": {"group": "g", "algorithm": algorithm, "seed": seed,
+                                       "n_pruned": 2}})
+
+    changes = pd.DataFrame({
+        "condition_id": ["c", "a", "b", "x"],
+        "spec": [spec("random", 0), spec("least_norm"), spec("importance"), '{"pruning": null}'],
+        "n": 5, "baseline": 0.8, "edited": [0.5, 0.4, 0.7, 0.1], "difference": -0.1,
+        "low": -0.2, "high": 0.0})
+    rows = condition_frames.pruned(changes)
+    assert rows["condition_id"].tolist() == ["b", "c", "a"]
+    assert rows["seed"].tolist() == ["", "0", ""]
+    chart = condition_charts.pruning(rows, "y", baseline=0.8)
+    points = [row for row in data_of(chart) if "algorithm" in row]
+    assert [row["low"] for row in points] == pytest.approx([0.6] * len(points))
+    assert exporting.png(chart)[:4] == b"\x89PNG"
+
+
+def test_heads_with_two_signs_have_zero_in_the_middle():
+    frame = pd.DataFrame({"layer": [1, 1], "head": [0, 1], "n": 3, "mean": [-0.2, 0.1],
+                          "low": 0.0, "high": 0.0})
+    scale = condition_charts.head_matrix(frame, "gradient", "self").to_dict()[
+        "encoding"]["color"]["scale"]
+    assert scale["domain"][2] == 0
+    assert scale["domain"][0] == -scale["domain"][-1]
+    plain = condition_charts.head_matrix(frame.assign(mean=1.0), "attn_entropy", "self")
+    assert "domain" not in plain.to_dict()["encoding"]["color"]["scale"]
+
+
+def test_where_the_gradient_is_right_points_lie_on_the_diagonal():
+    frame = pd.DataFrame({"layer": [1, 2], "head": [0, 1], "n": 3, "foretold": [-0.2, 0.1],
+                          "measured": [-0.1, 0.3]})
+    chart = condition_charts.trust(frame)
+    ends = [row for row in data_of(chart) if "layer" not in row]
+    assert [row["foretold"] for row in ends] == [row["measured"] for row in ends]
+    assert ends[0]["foretold"] <= -0.2 and ends[1]["foretold"] >= 0.3
+    line, points = chart.to_dict()["layer"]
+    assert line["mark"]["clip"]  # it stretches no axis
+    for axis, name in (("x", "foretold"), ("y", "measured")):
+        low, high = points["encoding"][axis]["scale"]["domain"]
+        size = frame[name].max() - frame[name].min()
+        assert low < frame[name].min() and frame[name].max() < high
+        assert high - low < 1.2 * size
+
+
+def changes_of(**measures):
+    """Rows of pruned models by measure: (number of heads, difference, low, high) each."""
+    return pd.DataFrame([
+        {"metric": name.partition("__")[0], "against": name.partition("__")[2], "n_pruned": count,
+         "difference": difference, "low": low, "high": high}
+        for name, rows in measures.items() for count, difference, low, high in rows])
+
+
+def test_measures_that_a_pruning_changed_come_first():
+    rows = changes_of(
+        label__label=[(20, 0.0, 0.0, 0.0), (40, 0.0, 0.0, 0.0)],
+        repetition__self=[(20, 0.0, 0.0, 0.0), (40, 0.1, -0.3, 0.5)],  # a quarter of half
+        final_logprob__final=[(20, 0.0, 0.0, 0.0), (40, -0.3, -0.4, -0.2)],  # three times half
+        convergence_layer__self=[(40, 9.0, 8.0, 10.0)],  # at one number alone: no curve
+        rouge_l__reference=[(20, 0.0, -0.1, 0.1), (40, 0.01, -0.1, 0.1)],
+        cider__reference=[(20, 0.1, -1.0, 1.0), (40, 0.0, 0.0, 0.0)])
+    assert condition_frames.telling(rows) == [
+        "cider:reference", "rouge_l:reference", "final_logprob:final", "repetition:self",
+        "label:label", "convergence_layer:self"]
+
+
+def test_what_reads_as_zero_has_no_sign():
+    table = pd.DataFrame({"heads chosen by": ["Algorithm 1", "random heads"], "seed": ["", "3"],
+                          "difference": [-0.0004, -0.0006], "images": [5, 5]})
+    shown = condition_frames.readable(table)
+    assert shown["heads chosen by"].tolist() == ["Algorithm 1", "random heads, seed 3"]
+    assert [f"{value:.3f}" for value in shown["difference"]] == ["0.000", "-0.001"]
+    assert "seed" not in shown
+
+
+@pytest.mark.parametrize(("size", "column", "first"), [
+    (6.47e-4, "mean, 1e-4 nats", 6.47), (6.47e-9, "mean, 1e-9 nats", 6.47),
+    (0.647, "mean, nats", 0.647), (64.7, "mean, nats", 64.7), (6470.0, "mean, 1e3 nats", 6.47)])
+def test_heads_are_listed_in_one_power_of_ten(size, column, first):
+    frame = pd.DataFrame({"layer": [1, 2, 3], "head": [4, 5, 6],
+                          "mean": [size / 4, -size, size / 2]})
+    frame = frame.assign(low=frame["mean"] - size, high=frame["mean"] + size)
+    table = condition_frames.largest_heads(frame, "nats", 2)
+    assert table["head"].tolist() == [5, 6]
+    assert list(table)[2] == column
+    assert table[column].tolist() == pytest.approx([-first, first / 2])
+    assert table["95% interval"].tolist() == [f"{-2 * first:.2f} to 0.00",
+                                              f"{-first / 2:.2f} to {1.5 * first:.2f}"]
+
+
+def test_heads_that_do_nothing_are_listed_as_zero():
+    frame = pd.DataFrame({"layer": [1], "head": [0], "mean": 0.0, "low": 0.0, "high": 0.0})
+    table = condition_frames.largest_heads(frame, "", 3)
+    assert table["mean"].tolist() == [0.0]
+
+
+def test_numbers_that_are_all_the_same_stand_in_the_middle():
+    spec = charts.values(pd.Series([0.4375, 0.4375]), pd.Series([0.4375, None])).to_dict()
+    low, high = spec["domain"]
+    assert low < 0.4375 < high
+    assert low + high == pytest.approx(2 * 0.4375)
+    assert "domain" not in charts.values(pd.Series([0.4375, 0.44])).to_dict()
+    low, high = charts.values(pd.Series([0.0])).to_dict()["domain"]
+    assert low < 0 < high
+    charts.values(pd.Series([None], dtype=float))  # nothing at all is no error

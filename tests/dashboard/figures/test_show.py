@@ -1,0 +1,48 @@
+"""Charts on a page: made once, and whole after they were drawn."""
+
+import pandas as pd
+from streamlit.testing.v1 import AppTest
+
+from dashboard.charts import base as charts
+from dashboard.figures import show as drawn
+
+FRAME = pd.DataFrame({"layer": [0, 1], "series": "a", "mean": [1.0, 2.0], "low": 0.5, "high": 2.5,
+                      "n": 7})
+
+
+def test_a_chart_is_made_once_for_the_same_numbers():
+    calls = []
+
+    def made(frame, axis, *, height=240):
+        calls.append((axis, height))
+        return charts.bands(frame, axis, height=height)
+
+    first = drawn.spec(made, FRAME, "nats")
+    assert first == charts.bands(FRAME, "nats", height=240).to_dict()
+    assert drawn.spec(made, FRAME.copy(), "nats") == first
+    assert calls == [("nats", 240)]
+    other = drawn.spec(made, FRAME.assign(mean=3.0), "nats", height=200)
+    assert other["height"] == 200
+    assert other["datasets"] != first["datasets"]
+    assert len(calls) == 2
+
+
+def test_a_chart_that_was_drawn_still_has_its_numbers():
+    def page():
+        import pandas as pd
+
+        from dashboard.charts import base as charts
+        from dashboard.figures import files as exporting
+        from dashboard.figures import show as drawn
+        frame = pd.DataFrame({"layer": [0, 1], "series": "a", "mean": [1.0, 2.0], "low": 0.5,
+                              "high": 2.5, "n": 7})
+        spec = drawn.spec(charts.bands, frame, "nats")
+        drawn.chart(spec, "A curve.")
+        assert spec == charts.bands(frame, "nats").to_dict()
+        assert "2.5" in exporting.svg(spec)
+
+    at = AppTest.from_function(page).run()
+    assert not at.exception
+    drawn_ = at.get("vega_lite_chart")[0].proto
+    assert drawn_.datasets
+    assert drawn_.alt == "A curve."

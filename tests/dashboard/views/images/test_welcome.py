@@ -1,0 +1,49 @@
+"""The first page a newcomer meets."""
+
+from urllib.parse import parse_qs
+
+from store import open_run
+from store.disk.runs import list_runs
+from tests.dashboard.opening import words
+
+
+def test_the_first_page_asks_a_newcomer_what_the_run_can_answer(visit, edited):
+    at = visit("images", edited)
+    assert not at.exception
+    assert "What does each layer of a vision transformer see?" in words(at)
+    ways = {link.proto.label: link.proto for link in at.get("page_link")}
+    asked = [label for label in ways if label.endswith("?")]
+    # Without a grounded gain none is known to be described fluently but wrongly.
+    assert [label.split()[0] for label in asked] == ["At", "Which", "What"]
+    for label in asked:
+        query = parse_qs(ways[label].query_string)
+        assert query["run"] == [list_runs(edited)[0].name], label
+        page = ways[label].page or "images"
+        there = visit(page, edited, **{name: values[0] for name, values in query.items()})
+        assert not there.exception
+        assert "which is not here" not in words(there), label
+
+
+def test_heads_are_asked_for_where_most_came_from(visit, edited):
+    """The box against every box of its size, summed in loops."""
+    ways = {link.proto.label: link.proto for link in visit("images", edited).get("page_link")}
+    query = parse_qs(ways["Which heads look at what it names?"].query_string)
+    assert query["cells"] == ["attn_to_box"]
+    run = list_runs(edited)[0]
+    with open_run(run) as opened:
+        rows, columns = (int(opened.table("run")[name][0]) for name in ("grid_h", "grid_w"))
+        given = opened.tensors(query["image"][0]).contribution[int(query["layer"][0]) - 1]
+    high, wide = max(rows // 3, 1), max(columns // 3, 1)
+    sums = {}
+    for top in range(rows - high + 1):
+        for left in range(columns - wide + 1):
+            patches = [row * columns + column for row in range(top, top + high)
+                       for column in range(left, left + wide)]
+            sums["-".join(map(str, sorted({patches[0], patches[-1]})))] = sum(
+                float(given[head, patch + 1]) for head in range(len(given)) for patch in patches)
+    assert query["patch"] == [max(sums, key=sums.get)]
+
+
+def test_who_looks_for_something_is_not_welcomed(visit):
+    assert "What does each layer" in words(visit("images"))
+    assert "What does each layer" not in words(visit("images", find="penguin"))

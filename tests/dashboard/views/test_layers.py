@@ -1,0 +1,123 @@
+"""The Layers page: where things set in, and the rooms of its metrics."""
+
+import json
+
+import pandas as pd
+
+from dashboard.names import landmarks as landmark_words
+from dashboard.views.layers import rooms
+from store import open_run
+from store.disk.runs import list_runs
+from store.parts.write import stage_folder, write_part
+from store.publish.generation import publish
+from store.query import images as queries
+from store.statistics import landmarks
+from tests.dashboard.opening import words
+from tests.synthetic import make_run
+
+
+def test_landmarks_stand_above_the_curves(visit, tmp_path):
+    run = make_run(tmp_path, n_images=3, n_layers=4)
+    with open_run(run) as opened:
+        images = opened.table("image")["image_id"]
+    stage = stage_folder(run, "score.cider", {})
+    with write_part(stage, "all") as part:
+        part.table("score", [
+            {"condition_id": "baseline", "image_id": image, "layer": layer, "metric": "cider",
+             "against": "reference", "value": float(min(layer, 2))}
+            for image in images for layer in range(5)])
+    publish(run)
+    at = visit("layers", tmp_path)
+    assert not at.exception
+    text = words(at)
+    level = "layer 2 (95% interval 2 to 2). "
+    assert ">CIDEr levels off</dt>" in text
+    assert f">{level}From here up the captions come no closer" in text
+    assert f"CIDEr levels off: {level}The rule: mean CIDEr against references within 1%" in text
+
+
+def test_fluency_and_grounding_are_marked_on_the_curves(visit, tmp_path):
+    run = make_run(tmp_path, n_images=3, n_layers=4)
+    with open_run(run) as opened:
+        images = opened.table("image")["image_id"]
+    stage = stage_folder(run, "score.gain", {})
+    values = {"grounded_gain_rouge_l": (1, "shuffled"), "grounded_gain_cider": (3, "shuffled")}
+    with write_part(stage, "all") as part:
+        part.table("score", [
+            {"condition_id": "baseline", "image_id": image, "layer": layer, "metric": metric,
+             "against": against, "value": float(layer >= onset)}
+            for metric, (onset, against) in values.items() for image in images
+            for layer in range(5)])
+    publish(run)
+    charts = [json.loads(chart.proto.spec) for chart in visit("layers", tmp_path).get(
+        "vega_lite_chart")]
+    marked = [[layer for layer in chart.get("layer", [])
+               if json.dumps(layer["encoding"].get("text")) != "null"] for chart in charts]
+    assert sum(map(bool, marked)) == len(charts) - 1  # not how many settle at which layer
+    found = landmarks_of(run)
+    assert landmark_words.marks(found, values) == [(3, "Grounding sets in")]
+    assert landmark_words.marks(found, ["grounded_gain_rouge_l"]) == [(1, "Grounding sets in")]
+    assert landmark_words.marks(found, ()) == []
+
+
+def landmarks_of(run):
+    with open_run(run) as opened:
+        return queries.landmarks(opened)
+
+
+def test_cards_stand_in_one_grid(visit):
+    at = visit("layers", room="glance")
+    pairs = [column for column in at.columns if column.get("vega_lite_chart")]
+    charts = len(at.get("vega_lite_chart"))
+    assert charts == len(pairs) > 3
+    assert all(len(column.get("vega_lite_chart")) == 1 for column in pairs)
+
+
+def test_a_condition_of_one_layer_has_numbers_and_no_curves(open_page, edited):
+    at = open_page("layers", condition="confuse:4")
+    assert not at.exception
+    assert "Under confuse:4 layer 6 alone was decoded" in words(at)
+    assert len(at.get("vega_lite_chart")) == 0
+    table = at.dataframe[0].value
+    with open_run(list_runs(edited)[0]) as run:
+        curves = run.sql("SELECT mean FROM curve WHERE condition_id = 'confuse:4'")
+    assert sorted(table["mean"]) == sorted(curves["mean"])
+
+
+def mark(metric, layer, low, high, rule="mean_logprob at most 0.05 above"):
+    return {"metric": metric, "layer": layer, "low": low, "high": high, "rule": rule}
+
+
+def test_grounding_is_said_once_by_the_measure_of_the_first_view():
+    found = pd.DataFrame([mark("fluency_onset", 2, 1, 3), mark("grounding_onset_rouge_l", 5, 4, 6),
+                          mark("grounding_onset_cider", 7, 6, float("nan")),
+                          mark("grounding_onset_exact", 8, 7, 8)])
+    told = dict(landmark_words.where(found))
+    assert list(told) == ["Fluency sets in", "Grounding sets in"]
+    assert told["Fluency sets in"].startswith("layer 2 (95% interval 1 to 3). ")
+    assert told["Grounding sets in"].startswith("layer 7, by CIDEr (95% interval 6 to never). ")
+    assert told["Grounding sets in"].endswith("By 2 other measures: layer 5 to 8.")
+    alone = dict(landmark_words.where(found[:2]))["Grounding sets in"]
+    assert "by ROUGE-L" in alone and "other" not in alone
+
+
+def test_rules_name_metrics_as_menus_do():
+    rules = landmark_words.rules(pd.DataFrame([
+        mark(rule.name, 1, 1, 1, rule.words) for rule in landmarks.rules(
+            [*landmarks.FLUENCY.curves, *landmarks.PLATEAU.curves,
+             ("grounded_gain_rouge_l", "shuffled")])]))
+    assert len(rules) == 3
+    assert "Caption log-probability within 0.6931 nats a token" in rules[0]
+    assert any("Grounded gain, ROUGE-L at least 0.5" in rule for rule in rules)
+    assert not any("_" in rule for rule in rules)
+
+
+def test_every_metric_has_one_room():
+    metrics = ["cider", "grounded_gain_cider", "label", "attn_to_patches", "update_norm",
+               "attn_norm", "final_logprob", "n_nouns", "a_new_one"]
+    found = rooms(metrics)
+    placed = [metric for room, of in found.items() if room != "glance" for metric in of]
+    assert sorted(placed) == sorted(set(metrics) - {"attn_norm"})  # a line beside update_norm's
+    assert found["said"] == ["cider", "a_new_one"]
+    assert next(iter(found)) == "glance" and "settles" in found
+    assert list(rooms(["cider"])) == ["glance", "said", "settles"]
