@@ -62,8 +62,13 @@ def _table(name: str, captioner: HuggingFaceCaptioner, n_images: int) -> None:
     layers = range(captioner.tower.n_layers + 1)
 
     def one_by_one() -> Captions:
-        return [[_cut_off(captioner, {k: v[i : i + 1] for k, v in inputs.items()}, layer)[0]
-                 for i in range(n_images)] for layer in layers]
+        return [
+            [
+                _cut_off(captioner, {k: v[i : i + 1] for k, v in inputs.items()}, layer)[0]
+                for i in range(n_images)
+            ]
+            for layer in layers
+        ]
 
     def by_layer() -> Captions:
         return [_cut_off(captioner, inputs, layer) for layer in layers]
@@ -71,9 +76,15 @@ def _table(name: str, captioner: HuggingFaceCaptioner, n_images: int) -> None:
     def all_layers() -> Captions:
         # As `decode_layers` goes: from the last layer down, in batches.
         batches = torch.cat(_states(captioner, inputs["pixel_values"])[::-1]).split(
-            _DECODE.batch_size)
-        made = [caption for batch in batches for caption in
-                captioner.generate(captioner.read(batch, _DECODE.prompt), _DECODE.generation)]
+            _DECODE.batch_size
+        )
+        made = [
+            caption
+            for batch in batches
+            for caption in captioner.generate(
+                captioner.read(batch, _DECODE.prompt), _DECODE.generation
+            )
+        ]
         return [made[layer * n_images :][:n_images] for layer in reversed(layers)]
 
     def limit() -> None:
@@ -85,13 +96,23 @@ def _table(name: str, captioner: HuggingFaceCaptioner, n_images: int) -> None:
         return [[list(caption.token_ids) for caption in of_layer] for of_layer in made]
 
     _require_equal(all_layers(), run(), one_by_one(), by_layer())
-    ways = {"generate, an image and layer": one_by_one, "generate, a layer": by_layer,
-            "all layers": all_layers, "limit": limit, "all layers with scores, a run": run}
+    ways = {
+        "generate, an image and layer": one_by_one,
+        "generate, a layer": by_layer,
+        "all layers": all_layers,
+        "limit": limit,
+        "all layers with scores, a run": run,
+    }
     seconds = in_turns(ways, _REPEATS)
-    print(f"\ncaptions of all layers, {name}: {n_images} images, {len(layers)} layers, "
-          f"median of {_REPEATS}; all {n_images * len(layers)} captions equal")
-    others = {"all layers": "to all layers", "limit": "to the limit",
-              "all layers with scores, a run": "to a run"}
+    print(
+        f"\ncaptions of all layers, {name}: {n_images} images, {len(layers)} layers, "
+        f"median of {_REPEATS}; all {n_images * len(layers)} captions equal"
+    )
+    others = {
+        "all layers": "to all layers",
+        "limit": "to the limit",
+        "all layers with scores, a run": "to a run",
+    }
     print(f"{'':<30}{'time':>9}{''.join(f'{name:>22}' for name in others.values())}")
     for way, own in seconds.items():
         ratios = "".join(f"{ratio(own, seconds[other]):>22}" for other in others)
@@ -114,8 +135,7 @@ def _cut_off(
 ) -> list[list[int]]:
     """Captions by the library's `generate`, with the blocks above a layer left out."""
     with _cut(captioner, layer):
-        out = captioner.model.generate(
-            **inputs, **_DECODE.generation.model_dump(), do_sample=False)
+        out = captioner.model.generate(**inputs, **_DECODE.generation.model_dump(), do_sample=False)
     end = captioner.model.language_model.generation_config.eos_token_id
     rows = [row[1:] for row in out.tolist()]
     return [row[: row.index(end) + 1] if end in row else row for row in rows]

@@ -36,14 +36,19 @@ def main() -> None:
         ways = _ways()
         _require_equal(ways)
         seconds = in_turns(ways, _REPEATS)
-    print(f"\ncapture: {_BLOCKS} blocks 1408 wide, 16 heads, 257 tokens, batch of {_BATCH}, "
-          f"median of {_REPEATS}")
+    print(
+        f"\ncapture: {_BLOCKS} blocks 1408 wide, 16 heads, 257 tokens, batch of {_BATCH}, "
+        f"median of {_REPEATS}"
+    )
     print(f"{'':<36}{'time':>9}{'to bare':>24}{'peak memory':>14}")
     for way, own in seconds.items():
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             peak = pool.apply(_peak, (way,))
-        print(f"{way:<36}{median(own):>7.2f} s{ratio(own, seconds['bare, fused attention']):>24}"
-              f"{peak:>11.0f} MB", flush=True)
+        print(
+            f"{way:<36}{median(own):>7.2f} s{ratio(own, seconds['bare, fused attention']):>24}"
+            f"{peak:>11.0f} MB",
+            flush=True,
+        )
 
 
 def _ways() -> Ways:
@@ -52,7 +57,9 @@ def _ways() -> Ways:
         InstructBlipVisionModel._from_config(
             InstructBlipVisionConfig(num_hidden_layers=_BLOCKS, initializer_range=_NOISE),
             attn_implementation=attention,
-        ).eval().requires_grad_(False)
+        )
+        .eval()
+        .requires_grad_(False)
         for attention in ("sdpa", "eager")
     )
     eager.load_state_dict(fused.state_dict())
@@ -89,7 +96,8 @@ def _require_equal(ways: Ways) -> None:
     *_, state = ways["the same, all states kept"]()
     torch.testing.assert_close(ways["capture, as a run"]().states[-1], state)
     torch.testing.assert_close(
-        ways["output_attentions, eager"]().hidden_states[-1], state, atol=1e-4, rtol=1e-4)
+        ways["output_attentions, eager"]().hidden_states[-1], state, atol=1e-4, rtol=1e-4
+    )
 
 
 @torch.inference_mode()

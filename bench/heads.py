@@ -25,8 +25,10 @@ def main() -> None:
     """Print a line a layer: seconds of full forwards and of one pass, and the ratios."""
     tower = random_tower()
     state = torch.randn(_BATCH, tower.n_tokens, WIDTH)
-    print(f"\nreadouts of all {tower.n_heads} heads of a layer: {N_LAYERS} blocks, "
-          f"batch of {_BATCH}, medians of {_REPEATS}")
+    print(
+        f"\nreadouts of all {tower.n_heads} heads of a layer: {N_LAYERS} blocks, "
+        f"batch of {_BATCH}, medians of {_REPEATS}"
+    )
     print(f"{'':<12}{'full':>9}{'one pass':>12}{'faster':>8}{'than stopping at l':>20}")
     for layer in LAYERS:
         print(f"{f'layer {layer}':<12}{_line(tower, state, layer)}", flush=True)
@@ -47,11 +49,15 @@ def _line(tower: VisionTower, state: torch.Tensor, layer: int) -> str:
     for a, b in zip(forwards(layer), one_pass(), strict=True):
         torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-4)
     ways = {
-        "full": lambda: forwards(N_LAYERS), "stopping": lambda: forwards(layer), "once": one_pass,
+        "full": lambda: forwards(N_LAYERS),
+        "stopping": lambda: forwards(layer),
+        "once": one_pass,
     }
     slow, stopping, fast = in_turns(ways, _REPEATS).values()
-    return (f"{median(slow):>7.2f} s{median(fast):>10.2f} s{faster(slow, fast):>7.1f}x"
-            f"{faster(stopping, fast):>19.1f}x")
+    return (
+        f"{median(slow):>7.2f} s{median(fast):>10.2f} s{faster(slow, fast):>7.1f}x"
+        f"{faster(stopping, fast):>19.1f}x"
+    )
 
 
 if __name__ == "__main__":

@@ -29,12 +29,16 @@ _INSERTED = 64
 
 def pandas_filters(run: Path, quantiles: Quantiles) -> Figures:
     """Three predicates of one layer: Parquet read for every query, and all of it kept in memory."""
+
     def files(table: str, stage: str) -> list[Path]:
         folder = run / "parts" / read_run(run)["stages"][stage]
         return sorted(folder.glob(f"*/{table}.parquet"))
 
-    asked = (("layer_stat", "capture", ["delta_attn"]), ("caption", "capture", ["mean_logprob"]),
-             ("score", "score.rouge_l", ["value", "against"]))
+    asked = (
+        ("layer_stat", "capture", ["delta_attn"]),
+        ("caption", "capture", ["mean_logprob"]),
+        ("score", "score.rouge_l", ["value", "against"]),
+    )
     chance = np.random.default_rng(0)
 
     def ask(of_layer: Callable[[str, str, list[str], int], pd.DataFrame]) -> int:
@@ -43,20 +47,30 @@ def pandas_filters(run: Path, quantiles: Quantiles) -> Figures:
         found = (
             set(stats.image_id[stats.delta_attn.abs() > chance.random() / 20])
             & set(captions.image_id[captions.mean_logprob > -chance.random()])
-            & set(scores.image_id[(scores.against == "final")
-                                  & (scores.value < 0.3 + chance.random() / 2)])
+            & set(
+                scores.image_id[
+                    (scores.against == "final") & (scores.value < 0.3 + chance.random() / 2)
+                ]
+            )
         )
         return len(found)
 
     def read(table: str, stage: str, columns: list[str], layer: int) -> pd.DataFrame:
         return pd.read_parquet(
-            [str(path) for path in files(table, stage)], columns=["image_id", *columns],
-            filters=[("layer", "==", layer)])
+            [str(path) for path in files(table, stage)],
+            columns=["image_id", *columns],
+            filters=[("layer", "==", layer)],
+        )
 
     fresh = quantiles(lambda: ask(read), 5)
     begun = time.monotonic()
-    kept = {table: pd.concat(pd.read_parquet(path, columns=["image_id", "layer", *columns])
-                             for path in files(table, stage)) for table, stage, columns in asked}
+    kept = {
+        table: pd.concat(
+            pd.read_parquet(path, columns=["image_id", "layer", *columns])
+            for path in files(table, stage)
+        )
+        for table, stage, columns in asked
+    }
     loaded = time.monotonic() - begun
     memory = sum(int(frame.memory_usage(deep=True).sum()) for frame in kept.values()) / 1e9
 
@@ -114,9 +128,10 @@ def _written_here(folder: Path, images: list[tensors.ImageTensors]) -> float:
     stage = stage_folder(folder, "arrays", {})
     begun = time.monotonic()
     for start in range(0, len(images), _PART):
-        with write_part(stage, f"images-{start:06d}") as part, tensors.TensorWriter(
-            part.tensors_path, *images[0].cls_attention.shape
-        ) as writer:
+        with (
+            write_part(stage, f"images-{start:06d}") as part,
+            tensors.TensorWriter(part.tensors_path, *images[0].cls_attention.shape) as writer,
+        ):
             for image in images[start : start + _PART]:
                 writer.append(image)
     return (time.monotonic() - begun) / len(images)
@@ -126,8 +141,9 @@ def _rows(image: tensors.ImageTensors) -> list[tuple[str, int, bytes]]:
     """One row a layer: attention and contributions of its heads."""
     return [
         (image.image_id, layer + 1, np.concatenate([attention, contribution]).tobytes())
-        for layer, (attention, contribution)
-        in enumerate(zip(image.cls_attention, image.contribution, strict=True))
+        for layer, (attention, contribution) in enumerate(
+            zip(image.cls_attention, image.contribution, strict=True)
+        )
     ]
 
 

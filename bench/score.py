@@ -35,16 +35,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
         begun = time.monotonic()
         parts = list(write_captions(Path(folder), options.images, options.layers))
         captions = options.images * options.layers
-        print(f"{captions:,} captions of {options.images:,} images written in "
-              f"{time.monotonic() - begun:.0f} s; peak {_peak():.2f} GB")
+        print(
+            f"{captions:,} captions of {options.images:,} images written in "
+            f"{time.monotonic() - begun:.0f} s; peak {_peak():.2f} GB"
+        )
         begun = time.monotonic()
         corpus = read_corpus(parts, {})
         print(f"references read in {time.monotonic() - begun:.0f} s; peak {_peak():.2f} GB\n")
         print(f"{'metric':<14}{'ready in':>10}{'captions/s':>12}{'whole set':>12}{'peak':>10}")
         for name in options.metrics:
             ready, speed = _time(name, parts, corpus, Path(folder), options)
-            print(f"{name:<14}{ready:>8.0f} s{speed:>12,.0f}{captions / speed / 60:>8.0f} min"
-                  f"{_peak():>7.2f} GB", flush=True)
+            print(
+                f"{name:<14}{ready:>8.0f} s{speed:>12,.0f}{captions / speed / 60:>8.0f} min"
+                f"{_peak():>7.2f} GB",
+                flush=True,
+            )
 
 
 def _time(
@@ -84,13 +89,23 @@ def write_captions(run: Path, n_images: int, n_layers: int) -> Iterator[Part]:
         refs = {image: [sentence() for _ in range(5)] for image in ids}
         with write_part(stage, f"images-{start:08d}") as part:
             part.table("image", [{"image_id": image, "refs": refs[image]} for image in ids])
-            part.table("caption", [
-                {"condition_id": "baseline", "image_id": image, "layer": layer,
-                 "text": chance.choice(early) if layer < n_layers // 4
-                 else chance.choice(middle) if layer < n_layers // 2
-                 else chance.choice(refs[image])}
-                for image in ids for layer in range(n_layers)
-            ])
+            part.table(
+                "caption",
+                [
+                    {
+                        "condition_id": "baseline",
+                        "image_id": image,
+                        "layer": layer,
+                        "text": chance.choice(early)
+                        if layer < n_layers // 4
+                        else chance.choice(middle)
+                        if layer < n_layers // 2
+                        else chance.choice(refs[image]),
+                    }
+                    for image in ids
+                    for layer in range(n_layers)
+                ],
+            )
         yield read_part(stage / f"images-{start:08d}")
 
 
@@ -104,8 +119,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--images", type=int, default=50_000)
     parser.add_argument("--layers", type=int, default=40)
     parser.add_argument("--seconds", type=float, default=20, help="of scoring, a metric")
-    parser.add_argument("--metrics", nargs="+", choices=METRICS,
-                        default=[name for name in METRICS if name != "label"])
+    parser.add_argument(
+        "--metrics",
+        nargs="+",
+        choices=METRICS,
+        default=[name for name in METRICS if name != "label"],
+    )
     return parser.parse_args(arguments)
 
 

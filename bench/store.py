@@ -74,16 +74,21 @@ def _write(results: Path, n_images: int, sample: int) -> Figures:
     seconds = time.monotonic() - begun
     size = sum(path.stat().st_size for path in run.rglob("*.parquet")) / 1e9
     arrays = sum(path.stat().st_size for path in run.rglob("*.h5")) / sample / 1e3
-    return [("written, parts and all", f"{seconds:.0f} s"), ("  Parquet", f"{size:.2f} GB"),
-            ("  arrays of an image", f"{arrays:.0f} KB")]
+    return [
+        ("written, parts and all", f"{seconds:.0f} s"),
+        ("  Parquet", f"{size:.2f} GB"),
+        ("  arrays of an image", f"{arrays:.0f} KB"),
+    ]
 
 
 def _publish(results: Path) -> Figures:
     (run,) = results.iterdir()
     made = publish(run)
     size = made.path.stat().st_size / 1e9
-    return [(f"published, {sum(made.rows.values()):,} rows", f"{made.seconds:.0f} s"),
-            ("  results.duckdb", f"{size:.2f} GB")]
+    return [
+        (f"published, {sum(made.rows.values()):,} rows", f"{made.seconds:.0f} s"),
+        ("  results.duckdb", f"{size:.2f} GB"),
+    ]
 
 
 def _ask(results: Path) -> Figures:
@@ -92,29 +97,54 @@ def _ask(results: Path) -> Figures:
     with open_run(results) as run:
         n_images = int(run.sql("SELECT count(*) AS n FROM image")["n"][0])
         ways: list[tuple[str, Callable[[], object]]] = [
-            ("three predicates, a page of images",
-             lambda: queries.filter_images(run, Selection(_three(chance)), limit=_PAGE)),
-            ("three predicates, how many images",
-             lambda: queries.count_images(run, Selection(_three(chance)))),
-            ("one predicate over any layer that nearly all pass, a page",
-             lambda: queries.filter_images(run, Selection((_any_layer(chance),)), limit=_PAGE)),
-            ("sorted by a score of one layer, a page",
-             lambda: queries.filter_images(run, Selection(), Sort(_of_layer(chance)), _PAGE)),
+            (
+                "three predicates, a page of images",
+                lambda: queries.filter_images(run, Selection(_three(chance)), limit=_PAGE),
+            ),
+            (
+                "three predicates, how many images",
+                lambda: queries.count_images(run, Selection(_three(chance))),
+            ),
+            (
+                "one predicate over any layer that nearly all pass, a page",
+                lambda: queries.filter_images(run, Selection((_any_layer(chance),)), limit=_PAGE),
+            ),
+            (
+                "sorted by a score of one layer, a page",
+                lambda: queries.filter_images(run, Selection(), Sort(_of_layer(chance)), _PAGE),
+            ),
             ("histogram of one layer", lambda: queries.histogram(run, _of_layer(chance))),
-            ("histogram over any layer", lambda: queries.histogram(
-                run, _any_layer(chance).decides)),
-            ("images like one, a page", lambda: queries.filter_images(
-                run, Selection(), Likeness(image_id(chance.randrange(n_images)), "rouge_l"),
-                _PAGE)),
-            ("text in the captions of one layer, a page",
-             lambda: queries.filter_images(
-                 run, Selection(search=Search(_letters(chance), chance.randint(0, N_LAYERS))),
-                 limit=_PAGE)),
-            ("text in the captions of any layer, a page",
-             lambda: queries.filter_images(
-                 run, Selection(search=Search(_letters(chance))), limit=_PAGE)),
-            ("one image's arrays",
-             lambda: run.tensors(image_id(chance.randrange(min(n_images, 512))))),
+            (
+                "histogram over any layer",
+                lambda: queries.histogram(run, _any_layer(chance).decides),
+            ),
+            (
+                "images like one, a page",
+                lambda: queries.filter_images(
+                    run,
+                    Selection(),
+                    Likeness(image_id(chance.randrange(n_images)), "rouge_l"),
+                    _PAGE,
+                ),
+            ),
+            (
+                "text in the captions of one layer, a page",
+                lambda: queries.filter_images(
+                    run,
+                    Selection(search=Search(_letters(chance), chance.randint(0, N_LAYERS))),
+                    limit=_PAGE,
+                ),
+            ),
+            (
+                "text in the captions of any layer, a page",
+                lambda: queries.filter_images(
+                    run, Selection(search=Search(_letters(chance))), limit=_PAGE
+                ),
+            ),
+            (
+                "one image's arrays",
+                lambda: run.tensors(image_id(chance.randrange(min(n_images, 512)))),
+            ),
         ]
         return [(f"{what}: p50, p95", _quantiles(work, _ROUNDS)) for what, work in ways]
 

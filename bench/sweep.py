@@ -55,8 +55,10 @@ def _line(tower: VisionTower, state: torch.Tensor, kind: str, layers: range) -> 
     ways = {"full": full, "from below": from_below, "with the pass": with_pass}
     slow, fast, whole = in_turns(ways, _REPEATS).values()
     bound = len(layers) * N_LAYERS / sum(N_LAYERS - layer + 1 for layer in layers)
-    return (f"{median(slow):>7.2f} s{median(fast):>10.2f} s{faster(slow, fast):>7.2f}x"
-            f"{bound:>6.2f}x{faster(slow, whole):>14.2f}x")
+    return (
+        f"{median(slow):>7.2f} s{median(fast):>10.2f} s{faster(slow, fast):>7.2f}x"
+        f"{bound:>6.2f}x{faster(slow, whole):>14.2f}x"
+    )
 
 
 def _prepared(tower: VisionTower, kind: str, layer: int, state: torch.Tensor) -> Prepared:

@@ -46,14 +46,28 @@ def write_run(results: Path, n_images: int, sample: int) -> Path:
         sample: how many of them, the first, get arrays; rounded up to whole parts.
     """
     decides = {"synthetic": n_images}
-    run = create_run(results, run_id("synthetic", decides), {
-        "decides": decides, "model": "none", "backend": "none", "dataset": "synthetic",
-        "n_layers": N_LAYERS, "n_heads": N_HEADS, "grid_h": GRID[0], "grid_w": GRID[1],
-    })
+    run = create_run(
+        results,
+        run_id("synthetic", decides),
+        {
+            "decides": decides,
+            "model": "none",
+            "backend": "none",
+            "dataset": "synthetic",
+            "n_layers": N_LAYERS,
+            "n_heads": N_HEADS,
+            "grid_h": GRID[0],
+            "grid_w": GRID[1],
+        },
+    )
     _write_stage(run, "capture", n_images, lambda part, images: _capture(part, images, sample))
     for name, pairs in SCORES.items():
-        _write_stage(run, f"score.{name}", n_images,
-                     lambda part, images, pairs=pairs: _score(part, images, pairs))
+        _write_stage(
+            run,
+            f"score.{name}",
+            n_images,
+            lambda part, images, pairs=pairs: _score(part, images, pairs),
+        )
     return run
 
 
@@ -78,26 +92,54 @@ def image_id(i: int) -> str:
 def _capture(part: PartWriter, images: range, sample: int) -> None:
     chance = np.random.default_rng(images.start)
     ids = [image_id(i) for i in images]
-    part.table("image", pa.table({
-        "image_id": ids, "dataset": ["synthetic"] * len(ids), "source": ids,
-        "label": [f"class {i % 1000}" for i in images], "width": [500] * len(ids),
-    }))
-    part.table("image_stat", pa.table({
-        "condition_id": [BASELINE] * len(ids), "image_id": ids, "metric": [IN_SAMPLE] * len(ids),
-        "value": [float(images.start < sample)] * len(ids),
-    }))
+    part.table(
+        "image",
+        pa.table(
+            {
+                "image_id": ids,
+                "dataset": ["synthetic"] * len(ids),
+                "source": ids,
+                "label": [f"class {i % 1000}" for i in images],
+                "width": [500] * len(ids),
+            }
+        ),
+    )
+    part.table(
+        "image_stat",
+        pa.table(
+            {
+                "condition_id": [BASELINE] * len(ids),
+                "image_id": ids,
+                "metric": [IN_SAMPLE] * len(ids),
+                "value": [float(images.start < sample)] * len(ids),
+            }
+        ),
+    )
     stats = {name: chance.normal(0, 1, len(ids) * N_LAYERS) for name in LAYER_METRICS}
     stats["attn_to_patches"] = chance.beta(5, 2, len(ids) * N_LAYERS)
     stats["delta_attn"] = chance.normal(0, 0.05, len(ids) * N_LAYERS)
-    part.table("layer_stat", pa.table({
-        **_key(ids, 1), **stats, "n_outlier_tokens": chance.poisson(2, len(ids) * N_LAYERS)}))
+    part.table(
+        "layer_stat",
+        pa.table(
+            {**_key(ids, 1), **stats, "n_outlier_tokens": chance.poisson(2, len(ids) * N_LAYERS)}
+        ),
+    )
     of_heads = ("attn_to_patches", "attn_entropy", "contribution_norm", "contribution_share")
-    key = {name: column.take(np.repeat(np.arange(len(column)), N_HEADS))
-           for name, column in _key(ids, 1).items()}
+    key = {
+        name: column.take(np.repeat(np.arange(len(column)), N_HEADS))
+        for name, column in _key(ids, 1).items()
+    }
     n = len(ids) * N_LAYERS * N_HEADS
-    part.table("head_stat", pa.table({
-        **key, "head": np.tile(np.arange(N_HEADS), len(ids) * N_LAYERS),
-        **{name: chance.gamma(2, 1, n) for name in of_heads}}))
+    part.table(
+        "head_stat",
+        pa.table(
+            {
+                **key,
+                "head": np.tile(np.arange(N_HEADS), len(ids) * N_LAYERS),
+                **{name: chance.gamma(2, 1, n) for name in of_heads},
+            }
+        ),
+    )
     part.table("caption", _captions(ids, chance))
     if images.start < sample:
         _arrays(part.tensors_path, ids, chance)
@@ -138,12 +180,16 @@ def _captions(ids: list[str], chance: np.random.Generator) -> pa.Table:
     text = np.where(layer >= settles, 3020 + 3 * image, text)
     offsets = np.arange(n + 1, dtype=np.int32) * _LENGTH
     tokens = chance.integers(0, 32100, n * _LENGTH, dtype=np.int32)
-    return pa.table({
-        **_key(ids, 0), "text": pa.array(pool).take(text),
-        "token_ids": pa.ListArray.from_arrays(offsets, tokens),
-        "n_tokens": pa.array(np.full(n, _LENGTH)),
-        "mean_logprob": -chance.gamma(2, 0.3, n), "final_logprob": -chance.gamma(3, 0.3, n),
-    })
+    return pa.table(
+        {
+            **_key(ids, 0),
+            "text": pa.array(pool).take(text),
+            "token_ids": pa.ListArray.from_arrays(offsets, tokens),
+            "n_tokens": pa.array(np.full(n, _LENGTH)),
+            "mean_logprob": -chance.gamma(2, 0.3, n),
+            "final_logprob": -chance.gamma(3, 0.3, n),
+        }
+    )
 
 
 def _arrays(path: Path, ids: list[str], chance: np.random.Generator) -> None:
@@ -152,9 +198,16 @@ def _arrays(path: Path, ids: list[str], chance: np.random.Generator) -> None:
     with TensorWriter(path, N_LAYERS, N_HEADS, n_tokens) as writer:
         for one in ids:
             attention = chance.dirichlet(np.full(n_tokens, 0.3), shape[:2])
-            writer.append(ImageTensors(
-                one, attention, attention * chance.uniform(0.5, 1.5, shape),
-                chance.gamma(9, 1, (N_LAYERS + 1, n_tokens)), None, _jpeg(chance)))
+            writer.append(
+                ImageTensors(
+                    one,
+                    attention,
+                    attention * chance.uniform(0.5, 1.5, shape),
+                    chance.gamma(9, 1, (N_LAYERS + 1, n_tokens)),
+                    None,
+                    _jpeg(chance),
+                )
+            )
 
 
 def _jpeg(chance: np.random.Generator) -> bytes:
@@ -173,7 +226,14 @@ def _score(part: PartWriter, images: range, pairs: tuple[tuple[str, str], ...]) 
         values = chance.beta(2, 2, n)
         if metric in ("exact", "label", "uniqueness"):
             values = (values > 0.5).astype(float)
-        tables.append(pa.table({
-            **key, "metric": pa.array([metric]).take(np.zeros(n, int)),
-            "against": pa.array([against]).take(np.zeros(n, int)), "value": values}))
+        tables.append(
+            pa.table(
+                {
+                    **key,
+                    "metric": pa.array([metric]).take(np.zeros(n, int)),
+                    "against": pa.array([against]).take(np.zeros(n, int)),
+                    "value": values,
+                }
+            )
+        )
     part.table("score", pa.concat_tables(tables))

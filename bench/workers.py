@@ -57,8 +57,11 @@ def main() -> None:
     for name in ("ray", "processes"):
         one, two = seconds[name, 1], seconds[name, 2]
         ratios = sorted(a / b / 2 for a, b in zip(one, two, strict=True))
-        print(f"{name:<12}{statistics.median(one):>7.2f} s{statistics.median(two):>7.2f} s"
-              f"{statistics.median(ratios):>13.2f}{ratios[0]:>7.2f}-{ratios[-1]:.2f}", flush=True)
+        print(
+            f"{name:<12}{statistics.median(one):>7.2f} s{statistics.median(two):>7.2f} s"
+            f"{statistics.median(ratios):>13.2f}{ratios[0]:>7.2f}-{ratios[-1]:.2f}",
+            flush=True,
+        )
 
 
 def _time(once: Once, stage: Path, plan: Plan, sizes: dict[str, int]) -> float:
@@ -68,11 +71,11 @@ def _time(once: Once, stage: Path, plan: Plan, sizes: dict[str, int]) -> float:
     return time.perf_counter() - begun
 
 
-def _make(
-    plan: Plan, sizes: dict[str, int], part: PartWriter, name: str, advance: Advance
-) -> None:
-    items = [dataclasses.replace(item, image_id=f"{i}-{item.image_id}") for i, item in
-             enumerate(itertools.islice(itertools.cycle(plan.items), sizes[name]))]
+def _make(plan: Plan, sizes: dict[str, int], part: PartWriter, name: str, advance: Advance) -> None:
+    items = [
+        dataclasses.replace(item, image_id=f"{i}-{item.image_id}")
+        for i, item in enumerate(itertools.islice(itertools.cycle(plan.items), sizes[name]))
+    ]
     captioner = captioner_of(plan.config.model)
     write_capture(part, captioner(), items, plan.dataset.name, plan.config, advance)
 

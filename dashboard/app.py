@@ -37,37 +37,89 @@ def _images(here: selection.Place) -> None:
     images.show(here)
 
 
-st.set_page_config("Peel", page_icon=":material/layers:", layout="wide",
-                   initial_sidebar_state=_SIDEBAR)
+st.set_page_config(
+    "Peel", page_icon=":material/layers:", layout="wide", initial_sidebar_state=_SIDEBAR
+)
 st.logo(Path(__file__).parent / "peel.svg", size="large")
 plain.narrow_margins()
-one = st.Page(_page(image.show), title="Image", url_path="image", icon=":material/image:",
-              help="One picture, layer by layer and head by head.")
+one = st.Page(
+    _page(image.show),
+    title="Image",
+    url_path="image",
+    icon=":material/image:",
+    help="One picture, layer by layer and head by head.",
+)
 st.session_state["image_page"] = one  # where cards lead
-first = st.Page(_page(_images), title="Images", url_path="", default=True,
-                icon=":material/grid_view:", help="Browse, filter and sort the pictures.")
+first = st.Page(
+    _page(_images),
+    title="Images",
+    url_path="",
+    default=True,
+    icon=":material/grid_view:",
+    help="Browse, filter and sort the pictures.",
+)
 st.session_state["images_page"] = first
 # The default page is at the root alone: a link to /images would find nothing.
 alias = st.Page(lambda: None, title="Images", url_path="images", visibility="hidden")
 pages = [
     first,
     one,
-    st.Page(_page(layers.show), title="Layers", url_path="layers",
-            icon=":material/show_chart:", help="The whole data set over layers."),
-    st.Page(_page(judge.show), title="Judge", url_path="judge",
-            icon=":material/gavel:", help="What a vision model says of the captions."),
-    st.Page(_page(interventions.show), title="Interventions", url_path="interventions",
-            icon=":material/tune:", help="What edits of the model do to its captions."),
-    st.Page(_page(heads.show), title="Heads", url_path="heads",
-            icon=":material/apps:", help="What each head does, and says."),
-    st.Page(_page(pruning.show), title="Pruning", url_path="pruning",
-            icon=":material/content_cut:", help="Which heads a model can do without."),
-    st.Page(_page(compare.show), title="Compare", url_path="compare",
-            icon=":material/compare_arrows:", help="Two runs, or two conditions, image by image."),
-    st.Page(_page(figures.show), title="Figures", url_path="figures",
-            icon=":material/insert_chart:", help="The paper's figures of this run, as files."),
-    st.Page(_page(runs.show), title="Runs", url_path="runs",
-            icon=":material/inventory_2:", help="Where the numbers come from."),
+    st.Page(
+        _page(layers.show),
+        title="Layers",
+        url_path="layers",
+        icon=":material/show_chart:",
+        help="The whole data set over layers.",
+    ),
+    st.Page(
+        _page(judge.show),
+        title="Judge",
+        url_path="judge",
+        icon=":material/gavel:",
+        help="What a vision model says of the captions.",
+    ),
+    st.Page(
+        _page(interventions.show),
+        title="Interventions",
+        url_path="interventions",
+        icon=":material/tune:",
+        help="What edits of the model do to its captions.",
+    ),
+    st.Page(
+        _page(heads.show),
+        title="Heads",
+        url_path="heads",
+        icon=":material/apps:",
+        help="What each head does, and says.",
+    ),
+    st.Page(
+        _page(pruning.show),
+        title="Pruning",
+        url_path="pruning",
+        icon=":material/content_cut:",
+        help="Which heads a model can do without.",
+    ),
+    st.Page(
+        _page(compare.show),
+        title="Compare",
+        url_path="compare",
+        icon=":material/compare_arrows:",
+        help="Two runs, or two conditions, image by image.",
+    ),
+    st.Page(
+        _page(figures.show),
+        title="Figures",
+        url_path="figures",
+        icon=":material/insert_chart:",
+        help="The paper's figures of this run, as files.",
+    ),
+    st.Page(
+        _page(runs.show),
+        title="Runs",
+        url_path="runs",
+        icon=":material/inventory_2:",
+        help="Where the numbers come from.",
+    ),
 ]
 page = st.navigation([*pages, alias], position="hidden")
 if page is alias:  # before a widget claims a parameter of the link

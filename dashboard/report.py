@@ -31,8 +31,12 @@ FIRST_IMAGES = 4
 """Pictures of a report that nobody chose pictures for."""
 
 _TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True,
-    undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
 
 
 def report(run: Run, images: Sequence[str] = (), paper: bool = False) -> str:
@@ -50,8 +54,10 @@ def report(run: Run, images: Sequence[str] = (), paper: bool = False) -> str:
         ImageNotFound: an image that the run does not have.
     """
     ask, about = partial(_ask, run), About(run.run_id, paper=paper)
-    chosen = list(images) or [str(name) for name in run.table(
-        "image", "true ORDER BY image_id", limit=FIRST_IMAGES)["image_id"]]
+    chosen = list(images) or [
+        str(name)
+        for name in run.table("image", "true ORDER BY image_id", limit=FIRST_IMAGES)["image_id"]
+    ]
     shown, absent = _figures(run, ask, about, chosen)
     return _TEMPLATES.get_template("report.html").render(
         run=run.run_id,
@@ -84,17 +90,21 @@ def _figures(
         "figure3": [*figures.figure3(ask, about)],
         "figure5": [figures.figure5(ask, about, str(judge)) for judge in judges],
         "figure6": [_heads(run, ask, about, chosen[0], int(layers.max()))]
-        if len(layers) and chosen else [],
+        if len(layers) and chosen
+        else [],
         "table1": [*figures.table1(ask, about)],
     }
     shown = {name: [one for one in several if one] for name, several in found.items()}
-    return ([one for several in shown.values() for one in several],
-            [figures.ABSENT[name] for name, several in shown.items() if not several])
+    return (
+        [one for several in shown.values() for one in several],
+        [figures.ABSENT[name] for name, several in shown.items() if not several],
+    )
 
 
 def _heads(run: Run, ask: Ask, about: About, image_id: str, layer: int) -> Figure:
-    return figures.figure6_of(ask, about, image_id, layer, run.tensors(image_id), _grid(run),
-                              _captions(run, image_id))
+    return figures.figure6_of(
+        ask, about, image_id, layer, run.tensors(image_id), _grid(run), _captions(run, image_id)
+    )
 
 
 def _grid(run: Run) -> tuple[int, int]:
@@ -110,13 +120,15 @@ def _embedded(figure: Figure) -> dict[str, Any]:
     frame = figure.frame
     table = condition_frames.readable(frame) if figure.chart is None else None
     return {
-        "name": figure.name, "title": figure.title, "caption": figure.caption,
-        "svg": None if figure.chart is None else _url("image/svg+xml",
-                                                      exporting.svg(figure.chart)),
+        "name": figure.name,
+        "title": figure.title,
+        "caption": figure.caption,
+        "svg": None if figure.chart is None else _url("image/svg+xml", exporting.svg(figure.chart)),
         "csv": _url("text/csv", frame.to_csv(index=False)),
         "columns": [] if table is None else list(table.columns),
-        "rows": [] if table is None else [
-            [_cell(value) for value in row] for row in table.itertuples(index=False)],
+        "rows": []
+        if table is None
+        else [[_cell(value) for value in row] for row in table.itertuples(index=False)],
     }
 
 
@@ -133,8 +145,11 @@ def _picture(run: Run, image_id: str, about: About) -> dict[str, Any]:
         "image_id": image_id,
         "svg": _url("image/svg+xml", strip),
         "references": [str(text) for text in row["refs"]],
-        "captions": [(layer - about.paper, text) for layer, text in sorted(captions.items())
-                     if layer >= about.paper],
+        "captions": [
+            (layer - about.paper, text)
+            for layer, text in sorted(captions.items())
+            if layer >= about.paper
+        ],
     }
 
 
@@ -144,16 +159,30 @@ def _url(mime: str, text: str) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the report; the exit code."""
-    parser = argparse.ArgumentParser("python -m dashboard.report", description=(
-        "Write a run's figures, film strips and provenance into one HTML file."))
+    parser = argparse.ArgumentParser(
+        "python -m dashboard.report",
+        description=("Write a run's figures, film strips and provenance into one HTML file."),
+    )
     parser.add_argument("run", help="its name, with or without the hash")
     parser.add_argument("-o", "--output", type=Path, help="the file; RUN.html if not given")
-    parser.add_argument("--image", action="append", default=[], metavar="ID", help=(
-        f"a picture with a film strip, once a picture; the first {FIRST_IMAGES} if not given"))
-    parser.add_argument("--paper-numbers", action="store_true",
-                        help="number layers as the paper does, from 0")
-    parser.add_argument("--results", type=Path, default=os.environ.get("PEEL_RESULTS", "results"),
-                        help="the folder of all runs; results, or PEEL_RESULTS")
+    parser.add_argument(
+        "--image",
+        action="append",
+        default=[],
+        metavar="ID",
+        help=(
+            f"a picture with a film strip, once a picture; the first {FIRST_IMAGES} if not given"
+        ),
+    )
+    parser.add_argument(
+        "--paper-numbers", action="store_true", help="number layers as the paper does, from 0"
+    )
+    parser.add_argument(
+        "--results",
+        type=Path,
+        default=os.environ.get("PEEL_RESULTS", "results"),
+        help="the folder of all runs; results, or PEEL_RESULTS",
+    )
     asked = parser.parse_args(arguments)
     try:
         with open_run(asked.results, asked.run) as run:

@@ -60,8 +60,10 @@ def run(
     overrides: Overrides = None,
     results: Results = Path("results"),
     accept_mismatch: Annotated[
-        bool, typer.Option("--accept-mismatch",
-                           help="Start though the parity certificate fails; marks the run.")
+        bool,
+        typer.Option(
+            "--accept-mismatch", help="Start though the parity certificate fails; marks the run."
+        ),
     ] = False,
     shard: Annotated[
         str | None, typer.Option(metavar="I/N", help="Only this share of the parts, e.g. 3/8.")
@@ -112,8 +114,11 @@ def story(
 def score(
     metrics: Annotated[
         list[str] | None,
-        typer.Option("--metric", metavar="NAME", help="Those of the configuration, if none; "
-                     "several are allowed."),
+        typer.Option(
+            "--metric",
+            metavar="NAME",
+            help="Those of the configuration, if none; several are allowed.",
+        ),
     ] = None,
     config: Annotated[
         Path | None, typer.Option(help="Instead of each run's own configuration.")
@@ -166,12 +171,17 @@ def judge(
         if only_show:
             typer.echo(printable(dry_run(folder, settings)))
         elif to_batch:
-            n = ask_by_batch(folder, settings, lambda todo, _: write_batch(todo, to_batch),
-                             typer.echo)
+            n = ask_by_batch(
+                folder, settings, lambda todo, _: write_batch(todo, to_batch), typer.echo
+            )
             typer.echo(f"{n} questions in {to_batch}")
         elif from_batch:
-            n = ask_by_batch(folder, settings,
-                             lambda todo, ledger: read_batch(todo, ledger, from_batch), typer.echo)
+            n = ask_by_batch(
+                folder,
+                settings,
+                lambda todo, ledger: read_batch(todo, ledger, from_batch),
+                typer.echo,
+            )
             typer.echo(f"{n} new replies")
         else:
             with Watch() as watch:

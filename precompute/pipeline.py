@@ -149,13 +149,9 @@ def _publish_despite(run: Path) -> None:
         log.error("not published: %s", error)
 
 
-def ask_questions(
-    run: Path, plan: Plan, captioner: Callable[[], Captioner], watch: Watch
-) -> None:
+def ask_questions(run: Path, plan: Plan, captioner: Callable[[], Captioner], watch: Watch) -> None:
     """Ask the layers the data set's questions, if it has any and the configuration wants them."""
-    asked = {
-        name: items for name, items in plan.shards.items() if any(i.questions for i in items)
-    }
+    asked = {name: items for name, items in plan.shards.items() if any(i.questions for i in items)}
     if plan.config.questions is None or not asked:
         return
     stage = stage_folder(run, "questions", questions_settings(plan.config, plan.items))

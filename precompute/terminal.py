@@ -23,8 +23,13 @@ def wrapped(text: str, indent: int, width: int) -> str:
             arrays
     """
     return "\n".join(
-        textwrap.fill(line, width, subsequent_indent=" " * indent, break_long_words=False,
-                      break_on_hyphens=False)
+        textwrap.fill(
+            line,
+            width,
+            subsequent_indent=" " * indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
         for line in text.split("\n")
     )
 

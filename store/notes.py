@@ -54,39 +54,60 @@ def tags(file: Path, dataset: str, image_ids: Sequence[str]) -> dict[str, tuple[
     found: dict[str, tuple[str, ...]] = {}
     marks = ", ".join("?" * len(image_ids))
     for image_id, tag in _read(
-            file, f"SELECT image_id, tag FROM tag WHERE dataset = ? AND image_id IN ({marks}) "
-                  "ORDER BY image_id, tag", (dataset, *image_ids)):
+        file,
+        f"SELECT image_id, tag FROM tag WHERE dataset = ? AND image_id IN ({marks}) "
+        "ORDER BY image_id, tag",
+        (dataset, *image_ids),
+    ):
         found[image_id] = (*found.get(image_id, ()), tag)
     return found
 
 
 def all_tags(file: Path, dataset: str) -> dict[str, int]:
     """Every tag of a data set, by name, and how many images have it."""
-    return dict(_read(file, "SELECT tag, count(*) FROM tag WHERE dataset = ? GROUP BY tag "
-                            "ORDER BY tag", (dataset,)))
+    return dict(
+        _read(
+            file,
+            "SELECT tag, count(*) FROM tag WHERE dataset = ? GROUP BY tag ORDER BY tag",
+            (dataset,),
+        )
+    )
 
 
 def tagged(file: Path, dataset: str, tag: str) -> tuple[str, ...]:
     """Ids of the images that have a tag."""
-    return tuple(row[0] for row in _read(
-        file, "SELECT image_id FROM tag WHERE dataset = ? AND tag = ? ORDER BY image_id",
-        (dataset, tag)))
+    return tuple(
+        row[0]
+        for row in _read(
+            file,
+            "SELECT image_id FROM tag WHERE dataset = ? AND tag = ? ORDER BY image_id",
+            (dataset, tag),
+        )
+    )
 
 
 def history(file: Path, dataset: str, image_id: str) -> list[Note]:
     """All texts about an image, the newest first; an empty one means that it was taken away."""
-    return [Note(*row) for row in _read(
-        file, "SELECT text, at FROM note WHERE dataset = ? AND image_id = ? ORDER BY id DESC",
-        (dataset, image_id))]
+    return [
+        Note(*row)
+        for row in _read(
+            file,
+            "SELECT text, at FROM note WHERE dataset = ? AND image_id = ? ORDER BY id DESC",
+            (dataset, image_id),
+        )
+    ]
 
 
 def everything(file: Path, dataset: str) -> dict[str, tuple[str, str]]:
     """For an export: image_id -> its tags, joined by `; `, and its newest note."""
     rows = _read(
-        file, "SELECT image_id, group_concat(tag, '; '), '' FROM (SELECT * FROM tag "
-              "WHERE dataset = ?1 ORDER BY tag) GROUP BY image_id UNION ALL "
-              "SELECT image_id, '', text FROM note WHERE id IN (SELECT max(id) FROM note "
-              "WHERE dataset = ?1 GROUP BY image_id)", (dataset,))
+        file,
+        "SELECT image_id, group_concat(tag, '; '), '' FROM (SELECT * FROM tag "
+        "WHERE dataset = ?1 ORDER BY tag) GROUP BY image_id UNION ALL "
+        "SELECT image_id, '', text FROM note WHERE id IN (SELECT max(id) FROM note "
+        "WHERE dataset = ?1 GROUP BY image_id)",
+        (dataset,),
+    )
     found: dict[str, tuple[str, str]] = {}
     for image_id, names, text in rows:
         before = found.get(image_id, ("", ""))
@@ -103,8 +124,10 @@ def add_tag(file: Path, dataset: str, image_id: str, tag: str) -> None:
     """
     tag = " ".join(tag.split())
     if not tag.isprintable() or not 1 <= len(tag) <= TAG_LENGTH:
-        raise ValueError(f"a tag is 1 to {TAG_LENGTH} characters that can be printed; "
-                         f"got {len(tag)}. Choose a shorter name.")
+        raise ValueError(
+            f"a tag is 1 to {TAG_LENGTH} characters that can be printed; "
+            f"got {len(tag)}. Choose a shorter name."
+        )
     with _writing(file) as con:
         con.execute("INSERT OR IGNORE INTO tag VALUES (?, ?, ?)", (dataset, image_id, tag))
 
@@ -116,8 +139,10 @@ def remove_tag(file: Path, dataset: str, image_id: str, tag: str) -> None:
         NotesNotWritten: see `add_tag`.
     """
     with _writing(file) as con:
-        con.execute("DELETE FROM tag WHERE dataset = ? AND image_id = ? AND tag = ?",
-                    (dataset, image_id, tag))
+        con.execute(
+            "DELETE FROM tag WHERE dataset = ? AND image_id = ? AND tag = ?",
+            (dataset, image_id, tag),
+        )
 
 
 def write_note(file: Path, dataset: str, image_id: str, text: str) -> None:
@@ -128,33 +153,44 @@ def write_note(file: Path, dataset: str, image_id: str, text: str) -> None:
         NotesNotWritten: see `add_tag`.
     """
     if len(text) > NOTE_LENGTH:
-        raise ValueError(f"a note has at most {NOTE_LENGTH:,} characters; got {len(text):,}. "
-                         "Shorten it.")
+        raise ValueError(
+            f"a note has at most {NOTE_LENGTH:,} characters; got {len(text):,}. Shorten it."
+        )
     now = datetime.now(UTC).isoformat(timespec="seconds")
     with _writing(file) as con:
-        con.execute("INSERT INTO note (dataset, image_id, text, at) VALUES (?, ?, ?, ?)",
-                    (dataset, image_id, text, now))
+        con.execute(
+            "INSERT INTO note (dataset, image_id, text, at) VALUES (?, ?, ?, ?)",
+            (dataset, image_id, text, now),
+        )
 
 
 def _read(file: Path, query: str, params: Sequence[str]) -> list[tuple[Any, ...]]:
     if not file.exists():
         return []
     try:
-        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True,
-                                     timeout=_WAIT)) as con:
+        with closing(
+            sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=_WAIT)
+        ) as con:
             return con.execute(query, params).fetchall()
     except sqlite3.Error as error:
         raise NotesDamaged(
             f"{file.name} beside the runs must be a file of tags and notes; got: {error}. "
-            "Take it back from a copy, or move it away to start anew.") from error
+            "Take it back from a copy, or move it away to start anew."
+        ) from error
 
 
 @contextmanager
 def _writing(file: Path) -> Iterator[sqlite3.Connection]:
     """One transaction: all of it is kept, or nothing."""
     try:
-        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=rwc", uri=True,
-                                     timeout=_WAIT, isolation_level=None)) as con:
+        with closing(
+            sqlite3.connect(
+                f"{file.absolute().as_uri()}?mode=rwc",
+                uri=True,
+                timeout=_WAIT,
+                isolation_level=None,
+            )
+        ) as con:
             con.execute("BEGIN IMMEDIATE")
             for statement in _TABLES:
                 con.execute(statement)
@@ -163,4 +199,5 @@ def _writing(file: Path) -> Iterator[sqlite3.Connection]:
     except sqlite3.Error as error:
         raise NotesNotWritten(
             f"tags and notes are kept in {FILE_NAME} beside the runs, which must be writable; "
-            f"got: {error}. Nothing was changed.") from error
+            f"got: {error}. Nothing was changed."
+        ) from error

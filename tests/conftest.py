@@ -8,7 +8,11 @@ from jaxtyping import install_import_hook
 
 # Before anything of precompute is imported: afterwards its annotations could not be checked.
 install_import_hook(
-    ["precompute.forward.attention", "precompute.forward.capture", "precompute.forward.layers",
-     "precompute.models"],
+    [
+        "precompute.forward.attention",
+        "precompute.forward.capture",
+        "precompute.forward.layers",
+        "precompute.models",
+    ],
     "beartype.beartype",
 )

@@ -74,11 +74,18 @@ class _Handler(BaseHTTPRequestHandler):
 
     def complete(self, content, finish_reason="stop", refusal=None, **extra):
         message = {"role": "assistant", "content": content, "refusal": refusal}
-        self.send(200, {
-            "id": "x", "object": "chat.completion", "created": 1, "model": "judge-1-as-answered",
-            "choices": [{"index": 0, "message": message, "finish_reason": finish_reason}],
-            "usage": {"prompt_tokens": 700, "completion_tokens": 90, "total_tokens": 790}, **extra,
-        })
+        self.send(
+            200,
+            {
+                "id": "x",
+                "object": "chat.completion",
+                "created": 1,
+                "model": "judge-1-as-answered",
+                "choices": [{"index": 0, "message": message, "finish_reason": finish_reason}],
+                "usage": {"prompt_tokens": 700, "completion_tokens": 90, "total_tokens": 790},
+                **extra,
+            },
+        )
 
     def send(self, status, value, **headers):
         data = value.encode() if isinstance(value, str) else json.dumps(value).encode()

@@ -22,13 +22,28 @@ PARITY = {
     "passed": True,
     "accepted_mismatch": False,
     "checks": [
-        {"name": "final_state", "value": 2e-7, "bound": 1e-4, "passed": True,
-         "detail": "largest difference of Z^L"},
-        {"name": "captions", "value": 0.0, "bound": 0.0, "passed": True,
-         "detail": "captions that differ"},
+        {
+            "name": "final_state",
+            "value": 2e-7,
+            "bound": 1e-4,
+            "passed": True,
+            "detail": "largest difference of Z^L",
+        },
+        {
+            "name": "captions",
+            "value": 0.0,
+            "bound": 0.0,
+            "passed": True,
+            "detail": "captions that differ",
+        },
         {"name": "attention_rows", "value": 1e-7, "bound": 1e-5, "passed": True, "detail": "sum 1"},
-        {"name": "contributions", "value": 3e-8, "bound": 1e-5, "passed": True,
-         "detail": "Eq. 3's sum against MSA_cls"},
+        {
+            "name": "contributions",
+            "value": 3e-8,
+            "bound": 1e-5,
+            "passed": True,
+            "detail": "Eq. 3's sum against MSA_cls",
+        },
     ],
 }
 
@@ -77,15 +92,34 @@ def begin_run(
     results: Path, name: str, n_layers: int, n_heads: int, grid: tuple[int, int], seed: int
 ) -> Path:
     """A run with its run.json and no parts."""
-    decides = {"weights": "0" * 64, "seed": seed, "n_layers": n_layers, "n_heads": n_heads,
-               "grid": list(grid)}
-    return create_run(results, run_id(name, decides), {
-        "decides": decides, "model": "synthetic", "backend": "none", "weights_sha256": "0" * 64,
-        "dataset": name, "dataset_sha256": "1" * 64, "n_layers": n_layers, "n_heads": n_heads,
-        "grid_h": grid[0], "grid_w": grid[1], "prompt": "A short image description.",
-        "generation": {"num_beams": 1, "max_new_tokens": 12}, "config": {"seed": seed},
-        "versions": {"python": "3.11", "store": "1"}, "parity": PARITY,
-    })
+    decides = {
+        "weights": "0" * 64,
+        "seed": seed,
+        "n_layers": n_layers,
+        "n_heads": n_heads,
+        "grid": list(grid),
+    }
+    return create_run(
+        results,
+        run_id(name, decides),
+        {
+            "decides": decides,
+            "model": "synthetic",
+            "backend": "none",
+            "weights_sha256": "0" * 64,
+            "dataset": name,
+            "dataset_sha256": "1" * 64,
+            "n_layers": n_layers,
+            "n_heads": n_heads,
+            "grid_h": grid[0],
+            "grid_w": grid[1],
+            "prompt": "A short image description.",
+            "generation": {"num_beams": 1, "max_new_tokens": 12},
+            "config": {"seed": seed},
+            "versions": {"python": "3.11", "store": "1"},
+            "parity": PARITY,
+        },
+    )
 
 
 def image_id(i: int) -> str:
@@ -111,8 +145,9 @@ def write_capture_part(
             for scene in made:
                 writer.append(scene.tensors)
         part.table("image", [scene.row for scene in made])
-        part.table("condition", [{"condition_id": BASELINE, "kind": "baseline", "layers": [],
-                                  "heads": []}])
+        part.table(
+            "condition", [{"condition_id": BASELINE, "kind": "baseline", "layers": [], "heads": []}]
+        )
         part.table("layer_stat", [row for scene in made for row in scene.layer_stat()])
         part.table("head_stat", [row for scene in made for row in scene.head_stat()])
         part.table("caption", [row for scene in made for row in scene.captions()])
@@ -138,13 +173,22 @@ class _Scene:
         norms = self.rng.gamma(9.0, 1.0, (n_layers + 1, n))
         norms[-2:, 1 + i % (n - 1)] *= 20  # an outlier token
         self.tensors = ImageTensors(
-            self.id, self.attention, contribution, norms,
-            self.rng.normal(size=(n_layers + 1, 8)), _jpeg(self.rng, grid),
+            self.id,
+            self.attention,
+            contribution,
+            norms,
+            self.rng.normal(size=(n_layers + 1, 8)),
+            _jpeg(self.rng, grid),
         )
         self.row = {
-            "image_id": self.id, "dataset": "synthetic", "source": f"test/{self.id}.jpg",
-            "width": 320, "height": 240, "sha256": f"{i:064x}",
-            "label": None if i % 3 else self.subjects[0], "category": CATEGORIES[i % 3],
+            "image_id": self.id,
+            "dataset": "synthetic",
+            "source": f"test/{self.id}.jpg",
+            "width": 320,
+            "height": 240,
+            "sha256": f"{i:064x}",
+            "label": None if i % 3 else self.subjects[0],
+            "category": CATEGORIES[i % 3],
             "refs": [self.text(self.L), f"{self.subjects[0]} and {self.subjects[1]}"],
             "explanation": f"A {self.subjects[0]} is never seen {self.place}.",
         }
@@ -164,12 +208,16 @@ class _Scene:
                 "attn_to_patches": attn[layer - 1],
                 "delta_attn": attn[layer - 1] - attn[layer - 2] if layer > 1 else None,
                 "map_shift": self.rng.uniform() if layer > 1 else None,
-                "attn_entropy": self.rng.uniform(0, 3), "resid_norm": 5.0 + layer,
-                "update_norm": self.rng.gamma(3), "attn_norm": self.rng.gamma(2),
-                "mlp_norm": self.rng.gamma(2), "attn_share": self.rng.normal(0.5, 0.2),
+                "attn_entropy": self.rng.uniform(0, 3),
+                "resid_norm": 5.0 + layer,
+                "update_norm": self.rng.gamma(3),
+                "attn_norm": self.rng.gamma(2),
+                "mlp_norm": self.rng.gamma(2),
+                "attn_share": self.rng.normal(0.5, 0.2),
                 "patch_update_norm": self.rng.gamma(3),
                 "patch_attn_share": self.rng.normal(0.5, 0.2),
-                "cos_prev": self.rng.uniform(0.5, 1), "n_outlier_tokens": int(layer == self.L),
+                "cos_prev": self.rng.uniform(0.5, 1),
+                "n_outlier_tokens": int(layer == self.L),
             }
             for layer in range(1, self.L + 1)
         ]
@@ -177,19 +225,24 @@ class _Scene:
     def head_stat(self) -> list[dict[str, Any]]:
         return [
             {
-                **_at(self.id, layer), "head": head,
+                **_at(self.id, layer),
+                "head": head,
                 "attn_to_patches": self.attention[layer - 1, head, 1:].sum(),
-                "attn_entropy": self.rng.uniform(0, 3), "contribution_norm": self.rng.gamma(2),
+                "attn_entropy": self.rng.uniform(0, 3),
+                "contribution_norm": self.rng.gamma(2),
                 "contribution_share": self.rng.normal(1 / self.H, 0.1),
             }
-            for layer in range(1, self.L + 1) for head in range(self.H)
+            for layer in range(1, self.L + 1)
+            for head in range(self.H)
         ]
 
     def captions(self) -> list[dict[str, Any]]:
         return [
             {
-                **_at(self.id, layer), "text": (text := self.text(layer)),
-                "token_ids": [len(word) for word in text.split()], "n_tokens": len(text.split()),
+                **_at(self.id, layer),
+                "text": (text := self.text(layer)),
+                "token_ids": [len(word) for word in text.split()],
+                "n_tokens": len(text.split()),
                 "mean_logprob": -self.rng.gamma(2, 0.3),
                 "final_logprob": -self.rng.gamma(2, 0.3) * (1 + self.L - layer),
             }

@@ -26,9 +26,14 @@ class Condition:
 
     @property
     def row(self) -> Row:
-        return {"condition_id": self.id, "kind": self.kind, "layers": list(self.layers),
-                "heads": list(self.heads), "source": self.source,
-                "spec": json.dumps(self.spec, sort_keys=True)}
+        return {
+            "condition_id": self.id,
+            "kind": self.kind,
+            "layers": list(self.layers),
+            "heads": list(self.heads),
+            "source": self.source,
+            "spec": json.dumps(self.spec, sort_keys=True),
+        }
 
 
 def _spec(edits: list[Row], mean: Row | None = None, pruning: Row | None = None) -> Row:
@@ -38,12 +43,25 @@ def _spec(edits: list[Row], mean: Row | None = None, pruning: Row | None = None)
 def edit(kind: str, layers: tuple[int, ...], strength: float, other: str = "") -> Condition:
     """A condition of one edit; `other` names the run whose mean it takes."""
     at = str(layers[0]) if len(layers) == 1 else f"{layers[0]}-{layers[-1]}"
-    mean = None if kind == "skip" else {
-        "run": other or None, "dataset": other.rpartition("-")[0] or "synthetic", "n": 500,
-        "seed": 0, "state": "input", "pool": "position"}
+    mean = (
+        None
+        if kind == "skip"
+        else {
+            "run": other or None,
+            "dataset": other.rpartition("-")[0] or "synthetic",
+            "n": 500,
+            "seed": 0,
+            "state": "input",
+            "pool": "position",
+        }
+    )
     return Condition(
-        f"{kind}:{at}{'@' if other else ''}{other}", kind, layers, (),
-        _spec([{"kind": kind, "layers": list(layers)}], mean), strength,
+        f"{kind}:{at}{'@' if other else ''}{other}",
+        kind,
+        layers,
+        (),
+        _spec([{"kind": kind, "layers": list(layers)}], mean),
+        strength,
         mean and f"{other or 'synthetic'}, 500 images, seed 0",
     )
 
@@ -54,8 +72,9 @@ def _heads(layer: int, only: int | None, without: tuple[int, ...], n_heads: int)
     name = f"only-{only}" if only is not None else f"without-{'+'.join(map(str, without))}"
     named = without if only is None else (only,)
     scaled = {"kind": "heads", "layers": [layer], "scale": {str(layer): scale}}
-    return Condition(f"heads:{layer}-{name}", "heads", (layer,), named, _spec([scaled]),
-                     1 - len(kept) / n_heads)
+    return Condition(
+        f"heads:{layer}-{name}", "heads", (layer,), named, _spec([scaled]), 1 - len(kept) / n_heads
+    )
 
 
 def sweep_conditions(n_layers: int, n_heads: int) -> list[Condition]:
@@ -64,16 +83,28 @@ def sweep_conditions(n_layers: int, n_heads: int) -> list[Condition]:
     joint = tuple(range(half, n_layers))
     skip, mean = edit("skip", (1,), 0.5), edit("mean", (2,), 0.5)
     both = Condition(
-        f"{skip.id},{mean.id}", "mixed", (1, 2), (),
-        {**mean.spec, "edits": [*skip.spec["edits"], *mean.spec["edits"]]}, 0.7, mean.source)
+        f"{skip.id},{mean.id}",
+        "mixed",
+        (1, 2),
+        (),
+        {**mean.spec, "edits": [*skip.spec["edits"], *mean.spec["edits"]]},
+        0.7,
+        mean.source,
+    )
     return [
         *(edit("mean", (layer,), 1 - layer / (n_layers + 1)) for layer in range(1, n_layers + 1)),
         *(edit("confuse", (layer,), 0.3) for layer in range(half, n_layers + 1)),
-        *(edit("skip", (layer,), 0.5 - layer / (2 * n_layers + 2)) for layer in
-          range(1, n_layers + 1) if layer != n_layers - 1),
-        edit("mean", joint, 0.8), edit("mean", joint, 0.9, "imagenet-1a2b3c4d"),
-        _heads(n_layers, 1, (), n_heads), _heads(n_layers, None, (0,), n_heads),
-        _heads(n_layers, None, (0, 2), n_heads), both,
+        *(
+            edit("skip", (layer,), 0.5 - layer / (2 * n_layers + 2))
+            for layer in range(1, n_layers + 1)
+            if layer != n_layers - 1
+        ),
+        edit("mean", joint, 0.8),
+        edit("mean", joint, 0.9, "imagenet-1a2b3c4d"),
+        _heads(n_layers, 1, (), n_heads),
+        _heads(n_layers, None, (0,), n_heads),
+        _heads(n_layers, None, (0, 2), n_heads),
+        both,
     ]
 
 
@@ -86,8 +117,12 @@ def prune_conditions(
     importance = {str(layer): chance.dirichlet(np.ones(n_heads)).tolist() for layer in layers}
     found = []
     for n_pruned in range(1, n_heads):
-        for algorithm, seed in (("importance", None), ("least_norm", None),
-                                ("random", 0), ("random", 1)):
+        for algorithm, seed in (
+            ("importance", None),
+            ("least_norm", None),
+            ("random", 0),
+            ("random", 1),
+        ):
             by = algorithm == "importance"
             scale = {str(layer): [0.0] * n_heads for layer in layers}
             for layer in layers:
@@ -95,13 +130,21 @@ def prune_conditions(
                 for head in np.argsort(weight)[n_pruned:]:
                     scale[str(layer)][head] = float(n_heads * weight[head]) if by else 1.0
             pruning = {
-                "group": name, "algorithm": algorithm, "seed": seed,
-                "n_pruned": n_pruned * len(layers), "layers": layers,
-                "softmax": "mean-preserving", "temperature": 0.05 if by else None,
-                "sample": list(sample), "importance": importance if by else None,
+                "group": name,
+                "algorithm": algorithm,
+                "seed": seed,
+                "n_pruned": n_pruned * len(layers),
+                "layers": layers,
+                "softmax": "mean-preserving",
+                "temperature": 0.05 if by else None,
+                "sample": list(sample),
+                "importance": importance if by else None,
             }
             spec = _spec([{"kind": "heads", "layers": layers, "scale": scale}], None, pruning)
             strength = (0.2 if by else 0.5) * n_pruned / n_heads
-            found.append(Condition(f"prune:{name}-{short_hash(spec)}", "prune", tuple(layers), (),
-                                   spec, strength))
+            found.append(
+                Condition(
+                    f"prune:{name}-{short_hash(spec)}", "prune", tuple(layers), (), spec, strength
+                )
+            )
     return found

@@ -52,11 +52,19 @@ def score_rows(part: Part) -> list[dict[str, Any]]:
         for layer, text in by_layer.items():
             against: Mapping[str, list[str]] = {
                 "previous": [by_layer[layer - 1]] if layer else [],
-                "final": [by_layer[max(by_layer)]], "reference": refs[image],
+                "final": [by_layer[max(by_layer)]],
+                "reference": refs[image],
             }
             rows += [
-                {"condition_id": BASELINE, "image_id": image, "layer": layer, "metric": metric,
-                 "against": kind, "value": value(metric, text, others)}
-                for metric in METRICS for kind, others in against.items()
+                {
+                    "condition_id": BASELINE,
+                    "image_id": image,
+                    "layer": layer,
+                    "metric": metric,
+                    "against": kind,
+                    "value": value(metric, text, others),
+                }
+                for metric in METRICS
+                for kind, others in against.items()
             ]
     return rows

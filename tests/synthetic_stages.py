@@ -50,7 +50,9 @@ def write_conditions(run: Path, capture: Path, n_layers: int, n_heads: int, seed
 
 
 def _write(
-    run: Path, label: str, parts: Sequence[Part],
+    run: Path,
+    label: str,
+    parts: Sequence[Part],
     tables: Callable[[Part], Mapping[str, Sequence[Row]]],
 ) -> Path:
     """A stage whose parts are named as the capture's; `tables` gives their rows."""
@@ -76,27 +78,46 @@ def _chance(seed: int, *of: object) -> np.random.Generator:
 
 
 def _caption(condition: str, image: str, layer: int, text: str) -> Row:
-    return {"condition_id": condition, "image_id": image, "layer": layer, "text": text,
-            "token_ids": [len(word) for word in text.split()], "n_tokens": len(text.split())}
+    return {
+        "condition_id": condition,
+        "image_id": image,
+        "layer": layer,
+        "text": text,
+        "token_ids": [len(word) for word in text.split()],
+        "n_tokens": len(text.split()),
+    }
 
 
 def _write_captions(
-    run: Path, label: str, parts: Sequence[Part], conditions: Sequence[Condition],
-    layers: Sequence[int], seed: int, captured: bool = False,
+    run: Path,
+    label: str,
+    parts: Sequence[Part],
+    conditions: Sequence[Condition],
+    layers: Sequence[int],
+    seed: int,
+    captured: bool = False,
 ) -> None:
     def tables(part: Part) -> dict[str, list[Row]]:
         made: dict[str, list[Row]] = {"condition": [c.row for c in conditions]}
-        made["caption"] = [row for c in conditions
-                           for row in _captions(_stories(part), c, layers, seed)]
+        made["caption"] = [
+            row for c in conditions for row in _captions(_stories(part), c, layers, seed)
+        ]
         for name in ("layer_stat", "head_stat") if captured else ():
-            made[name] = [_shaken(row, c, seed) for c in conditions
-                          for row in read_table([part], name).to_pylist()]
+            made[name] = [
+                _shaken(row, c, seed)
+                for c in conditions
+                for row in read_table([part], name).to_pylist()
+            ]
         return made
 
     stage = _write(run, label, parts, tables)
     for metric in METRICS:
-        _write(run, f"score.{metric}.{label}", parts,
-               lambda part, m=metric: {"score": _scores(read_part(stage / part.name), part, m)})
+        _write(
+            run,
+            f"score.{metric}.{label}",
+            parts,
+            lambda part, m=metric: {"score": _scores(read_part(stage / part.name), part, m)},
+        )
 
 
 def _captions(
@@ -110,10 +131,16 @@ def _captions(
             text = story[layer]
             if changed and layer >= min(condition.layers):
                 text = {"mean": "a a a a a", "confuse": f"a black and white photo of {text}"}.get(
-                    condition.kind, " ".join(text.split()[:-1]))
+                    condition.kind, " ".join(text.split()[:-1])
+                )
             own = -chance.gamma(2, 0.3)
-            rows.append({**_caption(condition.id, image, layer, text), "mean_logprob": own,
-                         "final_logprob": own - changed * chance.gamma(2, 1.0)})
+            rows.append(
+                {
+                    **_caption(condition.id, image, layer, text),
+                    "mean_logprob": own,
+                    "final_logprob": own - changed * chance.gamma(2, 1.0),
+                }
+            )
     return rows
 
 
@@ -121,8 +148,10 @@ def _shaken(row: Row, condition: Condition, seed: int) -> Row:
     """A row of statistics that differs from the baseline's from the edited layers on."""
     chance = _chance(seed, condition.id, row["image_id"], row["layer"], row.get("head", 0))
     touched = row["layer"] >= min(condition.layers)
-    return {name: of * chance.uniform(0.7, 1.1) if touched and isinstance(of, float) else of
-            for name, of in row.items()} | {"condition_id": condition.id}
+    return {
+        name: of * chance.uniform(0.7, 1.1) if touched and isinstance(of, float) else of
+        for name, of in row.items()
+    } | {"condition_id": condition.id}
 
 
 def _scores(captions: Part, capture: Part, metric: str) -> list[Row]:
@@ -139,9 +168,17 @@ def _scores(captions: Part, capture: Part, metric: str) -> list[Row]:
             if len(story) > 1:
                 against["final"] = [story[max(story)]]
                 against["previous"] = [story[layer - 1]] if layer else []
-            rows += [{"condition_id": condition, "image_id": image, "layer": layer,
-                      "metric": metric, "against": kind, "value": value(metric, text, others)}
-                     for kind, others in against.items()]
+            rows += [
+                {
+                    "condition_id": condition,
+                    "image_id": image,
+                    "layer": layer,
+                    "metric": metric,
+                    "against": kind,
+                    "value": value(metric, text, others),
+                }
+                for kind, others in against.items()
+            ]
     return rows
 
 
@@ -149,6 +186,7 @@ def _write_heads(
     run: Path, parts: Sequence[Part], layers: Sequence[int], n_heads: int, seed: int
 ) -> None:
     """What every head of some layers says: its layer's caption, less some words."""
+
     def captions(part: Part) -> dict[str, list[Row]]:
         rows = []
         for image, story in _stories(part).items():
@@ -156,15 +194,26 @@ def _write_heads(
                 for head in range(n_heads):
                     chance = _chance(seed, "head", image, layer, head)
                     words = [w for w in story[layer].split() if chance.random() < 0.7] or ["a"]
-                    rows.append({**_caption(BASELINE, image, layer, " ".join(words)),
-                                 "head": head, "mean_logprob": -chance.gamma(2, 0.3),
-                                 "final_logprob": -chance.gamma(2, 1.0)})
+                    rows.append(
+                        {
+                            **_caption(BASELINE, image, layer, " ".join(words)),
+                            "head": head,
+                            "mean_logprob": -chance.gamma(2, 0.3),
+                            "final_logprob": -chance.gamma(2, 1.0),
+                        }
+                    )
         return {"head_caption": rows}
 
     stage = _write(run, "heads", parts, captions)
     for metric in METRICS:
-        _write(run, f"score.{metric}.heads", parts, lambda part, m=metric: {
-            "head_score": _head_scores(read_part(stage / part.name), part, m)})
+        _write(
+            run,
+            f"score.{metric}.heads",
+            parts,
+            lambda part, m=metric: {
+                "head_score": _head_scores(read_part(stage / part.name), part, m)
+            },
+        )
 
 
 def _head_scores(heads: Part, capture: Part, metric: str) -> list[Row]:
@@ -172,11 +221,16 @@ def _head_scores(heads: Part, capture: Part, metric: str) -> list[Row]:
     stories, rows = _stories(capture), []
     for row in read_table([heads], "head_caption").to_pylist():
         image, layer = row["image_id"], row["layer"]
-        against = {"baseline": [stories[image][layer]], "previous": [stories[image][layer - 1]],
-                   "reference": refs[image]}
+        against = {
+            "baseline": [stories[image][layer]],
+            "previous": [stories[image][layer - 1]],
+            "reference": refs[image],
+        }
         at = {name: row[name] for name in ("condition_id", "image_id", "layer", "head")}
-        rows += [{**at, "metric": metric, "against": kind,
-                  "value": value(metric, row["text"], others)} for kind, others in against.items()]
+        rows += [
+            {**at, "metric": metric, "against": kind, "value": value(metric, row["text"], others)}
+            for kind, others in against.items()
+        ]
     return rows
 
 
@@ -184,6 +238,7 @@ def _write_effects(
     run: Path, parts: Sequence[Part], n_layers: int, n_heads: int, seed: int
 ) -> None:
     """Gradients of all heads; the exact change of some of them, which nearly follows."""
+
     def tables(part: Part) -> dict[str, list[Row]]:
         rows, stats = [], []
         for image in _stories(part):
@@ -191,14 +246,26 @@ def _write_effects(
             gradient = chance.normal(0.02, 0.1, (n_layers, n_heads))
             without = -gradient + chance.normal(0, 0.05, gradient.shape)
             measured = chance.permutation(gradient.size)[:_N_EXACT]
-            rows += [{"condition_id": BASELINE, "image_id": image, "layer": k // n_heads + 1,
-                      "head": k % n_heads, "gradient": gradient.flat[k],
-                      "without": without.flat[k] if k in measured else None}
-                     for k in range(gradient.size)]
+            rows += [
+                {
+                    "condition_id": BASELINE,
+                    "image_id": image,
+                    "layer": k // n_heads + 1,
+                    "head": k % n_heads,
+                    "gradient": gradient.flat[k],
+                    "without": without.flat[k] if k in measured else None,
+                }
+                for k in range(gradient.size)
+            ]
             ranks = [np.argsort(np.argsort(of.ravel()[measured])) for of in (-gradient, without)]
-            stats.append({"condition_id": BASELINE, "image_id": image,
-                          "metric": "head_effect_rank_correlation",
-                          "value": float(np.corrcoef(*ranks)[0, 1])})
+            stats.append(
+                {
+                    "condition_id": BASELINE,
+                    "image_id": image,
+                    "metric": "head_effect_rank_correlation",
+                    "value": float(np.corrcoef(*ranks)[0, 1]),
+                }
+            )
         return {"head_effect": rows, "image_stat": stats}
 
     _write(run, "head_effect", parts, tables)

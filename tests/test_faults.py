@@ -118,11 +118,13 @@ def test_a_folder_that_may_only_be_read_is_read(open_to_all):
 def test_a_clock_that_was_put_back_holds_nothing_up(tmp_path):
     run = make_run(tmp_path, n_images=2)
     path = sidecar_path(run, 1)
-    path.write_text(json.dumps(json.loads(path.read_text()) | {
-        "published_at": time.time() + 86400, "seconds": 1000.0}))
+    path.write_text(
+        json.dumps(
+            json.loads(path.read_text()) | {"published_at": time.time() + 86400, "seconds": 1000.0}
+        )
+    )
     assert is_due(run)
     write_capture_part(next(run.glob("parts/capture-*")), "more", [40], 5, 3, (4, 4))
     assert publish(run).number == 2
     with open_run(run) as opened:
         assert len(opened.table("image")) == 3
-

@@ -20,8 +20,18 @@ from store.upkeep.verify import verify_run
 from tests import synthetic
 
 NAMES = (
-    "../../secret", "/etc/passwd", "a\"b'c", "new\nline", "tab\tand\x1b[31mred", "\u202eevil",
-    "<img src=x onerror=alert(1)>", "'; DROP TABLE image; --", "%2e%2e%2f", "=cmd()", "", " ",
+    "../../secret",
+    "/etc/passwd",
+    "a\"b'c",
+    "new\nline",
+    "tab\tand\x1b[31mred",
+    "\u202eevil",
+    "<img src=x onerror=alert(1)>",
+    "'; DROP TABLE image; --",
+    "%2e%2e%2f",
+    "=cmd()",
+    "",
+    " ",
 )
 
 
@@ -60,8 +70,11 @@ def test_a_table_that_somebody_sent_names_no_file_elsewhere(tmp_path):
     mine = synthetic.make_run(tmp_path / "mine", n_images=2)
     other = synthetic.make_run(tmp_path / "secret", n_images=2)
     part = next(other.glob("parts/capture-*/part-00000"))
-    for there in (f"../../../secret/{other.name}/parts/{part.parent.name}/{part.name}", str(part),
-                  "../parts"):
+    for there in (
+        f"../../../secret/{other.name}/parts/{part.parent.name}/{part.name}",
+        str(part),
+        "../parts",
+    ):
         with duckdb.connect(str(mine / "results-1.duckdb")) as con:
             con.execute("UPDATE image SET part = ?", [there])
         with open_run(mine) as opened, pytest.raises(PartDamaged, match="Publish again"):
@@ -94,8 +107,13 @@ def test_nor_can_the_metadata_of_an_image_folder(tmp_path, out):
     name = str(tmp_path / "secret.png") if out == "absolute" else out
     with (folder / "test" / "metadata.csv").open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerows([["file_name", "image_id", "crowd_captions"],
-                          [name, "out", "[]"], ["own.png", "own", "[]"]])
+        writer.writerows(
+            [
+                ["file_name", "image_id", "crowd_captions"],
+                [name, "out", "[]"],
+                ["own.png", "own", "[]"],
+            ]
+        )
     items = load_dataset(DatasetConfig(name="own", kind="whoops", path=str(folder)))
     (bad,) = (item for item in items if item.image_id == "out")
     with pytest.raises(UnreadableImage, match="leads out"):

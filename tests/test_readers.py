@@ -37,8 +37,10 @@ def test_every_answer_belongs_to_one_published_state(tmp_path):
     try:
         while len(answers) < READS and time.monotonic() - begun < 60:
             with open_run(run) as opened:
-                counts = {name: int(opened.sql(f"SELECT count(*) AS n FROM {name}")["n"][0])
-                          for name in COUNTED}
+                counts = {
+                    name: int(opened.sql(f"SELECT count(*) AS n FROM {name}")["n"][0])
+                    for name in COUNTED
+                }
                 last = opened.table("image").image_id.max()
                 assert opened.tensors(last).image_id == last
                 answers.append((opened.generation, counts))

@@ -11,7 +11,10 @@ ROOT = Path(__file__).parent.parent
 def test_killed_runs_end_in_the_same_tables_and_arrays():
     done = subprocess.run(
         [sys.executable, "-m", "tests.stress", "--seconds", "25"],
-        cwd=ROOT, capture_output=True, text=True, timeout=600,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=600,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     kills = [int(count) for count in re.findall(r"(\d+) kills", done.stdout)]

@@ -7,8 +7,12 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 OWNERS = {
-    "transformers": ("precompute/models", "precompute/demo", "precompute/rehearse",
-                     "precompute/metrics/bertscore.py"),
+    "transformers": (
+        "precompute/models",
+        "precompute/demo",
+        "precompute/rehearse",
+        "precompute/metrics/bertscore.py",
+    ),
     "bert_score": ("precompute/metrics/bertscore.py",),
     "pycocoevalcap": ("precompute/metrics",),
     "torch": ("precompute",),

@@ -29,7 +29,9 @@ _SMALL = frozenset(_FUNCTION_WORDS.split())
 
 
 def rows(
-    captions: pd.DataFrame, scores: Mapping[str, pd.Series], others: Mapping[int, str] | None,
+    captions: pd.DataFrame,
+    scores: Mapping[str, pd.Series],
+    others: Mapping[int, str] | None,
     shared: Mapping[int, int],
 ) -> list[dict[str, Any]]:
     """One mapping a layer.
@@ -56,14 +58,24 @@ def rows(
         if others is not None and layer in others:
             against["other"] = others[layer]
         same = _number(scores, "same", layer)
-        made.append({
-            "layer": layer, "text": text, "fold": starts[i], "degenerate": degenerate(text),
-            "shared": shared.get(layer, 0),
-            "bars": {"grounded": _number(scores, "grounded", layer),
-                     "fluent": None if np.isnan(sure[i]) else sure[i],
-                     "changed": None if same is None else 1 - same},
-            "pieces": {name: [[piece.change, piece.text] for piece in diff_words(before, text)]
-                       for name, before in against.items()}})
+        made.append(
+            {
+                "layer": layer,
+                "text": text,
+                "fold": starts[i],
+                "degenerate": degenerate(text),
+                "shared": shared.get(layer, 0),
+                "bars": {
+                    "grounded": _number(scores, "grounded", layer),
+                    "fluent": None if np.isnan(sure[i]) else sure[i],
+                    "changed": None if same is None else 1 - same,
+                },
+                "pieces": {
+                    name: [[piece.change, piece.text] for piece in diff_words(before, text)]
+                    for name, before in against.items()
+                },
+            }
+        )
     return made
 
 
@@ -87,8 +99,10 @@ def folds(layers: list[int], texts: list[str]) -> list[int]:
 
 
 def _alike(one: list[str], other: list[str]) -> bool:
-    return (_named(one) == _named(other)
-            and SequenceMatcher(None, one, other, autojunk=False).ratio() >= ALIKE)
+    return (
+        _named(one) == _named(other)
+        and SequenceMatcher(None, one, other, autojunk=False).ratio() >= ALIKE
+    )
 
 
 def _named(words: list[str]) -> list[str]:
@@ -120,6 +134,11 @@ def first_said(captions: pd.DataFrame) -> list[dict[str, Any]]:
     for word in dict.fromkeys(_named(last)):
         there = [word in words for words in said]
         without = [i for i, found in enumerate(there) if not found]
-        made.append({"word": word, "first": layers[there.index(True)],
-                     "stays": layers[without[-1] + 1] if without else layers[0]})
+        made.append(
+            {
+                "word": word,
+                "first": layers[there.index(True)],
+                "stays": layers[without[-1] + 1] if without else layers[0],
+            }
+        )
     return made

@@ -17,5 +17,7 @@ def text(value: object) -> str:
 
 def by_layer(captions: pd.DataFrame) -> dict[int, str]:
     """One image's captions, of the columns layer and text."""
-    return {int(layer): text(value)
-            for layer, value in zip(captions["layer"], captions["text"], strict=True)}
+    return {
+        int(layer): text(value)
+        for layer, value in zip(captions["layer"], captions["text"], strict=True)
+    }

@@ -9,17 +9,43 @@ import pandas as pd
 from dashboard.names import metrics as words
 
 BLUE, ORANGE, GREEN, PINK, SKY, AMBER, GREY = (
-    "#2b8cc4", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#808080")
+    "#2b8cc4",
+    "#d55e00",
+    "#009e73",
+    "#cc79a7",
+    "#56b4e9",
+    "#e69f00",
+    "#808080",
+)
 """Okabe and Ito's colours, told apart by every kind of eye; the blue lighter, for dark pages."""
 
-_AGAINST = {"final": BLUE, "previous": ORANGE, "reference": GREEN, "shuffled": PINK,
-            "label": AMBER, "baseline": GREY, "self": BLUE}
+_AGAINST = {
+    "final": BLUE,
+    "previous": ORANGE,
+    "reference": GREEN,
+    "shuffled": PINK,
+    "label": AMBER,
+    "baseline": GREY,
+    "self": BLUE,
+}
 _SERIES = {words.SERIES[name]: color for name, color in _AGAINST.items()} | {
-    words.WHOLE: BLUE, words.ATTENTION: ORANGE, words.MLP: GREEN}
+    words.WHOLE: BLUE,
+    words.ATTENTION: ORANGE,
+    words.MLP: GREEN,
+}
 """A series keeps its colour whichever others stand beside it."""
 
-VIRIDIS = ("#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962",
-           "#addc30", "#fde725")
+VIRIDIS = (
+    "#440154",
+    "#472d7b",
+    "#3b528b",
+    "#2c728e",
+    "#21918c",
+    "#28ae80",
+    "#5ec962",
+    "#addc30",
+    "#fde725",
+)
 """From low to high, for what has one sign."""
 
 DIVERGING = ("#b35806", "#f1a340", "#f2e6d8", "#998ec3", "#542788")
@@ -33,8 +59,10 @@ FIT_X = alt.AutoSizeParams(type="fit-x", contains="padding")
 MARGINS = {"top": 4, "bottom": 0, "left": 0, "right": 4}
 """Pixels around a chart. Named, all four: a page adds 20 below what names none."""
 
-FIT: dict[str, Any] = {"autosize": alt.AutoSizeParams(type="fit", contains="padding"),
-                       "padding": MARGINS}
+FIT: dict[str, Any] = {
+    "autosize": alt.AutoSizeParams(type="fit", contains="padding"),
+    "padding": MARGINS,
+}
 """The chart takes the width it is given; its height is that of all, axes and legend included, so
 that charts side by side end at one line."""
 
@@ -74,19 +102,34 @@ def values(*shown: "pd.Series[float]") -> alt.Scale:
 def _layer_ticks(top: int, first: int = 0) -> alt.Axis:
     shown = list(range(first, top + 1, max(1, round((top - first) / 13))))
     # Count and least step as well: by those it assumes for whole numbers, Vega thins values out.
-    return alt.Axis(values=shown, tickCount=len(shown), tickMinStep=0.5, grid=False, format="d",
-                    labelOverlap=False)
+    return alt.Axis(
+        values=shown,
+        tickCount=len(shown),
+        tickMinStep=0.5,
+        grid=False,
+        format="d",
+        labelOverlap=False,
+    )
 
 
 def _layer_axis(top: int, first: int = 0, title: str = words.LAYER_AXIS) -> alt.X:
-    return alt.X("layer:Q", title=title,
-                 scale=alt.Scale(domain=[first, top], nice=False, padding=6),
-                 axis=_layer_ticks(top, first))
+    return alt.X(
+        "layer:Q",
+        title=title,
+        scale=alt.Scale(domain=[first, top], nice=False, padding=6),
+        axis=_layer_ticks(top, first),
+    )
 
 
 def bands(
-    frame: pd.DataFrame, axis: str, heading: str | None = None, *, height: int = 280,
-    first: int = 0, colors: Mapping[str, str] = _SERIES, across: str = words.LAYER_AXIS,
+    frame: pd.DataFrame,
+    axis: str,
+    heading: str | None = None,
+    *,
+    height: int = 280,
+    first: int = 0,
+    colors: Mapping[str, str] = _SERIES,
+    across: str = words.LAYER_AXIS,
     marks: Sequence[tuple[int, str]] = (),
 ) -> Chart:
     """Data-set means over layers with their bootstrap intervals, one colour a series.
@@ -103,17 +146,38 @@ def bands(
     """
     series = list(dict.fromkeys(frame["series"]))
     top = int(frame["layer"].max())
-    legend = alt.Legend(title=heading, orient="top", labelLimit=300, symbolOpacity=1,
-                        symbolSize=60, titleOrient="top", columns=columns(series),
-                        **LEGEND) if len(series) > 1 else None
+    legend = (
+        alt.Legend(
+            title=heading,
+            orient="top",
+            labelLimit=300,
+            symbolOpacity=1,
+            symbolSize=60,
+            titleOrient="top",
+            columns=columns(series),
+            **LEGEND,
+        )
+        if len(series) > 1
+        else None
+    )
     base = alt.Chart(frame).encode(
         x=_layer_axis(top, first, across),
-        color=alt.Color("series:N", sort=series, legend=legend, scale=alt.Scale(
-            domain=series, range=[colors.get(name, SKY) for name in series])))
-    tooltip = [alt.Tooltip("series:N", title="series"), alt.Tooltip("layer:Q", title="layer"),
-               *(alt.Tooltip(f"{name}:Q", title=text, format=".4f") for name, text in (
-                   ("mean", "mean"), ("low", "95% from"), ("high", "95% to"))),
-               alt.Tooltip("n:Q", title="images", format=",d")]
+        color=alt.Color(
+            "series:N",
+            sort=series,
+            legend=legend,
+            scale=alt.Scale(domain=series, range=[colors.get(name, SKY) for name in series]),
+        ),
+    )
+    tooltip = [
+        alt.Tooltip("series:N", title="series"),
+        alt.Tooltip("layer:Q", title="layer"),
+        *(
+            alt.Tooltip(f"{name}:Q", title=text, format=".4f")
+            for name, text in (("mean", "mean"), ("low", "95% from"), ("high", "95% to"))
+        ),
+        alt.Tooltip("n:Q", title="images", format=",d"),
+    ]
     value = alt.Y("low:Q", title=axis, scale=values(frame["low"], frame["high"]))
     return alt.layer(
         base.mark_area(opacity=0.18).encode(y=value, y2="high:Q"),
@@ -138,9 +202,14 @@ def _marked(
         layers += [
             at.mark_rule(color=GREY, strokeDash=[2, 3]),
             at.mark_text(
-                color=GREY, fontSize=11, align="right" if left else "left", dx=-4 if left else 4,
-                baseline="bottom" if down else "top", dy=(-1 if down else 1) * (3 + 14 * i)).encode(
-                y=alt.value("height" if down else 0), text="what:N")]
+                color=GREY,
+                fontSize=11,
+                align="right" if left else "left",
+                dx=-4 if left else 4,
+                baseline="bottom" if down else "top",
+                dy=(-1 if down else 1) * (3 + 14 * i),
+            ).encode(y=alt.value("height" if down else 0), text="what:N"),
+        ]
     return layers
 
 
@@ -153,10 +222,21 @@ def settled(frame: pd.DataFrame, top: int, *, height: int = 280) -> Chart:
         height: in pixels, with axes and legend.
     """
     frame = frame.assign(low=frame["layer"] - 0.5, high=frame["layer"] + 0.5)
-    bars: alt.Chart = alt.Chart(frame).mark_bar(color=BLUE, binSpacing=2).encode(
-        x=alt.X("low:Q", bin="binned", title=words.LAYER_AXIS, axis=_layer_ticks(top),
-                scale=alt.Scale(domain=[-0.5, top + 0.5], nice=False)), x2="high:Q",
-        y=alt.Y("n:Q", title="images", axis=alt.Axis(tickCount=4, format="d")),
-        tooltip=[alt.Tooltip("layer:Q", title="layer"), alt.Tooltip("n:Q", title="images")],
-    ).properties(height=height, **FIT)
+    bars: alt.Chart = (
+        alt.Chart(frame)
+        .mark_bar(color=BLUE, binSpacing=2)
+        .encode(
+            x=alt.X(
+                "low:Q",
+                bin="binned",
+                title=words.LAYER_AXIS,
+                axis=_layer_ticks(top),
+                scale=alt.Scale(domain=[-0.5, top + 0.5], nice=False),
+            ),
+            x2="high:Q",
+            y=alt.Y("n:Q", title="images", axis=alt.Axis(tickCount=4, format="d")),
+            tooltip=[alt.Tooltip("layer:Q", title="layer"), alt.Tooltip("n:Q", title="images")],
+        )
+        .properties(height=height, **FIT)
+    )
     return bars

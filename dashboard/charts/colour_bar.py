@@ -18,7 +18,8 @@ def show(scale: Scale, what: str) -> None:
         f'font-size:0.86rem"><span>{scale.low:.3g}</span>'
         f'<span style="width:9rem;height:{_TALL}px;background:linear-gradient(to right,'
         f'{",".join(overlays.INFERNO)})"></span><span>{scale.end}</span>'
-        f'<span style="opacity:0.75">{html.escape(what)}</span></div>')
+        f'<span style="opacity:0.75">{html.escape(what)}</span></div>'
+    )
 
 
 def picture(width: int) -> bytes:

@@ -19,9 +19,12 @@ def both(frame: pd.DataFrame, names: tuple[str, str], axis: str, layer: int) -> 
         axis: title of the vertical axis.
         layer: the chosen layer of the first side.
     """
-    sides = [frame.assign(series=name, mean=frame[side], low=frame[f"{side}_low"],
-                          high=frame[f"{side}_high"])
-             for side, name in zip(_SIDES, names, strict=True)]
+    sides = [
+        frame.assign(
+            series=name, mean=frame[side], low=frame[f"{side}_low"], high=frame[f"{side}_high"]
+        )
+        for side, name in zip(_SIDES, names, strict=True)
+    ]
     colors = dict(zip(names, (charts.GREY, charts.BLUE), strict=True))
     return _with_rules(charts.bands(pd.concat(sides), axis, height=_HEIGHT, colors=colors), layer)
 
@@ -35,17 +38,22 @@ def difference(frame: pd.DataFrame, axis: str, layer: int) -> Chart:
         layer: the chosen layer of the first side.
     """
     one = frame.assign(series="difference", mean=frame["difference"])
-    chart = charts.bands(one, axis, height=_HEIGHT,
-                         colors={"difference": charts.ORANGE})
+    chart = charts.bands(one, axis, height=_HEIGHT, colors={"difference": charts.ORANGE})
     return _with_rules(chart, layer, zero=True)
 
 
 def _with_rules(chart: Chart, layer: int, zero: bool = False) -> Chart:
-    rules = [alt.Chart(pd.DataFrame({"layer": [layer]})).mark_rule(
-        color=charts.GREY, strokeDash=[4, 3]).encode(x="layer:Q")]
+    rules = [
+        alt.Chart(pd.DataFrame({"layer": [layer]}))
+        .mark_rule(color=charts.GREY, strokeDash=[4, 3])
+        .encode(x="layer:Q")
+    ]
     if zero:
-        rules.append(alt.Chart(pd.DataFrame({"low": [0]})).mark_rule(
-            color=charts.GREY, opacity=0.6).encode(y="low:Q"))
+        rules.append(
+            alt.Chart(pd.DataFrame({"low": [0]}))
+            .mark_rule(color=charts.GREY, opacity=0.6)
+            .encode(y="low:Q")
+        )
     for rule in rules:
         chart = chart + rule
     return chart

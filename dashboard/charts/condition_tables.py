@@ -13,14 +13,26 @@ from store.schema import BASELINE, LAYER_METRICS
 SWEPT = ("mean", "confuse", "skip")
 """Kinds of conditions that Figure 2 sweeps over layers."""
 
-TABLE1 = (("cider", "reference"), ("bertscore", "reference"), ("rouge_l", "reference"),
-          ("label", "label"), ("convergence_layer", "self"))
+TABLE1 = (
+    ("cider", "reference"),
+    ("bertscore", "reference"),
+    ("rouge_l", "reference"),
+    ("label", "label"),
+    ("convergence_layer", "self"),
+)
 """What Table 1 measures, as far as a run has it."""
 
 _FIRST = (("bertscore", BASELINE), ("rouge_l", BASELINE))
-_READABLE = {"algorithm": "heads chosen by", "seed": "seed", "baseline": "before",
-             "edited": "after", "difference": "difference", "low": "95% from",
-             "high": "95% to", "n": "images"}
+_READABLE = {
+    "algorithm": "heads chosen by",
+    "seed": "seed",
+    "baseline": "before",
+    "edited": "after",
+    "difference": "difference",
+    "low": "95% from",
+    "high": "95% to",
+    "n": "images",
+}
 _Z95 = 1.959964
 _SAME = 1e-9
 
@@ -38,16 +50,20 @@ def sweep(conditions: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame:
         (more than one layer), mean, low, high, n.
     """
     chosen = conditions[conditions["kind"].isin(SWEPT)]
-    frame = pd.DataFrame({
-        "condition_id": chosen["condition_id"],
-        "series": [_series(*pair) for pair in zip(
-            chosen["condition_id"], chosen["kind"], strict=True)],
-        "first": [int(min(layers)) for layers in chosen["layers"]],
-        "last": [int(max(layers)) for layers in chosen["layers"]],
-        "joint": [len(layers) > 1 for layers in chosen["layers"]],
-    })
+    frame = pd.DataFrame(
+        {
+            "condition_id": chosen["condition_id"],
+            "series": [
+                _series(*pair) for pair in zip(chosen["condition_id"], chosen["kind"], strict=True)
+            ],
+            "first": [int(min(layers)) for layers in chosen["layers"]],
+            "last": [int(max(layers)) for layers in chosen["layers"]],
+            "joint": [len(layers) > 1 for layers in chosen["layers"]],
+        }
+    )
     return frame.merge(values, on="condition_id").sort_values(
-        ["series", "first", "last"], ignore_index=True)
+        ["series", "first", "last"], ignore_index=True
+    )
 
 
 def _series(condition: str, kind: str) -> str:
@@ -60,10 +76,14 @@ def measures(found: pd.DataFrame) -> list[tuple[str, str]]:
     Args:
         found: metric, against: what captions of edited models were measured by.
     """
-    pairs = [pair for pair in zip(found["metric"], found["against"], strict=True)
-             if pair[0] not in LAYER_METRICS and pair[1] != "previous"]
-    return sorted(pairs, key=lambda pair: (
-        _FIRST.index(pair) if pair in _FIRST else len(_FIRST), pair))
+    pairs = [
+        pair
+        for pair in zip(found["metric"], found["against"], strict=True)
+        if pair[0] not in LAYER_METRICS and pair[1] != "previous"
+    ]
+    return sorted(
+        pairs, key=lambda pair: (_FIRST.index(pair) if pair in _FIRST else len(_FIRST), pair)
+    )
 
 
 def share_interval(found: int, n: int) -> tuple[float, float, float]:
@@ -85,12 +105,18 @@ def share_interval(found: int, n: int) -> tuple[float, float, float]:
 def shares(counts: pd.DataFrame) -> pd.DataFrame:
     """Counts (condition_id, n, found) as condition_id, n, mean, low, high."""
     counts = counts[counts["n"] > 0]
-    found = [share_interval(int(k), int(n)) for k, n in zip(
-        counts["found"], counts["n"], strict=True)]
-    return pd.DataFrame({
-        "condition_id": counts["condition_id"].to_list(), "n": counts["n"].to_list(),
-        "mean": [of[0] for of in found], "low": [of[1] for of in found],
-        "high": [of[2] for of in found]})
+    found = [
+        share_interval(int(k), int(n)) for k, n in zip(counts["found"], counts["n"], strict=True)
+    ]
+    return pd.DataFrame(
+        {
+            "condition_id": counts["condition_id"].to_list(),
+            "n": counts["n"].to_list(),
+            "mean": [of[0] for of in found],
+            "low": [of[1] for of in found],
+            "high": [of[2] for of in found],
+        }
+    )
 
 
 def baseline_of(values: pd.DataFrame) -> float | None:
@@ -114,11 +140,14 @@ def pruned(changes: pd.DataFrame) -> pd.DataFrame:
         group=[str(of.get("group", "")) for of in told],
         algorithm=[ALGORITHMS.get(of.get("algorithm", ""), "") for of in told],
         seed=["" if of.get("seed") is None else str(of["seed"]) for of in told],
-        n_pruned=[int(of.get("n_pruned", 0)) for of in told])
+        n_pruned=[int(of.get("n_pruned", 0)) for of in told],
+    )
     order = list(ALGORITHMS.values())
     return rows[rows["algorithm"] != ""].sort_values(
-        ["group", "n_pruned", "algorithm", "seed"], ignore_index=True,
-        key=lambda column: column.map(order.index) if column.name == "algorithm" else column)
+        ["group", "n_pruned", "algorithm", "seed"],
+        ignore_index=True,
+        key=lambda column: column.map(order.index) if column.name == "algorithm" else column,
+    )
 
 
 def telling(rows: pd.DataFrame) -> list[str]:
@@ -140,8 +169,12 @@ def telling(rows: pd.DataFrame) -> list[str]:
     def rank(measure: str, of: pd.DataFrame) -> tuple[bool, int, float, str]:
         tells = of["n_pruned"].nunique() == counts and bool((of["difference"].abs() > _SAME).any())
         half = (of["high"] - of["low"]).clip(lower=_SAME) / 2
-        return (not tells, own.index(measure) if measure in own else len(own),
-                -float((of["difference"].abs() / half).max()), measure)
+        return (
+            not tells,
+            own.index(measure) if measure in own else len(own),
+            -float((of["difference"].abs() / half).max()),
+            measure,
+        )
 
     measures = rows.groupby(rows["metric"] + ":" + rows["against"])
     return [measure for *_, measure in sorted(rank(str(name), of) for name, of in measures)]
@@ -150,7 +183,8 @@ def telling(rows: pd.DataFrame) -> list[str]:
 def readable(table: pd.DataFrame) -> pd.DataFrame:
     """Table 1 for a page: the seed beside who chose the heads; what reads as 0.000 has no sign."""
     chosen = table["heads chosen by"] + table["seed"].map(
-        lambda seed: f", seed {seed}" if seed else "")
+        lambda seed: f", seed {seed}" if seed else ""
+    )
     numbers = table.select_dtypes("float")
     numbers = numbers.where(numbers.abs() >= 0.0005, 0.0)
     return table.assign(**{"heads chosen by": chosen}, **numbers).drop(columns="seed")
@@ -167,11 +201,15 @@ def table1(rows: pd.DataFrame, n_pruned: int) -> pd.DataFrame:
         A row a measure, algorithm and seed, the columns named for readers.
     """
     rows = rows[rows["n_pruned"] == n_pruned]
-    found = [rows[(rows["metric"] == metric) & (rows["against"] == against)].assign(
-        measure=words.title(metric, against))
-        for metric, against in TABLE1]
+    found = [
+        rows[(rows["metric"] == metric) & (rows["against"] == against)].assign(
+            measure=words.title(metric, against)
+        )
+        for metric, against in TABLE1
+    ]
     return pd.concat(found, ignore_index=True).rename(columns=_READABLE)[
-        ["measure", *_READABLE.values()]]
+        ["measure", *_READABLE.values()]
+    ]
 
 
 def largest_heads(frame: pd.DataFrame, unit: str, count: int) -> pd.DataFrame:
@@ -193,12 +231,18 @@ def largest_heads(frame: pd.DataFrame, unit: str, count: int) -> pd.DataFrame:
     power = math.floor(math.log10(size)) if size > 0 else 0
     power = 0 if -2 < power < 3 else power
     name = f"mean, 1e{power} {unit}" if power else f"mean, {unit}"
-    values = rows[["mean", "low", "high"]] / 10.0 ** power
-    return pd.DataFrame({
-        "layer": rows["layer"], "head": rows["head"],
-        name.strip(", "): values["mean"],
-        "95% interval": [f"{low:z.2f} to {high:z.2f}" for low, high in zip(
-            values["low"], values["high"], strict=True)]})
+    values = rows[["mean", "low", "high"]] / 10.0**power
+    return pd.DataFrame(
+        {
+            "layer": rows["layer"],
+            "head": rows["head"],
+            name.strip(", "): values["mean"],
+            "95% interval": [
+                f"{low:z.2f} to {high:z.2f}"
+                for low, high in zip(values["low"], values["high"], strict=True)
+            ],
+        }
+    )
 
 
 def pruning(spec: Any) -> dict[str, Any]:
@@ -216,8 +260,17 @@ def algorithm(changes: pd.DataFrame) -> dict[str, Any]:
 def importance(settings: dict[str, Any]) -> pd.DataFrame:
     """Algorithm 1's weights of heads, as `condition_charts.head_matrix` takes them."""
     sample = len(settings.get("sample") or ())
-    return pd.DataFrame([
-        {"layer": int(layer), "head": head, "mean": value, "low": value, "high": value,
-         "n": sample}
-        for layer, values in (settings.get("importance") or {}).items()
-        for head, value in enumerate(values)])
+    return pd.DataFrame(
+        [
+            {
+                "layer": int(layer),
+                "head": head,
+                "mean": value,
+                "low": value,
+                "high": value,
+                "n": sample,
+            }
+            for layer, values in (settings.get("importance") or {}).items()
+            for head, value in enumerate(values)
+        ]
+    )

@@ -10,13 +10,18 @@ from dashboard.charts.base import FIT, FIT_X, LEGEND, MARGINS, Chart
 from dashboard.names import metrics as words
 from dashboard.names.conditions import ALGORITHMS, KINDS, LAYER, PAPER_LAYER
 
-_KIND_COLORS = {KINDS["mean"]: charts.BLUE, KINDS["confuse"]: charts.ORANGE,
-                KINDS["skip"]: charts.GREEN}
+_KIND_COLORS = {
+    KINDS["mean"]: charts.BLUE,
+    KINDS["confuse"]: charts.ORANGE,
+    KINDS["skip"]: charts.GREEN,
+}
 _OTHERS = (charts.PINK, charts.AMBER, charts.SKY)
-_ALGORITHM_COLORS = dict(zip(
-    ALGORITHMS.values(), (charts.BLUE, charts.SKY, charts.GREY, charts.AMBER), strict=True))
-_ALGORITHM_SHAPES = dict(zip(
-    ALGORITHMS.values(), ("circle", "square", "diamond", "triangle-up"), strict=True))
+_ALGORITHM_COLORS = dict(
+    zip(ALGORITHMS.values(), (charts.BLUE, charts.SKY, charts.GREY, charts.AMBER), strict=True)
+)
+_ALGORITHM_SHAPES = dict(
+    zip(ALGORITHMS.values(), ("circle", "square", "diamond", "triangle-up"), strict=True)
+)
 _INTERVAL = (("mean", "mean"), ("low", "95% from"), ("high", "95% to"))
 
 
@@ -27,7 +32,11 @@ def _colors(series: list[str]) -> list[str]:
 
 
 def sweep(
-    frame: pd.DataFrame, axis: str, *, baseline: float | None = None, paper: bool = False,
+    frame: pd.DataFrame,
+    axis: str,
+    *,
+    baseline: float | None = None,
+    paper: bool = False,
     height: int = 360,
 ) -> Chart:
     """A measure of the last layer's captions against the layer that is edited (Figure 2).
@@ -42,24 +51,46 @@ def sweep(
     """
     series = sorted(frame["series"].unique(), key=lambda name: (name not in _KIND_COLORS, name))
     frame = frame.assign(first=frame["first"] - paper, last=frame["last"] - paper).sort_values(
-        "series", key=lambda names: names.map(series.index), kind="stable")
+        "series", key=lambda names: names.map(series.index), kind="stable"
+    )
     single = frame[~frame["joint"]]
     joint = frame[frame["joint"]].assign(
-        left=lambda rows: rows["first"] - 0.35, right=lambda rows: rows["last"] + 0.35)
-    color = alt.Color("series:N", sort=series, scale=alt.Scale(
-        domain=series, range=_colors(series)), legend=alt.Legend(
-        title=None, orient="top", columns=charts.columns(series), labelLimit=300,
-        symbolType="stroke", symbolStrokeWidth=3, symbolOpacity=1, **LEGEND))
+        left=lambda rows: rows["first"] - 0.35, right=lambda rows: rows["last"] + 0.35
+    )
+    color = alt.Color(
+        "series:N",
+        sort=series,
+        scale=alt.Scale(domain=series, range=_colors(series)),
+        legend=alt.Legend(
+            title=None,
+            orient="top",
+            columns=charts.columns(series),
+            labelLimit=300,
+            symbolType="stroke",
+            symbolStrokeWidth=3,
+            symbolOpacity=1,
+            **LEGEND,
+        ),
+    )
     low, high = int(frame["first"].min()), int(frame["last"].max())
-    across = alt.X("first:Q", title=PAPER_LAYER if paper else LAYER,
-                   scale=alt.Scale(domain=[low - 0.5, high + 0.5], nice=False),
-                   axis=alt.Axis(grid=False, format="d", values=list(
-                       range(low, high + 1, max(1, round((high - low) / 13))))))
-    tooltip = [alt.Tooltip("condition_id:N", title="condition"),
-               *(alt.Tooltip(f"{name}:Q", title=text, format=".4f") for name, text in _INTERVAL),
-               alt.Tooltip("n:Q", title="images", format=",d")]
-    value = alt.Y("low:Q", title=charts.lines(axis),
-                  scale=charts.values(frame["low"], frame["high"]))
+    across = alt.X(
+        "first:Q",
+        title=PAPER_LAYER if paper else LAYER,
+        scale=alt.Scale(domain=[low - 0.5, high + 0.5], nice=False),
+        axis=alt.Axis(
+            grid=False,
+            format="d",
+            values=list(range(low, high + 1, max(1, round((high - low) / 13)))),
+        ),
+    )
+    tooltip = [
+        alt.Tooltip("condition_id:N", title="condition"),
+        *(alt.Tooltip(f"{name}:Q", title=text, format=".4f") for name, text in _INTERVAL),
+        alt.Tooltip("n:Q", title="images", format=",d"),
+    ]
+    value = alt.Y(
+        "low:Q", title=charts.lines(axis), scale=charts.values(frame["low"], frame["high"])
+    )
     one = alt.Chart(single).encode(x=across, color=color)
     over = {"x": alt.X("left:Q"), "x2": alt.X2("right:Q"), "color": color}
     layers = [
@@ -69,9 +100,12 @@ def sweep(
         alt.Chart(joint).mark_rule(strokeWidth=3).encode(y="mean:Q", tooltip=tooltip, **over),
     ]
     if baseline is not None:
-        layers.insert(0, alt.Chart(pd.DataFrame({"mean": [baseline]})).mark_rule(
-            color=charts.GREY, strokeDash=[5, 4]).encode(
-            y="mean:Q", tooltip=[alt.Tooltip("mean:Q", title="baseline", format=".4f")]))
+        layers.insert(
+            0,
+            alt.Chart(pd.DataFrame({"mean": [baseline]}))
+            .mark_rule(color=charts.GREY, strokeDash=[5, 4])
+            .encode(y="mean:Q", tooltip=[alt.Tooltip("mean:Q", title="baseline", format=".4f")]),
+        )
     return alt.layer(*layers).properties(height=height, **FIT)
 
 
@@ -80,9 +114,12 @@ def _curves(one: alt.Chart, series: list[str], tooltip: list[alt.Tooltip]) -> li
     layers = []
     for i, name in enumerate(series):
         own = one.transform_filter(alt.datum.series == name).encode(y="mean:Q")
-        layers += [own.mark_line(strokeWidth=max(3.4 - i, 1.2)),
-                   own.mark_point(filled=True, size=max(84 - 30 * i, 14), opacity=1).encode(
-                       tooltip=tooltip)]
+        layers += [
+            own.mark_line(strokeWidth=max(3.4 - i, 1.2)),
+            own.mark_point(filled=True, size=max(84 - 30 * i, 14), opacity=1).encode(
+                tooltip=tooltip
+            ),
+        ]
     return layers
 
 
@@ -98,22 +135,47 @@ def head_matrix(frame: pd.DataFrame, metric: str, against: str) -> Chart:
     values = frame["mean"]
     if (values < 0).any():
         end = float(values.abs().quantile(0.99)) or 1.0
-        scale = alt.Scale(domain=[-end, -end / 2, 0, end / 2, end],
-                          range=list(charts.DIVERGING), clamp=True, interpolate="rgb")
+        scale = alt.Scale(
+            domain=[-end, -end / 2, 0, end / 2, end],
+            range=list(charts.DIVERGING),
+            clamp=True,
+            interpolate="rgb",
+        )
     else:
         scale = alt.Scale(range=list(charts.VIRIDIS), interpolate="rgb")
     title = words.axis(metric, against)
-    chart: alt.Chart = alt.Chart(frame).mark_rect(cornerRadius=2).encode(
-        x=alt.X("head:O", title="head", axis=alt.Axis(
-            orient="top", labelAngle=0, ticks=False, domain=False)),
-        y=alt.Y("layer:O", title="layer", axis=alt.Axis(ticks=False, domain=False)),
-        color=alt.Color("mean:Q", title=title, scale=scale, legend=alt.Legend(
-            orient="bottom", gradientLength=240, gradientThickness=9, titleLimit=400,
-            tickCount=3, format=".2~g")),
-        tooltip=[alt.Tooltip("layer:O"), alt.Tooltip("head:O"),
-                 *(alt.Tooltip(f"{name}:Q", title=text, format=".3~g") for name, text in _INTERVAL),
-                 alt.Tooltip("n:Q", title="images", format=",d")],
-    ).properties(height=cell_h * frame["layer"].nunique(), autosize=FIT_X, padding=MARGINS)
+    chart: alt.Chart = (
+        alt.Chart(frame)
+        .mark_rect(cornerRadius=2)
+        .encode(
+            x=alt.X(
+                "head:O",
+                title="head",
+                axis=alt.Axis(orient="top", labelAngle=0, ticks=False, domain=False),
+            ),
+            y=alt.Y("layer:O", title="layer", axis=alt.Axis(ticks=False, domain=False)),
+            color=alt.Color(
+                "mean:Q",
+                title=title,
+                scale=scale,
+                legend=alt.Legend(
+                    orient="bottom",
+                    gradientLength=240,
+                    gradientThickness=9,
+                    titleLimit=400,
+                    tickCount=3,
+                    format=".2~g",
+                ),
+            ),
+            tooltip=[
+                alt.Tooltip("layer:O"),
+                alt.Tooltip("head:O"),
+                *(alt.Tooltip(f"{name}:Q", title=text, format=".3~g") for name, text in _INTERVAL),
+                alt.Tooltip("n:Q", title="images", format=",d"),
+            ],
+        )
+        .properties(height=cell_h * frame["layer"].nunique(), autosize=FIT_X, padding=MARGINS)
+    )
     return chart
 
 
@@ -129,19 +191,36 @@ def trust(frame: pd.DataFrame, *, height: int = 320) -> Chart:
     across, up = (_around(frame[name]) for name in ("foretold", "measured"))
     ends = [min(across[0], up[0]), max(across[1], up[1])]
     line = pd.DataFrame({"foretold": ends, "measured": ends})
-    diagonal = alt.Chart(line).mark_line(color=charts.GREY, strokeDash=[5, 4], clip=True).encode(
-        x="foretold:Q", y="measured:Q")
-    points = alt.Chart(frame).mark_point(filled=True, size=48, color=charts.BLUE, opacity=0.75
-                                         ).encode(
-        x=alt.X("foretold:Q", title="foretold by the gradient (nats a token)",
+    diagonal = (
+        alt.Chart(line)
+        .mark_line(color=charts.GREY, strokeDash=[5, 4], clip=True)
+        .encode(x="foretold:Q", y="measured:Q")
+    )
+    points = (
+        alt.Chart(frame)
+        .mark_point(filled=True, size=48, color=charts.BLUE, opacity=0.75)
+        .encode(
+            x=alt.X(
+                "foretold:Q",
+                title="foretold by the gradient (nats a token)",
                 scale=alt.Scale(domain=across, nice=False),
-                axis=alt.Axis(tickCount=6, format=".2~g")),
-        y=alt.Y("measured:Q", title="measured (nats a token)",
-                scale=alt.Scale(domain=up, nice=False), axis=alt.Axis(format=".2~g")),
-        tooltip=[alt.Tooltip("layer:O"), alt.Tooltip("head:O"),
-                 alt.Tooltip("foretold:Q", format=".3~g"),
-                 alt.Tooltip("measured:Q", format=".3~g"),
-                 alt.Tooltip("n:Q", title="images measured")])
+                axis=alt.Axis(tickCount=6, format=".2~g"),
+            ),
+            y=alt.Y(
+                "measured:Q",
+                title="measured (nats a token)",
+                scale=alt.Scale(domain=up, nice=False),
+                axis=alt.Axis(format=".2~g"),
+            ),
+            tooltip=[
+                alt.Tooltip("layer:O"),
+                alt.Tooltip("head:O"),
+                alt.Tooltip("foretold:Q", format=".3~g"),
+                alt.Tooltip("measured:Q", format=".3~g"),
+                alt.Tooltip("n:Q", title="images measured"),
+            ],
+        )
+    )
     return alt.layer(diagonal, points).properties(height=height, **FIT)
 
 
@@ -161,37 +240,63 @@ def pruning(frame: pd.DataFrame, axis: str, *, baseline: float, height: int = 40
         baseline: the unpruned model's value.
         height: in pixels, with axes and legend.
     """
-    frame = frame.assign(low=frame["low"] + frame["baseline"],
-                         high=frame["high"] + frame["baseline"])
+    frame = frame.assign(
+        low=frame["low"] + frame["baseline"], high=frame["high"] + frame["baseline"]
+    )
     shown = [name for name in ALGORITHMS.values() if name in set(frame["algorithm"])]
-    legend = alt.Legend(title=None, orient="top", columns=charts.columns(shown), symbolOpacity=1,
-                        symbolSize=60, **LEGEND)
-    colors, shapes = (alt.Scale(domain=shown, range=[of[name] for name in shown])
-                      for of in (_ALGORITHM_COLORS, _ALGORITHM_SHAPES))
+    legend = alt.Legend(
+        title=None,
+        orient="top",
+        columns=charts.columns(shown),
+        symbolOpacity=1,
+        symbolSize=60,
+        **LEGEND,
+    )
+    colors, shapes = (
+        alt.Scale(domain=shown, range=[of[name] for name in shown])
+        for of in (_ALGORITHM_COLORS, _ALGORITHM_SHAPES)
+    )
     color = alt.Color("algorithm:N", sort=shown, legend=legend, scale=colors)
     shape = alt.Shape("algorithm:N", sort=shown, legend=legend, scale=shapes)
     counts = sorted(frame["n_pruned"].unique().tolist())
     # Side by side, so that intervals do not hide each other.
     step = 0.08 * min((b - a for a, b in pairwise(counts)), default=1)
     frame["at"] = frame["n_pruned"] + step * (
-        frame["algorithm"].map(shown.index) - (len(shown) - 1) / 2)
+        frame["algorithm"].map(shown.index) - (len(shown) - 1) / 2
+    )
     base = alt.Chart(frame).encode(
-        x=alt.X("at:Q", title="heads pruned", axis=alt.Axis(grid=False, format="d", values=counts),
-                scale=alt.Scale(zero=False, padding=16)), color=color)
-    tooltip = [alt.Tooltip("algorithm:N"), alt.Tooltip("seed:N"),
-               alt.Tooltip("n_pruned:Q", title="heads pruned"),
-               alt.Tooltip("edited:Q", title="pruned", format=".4f"),
-               alt.Tooltip("low:Q", title="95% from", format=".4f"),
-               alt.Tooltip("high:Q", title="95% to", format=".4f"),
-               alt.Tooltip("n:Q", title="images")]
+        x=alt.X(
+            "at:Q",
+            title="heads pruned",
+            axis=alt.Axis(grid=False, format="d", values=counts),
+            scale=alt.Scale(zero=False, padding=16),
+        ),
+        color=color,
+    )
+    tooltip = [
+        alt.Tooltip("algorithm:N"),
+        alt.Tooltip("seed:N"),
+        alt.Tooltip("n_pruned:Q", title="heads pruned"),
+        alt.Tooltip("edited:Q", title="pruned", format=".4f"),
+        alt.Tooltip("low:Q", title="95% from", format=".4f"),
+        alt.Tooltip("high:Q", title="95% to", format=".4f"),
+        alt.Tooltip("n:Q", title="images"),
+    ]
     title = charts.lines(axis)
     return alt.layer(
-        alt.Chart(pd.DataFrame({"edited": [baseline]})).mark_rule(
-            color=charts.GREY, strokeDash=[5, 4]).encode(
-            y="edited:Q", tooltip=[alt.Tooltip("edited:Q", title="unpruned", format=".4f")]),
+        alt.Chart(pd.DataFrame({"edited": [baseline]}))
+        .mark_rule(color=charts.GREY, strokeDash=[5, 4])
+        .encode(y="edited:Q", tooltip=[alt.Tooltip("edited:Q", title="unpruned", format=".4f")]),
         base.mark_line(strokeWidth=1.8).encode(y=alt.Y("mean(edited):Q", title=title)),
-        base.mark_rule(opacity=0.5).encode(y=alt.Y("low:Q", title=title, scale=charts.values(
-            frame["low"], frame["high"], frame["edited"])), y2="high:Q"),
+        base.mark_rule(opacity=0.5).encode(
+            y=alt.Y(
+                "low:Q",
+                title=title,
+                scale=charts.values(frame["low"], frame["high"], frame["edited"]),
+            ),
+            y2="high:Q",
+        ),
         base.mark_point(filled=True, size=60, opacity=1).encode(
-            y="edited:Q", tooltip=tooltip, shape=shape),
+            y="edited:Q", tooltip=tooltip, shape=shape
+        ),
     ).properties(height=height, **FIT)

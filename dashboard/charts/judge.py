@@ -11,9 +11,15 @@ _HEIGHT, _MENU = 360, 75
 """Pixels; beside each other, one below a menu, the charts end at one line."""
 
 COLORS = {
-    words.CRITERIA[name].label: color for name, color in (
-        ("mean", charts.GREY), ("entities", charts.BLUE), ("specificity", charts.ORANGE),
-        ("information", charts.GREEN), ("correspondence", charts.PINK))}
+    words.CRITERIA[name].label: color
+    for name, color in (
+        ("mean", charts.GREY),
+        ("entities", charts.BLUE),
+        ("specificity", charts.ORANGE),
+        ("information", charts.GREEN),
+        ("correspondence", charts.PINK),
+    )
+}
 
 
 def of_judge(curves: pd.DataFrame, kind: str, judge: str) -> pd.DataFrame:
@@ -25,8 +31,12 @@ def of_judge(curves: pd.DataFrame, kind: str, judge: str) -> pd.DataFrame:
         judge: whose.
     """
     order = ["mean", *(name for name in words.CRITERIA if name != "mean")]
-    found = [curves[curves["metric"] == f"{kind}.{judge}.{name}"].assign(
-        criterion=name, series=words.CRITERIA[name].label) for name in order]
+    found = [
+        curves[curves["metric"] == f"{kind}.{judge}.{name}"].assign(
+            criterion=name, series=words.CRITERIA[name].label
+        )
+        for name in order
+    ]
     return pd.concat(found, ignore_index=True)
 
 
@@ -37,8 +47,14 @@ def figure5(scores: pd.DataFrame, across: str = words.LAYER_AXIS) -> Chart:
         scores: of `of_judge`.
         across: title of the horizontal axis.
     """
-    return charts.bands(scores, "score (1 to 5)", height=_HEIGHT + _MENU, colors=COLORS,
-                        first=int(scores["layer"].min()), across=across)
+    return charts.bands(
+        scores,
+        "score (1 to 5)",
+        height=_HEIGHT + _MENU,
+        colors=COLORS,
+        first=int(scores["layer"].min()),
+        across=across,
+    )
 
 
 def steps(frame: pd.DataFrame) -> Chart:
@@ -48,18 +64,26 @@ def steps(frame: pd.DataFrame) -> Chart:
         frame: of `of_judge`, one criterion, with `step`, the names of the two layers.
     """
     base = alt.Chart(frame).encode(
-        x=alt.X("step:N", sort=None, title="from layer to layer",
-                axis=alt.Axis(labelAngle=0, grid=False, labelOverlap=True, labelFlush=False)),
-        tooltip=[alt.Tooltip("step:N", title="step"),
-                 alt.Tooltip("mean:Q", title="mean", format=".3f"),
-                 alt.Tooltip("low:Q", title="95% from", format=".3f"),
-                 alt.Tooltip("high:Q", title="95% to", format=".3f"),
-                 alt.Tooltip("n:Q", title="images", format=",d")])
+        x=alt.X(
+            "step:N",
+            sort=None,
+            title="from layer to layer",
+            axis=alt.Axis(labelAngle=0, grid=False, labelOverlap=True, labelFlush=False),
+        ),
+        tooltip=[
+            alt.Tooltip("step:N", title="step"),
+            alt.Tooltip("mean:Q", title="mean", format=".3f"),
+            alt.Tooltip("low:Q", title="95% from", format=".3f"),
+            alt.Tooltip("high:Q", title="95% to", format=".3f"),
+            alt.Tooltip("n:Q", title="images", format=",d"),
+        ],
+    )
     zero = alt.Chart(pd.DataFrame({"low": [0]})).mark_rule(color=charts.GREY).encode(y="low:Q")
     color = COLORS[str(frame["series"].iloc[0])]
     return alt.layer(
         zero,
         base.mark_rule(color=color, strokeWidth=2).encode(
-            y=alt.Y("low:Q", title="change of score (points)"), y2="high:Q"),
+            y=alt.Y("low:Q", title="change of score (points)"), y2="high:Q"
+        ),
         base.mark_point(color=color, filled=True, size=70, opacity=1).encode(y="mean:Q"),
     ).properties(height=_HEIGHT, **charts.FIT)

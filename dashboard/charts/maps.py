@@ -11,8 +11,18 @@ Floats = NDArray[np.floating]
 Bools = NDArray[np.bool_]
 Pixels = NDArray[np.uint8]
 
-INFERNO = ("#000004", "#1b0c41", "#4a0c6b", "#781c6d", "#a52c60", "#cf4446", "#ed6925",
-           "#fb9b06", "#f7d13d", "#fcffa4")
+INFERNO = (
+    "#000004",
+    "#1b0c41",
+    "#4a0c6b",
+    "#781c6d",
+    "#a52c60",
+    "#cf4446",
+    "#ed6925",
+    "#fb9b06",
+    "#f7d13d",
+    "#fcffa4",
+)
 """Colours from low to high; even in lightness, and safe for colour-blind eyes. It begins in black,
 so that over a picture low values dim it and leave it its own colours."""
 
@@ -57,8 +67,10 @@ def patch_map(tokens: Floats, grid: tuple[int, int]) -> Floats:
         ValueError: the grid has another number of patches.
     """
     if tokens.shape != (1 + grid[0] * grid[1],):
-        raise ValueError(f"expected {1 + grid[0] * grid[1]} tokens for a grid of {grid[0]} by "
-                         f"{grid[1]} patches and CLS; got shape {tokens.shape}")
+        raise ValueError(
+            f"expected {1 + grid[0] * grid[1]} tokens for a grid of {grid[0]} by "
+            f"{grid[1]} patches and CLS; got shape {tokens.shape}"
+        )
     patches: Floats = tokens[1:].astype(np.float32).reshape(grid)
     return patches
 
@@ -107,7 +119,7 @@ def outliers(norms: Floats, grid: tuple[int, int]) -> Bools:
 
 def colour(values: Floats, scale: Scale, palette: tuple[str, ...] = INFERNO) -> Pixels:
     """Values as colours, linear between the palette's; beyond the ends the end colour."""
-    stops = np.array([[int(c[i:i + 2], 16) for i in (1, 3, 5)] for c in palette], np.float32)
+    stops = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in palette], np.float32)
     place = np.clip((values - scale.low) / (scale.high - scale.low), 0, 1) * (len(stops) - 1)
     at = np.arange(len(stops))
     channels = [np.interp(place, at, stops[:, i]) for i in range(3)]
@@ -116,7 +128,13 @@ def colour(values: Floats, scale: Scale, palette: tuple[str, ...] = INFERNO) -> 
 
 
 def blend(
-    picture: bytes, values: Floats, scale: Scale, *, opacity: float, smooth: bool, width: int,
+    picture: bytes,
+    values: Floats,
+    scale: Scale,
+    *,
+    opacity: float,
+    smooth: bool,
+    width: int,
 ) -> bytes:
     """A map laid over its picture.
 

@@ -74,8 +74,10 @@ def key_of(run: Path) -> Key:
 def _first(frame: pd.DataFrame) -> dict[str, Any]:
     """The first row; NULL is None."""
     row = frame.iloc[0].astype(object)
-    return {str(name): None if np.ndim(value) == 0 and pd.isna(value) else value
-            for name, value in row.items()}
+    return {
+        str(name): None if np.ndim(value) == 0 and pd.isna(value) else value
+        for name, value in row.items()
+    }
 
 
 @st.cache_resource(max_entries=8, show_spinner=False, on_release=lambda run: run.close())
@@ -90,8 +92,9 @@ def asked(key: Key, query: Callable[..., pd.DataFrame], *values: object) -> pd.D
 
 
 @st.cache_data(max_entries=128, show_spinner=False)
-def _asked(key: Key, name: str, _query: Callable[..., pd.DataFrame], *values: object
-           ) -> pd.DataFrame:
+def _asked(
+    key: Key, name: str, _query: Callable[..., pd.DataFrame], *values: object
+) -> pd.DataFrame:
     # Streamlit cannot hash a function: its name stands for it in the cache's key.
     return _query(_open(key), *values)
 
@@ -119,8 +122,10 @@ def conditions(key: Key) -> list[str]:
 def quantities(key: Key) -> list[str]:
     """Names of everything that images can be filtered and sorted by: `rouge_l:final`."""
     scored = queries.scored(_open(key))
-    names = [metric if pd.isna(against) else f"{metric}:{against}"
-             for metric, against in zip(scored["metric"], scored["against"], strict=True)]
+    names = [
+        metric if pd.isna(against) else f"{metric}:{against}"
+        for metric, against in zip(scored["metric"], scored["against"], strict=True)
+    ]
     return [*names, *CAPTION_METRICS, *LAYER_COLUMNS]
 
 
@@ -130,8 +135,9 @@ def has_layers(quantity: Quantity) -> bool:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def page(key: Key, selection: Selection, order: Order | None, limit: int, offset: int
-         ) -> pd.DataFrame:
+def page(
+    key: Key, selection: Selection, order: Order | None, limit: int, offset: int
+) -> pd.DataFrame:
     """One page of images."""
     return queries.filter_images(_open(key), selection, order, limit, offset)
 
@@ -149,8 +155,11 @@ def histogram(key: Key, quantity: Quantity, condition: str) -> pd.DataFrame:
 
 
 def export(
-    key: Key, selection: Selection, order: Order | None,
-    written: Mapping[str, tuple[str, str]], **more: str,
+    key: Key,
+    selection: Selection,
+    order: Order | None,
+    written: Mapping[str, tuple[str, str]],
+    **more: str,
 ) -> Export:
     """All images of a selection with the values that were asked for; not cached, it may be long."""
     return image_export.collect(_open(key), selection, order, written, **more)

@@ -14,8 +14,10 @@ from store.query.two_runs import Pair
 
 @st.cache_resource(max_entries=4, show_spinner=False, on_release=lambda pair: pair.close())
 def _open(one: Key, two: Key) -> Pair:
-    with (open_generation(Path(one.path), one.generation) as first,
-          open_generation(Path(two.path), two.generation) as second):
+    with (
+        open_generation(Path(one.path), one.generation) as first,
+        open_generation(Path(two.path), two.generation) as second,
+    ):
         return compare_queries.open_pair(first, second)
 
 
@@ -25,15 +27,14 @@ def shared_images(one: Key, two: Key) -> int:
     return compare_queries.shared_images(_open(one, two))
 
 
-def asked(
-    one: Key, two: Key, query: Callable[..., pd.DataFrame], *values: object
-) -> pd.DataFrame:
+def asked(one: Key, two: Key, query: Callable[..., pd.DataFrame], *values: object) -> pd.DataFrame:
     """What one of `compare_queries` answers for two runs; its other arguments are `values`."""
     return _asked(one, two, query.__name__, query, *values)
 
 
 @st.cache_data(max_entries=64, show_spinner="Comparing…")
-def _asked(one: Key, two: Key, name: str, _query: Callable[..., pd.DataFrame], *values: object
-           ) -> pd.DataFrame:
+def _asked(
+    one: Key, two: Key, name: str, _query: Callable[..., pd.DataFrame], *values: object
+) -> pd.DataFrame:
     # Streamlit cannot hash a function: its name stands for it in the cache's key.
     return _query(_open(one, two), *values)

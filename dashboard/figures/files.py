@@ -57,10 +57,19 @@ def download_row(chart: Figure | None, frame: pd.DataFrame, name: str) -> None:
     """
     files: list[tuple[str, str, Any]] = [("CSV", "text/csv", lambda: frame.to_csv(index=False))]
     if chart is not None:
-        files += [("SVG", "image/svg+xml", lambda: svg(chart)),
-                  ("PNG", "image/png", lambda: png(chart))]
+        files += [
+            ("SVG", "image/svg+xml", lambda: svg(chart)),
+            ("PNG", "image/png", lambda: png(chart)),
+        ]
     with st.container(horizontal=True, gap="xsmall", horizontal_alignment="right"):
         for kind, mime, made in files:
             st.download_button(
-                kind, made, f"peel-{name}.{kind.lower()}", mime, key=f"{name}-{kind}",
-                type="tertiary", icon=":material/download:", on_click="ignore")
+                kind,
+                made,
+                f"peel-{name}.{kind.lower()}",
+                mime,
+                key=f"{name}-{kind}",
+                type="tertiary",
+                icon=":material/download:",
+                on_click="ignore",
+            )

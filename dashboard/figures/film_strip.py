@@ -38,8 +38,13 @@ class _Word:
 
 
 def film_strip(
-    tensors: ImageTensors, captions: Mapping[int, str], layers: Sequence[int],
-    grid: tuple[int, int], *, title: str = "", paper: bool = False,
+    tensors: ImageTensors,
+    captions: Mapping[int, str],
+    layers: Sequence[int],
+    grid: tuple[int, int],
+    *,
+    title: str = "",
+    paper: bool = False,
 ) -> str:
     """Of each layer the attention map over the picture, and the caption below it.
 
@@ -63,23 +68,31 @@ def film_strip(
     cells = [] if 0 in layers else [_cell(_plain(tensors, tall), tall, "the picture", [])]
     for i, layer in enumerate(layers):
         before = captions.get(layers[i - 1], "") if i else None
-        cells.append(_cell(
-            _map(tensors, layer, grid, scale) if layer else _plain(tensors, tall), tall,
-            words.layer_name(layer, paper), _wrapped(_words(before, captions.get(layer, "")))))
+        cells.append(
+            _cell(
+                _map(tensors, layer, grid, scale) if layer else _plain(tensors, tall),
+                tall,
+                words.layer_name(layer, paper),
+                _wrapped(_words(before, captions.get(layer, ""))),
+            )
+        )
     columns = -(-len(cells) // -(-len(cells) // _PER_ROW))
-    rows = [cells[i:i + columns] for i in range(0, len(cells), columns)]
+    rows = [cells[i : i + columns] for i in range(0, len(cells), columns)]
     width = max(columns * (_CELL + _GAP) - _GAP, 2 * _CELL) + 2 * _PAD
     body, y = _heading(title, width)
     for row in rows:
         for i, cell in enumerate(row):
-            body.append(f'<g transform="translate({_PAD + i * (_CELL + _GAP)} {y})">'
-                        f"{cell.markup}</g>")
+            body.append(
+                f'<g transform="translate({_PAD + i * (_CELL + _GAP)} {y})">{cell.markup}</g>'
+            )
         y += max(cell.height for cell in row) + _GAP
     body.append(_colour_bar(scale, y))
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{y + 40}" '
-            f'viewBox="0 0 {width} {y + 40}" font-family="Arial, Helvetica, Liberation Sans, '
-            f'sans-serif" font-size="{_FONT}" fill="#1c1c1c">'
-            f'<rect width="100%" height="100%" fill="#ffffff"/>{"".join(body)}</svg>')
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{y + 40}" '
+        f'viewBox="0 0 {width} {y + 40}" font-family="Arial, Helvetica, Liberation Sans, '
+        f'sans-serif" font-size="{_FONT}" fill="#1c1c1c">'
+        f'<rect width="100%" height="100%" fill="#ffffff"/>{"".join(body)}</svg>'
+    )
 
 
 def turning_points(captions: Mapping[int, str], most: int = 6) -> list[int]:
@@ -105,16 +118,22 @@ class _Cell:
 
 def _cell(jpeg: bytes, tall: int, name: str, lines: list[list[_Word]]) -> _Cell:
     url = "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
-    parts = [f'<text y="12" font-weight="bold">{html.escape(name)}</text>',
-             f'<image y="20" width="{_CELL}" height="{tall}" href="{url}"/>']
+    parts = [
+        f'<text y="12" font-weight="bold">{html.escape(name)}</text>',
+        f'<image y="20" width="{_CELL}" height="{tall}" href="{url}"/>',
+    ]
     top = 20 + tall + 18
     parts += [_line(words, top + i * _LINE) for i, words in enumerate(lines)]
     return _Cell("".join(parts), top + len(lines) * _LINE)
 
 
 def _line(words: list[_Word], y: int) -> str:
-    spans = [f'<tspan font-weight="bold" fill="{_GAINED}">{html.escape(word.text)}</tspan>'
-             if word.gained else html.escape(word.text) for word in words]
+    spans = [
+        f'<tspan font-weight="bold" fill="{_GAINED}">{html.escape(word.text)}</tspan>'
+        if word.gained
+        else html.escape(word.text)
+        for word in words
+    ]
     return f'<text y="{y}">{" ".join(spans)}</text>'
 
 
@@ -124,8 +143,12 @@ def _words(before: str | None, text: str) -> list[_Word]:
     if not text.split():
         return [_Word("(no caption)", False)]
     pieces = diff_words(text if before is None else _NOT_XML.sub("\ufffd", before), text)
-    return [_Word(word, piece.change == "gained")
-            for piece in pieces if piece.change != "lost" for word in piece.text.split()]
+    return [
+        _Word(word, piece.change == "gained")
+        for piece in pieces
+        if piece.change != "lost"
+        for word in piece.text.split()
+    ]
 
 
 def _wrapped(words: list[_Word], room: float = _CELL) -> list[list[_Word]]:
@@ -139,7 +162,7 @@ def _wrapped(words: list[_Word], room: float = _CELL) -> list[list[_Word]]:
         lines[-1].append(word)
         used += wide + _width(" ")
     if len(lines) > _MOST_LINES:
-        lines = [*lines[:_MOST_LINES - 1], [*lines[_MOST_LINES - 1][:-1], _Word("…", False)]]
+        lines = [*lines[: _MOST_LINES - 1], [*lines[_MOST_LINES - 1][:-1], _Word("…", False)]]
     return lines
 
 
@@ -155,17 +178,27 @@ def _broken(words: list[_Word], room: float) -> Iterator[_Word]:
 def _width(text: str) -> float:
     """About how wide text is in a sans-serif face, in pixels, rather too wide than too narrow."""
     return _FONT * sum(
-        0.9 if c in _WIDE or ord(c) > 0x2e80 else 0.34 if c in _NARROW
-        else 0.74 if c.isupper() else 0.6 for c in text)
+        0.9
+        if c in _WIDE or ord(c) > 0x2E80
+        else 0.34
+        if c in _NARROW
+        else 0.74
+        if c.isupper()
+        else 0.6
+        for c in text
+    )
 
 
 def _heading(title: str, width: int) -> tuple[list[str], int]:
     if not title:
         return [], _PAD
-    lines = _wrapped([_Word(word, False) for word in _NOT_XML.sub("\ufffd", title).split()],
-                     width - 2 * _PAD)
-    return [f'<g transform="translate({_PAD} {_PAD})">{_line(line, 12 + i * _LINE)}</g>'
-            for i, line in enumerate(lines)], _PAD + len(lines) * _LINE + 10
+    lines = _wrapped(
+        [_Word(word, False) for word in _NOT_XML.sub("\ufffd", title).split()], width - 2 * _PAD
+    )
+    return [
+        f'<g transform="translate({_PAD} {_PAD})">{_line(line, 12 + i * _LINE)}</g>'
+        for i, line in enumerate(lines)
+    ], _PAD + len(lines) * _LINE + 10
 
 
 def _plain(tensors: ImageTensors, tall: int) -> bytes:
@@ -174,9 +207,18 @@ def _plain(tensors: ImageTensors, tall: int) -> bytes:
 
 def _map(tensors: ImageTensors, layer: int, grid: tuple[int, int], scale: Scale) -> bytes:
     tokens = overlays.patch_map(overlays.head_tokens(tensors.cls_attention, layer, None), grid)
-    with Image.open(io.BytesIO(overlays.blend(
-            tensors.model_input, tokens, scale, opacity=overlays.OPACITY, smooth=False,
-            width=_SHARP * _CELL))) as image:
+    with Image.open(
+        io.BytesIO(
+            overlays.blend(
+                tensors.model_input,
+                tokens,
+                scale,
+                opacity=overlays.OPACITY,
+                smooth=False,
+                width=_SHARP * _CELL,
+            )
+        )
+    ) as image:
         return _jpeg(image)
 
 
@@ -187,14 +229,18 @@ def _jpeg(image: Image.Image) -> bytes:
 
 
 def _colour_bar(scale: Scale, y: int) -> str:
-    stops = "".join(f'<stop offset="{i / (len(overlays.INFERNO) - 1):.3f}" stop-color="{color}"/>'
-                    for i, color in enumerate(overlays.INFERNO))
+    stops = "".join(
+        f'<stop offset="{i / (len(overlays.INFERNO) - 1):.3f}" stop-color="{color}"/>'
+        for i, color in enumerate(overlays.INFERNO)
+    )
     # Several strips may stand in one document, where names are shared.
     name = "peel-" + hashlib.sha256(repr(scale).encode()).hexdigest()[:8]
-    return (f'<defs><linearGradient id="{name}">{stops}</linearGradient></defs>'
-            f'<g transform="translate({_PAD} {y})">'
-            f'<rect width="{_CELL}" height="9" fill="url(#{name})"/>'
-            f'<text y="24" font-size="11">{scale.low:.3g}</text>'
-            f'<text x="{_CELL}" y="24" font-size="11" text-anchor="end">{scale.end}</text>'
-            f'<text x="{_CELL + _GAP}" y="9" font-size="11">attention of CLS a patch, share; '
-            f"mean over heads; one scale for all layers</text></g>")
+    return (
+        f'<defs><linearGradient id="{name}">{stops}</linearGradient></defs>'
+        f'<g transform="translate({_PAD} {y})">'
+        f'<rect width="{_CELL}" height="9" fill="url(#{name})"/>'
+        f'<text y="24" font-size="11">{scale.low:.3g}</text>'
+        f'<text x="{_CELL}" y="24" font-size="11" text-anchor="end">{scale.end}</text>'
+        f'<text x="{_CELL + _GAP}" y="9" font-size="11">attention of CLS a patch, share; '
+        f"mean over heads; one scale for all layers</text></g>"
+    )

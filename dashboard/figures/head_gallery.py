@@ -42,14 +42,16 @@ def head_cell(
 ) -> Cell:
     """One head: its attention over the picture, on a scale for all heads, and its caption."""
     tokens = overlays.patch_map(overlays.head_tokens(tensors.cls_attention, layer, head), grid)
-    return Cell(f"head {head}", overlays.blend(
-        tensors.model_input, tokens, scale, opacity=overlays.OPACITY, smooth=False, width=_MAP),
-        text)
+    return Cell(
+        f"head {head}",
+        overlays.blend(
+            tensors.model_input, tokens, scale, opacity=overlays.OPACITY, smooth=False, width=_MAP
+        ),
+        text,
+    )
 
 
-def around(
-    picture: bytes, layer: int, texts: Mapping[int, str], paper: bool = False
-) -> list[Cell]:
+def around(picture: bytes, layer: int, texts: Mapping[int, str], paper: bool = False) -> list[Cell]:
     """What the gallery begins with: the captions of the layer below and of the layer itself.
 
     Args:
@@ -58,19 +60,27 @@ def around(
         texts: captions by layer.
         paper: number layers as the paper does.
     """
-    return [Cell(words.layer_name(at, paper), picture, texts.get(at, ""))
-            for at in (layer - 1, layer)]
+    return [
+        Cell(words.layer_name(at, paper), picture, texts.get(at, "")) for at in (layer - 1, layer)
+    ]
 
 
 def gallery(cells: list[Cell], scale: Scale) -> Chart:
     """Pictures in rows of four, each with its title and caption; below them what colours mean."""
     step, tall = _SIZE + _GAP, _SIZE + _TEXT
-    frame = pd.DataFrame([{
-        "x": (i % _COLUMNS) * step, "y": (i // _COLUMNS) * tall + 18, "title": cell.title,
-        "below": (i // _COLUMNS) * tall + 18 + _SIZE + 6,
-        "url": "data:image;base64," + base64.b64encode(cell.picture).decode(),
-        "text": textwrap.wrap(cell.text, _LINE, max_lines=_LINES, placeholder=" …") or [""],
-    } for i, cell in enumerate(cells)])
+    frame = pd.DataFrame(
+        [
+            {
+                "x": (i % _COLUMNS) * step,
+                "y": (i // _COLUMNS) * tall + 18,
+                "title": cell.title,
+                "below": (i // _COLUMNS) * tall + 18 + _SIZE + 6,
+                "url": "data:image;base64," + base64.b64encode(cell.picture).decode(),
+                "text": textwrap.wrap(cell.text, _LINE, max_lines=_LINES, placeholder=" …") or [""],
+            }
+            for i, cell in enumerate(cells)
+        ]
+    )
     width = min(len(cells), _COLUMNS) * step
     end = -(-len(cells) // _COLUMNS) * tall
     height = end + _BAR
@@ -79,15 +89,22 @@ def gallery(cells: list[Cell], scale: Scale) -> Chart:
     base = alt.Chart(frame).encode(x=alt.X("x:Q", **across))
     at = alt.Y("y:Q", **down)
     text: dict[str, Any] = {"align": "left", "fontSize": 11, "limit": _SIZE}
-    chart: alt.LayerChart = alt.layer(
-        base.mark_image(width=_SIZE, height=_SIZE, align="left", baseline="top").encode(
-            y=at, url="url:N"),
-        base.mark_text(baseline="bottom", dy=-3, fontWeight="bold", **text).encode(
-            y=at, text="title:N"),
-        base.mark_text(baseline="top", lineHeight=14, **text).encode(
-            y=alt.Y("below:Q", **down), text="text:N"),
-        *_bar(scale, end, across, down),
-    ).properties(width=width, height=height).configure_view(stroke=None)
+    chart: alt.LayerChart = (
+        alt.layer(
+            base.mark_image(width=_SIZE, height=_SIZE, align="left", baseline="top").encode(
+                y=at, url="url:N"
+            ),
+            base.mark_text(baseline="bottom", dy=-3, fontWeight="bold", **text).encode(
+                y=at, text="title:N"
+            ),
+            base.mark_text(baseline="top", lineHeight=14, **text).encode(
+                y=alt.Y("below:Q", **down), text="text:N"
+            ),
+            *_bar(scale, end, across, down),
+        )
+        .properties(width=width, height=height)
+        .configure_view(stroke=None)
+    )
     return chart
 
 
@@ -95,13 +112,17 @@ def _bar(scale: Scale, top: int, across: dict[str, Any], down: dict[str, Any]) -
     """The colours, the values at their ends, and what is coloured."""
     url = "data:image/png;base64," + base64.b64encode(colour_bar.picture(_SIZE)).decode()
     told = ["attention of CLS a patch, share; one scale for all heads", "and layers of the picture"]
-    left = pd.DataFrame({"x": [0, _SIZE + _GAP], "y": [top + 24, top + 10],
-                         "text": [[f"{scale.low:.3g}"], told]})
+    left = pd.DataFrame(
+        {"x": [0, _SIZE + _GAP], "y": [top + 24, top + 10], "text": [[f"{scale.low:.3g}"], told]}
+    )
     right = pd.DataFrame({"x": [_SIZE], "y": [top + 24], "text": [scale.end]})
     x, y = alt.X("x:Q", **across), alt.Y("y:Q", **down)
     bar = alt.Chart(pd.DataFrame({"x": [0], "y": [top + 4], "url": [url]})).mark_image(
-        width=_SIZE, height=9, aspect=False, align="left", baseline="top")
+        width=_SIZE, height=9, aspect=False, align="left", baseline="top"
+    )
     words_at: dict[str, Any] = {"x": x, "y": y, "text": "text:N"}
-    return [bar.encode(x=x, y=y, url="url:N"),
-            alt.Chart(left).mark_text(align="left", fontSize=11, lineHeight=14).encode(**words_at),
-            alt.Chart(right).mark_text(align="right", fontSize=11).encode(**words_at)]
+    return [
+        bar.encode(x=x, y=y, url="url:N"),
+        alt.Chart(left).mark_text(align="left", fontSize=11, lineHeight=14).encode(**words_at),
+        alt.Chart(right).mark_text(align="right", fontSize=11).encode(**words_at),
+    ]

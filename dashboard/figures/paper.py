@@ -30,21 +30,23 @@ Ask = Callable[..., pd.DataFrame]
 
 ABSENT = {
     "figure2": "Figure 2: no layer was averaged, confused or removed. A section [[experiments]] of "
-               "the configuration asks for it.",
+    "the configuration asks for it.",
     "figure3": "Figure 3: no CIDEr against references. It needs a data set with references and the "
-               "metric cider under [score].",
+    "metric cider under [score].",
     "figure5": "Figure 5: no judge has scored the captions. python -m precompute judge lets one.",
     "figure6": "Figure 6: no head was read by itself. A section [heads] of the configuration names "
-               "the layers whose heads are.",
+    "the layers whose heads are.",
     "table1": "Table 1: no heads were pruned. A section [[pruning]] of the configuration asks for "
-              "it.",
+    "it.",
 }
 """What a run lacks that has not one of them, and what makes it."""
 
 _PAPER_AXIS = "layer, the paper's numbers"
 _BANDS = "Bands are 95% bootstrap intervals over images."
-_DOTTED = (" Dotted: where captions become fluent, and where they become those of their own "
-           "picture (grounded gain).")
+_DOTTED = (
+    " Dotted: where captions become fluent, and where they become those of their own "
+    "picture (grounded gain)."
+)
 
 
 @dataclass(frozen=True)
@@ -110,15 +112,23 @@ def figure2(ask: Ask, about: About, measure: tuple[str, str] | None = None) -> F
         return None
     baseline = None if against == BASELINE else condition_frames.baseline_of(values)
     chart = condition_charts.sweep(
-        frame, named.axis(metric, against), baseline=baseline, paper=about.paper)
+        frame, named.axis(metric, against), baseline=baseline, paper=about.paper
+    )
     kinds = set(conditions["kind"])
     shown = " ".join(MEANINGS[kind] for kind in condition_frames.SWEPT if kind in kinds)
     dashed = "" if baseline is None else " Dashed: the model unedited."
-    return Figure("figure2", "Layers edited (the paper's Figure 2)", (
-        f"{named.title(metric, against)}, of the last layer's captions, by the layer that is "
-        f"edited. {shown} Curves: one layer at a time; bars: all layers under the bar at once."
-        f"{dashed} Means over {images(frame)}; shades are 95% bootstrap intervals over images. "
-        f"Run {about.run}."), chart, frame)
+    return Figure(
+        "figure2",
+        "Layers edited (the paper's Figure 2)",
+        (
+            f"{named.title(metric, against)}, of the last layer's captions, by the layer that is "
+            f"edited. {shown} Curves: one layer at a time; bars: all layers under the bar at once."
+            f"{dashed} Means over {images(frame)}; shades are 95% bootstrap intervals over images. "
+            f"Run {about.run}."
+        ),
+        chart,
+        frame,
+    )
 
 
 def figure3(ask: Ask, about: About) -> list[Figure]:
@@ -127,20 +137,34 @@ def figure3(ask: Ask, about: About) -> list[Figure]:
     frame = curves[(curves["metric"] == "cider") & (curves["against"] == "reference")]
     if frame.empty:
         return []
-    marks = [(layer - about.paper, what) for layer, what in landmark_words.marks(
-        ask(queries.landmarks, about.condition), set(curves["metric"]))]
+    marks = [
+        (layer - about.paper, what)
+        for layer, what in landmark_words.marks(
+            ask(queries.landmarks, about.condition), set(curves["metric"])
+        )
+    ]
     upper = frame[frame["layer"] >= upper_range(int(frame["layer"].max()))]
     made = []
     for name, rows, what in (("figure3", frame, ""), ("figure3-upper", upper, ", upper range")):
         rows = about.numbered(rows).assign(series=named.SERIES["reference"])
         first, last = int(rows["layer"].min()), int(rows["layer"].max())
         marked = [mark for mark in marks if first <= mark[0] <= last]
-        chart = charts.bands(rows, "CIDEr (0 to 10)", height=280, first=first, across=about.axis,
-                             marks=marked)
-        made.append(Figure(name, f"CIDEr by layer{what} (the paper's Figure 3)", (
-            f"Captions of every layer against their references; the mean over {images(rows)} is "
-            f"the set's CIDEr. {_BANDS}{_DOTTED if marked else ''} {about.of}"),
-            chart, rows.drop(columns="series")))
+        chart = charts.bands(
+            rows, "CIDEr (0 to 10)", height=280, first=first, across=about.axis, marks=marked
+        )
+        made.append(
+            Figure(
+                name,
+                f"CIDEr by layer{what} (the paper's Figure 3)",
+                (
+                    "Captions of every layer against their references; the mean over "
+                    f"{images(rows)} is "
+                    f"the set's CIDEr. {_BANDS}{_DOTTED if marked else ''} {about.of}"
+                ),
+                chart,
+                rows.drop(columns="series"),
+            )
+        )
     return made
 
 
@@ -150,35 +174,53 @@ def figure5(ask: Ask, about: About, judge: str) -> Figure | None:
     if scores.empty:
         return None
     scores = about.numbered(scores)
-    return Figure(f"figure5-{judge}", "Judged captions by layer (the paper's Figure 5)", (
-        f"Scores of judge {judge}, 1 to 5. Means over {images(scores)}; an image counts with the "
-        f"mean of its votes. {_BANDS} {about.of}"),
+    return Figure(
+        f"figure5-{judge}",
+        "Judged captions by layer (the paper's Figure 5)",
+        (
+            f"Scores of judge {judge}, 1 to 5. Means over {images(scores)}; an image counts with "
+            f"the mean of its votes. {_BANDS} {about.of}"
+        ),
         judge_charts.figure5(scores, about.axis),
-        scores[["metric", "criterion", "layer", "n", "mean", "low", "high"]])
+        scores[["metric", "criterion", "layer", "n", "mean", "low", "high"]],
+    )
 
 
 def figure6_of(
-    ask: Ask, about: About, image_id: str, layer: int, tensors: ImageTensors,
-    grid: tuple[int, int], captions: Mapping[int, str],
+    ask: Ask,
+    about: About,
+    image_id: str,
+    layer: int,
+    tensors: ImageTensors,
+    grid: tuple[int, int],
+    captions: Mapping[int, str],
 ) -> Figure:
     """What every head of a layer says of one picture, of the baseline."""
     heads = ask(condition_queries.head_captions, image_id, layer)
     texts = heads["text"].map(said.text)
     scale = overlays.shared_scale(tensors.cls_attention)
     cells = figure6.around(tensors.model_input, layer, captions, about.paper)
-    cells += [figure6.head_cell(tensors, grid, scale, layer, int(head), text)
-              for head, text in zip(heads["head"], texts, strict=True)]
+    cells += [
+        figure6.head_cell(tensors, grid, scale, layer, int(head), text)
+        for head, text in zip(heads["head"], texts, strict=True)
+    ]
     named_layer = named.layer_name(layer, about.paper)
-    return Figure("figure6", f"What each head of {named_layer} says (the paper's Figure 6)", (
-                  f"Picture {image_id}, {BASELINE}. The layer below and the layer itself, then "
-                  "each head: its attention, all on one scale, and the caption of the state in "
-                  f"which it alone attends. One picture, no interval. Run {about.run}."),
-                  exporting.svg(figure6.gallery(cells, scale)),
-                  heads.assign(image_id=image_id, layer=layer))
+    return Figure(
+        "figure6",
+        f"What each head of {named_layer} says (the paper's Figure 6)",
+        (
+            f"Picture {image_id}, {BASELINE}. The layer below and the layer itself, then "
+            "each head: its attention, all on one scale, and the caption of the state in "
+            f"which it alone attends. One picture, no interval. Run {about.run}."
+        ),
+        exporting.svg(figure6.gallery(cells, scale)),
+        heads.assign(image_id=image_id, layer=layer),
+    )
 
 
-def table1(ask: Ask, about: About, group: str | None = None, n_pruned: int | None = None
-           ) -> list[Figure]:
+def table1(
+    ask: Ask, about: About, group: str | None = None, n_pruned: int | None = None
+) -> list[Figure]:
     """Table 1, and its measures' first as a curve by heads pruned; empty without prunings.
 
     Args:
@@ -194,20 +236,42 @@ def table1(ask: Ask, about: About, group: str | None = None, n_pruned: int | Non
     rows = rows[rows["group"] == group]
     counts = sorted(rows["n_pruned"].unique())
     table = condition_frames.table1(rows, n_pruned or int(counts[len(counts) // 2]))
-    made = [Figure("table1", "Heads pruned (the paper's Table 1)", (
-        f"Pruning {group}: {n_pruned or counts[len(counts) // 2]} heads removed by Algorithm 1 "
-        "and, beside it, as many by chance and those of least norm. Measured on images outside "
-        "Algorithm 1's sample; the interval is of the difference, 95% bootstrap over images, "
-        f"paired. Run {about.run}."), None, table)]
+    made = [
+        Figure(
+            "table1",
+            "Heads pruned (the paper's Table 1)",
+            (
+                f"Pruning {group}: {n_pruned or counts[len(counts) // 2]} heads removed by "
+                "Algorithm 1 "
+                "and, beside it, as many by chance and those of least norm. Measured on images "
+                "outside "
+                "Algorithm 1's sample; the interval is of the difference, 95% bootstrap over "
+                f"images, paired. Run {about.run}."
+            ),
+            None,
+            table,
+        )
+    ]
     for measure in condition_frames.telling(rows)[:1]:
         metric, _, against = measure.partition(":")
         frame = rows[(rows["metric"] == metric) & (rows["against"] == against)]
-        chart = condition_charts.pruning(frame, named.axis(metric, against),
-                                         baseline=float(frame["baseline"].mean()))
-        made.append(Figure("table1-curve", "Quality by the number of heads pruned", (
-            f"{named.title(metric, against)}. Dashed: the model unpruned. Of random heads every "
-            f"seed is a point, their line the mean. Means over {images(frame)}; bars are 95% "
-            f"bootstrap intervals of the paired difference. Run {about.run}."), chart, frame))
+        chart = condition_charts.pruning(
+            frame, named.axis(metric, against), baseline=float(frame["baseline"].mean())
+        )
+        made.append(
+            Figure(
+                "table1-curve",
+                "Quality by the number of heads pruned",
+                (
+                    f"{named.title(metric, against)}. Dashed: the model unpruned. Of random "
+                    "heads every "
+                    f"seed is a point, their line the mean. Means over {images(frame)}; bars are "
+                    f"95% bootstrap intervals of the paired difference. Run {about.run}."
+                ),
+                chart,
+                frame,
+            )
+        )
     return made
 
 

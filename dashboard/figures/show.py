@@ -70,13 +70,22 @@ def table1(frame: pd.DataFrame) -> None:
     """
     groups: dict[str, list[tuple[str, ...]]] = {}
     for row in condition_frames.readable(frame).to_dict("records"):
-        before, after, difference, low, high = (f"{row[name]:.3f}" for name in (
-            "before", "after", "difference", "95% from", "95% to"))
-        groups.setdefault(row["measure"], []).append((
-            row["heads chosen by"], before, after, difference, f"{low} to {high}",
-            f"{row['images']:,}"))
-    plain.table(("heads chosen by", "before", "after", "difference", "95% interval", "images"),
-                groups)
+        before, after, difference, low, high = (
+            f"{row[name]:.3f}" for name in ("before", "after", "difference", "95% from", "95% to")
+        )
+        groups.setdefault(row["measure"], []).append(
+            (
+                row["heads chosen by"],
+                before,
+                after,
+                difference,
+                f"{low} to {high}",
+                f"{row['images']:,}",
+            )
+        )
+    plain.table(
+        ("heads chosen by", "before", "after", "difference", "95% interval", "images"), groups
+    )
 
 
 def _name(make: Callable[..., Any]) -> str:
@@ -90,10 +99,14 @@ def _spec(name: str, _make: Callable[..., Chart], values: Any, named: Any) -> Sp
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _made(key: Key, name: str, _make: Callable[..., Any], about: About, *values: object
-          ) -> list[Figure]:
+def _made(
+    key: Key, name: str, _make: Callable[..., Any], about: About, *values: object
+) -> list[Figure]:
     found = _make(partial(data.asked, key), about, *values)
     several = found if isinstance(found, list) else [found] if found else []
-    return [replace(one, chart=exporting.spec(one.chart))
-            if one.chart is not None and not isinstance(one.chart, str) else one
-            for one in several]
+    return [
+        replace(one, chart=exporting.spec(one.chart))
+        if one.chart is not None and not isinstance(one.chart, str)
+        else one
+        for one in several
+    ]

@@ -18,11 +18,12 @@ MEANINGS = {
     "mean": "Averaging: the layer's attention reads the mean state of many images.",
     "confuse": (
         "Confusion: the residual connection, which carries a state past the layer, carries the "
-        "mean state of many images."),
+        "mean state of many images."
+    ),
     "skip": "Removal: the layer is left out.",
     "heads": "Heads: some heads of the layer add nothing.",
     "prune": "Pruning: the heads of several layers that Algorithm 1, or a control, finds least "
-             "important add nothing.",
+    "important add nothing.",
     "mixed": "Several edits at once.",
 }
 
@@ -39,7 +40,8 @@ PAPER_LAYER = "edited layer, the paper's numbers"
 
 _ONE_EDIT = re.compile(
     r"\w+:(?P<layers>[\d+-]+?)(-(?P<how>only|without)-(?P<heads>[\d+]+))?"
-    r"(@(?P<run>[^~]+))?(~(?P<options>.+))?")
+    r"(@(?P<run>[^~]+))?(~(?P<options>.+))?"
+)
 _HOW = {"only": "with head {} alone", "without": "without head {}"}
 
 

@@ -22,17 +22,30 @@ def where(found: pd.DataFrame) -> list[tuple[str, str]]:
     """
     grounding = found["metric"].str.startswith(GROUNDING)
     by = found[grounding].set_index("metric")
-    told = [(words.word(row["metric"]).label, f"{_span(row)}. {words.word(row['metric']).meaning}")
-            for row in found[~grounding].to_dict("records")]
+    told = [
+        (words.word(row["metric"]).label, f"{_span(row)}. {words.word(row['metric']).meaning}")
+        for row in found[~grounding].to_dict("records")
+    ]
     if by.empty:
         return told
-    first = next((name for name in (f"{GROUNDING}{gain.removeprefix(GAIN)}" for gain in GAINS)
-                  if name in by.index), by.index[0])
+    first = next(
+        (
+            name
+            for name in (f"{GROUNDING}{gain.removeprefix(GAIN)}" for gain in GAINS)
+            if name in by.index
+        ),
+        by.index[0],
+    )
     others = by.drop(index=first)["layer"]
     word = words.word(first)
     what, _, metric = word.label.partition(", ")
-    more = "" if others.empty else (
-        f" By {len(others)} other measures: layer {_at(others.min())} to {_at(others.max())}.")
+    more = (
+        ""
+        if others.empty
+        else (
+            f" By {len(others)} other measures: layer {_at(others.min())} to {_at(others.max())}."
+        )
+    )
     span = _span(by.loc[first].to_dict(), f", by {metric}")
     return [*told, (what, f"{span}. {word.meaning}{more}")]
 
@@ -56,16 +69,22 @@ def onsets(found: pd.DataFrame, gain: str | None) -> list[dict[str, Any]]:
     for row in found.dropna(subset="layer").to_dict("records"):
         if row["metric"] in ("fluency_onset", grounding):
             word = words.word(row["metric"])
-            made.append({"layer": int(row["layer"]),
-                         "text": f"{word.label.partition(',')[0]} at layer {_at(row['layer'])}",
-                         "told": f"{word.label}: {_span(row)}, over all pictures. {word.meaning}"})
+            made.append(
+                {
+                    "layer": int(row["layer"]),
+                    "text": f"{word.label.partition(',')[0]} at layer {_at(row['layer'])}",
+                    "told": f"{word.label}: {_span(row)}, over all pictures. {word.meaning}",
+                }
+            )
     return made
 
 
 def rules(found: pd.DataFrame) -> list[str]:
     """Every landmark with its interval and its exact rule, a sentence or two each."""
-    return [f"{words.word(row['metric']).label}: {_span(row)}. The rule: {_in_words(row['rule'])}."
-            for row in found.to_dict("records")]
+    return [
+        f"{words.word(row['metric']).label}: {_span(row)}. The rule: {_in_words(row['rule'])}."
+        for row in found.to_dict("records")
+    ]
 
 
 def _in_words(rule: str) -> str:

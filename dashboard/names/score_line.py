@@ -20,10 +20,18 @@ def line(scores: pd.DataFrame, judged: pd.DataFrame) -> str:
         "CIDEr 4.89, ROUGE-L 1 against the references · Grounded gain, CIDEr 4.76"; empty if there
         is nothing.
     """
-    known = {(metric, against): value for metric, against, value in zip(
-        scores["metric"], scores["against"], scores["value"], strict=True) if pd.notna(value)}
-    told = [_number(metric, known[metric, "reference"]) for metric in _REFERENCE
-            if (metric, "reference") in known][:_MOST]
+    known = {
+        (metric, against): value
+        for metric, against, value in zip(
+            scores["metric"], scores["against"], scores["value"], strict=True
+        )
+        if pd.notna(value)
+    }
+    told = [
+        _number(metric, known[metric, "reference"])
+        for metric in _REFERENCE
+        if (metric, "reference") in known
+    ][:_MOST]
     parts = [f"{', '.join(told)} {words.held('reference')}"] if told else []
     gain = next((gain for gain in GAINS if (gain, "shuffled") in known), None)
     if gain is not None and gain != "grounded_gain_label":  # the next line says that better
@@ -31,8 +39,11 @@ def line(scores: pd.DataFrame, judged: pd.DataFrame) -> str:
     if ("label", "label") in known:
         named = known["label", "label"] == 1
         parts.append("Names its class" if named else "Does not name its class")
-    parts += [f"{words.word(f'judge.{judge}').label} {value:.3g} of 5" for judge, value in zip(
-        judged["judge"], judged["value"], strict=True) if pd.notna(value)]
+    parts += [
+        f"{words.word(f'judge.{judge}').label} {value:.3g} of 5"
+        for judge, value in zip(judged["judge"], judged["value"], strict=True)
+        if pd.notna(value)
+    ]
     return " · ".join(parts)
 
 

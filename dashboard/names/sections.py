@@ -23,17 +23,18 @@ TITLES = {
 ABOUT = {
     "glance": "The few curves that tell the story of this run; the other choices have the rest.",
     SAID: "How close each layer's captions are to the final ones, to those of the layer below, and "
-          "to the references.",
+    "to the references.",
     "own": "Whether captions are about their own picture, and not merely good sentences. Grounded "
-           "gain compares with other pictures' references.",
+    "gain compares with other pictures' references.",
     SETTLES: "From which layer on a picture's caption no longer changes.",
     "looks": "CLS is the token that stands for the whole picture; its attention tells where the "
-             "layer looks.",
+    "layer looks.",
     "moves": "A layer adds attention and an MLP to the state that runs through all layers, the "
-             "residual stream; here is how much each adds.",
+    "residual stream; here is how much each adds.",
     "sure": (
         "Log-probabilities of captions, mean over their tokens, in nats: 0 is certain, -0.7 an "
-        "even chance for every token."),
+        "even chance for every token."
+    ),
     "things": "From “an animal” to “a penguin”: proxies by WordNet, which need no judge.",
 }
 
@@ -41,18 +42,32 @@ PARTS = {"update_norm": words.WHOLE, "attn_norm": words.ATTENTION, "mlp_norm": w
 """One chart: what a layer adds, and the two parts that make it."""
 
 ROOMS = {
-    "own": ("answer_accuracy", "answer_bertscore", "answer_rouge_l", "label", "uniqueness",
-            "repetition"),
+    "own": (
+        "answer_accuracy",
+        "answer_bertscore",
+        "answer_rouge_l",
+        "label",
+        "uniqueness",
+        "repetition",
+    ),
     "looks": ("attn_to_patches", "delta_attn", "map_shift", "attn_entropy", "n_outlier_tokens"),
-    "moves": ("update_norm", "attn_share", "resid_norm", "cos_prev", "patch_update_norm",
-              "patch_attn_share"),
+    "moves": (
+        "update_norm",
+        "attn_share",
+        "resid_norm",
+        "cos_prev",
+        "patch_update_norm",
+        "patch_attn_share",
+    ),
     "sure": ("final_logprob", "mean_logprob", "n_tokens"),
     "things": ("n_nouns", "noun_depth"),
 }
 """Metrics by room, besides those of `SAID` and the grounded gains."""
 
-GAINS = tuple(f"grounded_gain_{metric}" for metric in (
-    "cider", "bertscore", "rouge_l", "coco_rouge_l", "label"))
+GAINS = tuple(
+    f"grounded_gain_{metric}"
+    for metric in ("cider", "bertscore", "rouge_l", "coco_rouge_l", "label")
+)
 """What grounding is read from, on every page: the first of these that a run has."""
 
 GLANCE = (

@@ -11,8 +11,17 @@ from pathlib import Path
 import streamlit as st
 
 KEY = "reader"
-SCRIPTS = ("data.js", "colours.js", "box.js", "maps.js", "matrix.js", "ladder.js", "curves.js",
-           "controls.js", "reader.js")
+SCRIPTS = (
+    "data.js",
+    "colours.js",
+    "box.js",
+    "maps.js",
+    "matrix.js",
+    "ladder.js",
+    "curves.js",
+    "controls.js",
+    "reader.js",
+)
 """Parts of one module, in this order."""
 
 _HERE = Path(__file__).parent

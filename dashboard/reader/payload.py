@@ -22,8 +22,14 @@ Array = NDArray[Any]
 KINDS = ("attention", "contribution")
 """Maps of a picture, by the name of what they show."""
 
-METRICS = ("gradient", "without", "contribution_share", "contribution_norm", "attn_to_patches",
-           "attn_entropy")
+METRICS = (
+    "gradient",
+    "without",
+    "contribution_share",
+    "contribution_norm",
+    "attn_to_patches",
+    "attn_entropy",
+)
 """What the matrix can show, the default first."""
 
 BOX_METRIC = "attn_to_box"
@@ -75,7 +81,9 @@ def maps(tensors: ImageTensors, grid: tuple[int, int], other: ImageTensors | Non
     """
     marked = np.stack([overlays.outliers(norms, grid).ravel() for norms in tensors.token_norm])
     arrays: dict[str, Array] = {
-        "picture": np.frombuffer(tensors.model_input, np.uint8), "marked": marked.astype(np.uint8)}
+        "picture": np.frombuffer(tensors.model_input, np.uint8),
+        "marked": marked.astype(np.uint8),
+    }
     scales = {}
     for kind in KINDS:
         values = _of(tensors, kind)
@@ -98,8 +106,13 @@ def _ends(values: Array, marked: Array) -> dict[str, dict[str, float | bool]]:
     patches = values[..., 1:]
     shown = np.broadcast_to(~marked[1:, None, :], patches.shape)
     rest = patches[shown] if shown.any() else np.zeros(1, np.float32)
-    return {name: {"high": scale.high, "clipped": scale.clipped} for name, scale in (
-        ("all", overlays.common_scale(patches)), ("rest", overlays.common_scale(rest)))}
+    return {
+        name: {"high": scale.high, "clipped": scale.clipped}
+        for name, scale in (
+            ("all", overlays.common_scale(patches)),
+            ("rest", overlays.common_scale(rest)),
+        )
+    }
 
 
 def matrix(heads: pd.DataFrame, n_layers: int, n_heads: int) -> Block:
@@ -120,9 +133,7 @@ def matrix(heads: pd.DataFrame, n_layers: int, n_heads: int) -> Block:
     return Block({"metrics": about}, arrays)
 
 
-def curves(
-    shown: Mapping[str, pd.Series], before: Mapping[str, pd.Series], n_layers: int
-) -> Block:
+def curves(shown: Mapping[str, pd.Series], before: Mapping[str, pd.Series], n_layers: int) -> Block:
     """Measures over layers, as one array [L+1] each; NaN where there is none.
 
     Args:
@@ -139,7 +150,8 @@ def curves(
         for prefix, series in (("curve", values), ("before", before.get(name))):
             if series is not None:
                 arrays[f"{prefix}.{name}"] = series.reindex(range(n_layers + 1)).to_numpy(
-                    np.float32)
+                    np.float32
+                )
     return Block({"curves": about}, arrays)
 
 

@@ -36,9 +36,7 @@ class Choice:
     what: str
 
 
-def choices(
-    header: Mapping[str, Any], peak: tuple[int, int] | None
-) -> dict[str, Choice]:
+def choices(header: Mapping[str, Any], peak: tuple[int, int] | None) -> dict[str, Choice]:
     """The parameters of a picture.
 
     Args:
@@ -57,8 +55,9 @@ def choices(
         "cells": Choice(metrics[0] if metrics else "", metrics, "the measure of heads"),
         "curve": Choice(curve, curves, "the curve"),
         "against": Choice(against[0], against, "to compare captions with"),
-        "opacity": Choice(f"{overlays.OPACITY:.2f}", [f"{step / 20:.2f}" for step in range(21)],
-                          "the opacity"),
+        "opacity": Choice(
+            f"{overlays.OPACITY:.2f}", [f"{step / 20:.2f}" for step in range(21)], "the opacity"
+        ),
         "own": Choice("false", _SWITCH, "own scale"),
         "smooth": Choice("false", _SWITCH, "smooth"),
         "hide": Choice("false", _SWITCH, "hide"),
@@ -71,8 +70,12 @@ def choices(
 @cache
 def _boxes(rows: int, columns: int) -> frozenset[str]:
     """No patch, each one ("9"), and each box, named by its first and last patch ("9-30")."""
-    boxes = {f"{first}-{last}" for first in range(rows * columns)
-             for last in range(first + 1, rows * columns) if last % columns >= first % columns}
+    boxes = {
+        f"{first}-{last}"
+        for first in range(rows * columns)
+        for last in range(first + 1, rows * columns)
+        if last % columns >= first % columns
+    }
     return frozenset({NO_PATCH, *_numbers(rows * columns), *boxes})
 
 
@@ -86,8 +89,11 @@ def patches(box: str, columns: int) -> list[int]:
     """
     first, _, last = box.partition("-")
     (top, left), (bottom, right) = divmod(int(first), columns), divmod(int(last or first), columns)
-    return [row * columns + column for row in range(top, bottom + 1)
-            for column in range(left, right + 1)]
+    return [
+        row * columns + column
+        for row in range(top, bottom + 1)
+        for column in range(left, right + 1)
+    ]
 
 
 def _numbers(n: int) -> list[str]:
@@ -104,8 +110,10 @@ def read(known: Mapping[str, Choice]) -> dict[str, str]:
 def within(said: object, known: Mapping[str, Choice]) -> dict[str, str]:
     """The known values of what was said, and the default for every other."""
     told = said if isinstance(said, Mapping) else {}
-    return {name: told[name] if told.get(name) in choice.allowed else choice.default
-            for name, choice in known.items()}
+    return {
+        name: told[name] if told.get(name) in choice.allowed else choice.default
+        for name, choice in known.items()
+    }
 
 
 def start(here: Mapping[str, str], of: Hashable) -> dict[str, Any]:
@@ -133,6 +141,9 @@ def moved(known: Mapping[str, Choice]) -> None:
     """Take over the place that the component tells; from its callback only."""
     here = within(st.session_state[reader.KEY].get("at"), known)
     st.session_state[_STATE] = {**st.session_state[_STATE], "now": here}
-    changes = {name: value for name, value in here.items()
-               if value != st.query_params.get(name, known[name].default)}
+    changes = {
+        name: value
+        for name, value in here.items()
+        if value != st.query_params.get(name, known[name].default)
+    }
     selection.link(**changes)

@@ -46,8 +46,11 @@ def _strip(key: Key, image_id: str, about: About) -> None:
     with st.container(border=True):
         plain.line("One picture's story (the paper's Figure 1)", "heading")
         film_panel.show(key, image_id, about.condition, about.paper)
-        plain.line(f"Picture {image_id}: attention of CLS and the caption of each layer, words "
-                   f"that are new in it marked. {about.of}", "small")
+        plain.line(
+            f"Picture {image_id}: attention of CLS and the caption of each layer, words "
+            f"that are new in it marked. {about.of}",
+            "small",
+        )
 
 
 def _figure2(key: Key, ask: Ask, about: About) -> None:
@@ -69,8 +72,10 @@ def _figure5(key: Key, ask: Ask, about: About) -> None:
         judge = judges[0]
         if len(judges) > 1:
             judge = selection.menu("Judge", judges, name="judge", what="the judge")
-        _all(drawn.made(key, figures.figure5, about, judge),
-             f"No reply of judge {judge} has a score.")
+        _all(
+            drawn.made(key, figures.figure5, about, judge),
+            f"No reply of judge {judge} has a score.",
+        )
 
 
 def _all(shown: list[Figure], absent: str) -> None:
@@ -86,8 +91,14 @@ def _figure6(key: Key, ask: Ask, about: About, image_id: str) -> None:
         plain.line(ABSENT["figure6"], "small")
         return
     with st.container(border=True):
-        chosen = selection.menu("Layer, in our numbers", layers, name="heads_at",
-                                what="the layer", default=layers[-1], look="segments")
+        chosen = selection.menu(
+            "Layer, in our numbers",
+            layers,
+            name="heads_at",
+            what="the layer",
+            default=layers[-1],
+            look="segments",
+        )
         drawn.show(_heads(key, ask, about, image_id, int(chosen)))
 
 
@@ -95,8 +106,15 @@ def _figure6(key: Key, ask: Ask, about: About, image_id: str) -> None:
 def _heads(key: Key, _ask: Ask, about: About, image_id: str, layer: int) -> Figure:
     run = data.run_row(key)
     texts = comparison.texts_by_layer(key, image_id, BASELINE)
-    return figures.figure6_of(_ask, about, image_id, layer, data.tensors(key, image_id),
-                              (int(run["grid_h"]), int(run["grid_w"])), texts)
+    return figures.figure6_of(
+        _ask,
+        about,
+        image_id,
+        layer,
+        data.tensors(key, image_id),
+        (int(run["grid_h"]), int(run["grid_w"])),
+        texts,
+    )
 
 
 def _table1(key: Key, ask: Ask, about: About) -> None:
@@ -107,11 +125,16 @@ def _table1(key: Key, ask: Ask, about: About) -> None:
     groups = sorted(rows["group"].unique())
     group = groups[0]
     if len(groups) > 1:
-        group = selection.menu("Pruning", groups, name="group", what="the pruning",
-                               look="segments")
+        group = selection.menu("Pruning", groups, name="group", what="the pruning", look="segments")
     counts = [str(n) for n in sorted(rows.loc[rows["group"] == group, "n_pruned"].unique())]
-    count = selection.menu("Heads pruned", counts, name="pruned", what="the number of heads",
-                           default=counts[len(counts) // 2], look="segments")
+    count = selection.menu(
+        "Heads pruned",
+        counts,
+        name="pruned",
+        what="the number of heads",
+        default=counts[len(counts) // 2],
+        look="segments",
+    )
     for figure in drawn.made(key, figures.table1, about, group, int(count)):
         with st.container(border=True):
             drawn.show(figure)
@@ -128,6 +151,8 @@ def _pair(shown: list[Figure], name: str) -> None:
 
 def _report(run: Path) -> None:
     st.subheader("All of it in one file")
-    plain.line("Figures, film strips and provenance in one HTML page that needs no server and no "
-               "network:", "small")
+    plain.line(
+        "Figures, film strips and provenance in one HTML page that needs no server and no network:",
+        "small",
+    )
     commands.show(f"python -m dashboard.report {run.name}")

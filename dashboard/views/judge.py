@@ -63,38 +63,59 @@ def _draw(place: Place, key: Key) -> None:
 
 def _none(run: Path) -> None:
     plain.line("No judge yet: no vision model has scored the captions of this run.")
-    plain.line("Any OpenAI-compatible endpoint does it, hosted or your own. Put its address for "
-               "URL and its model's name for NAME; a key goes into the environment as "
-               "PEEL_JUDGE_KEY. With --dry-run it shows the cost and one question, and sends "
-               "nothing.", "small")
-    commands.show(f"python -m precompute judge {commands.config_of(run)} --run {run.name} "
-                  "--base-url URL --model NAME")
+    plain.line(
+        "Any OpenAI-compatible endpoint does it, hosted or your own. Put its address for "
+        "URL and its model's name for NAME; a key goes into the environment as "
+        "PEEL_JUDGE_KEY. With --dry-run it shows the cost and one question, and sends "
+        "nothing.",
+        "small",
+    )
+    commands.show(
+        f"python -m precompute judge {commands.config_of(run)} --run {run.name} "
+        "--base-url URL --model NAME"
+    )
 
 
 def _choose(judges: pd.DataFrame) -> dict[str, Any]:
     names = [str(name) for name in judges["judge"]]
     with st.sidebar:
-        name = selection.menu("Judge", names, name="judge", what="the judge", told=(
-            "Another model, wording, choice of layers or limit is another judge. Judges are never "
-            "merged."), resets=("replies",))
+        name = selection.menu(
+            "Judge",
+            names,
+            name="judge",
+            what="the judge",
+            told=(
+                "Another model, wording, choice of layers or limit is another judge. Judges are "
+                "never merged."
+            ),
+            resets=("replies",),
+        )
     return dict(judges.iloc[names.index(name)])
 
 
 def _facts(about: dict[str, Any]) -> None:
     layers = ", ".join(str(layer) for layer in about["layers"])
-    tokens = "" if pd.isna(about["tokens_in"]) else (
-        f"; {about['tokens_in']:,} tokens in, {about['tokens_out']:,} out")
+    tokens = (
+        ""
+        if pd.isna(about["tokens_in"])
+        else (f"; {about['tokens_in']:,} tokens in, {about['tokens_out']:,} out")
+    )
     votes = int(about["votes"])
-    plain.line(f"Asked as {about['model_asked']}, answered as {about['model_answered']}. "
-               f"{about['replies']:,} replies on {about['images']:,} images, "
-               f"{votes} {'vote' if votes == 1 else 'votes'} each; layers {layers}{tokens}.",
-               "small")
+    plain.line(
+        f"Asked as {about['model_asked']}, answered as {about['model_answered']}. "
+        f"{about['replies']:,} replies on {about['images']:,} images, "
+        f"{votes} {'vote' if votes == 1 else 'votes'} each; layers {layers}{tokens}.",
+        "small",
+    )
 
 
 def _figure5(scores: pd.DataFrame) -> None:
     plain.line("Score by layer (the paper's Figure 5)", "heading")
-    plain.line("Means over images; an image counts with the mean of its votes. Bands are 95% "
-               "bootstrap intervals over images.", "meaning")
+    plain.line(
+        "Means over images; an image counts with the mean of its votes. Bands are 95% "
+        "bootstrap intervals over images.",
+        "meaning",
+    )
     chart = drawn.spec(judge_charts.figure5, scores)
     drawn.chart(chart, "Score by layer, a line a criterion and one for their mean.")
     exporting.download_row(chart, _table(scores), "judge-scores")
@@ -102,17 +123,27 @@ def _figure5(scores: pd.DataFrame) -> None:
 
 def _steps(steps: pd.DataFrame, layers: list[int]) -> None:
     plain.line("Steps between neighbouring layers", "heading")
-    plain.line("Score minus that of the judged layer below, image by image; above zero it rises. "
-               "Bars are 95% bootstrap intervals over images.", "meaning")
+    plain.line(
+        "Score minus that of the judged layer below, image by image; above zero it rises. "
+        "Bars are 95% bootstrap intervals over images.",
+        "meaning",
+    )
     if steps.empty:
         plain.line("No image has scores at two neighbouring layers.", "small")
         return
     there = [name for name in words.CRITERIA if (steps["criterion"] == name).any()]
     default = "mean" if "mean" in there else there[0]
-    chosen = selection.menu("Criterion", there, name="criterion", what="the criterion",
-                            default=default, shown=lambda name: words.CRITERIA[name].label,
-                            told="\n\n".join(f"{words.CRITERIA[name].label}: "
-                                             f"{words.CRITERIA[name].meaning}" for name in there))
+    chosen = selection.menu(
+        "Criterion",
+        there,
+        name="criterion",
+        what="the criterion",
+        default=default,
+        shown=lambda name: words.CRITERIA[name].label,
+        told="\n\n".join(
+            f"{words.CRITERIA[name].label}: {words.CRITERIA[name].meaning}" for name in there
+        ),
+    )
     below = dict(zip(layers[1:], layers, strict=False))
     frame = steps[steps["criterion"] == chosen].sort_values("layer")
     frame = frame.assign(step=[f"{below[layer]} to {layer}" for layer in frame["layer"]])
@@ -128,9 +159,11 @@ def _table(frame: pd.DataFrame) -> pd.DataFrame:
 def _statuses(key: Key, judge: str, condition: str) -> None:
     st.subheader("How replies came out")
     st.dataframe(data.asked(key, judge_queries.statuses, judge, condition), hide_index=True)
-    plain.line("A reply that is not ok counts with no score: refused, cut off (truncated), not "
-               "JSON (unreadable), incomplete (partial), about other layers, or off the menu.",
-               "small")
+    plain.line(
+        "A reply that is not ok counts with no score: refused, cut off (truncated), not "
+        "JSON (unreadable), incomplete (partial), about other layers, or off the menu.",
+        "small",
+    )
 
 
 def _agreement(key: Key, judge: str, condition: str) -> None:
@@ -140,39 +173,65 @@ def _agreement(key: Key, judge: str, condition: str) -> None:
     if pairs.empty:
         plain.line("With other judges: there is no other judge of the same captions.", "small")
     else:
-        plain.line("With other judges: the first vote of each on the same image, layer and "
-                   "criterion. Kappa weighs differences by their square; 1 is full agreement, 0 "
-                   "that of chance.", "small")
+        plain.line(
+            "With other judges: the first vote of each on the same image, layer and "
+            "criterion. Kappa weighs differences by their square; 1 is full agreement, 0 "
+            "that of chance.",
+            "small",
+        )
         other = pairs["other"].where(pairs["judge"] == judge, pairs["judge"])
-        st.dataframe(pd.DataFrame({
-            "with": other,
-            "criterion": [words.CRITERIA[name].label for name in pairs["criterion"]],
-            "n": pairs["n"], "equal": pairs["equal"], "weighted kappa": pairs["kappa"],
-        }), hide_index=True, column_config={
-            "equal": st.column_config.NumberColumn(format="percent"),
-            "weighted kappa": st.column_config.NumberColumn(format="%.2f")})
+        st.dataframe(
+            pd.DataFrame(
+                {
+                    "with": other,
+                    "criterion": [words.CRITERIA[name].label for name in pairs["criterion"]],
+                    "n": pairs["n"],
+                    "equal": pairs["equal"],
+                    "weighted kappa": pairs["kappa"],
+                }
+            ),
+            hide_index=True,
+            column_config={
+                "equal": st.column_config.NumberColumn(format="percent"),
+                "weighted kappa": st.column_config.NumberColumn(format="%.2f"),
+            },
+        )
     _with_bertscore(key, judge, condition)
 
 
 def _with_bertscore(key: Key, judge: str, condition: str) -> None:
-    there = [against for against in ("reference", "final")
-             if f"bertscore:{against}" in data.quantities(key)]
+    there = [
+        against
+        for against in ("reference", "final")
+        if f"bertscore:{against}" in data.quantities(key)
+    ]
     if not there:
         plain.line("With BERTScore: this run has none.", "small")
         return
-    plain.line("With BERTScore: rank correlation (Spearman) of the judge's mean. Over all layers "
-               "both rise with the layer; within one layer only the images differ.", "small")
-    found = pd.concat([
-        data.asked(key, judge_queries.rank_correlation, judge, "bertscore", against, condition)
-        .assign(against=words.AGAINST[against]) for against in there])
+    plain.line(
+        "With BERTScore: rank correlation (Spearman) of the judge's mean. Over all layers "
+        "both rise with the layer; within one layer only the images differ.",
+        "small",
+    )
+    found = pd.concat(
+        [
+            data.asked(
+                key, judge_queries.rank_correlation, judge, "bertscore", against, condition
+            ).assign(against=words.AGAINST[against])
+            for against in there
+        ]
+    )
     found["layer"] = ["all" if pd.isna(layer) else str(layer) for layer in found["layer"]]
     table = found.pivot(index="against", columns="layer", values="correlation")
     table = table[list(dict.fromkeys(found["layer"]))]
-    st.dataframe(table.rename(columns=lambda layer: "all layers" if layer == "all"
-                              else f"layer {layer}"),
-                 column_config={"against": "BERTScore against"} | {
-                     name: st.column_config.NumberColumn(format="%.2f")
-                     for name in ("all layers", *(f"layer {n}" for n in table.columns))})
+    st.dataframe(
+        table.rename(columns=lambda layer: "all layers" if layer == "all" else f"layer {layer}"),
+        column_config={"against": "BERTScore against"}
+        | {
+            name: st.column_config.NumberColumn(format="%.2f")
+            for name in ("all layers", *(f"layer {n}" for n in table.columns))
+        },
+    )
 
 
 def _by_rise(key: Key, judge: str, condition: str) -> None:
@@ -182,8 +241,12 @@ def _by_rise(key: Key, judge: str, condition: str) -> None:
     if quantity.name not in data.quantities(key):
         plain.line("No image has scores of both.", "small")
         return
-    most = selection.menu("Order", ("largest", "least"), name="rise", what="the order",
-                          look="segments") == "largest"
+    most = (
+        selection.menu(
+            "Order", ("largest", "least"), name="rise", what="the order", look="segments"
+        )
+        == "largest"
+    )
     rows = data.page(key, Selection(condition=condition), Sort(quantity, most), _CARDS, 0)
     cards.show(key, rows[rows["sort_value"].notna()], condition, "rise")
 
@@ -193,16 +256,21 @@ def _replies(key: Key, judge: str, condition: str) -> None:
     counts = data.asked(key, judge_queries.statuses, judge, condition)
     options = [_ALL, *counts["status"]]
     with st.container(width=220):
-        chosen = selection.menu("Status", options, name="status", what="the status",
-                                resets=("replies",))
+        chosen = selection.menu(
+            "Status", options, name="status", what="the status", resets=("replies",)
+        )
     status = None if chosen == _ALL else str(chosen)
-    n = int(counts["replies"].sum() if status is None
-            else counts.loc[counts["status"] == status, "replies"].sum())
+    n = int(
+        counts["replies"].sum()
+        if status is None
+        else counts.loc[counts["status"] == status, "replies"].sum()
+    )
     pages = max(math.ceil(n / _REPLIES), 1)
     room = st.container()
     number = selection.pages(pages, "replies")
-    rows = data.asked(key, judge_queries.replies, judge, status, _REPLIES,
-                      (number - 1) * _REPLIES, condition)
+    rows = data.asked(
+        key, judge_queries.replies, judge, status, _REPLIES, (number - 1) * _REPLIES, condition
+    )
     with room:
         for row in rows.astype(object).to_dict("records"):
             _reply(key, row, condition)
@@ -216,12 +284,18 @@ def _reply(key: Key, row: dict[Any, Any], condition: str) -> None:
         head, link = st.columns([8, 1], vertical_alignment="center")
         with head:
             plain.line(f"{row['image_id']} · vote {row['vote'] + 1} · {row['status']}")
-            plain.line(f"asked {said('model_asked')}, answered {said('model_answered')}; tokens "
-                       f"{said('tokens_in')} in, {said('tokens_out')} out; {said('at')}", "small")
+            plain.line(
+                f"asked {said('model_asked')}, answered {said('model_answered')}; tokens "
+                f"{said('tokens_in')} in, {said('tokens_out')} out; {said('at')}",
+                "small",
+            )
         with link:
             navigation.to_image(key, str(row["image_id"]), condition)
         text = "(no text)" if pd.isna(row["text"]) or not row["text"] else str(row["text"])
         plain.line(text, "reply")
         if not pd.isna(row["length"]) and row["length"] > judge_queries.TEXT_SHOWN:
-            plain.line(f"The first {judge_queries.TEXT_SHOWN:,} of {row['length']:,} characters; "
-                       "python -m precompute export gives all.", "small")
+            plain.line(
+                f"The first {judge_queries.TEXT_SHOWN:,} of {row['length']:,} characters; "
+                "python -m precompute export gives all.",
+                "small",
+            )

@@ -30,25 +30,36 @@ def show(place: Place) -> None:
     st.header("Layers")
     with selection.notes_above():
         if curves.empty:
-            plain.line("This run has no curves for this condition yet. Publishing it again "
-                       "makes them:")
+            plain.line(
+                "This run has no curves for this condition yet. Publishing it again makes them:"
+            )
             commands.show("python -m precompute publish")
             return
         curves = curves[~curves["metric"].str.startswith(_JUDGES)]
-        plain.line(f"Means over {int(curves['n'].max()):,} images; bands are 95% bootstrap "
-                   "intervals over images. Layer 0 is the embedding, before the first block; CLS "
-                   "is the token that stands for the whole picture.", "small")
+        plain.line(
+            f"Means over {int(curves['n'].max()):,} images; bands are 95% bootstrap "
+            "intervals over images. Layer 0 is the embedding, before the first block; CLS "
+            "is the token that stands for the whole picture.",
+            "small",
+        )
         if curves["layer"].nunique() == 1:
             _one_layer(place, curves)
             return
         there = rooms(list(dict.fromkeys(curves["metric"])))
-        room = selection.menu("What to see", list(there), name="room", what="the room",
-                              look="segments", shown=TITLES.__getitem__)
+        room = selection.menu(
+            "What to see",
+            list(there),
+            name="room",
+            what="the room",
+            look="segments",
+            shown=TITLES.__getitem__,
+        )
         plain.line(ABOUT[room], "small")
         if room == "glance":
             _landmarks(place)
-        marks = landmark_words.marks(data.landmarks(place.published, place.condition),
-                                     set(curves["metric"]))
+        marks = landmark_words.marks(
+            data.landmarks(place.published, place.condition), set(curves["metric"])
+        )
         cards: Cards = [partial(_curve, metric, curves, marks) for metric in there[room]]
         if room == SAID:
             cards = [*_figure3(place), *cards]
@@ -58,17 +69,33 @@ def show(place: Place) -> None:
 
 
 def _one_layer(place: Place, curves: pd.DataFrame) -> None:
-    plain.line(f"Under {place.condition} layer {curves['layer'].iloc[0]} alone was decoded, so "
-               "there are no curves. These are its numbers; the page Compare sets them beside the "
-               "baseline's.")
-    table = pd.DataFrame({
-        "measure": [words.title(metric, against)
-                    for metric, against in zip(curves["metric"], curves["against"], strict=True)],
-        "mean": curves["mean"], "95% from": curves["low"], "95% to": curves["high"],
-        "unit": [words.word(metric).unit for metric in curves["metric"]], "images": curves["n"]})
-    st.dataframe(table, hide_index=True, height="content", column_config={
-        name: st.column_config.NumberColumn(format="%.3f")
-        for name in ("mean", "95% from", "95% to")})
+    plain.line(
+        f"Under {place.condition} layer {curves['layer'].iloc[0]} alone was decoded, so "
+        "there are no curves. These are its numbers; the page Compare sets them beside the "
+        "baseline's."
+    )
+    table = pd.DataFrame(
+        {
+            "measure": [
+                words.title(metric, against)
+                for metric, against in zip(curves["metric"], curves["against"], strict=True)
+            ],
+            "mean": curves["mean"],
+            "95% from": curves["low"],
+            "95% to": curves["high"],
+            "unit": [words.word(metric).unit for metric in curves["metric"]],
+            "images": curves["n"],
+        }
+    )
+    st.dataframe(
+        table,
+        hide_index=True,
+        height="content",
+        column_config={
+            name: st.column_config.NumberColumn(format="%.3f")
+            for name in ("mean", "95% from", "95% to")
+        },
+    )
     exporting.download_row(None, curves, "layers")
 
 
@@ -101,7 +128,7 @@ def _landmarks(place: Place) -> None:
 
 def _grid(cards: Cards) -> None:
     """Draw cards two a row, all of a row alike in height."""
-    for pair in (cards[i:i + 2] for i in range(0, len(cards), 2)):
+    for pair in (cards[i : i + 2] for i in range(0, len(cards), 2)):
         for column, card in zip(st.columns(2, gap="medium"), pair, strict=False):
             with column.container(border=True, height="stretch"):
                 card()
@@ -110,13 +137,13 @@ def _grid(cards: Cards) -> None:
 def _convergence(place: Place, *, only_first: bool) -> Cards:
     found = data.asked(place.published, queries.convergence, place.condition)
     if found.empty:
-        plain.line("Where captions settle is known once captions of all layers are scored.",
-                   "small")
+        plain.line(
+            "Where captions settle is known once captions of all layers are scored.", "small"
+        )
         return []
-    metrics = list(dict.fromkeys(found["metric"]))[:1 if only_first else None]
+    metrics = list(dict.fromkeys(found["metric"]))[: 1 if only_first else None]
     top = int(data.run_row(place.published)["n_layers"])
-    return [partial(_settled, found[found["metric"] == metric], metric, top)
-            for metric in metrics]
+    return [partial(_settled, found[found["metric"] == metric], metric, top) for metric in metrics]
 
 
 def _settled(rows: pd.DataFrame, metric: str, top: int) -> None:
@@ -130,8 +157,9 @@ def _settled(rows: pd.DataFrame, metric: str, top: int) -> None:
 
 
 def _figure3(place: Place) -> Cards:
-    shown = drawn.made(place.published, figures.figure3,
-                       figures.About(place.run.name, place.condition))
+    shown = drawn.made(
+        place.published, figures.figure3, figures.About(place.run.name, place.condition)
+    )
     return [partial(drawn.show, figure) for figure in shown]
 
 
@@ -141,11 +169,18 @@ def _curve(metric: str, curves: pd.DataFrame, marks: Sequence[tuple[int, str]]) 
     plain.line(word.meaning, "meaning")
     if metric in PARTS:
         frame = curves[curves["metric"].isin(PARTS)].assign(
-            series=lambda rows: rows["metric"].map(PARTS))
+            series=lambda rows: rows["metric"].map(PARTS)
+        )
     else:
         frame = curves[curves["metric"] == metric].assign(
-            series=lambda rows: rows["against"].replace(words.SERIES))
-    chart = drawn.spec(charts.bands, frame, word.unit or "value",
-                       None if metric in PARTS else "against", marks=marks)
+            series=lambda rows: rows["against"].replace(words.SERIES)
+        )
+    chart = drawn.spec(
+        charts.bands,
+        frame,
+        word.unit or "value",
+        None if metric in PARTS else "against",
+        marks=marks,
+    )
     drawn.chart(chart, f"{word.label} over layers.")
     exporting.download_row(chart, frame, f"layers-{metric}")

@@ -33,8 +33,10 @@ def _draw(place: Place, key: Key) -> None:
     changes = data.asked(key, condition_queries.changes_of_kind, "prune")
     rows = condition_frames.pruned(changes)
     if rows.empty:
-        plain.line("This run has no pruned models. A section [[pruning]] in its configuration "
-                   "makes some; run it again, and only they are computed:")
+        plain.line(
+            "This run has no pruned models. A section [[pruning]] in its configuration "
+            "makes some; run it again, and only they are computed:"
+        )
         commands.run_again(place.run)
         return
     rows = _group(rows)
@@ -63,7 +65,9 @@ def _said(changes: pd.DataFrame) -> None:
         f"Algorithm 1 weighs a layer's heads by how much each alone says what the layer says, on a "
         f"sample of {len(sample) if isinstance(sample, list) else 0} images ({settings}). What "
         "follows is measured on images outside the sample, beside as many heads chosen by chance "
-        "and those that add least.", "small")
+        "and those that add least.",
+        "small",
+    )
 
 
 def _setting(name: str, value: Any) -> str:
@@ -78,30 +82,53 @@ def _setting(name: str, value: Any) -> str:
 def _table(rows: pd.DataFrame) -> None:
     st.subheader("Before and after")
     counts = [str(count) for count in sorted(rows["n_pruned"].unique())]
-    count = selection.menu("Heads pruned", counts, name="pruned", what="the number of heads",
-                           default=counts[len(counts) // 2], look="segments")
+    count = selection.menu(
+        "Heads pruned",
+        counts,
+        name="pruned",
+        what="the number of heads",
+        default=counts[len(counts) // 2],
+        look="segments",
+    )
     table = condition_frames.table1(rows, int(count))
     drawn.table1(table)
-    plain.line("Before and after are means over the images outside the sample; the interval is of "
-               "the difference: bootstrap over images, paired. If it is 0.000 at both ends, no "
-               "image's score changed by more.", "small")
+    plain.line(
+        "Before and after are means over the images outside the sample; the interval is of "
+        "the difference: bootstrap over images, paired. If it is 0.000 at both ends, no "
+        "image's score changed by more.",
+        "small",
+    )
     exporting.download_row(None, table, "table1")
 
 
 def _curve(rows: pd.DataFrame) -> None:
     st.subheader("Quality by the number of heads pruned")
-    measure = selection.menu("Measure", condition_frames.telling(rows), name="quality",
-                             what="the measure", shown=selection.title, told=(
-        "Table 1's measures that a pruning changed come first, then the others by their largest "
-        "difference over half its interval; those that no pruning changed come last."))
+    measure = selection.menu(
+        "Measure",
+        condition_frames.telling(rows),
+        name="quality",
+        what="the measure",
+        shown=selection.title,
+        told=(
+            "Table 1's measures that a pruning changed come first, then the others by their "
+            "largest difference over half its interval; those that no pruning changed come last."
+        ),
+    )
     metric, _, against = measure.partition(":")
     frame = rows[(rows["metric"] == metric) & (rows["against"] == against)]
-    chart = drawn.spec(condition_charts.pruning, frame, words.axis(metric, against),
-                       baseline=float(frame["baseline"].mean()))
+    chart = drawn.spec(
+        condition_charts.pruning,
+        frame,
+        words.axis(metric, against),
+        baseline=float(frame["baseline"].mean()),
+    )
     drawn.chart(chart, "The measure against the number of heads pruned.")
-    plain.line(f"{words.word(metric).meaning} The dashed line is the unpruned model. Of random "
-               "heads every seed is a point; their line is the mean. Points of one number of heads "
-               "stand side by side.", "small")
+    plain.line(
+        f"{words.word(metric).meaning} The dashed line is the unpruned model. Of random "
+        "heads every seed is a point; their line is the mean. Points of one number of heads "
+        "stand side by side.",
+        "small",
+    )
     exporting.download_row(chart, frame, "pruning")
 
 
@@ -110,9 +137,12 @@ def _importance(changes: pd.DataFrame) -> None:
     if frame.empty:
         return
     st.subheader("Importance of heads")
-    plain.line("Algorithm 1's weights: a layer's sum to 1, and the heads of least weight go "
-               "first.", "small")
+    plain.line(
+        "Algorithm 1's weights: a layer's sum to 1, and the heads of least weight go first.",
+        "small",
+    )
     chart = drawn.spec(condition_charts.head_matrix, frame, "importance", "self")
     drawn.chart(chart, "The importance of every head.")
-    exporting.download_row(chart, frame[["layer", "head", "mean"]].rename(
-        columns={"mean": "importance"}), "importance")
+    exporting.download_row(
+        chart, frame[["layer", "head", "mean"]].rename(columns={"mean": "importance"}), "importance"
+    )

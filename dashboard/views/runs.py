@@ -32,8 +32,11 @@ def show(place: Place) -> None:
     """Draw the page."""
     st.header("Runs")
     selection.show_notes()
-    plain.line("Where the numbers come from: what was run, on which pictures, and whether it can "
-               "be trusted.", "small")
+    plain.line(
+        "Where the numbers come from: what was run, on which pictures, and whether it can "
+        "be trusted.",
+        "small",
+    )
     _progress(place.run)
     _given_up(place.run)
     info = read_run(place.run)
@@ -43,8 +46,10 @@ def show(place: Place) -> None:
         _provenance(info)
     with right:
         if place.key is None:
-            plain.line("Nothing is published yet: the tables come with the first generation. This "
-                       "publishes what there is:")
+            plain.line(
+                "Nothing is published yet: the tables come with the first generation. This "
+                "publishes what there is:"
+            )
             commands.show("python -m precompute publish")
         else:
             _counts(place.key)
@@ -59,16 +64,22 @@ def _progress(run: Path) -> None:
     if progress is None or progress.done >= progress.total:
         return
     if not progress.alive:
-        plain.line(f"Stage {progress.stage} stopped at {progress.done} of {progress.total}. "
-                   "Start the same command again: it does only what is missing.", "note")
+        plain.line(
+            f"Stage {progress.stage} stopped at {progress.done} of {progress.total}. "
+            "Start the same command again: it does only what is missing.",
+            "note",
+        )
         return
     left = progress.seconds_left
     about = "" if left is None else f", about {timedelta(seconds=round(left))} left"
     rate = "" if progress.rate is None else f", {progress.rate:.2g} a second"
     # The stage's name is a file name of our own; the label is Markdown all the same.
     st.progress(min(progress.done / max(progress.total, 1), 1.0))
-    plain.line(f"Under way: {progress.stage}, {progress.done} of {progress.total}{rate}{about}. "
-               "The pages show what is published next at the next click.", "small")
+    plain.line(
+        f"Under way: {progress.stage}, {progress.done} of {progress.total}{rate}{about}. "
+        "The pages show what is published next at the next click.",
+        "small",
+    )
 
 
 def _given_up(run: Path) -> None:
@@ -76,10 +87,16 @@ def _given_up(run: Path) -> None:
     if not failures:
         return
     st.subheader("Parts that were given up")
-    plain.line(f"{len(failures)} parts could not be made, and what needs them was left out. The "
-               "same command tries them again; run.log tells more.", "small")
-    st.dataframe(pd.DataFrame(map(asdict, failures)), hide_index=True, column_config={
-        "error": st.column_config.TextColumn("what was wrong", width="large")})
+    plain.line(
+        f"{len(failures)} parts could not be made, and what needs them was left out. The "
+        "same command tries them again; run.log tells more.",
+        "small",
+    )
+    st.dataframe(
+        pd.DataFrame(map(asdict, failures)),
+        hide_index=True,
+        column_config={"error": st.column_config.TextColumn("what was wrong", width="large")},
+    )
 
 
 def _certificate(parity: dict[str, Any] | None) -> None:
@@ -87,22 +104,35 @@ def _certificate(parity: dict[str, Any] | None) -> None:
     label, icon, color = words.certificate(parity)
     st.badge(label, icon=icon, color=color)
     if not parity:
-        plain.line("This run says nothing about whether its numbers are the model's own; one that "
-                   "is made by python -m precompute run does.", "small")
+        plain.line(
+            "This run says nothing about whether its numbers are the model's own; one that "
+            "is made by python -m precompute run does.",
+            "small",
+        )
         return
-    plain.line("Before it started, the run compared its own forward pass with the library's.",
-               "small")
+    plain.line(
+        "Before it started, the run compared its own forward pass with the library's.", "small"
+    )
     if not parity.get("passed"):
-        plain.line("At least one check failed: take this run's numbers as those of another model. "
-                   "The failed checks say by how much; another dtype or attention implementation "
-                   "under [model] may pass.", "note")
-    plain.facts([(str(check["name"]).replace("_", " "), _check(check))
-                 for check in parity.get("checks") or []])
+        plain.line(
+            "At least one check failed: take this run's numbers as those of another model. "
+            "The failed checks say by how much; another dtype or attention implementation "
+            "under [model] may pass.",
+            "note",
+        )
+    plain.facts(
+        [
+            (str(check["name"]).replace("_", " "), _check(check))
+            for check in parity.get("checks") or []
+        ]
+    )
 
 
 def _check(check: Mapping[str, Any]) -> str:
-    return (f"{'passed' if check['passed'] else 'FAILED'}: found {check['value']:.2g}, at most "
-            f"{check['bound']:.2g} allowed. {check.get('detail') or ''}")
+    return (
+        f"{'passed' if check['passed'] else 'FAILED'}: found {check['value']:.2g}, at most "
+        f"{check['bound']:.2g} allowed. {check.get('detail') or ''}"
+    )
 
 
 def _provenance(info: dict[str, Any]) -> None:
@@ -117,16 +147,25 @@ def _provenance(info: dict[str, Any]) -> None:
 def _counts(key: Key) -> None:
     st.subheader("Counts")
     tables = data.tables(key)
-    st.dataframe(tables[tables["rows"] > 0], hide_index=True, column_config={
-        "table_name": "table", "rows": st.column_config.NumberColumn(format="localized")})
+    st.dataframe(
+        tables[tables["rows"] > 0],
+        hide_index=True,
+        column_config={
+            "table_name": "table",
+            "rows": st.column_config.NumberColumn(format="localized"),
+        },
+    )
     plain.line(f"Generation {key.generation}.", "small")
 
 
 def _sizes(key: Key) -> None:
     st.subheader("On disk")
     sizes = data.sizes(key)
-    st.dataframe(pd.DataFrame(sizes.items(), columns=["what", "MB"]), hide_index=True,
-                 column_config={"MB": st.column_config.NumberColumn(format="%.1f")})
+    st.dataframe(
+        pd.DataFrame(sizes.items(), columns=["what", "MB"]),
+        hide_index=True,
+        column_config={"MB": st.column_config.NumberColumn(format="%.1f")},
+    )
     if len(sizes) == 1:
         plain.line("What the stages take is counted when a run is published next.", "small")
 
@@ -138,12 +177,19 @@ def _skipped(key: Key) -> None:
         plain.line("None.", "small")
         return
     read = n + data.count(key, Selection())
-    plain.line(f"{n:,} of {read:,} pictures ({n / read:.1%}) could not be opened and are in no "
-               "number of this run. Mended, they make another run.", "small")
+    plain.line(
+        f"{n:,} of {read:,} pictures ({n / read:.1%}) could not be opened and are in no "
+        "number of this run. Mended, they make another run.",
+        "small",
+    )
     rows_at = st.container()
     number = selection.pages(math.ceil(n / _PER_PAGE), "skipped")
     rows_at.dataframe(
-        data.asked(key, queries.skipped, _PER_PAGE, (number - 1) * _PER_PAGE), hide_index=True,
-        height="content", column_config={
+        data.asked(key, queries.skipped, _PER_PAGE, (number - 1) * _PER_PAGE),
+        hide_index=True,
+        height="content",
+        column_config={
             "source": st.column_config.TextColumn("picture", width="medium"),
-            "reason": st.column_config.TextColumn("why", width="large")})
+            "reason": st.column_config.TextColumn("why", width="large"),
+        },
+    )

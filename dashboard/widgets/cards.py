@@ -26,8 +26,12 @@ _STYLE = f"""<style>
 
 
 def show(
-    key: Key, rows: pd.DataFrame, condition: str, value: str | None = None,
-    under: Mapping[str, str] | None = None, place: Mapping[str, str] | None = None,
+    key: Key,
+    rows: pd.DataFrame,
+    condition: str,
+    value: str | None = None,
+    under: Mapping[str, str] | None = None,
+    place: Mapping[str, str] | None = None,
 ) -> None:
     """Draw a card an image.
 
@@ -44,8 +48,11 @@ def show(
     for row in rows.astype(object).to_dict("records"):
         image_id = str(row["image_id"])
         with grid.cell(), st.container(gap="xsmall", key=f"{_CARD} {image_id}"):
-            st.image(data.thumbnail(key, image_id), width="stretch",
-                     alt=f"Picture {image_id} as the model saw it.")
+            st.image(
+                data.thumbnail(key, image_id),
+                width="stretch",
+                alt=f"Picture {image_id} as the model saw it.",
+            )
             plain.line(said.text(row["caption"]) or said.NONE, "card")
             if value is not None:
                 number = "none" if pd.isna(row["sort_value"]) else f"{row['sort_value']:.3g}"

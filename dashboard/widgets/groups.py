@@ -24,8 +24,10 @@ def choose(key: Key) -> dict[str, tuple[str, ...]]:
         `category` and `label`: the values that are chosen, none for all images.
     """
     found = data.asked(key, image_queries.groups)
-    return {name: _menu(name, dict(found.loc[found["of"] == name, ["value", "n"]].to_numpy()))
-            for name in _TITLES}
+    return {
+        name: _menu(name, dict(found.loc[found["of"] == name, ["value", "n"]].to_numpy()))
+        for name in _TITLES
+    }
 
 
 def _menu(name: str, counts: dict[str, int]) -> tuple[str, ...]:
@@ -33,25 +35,36 @@ def _menu(name: str, counts: dict[str, int]) -> tuple[str, ...]:
     chosen = [value for value in asked if value in counts]
     for value in asked:
         if value not in counts:
-            selection.note(f"The link names the {_TITLES[name].lower()} “{value[:80]}”, which no "
-                           "image of this run has; it is left out.")
+            selection.note(
+                f"The link names the {_TITLES[name].lower()} “{value[:80]}”, which no "
+                "image of this run has; it is left out."
+            )
     if not counts:
         return ()
     # The most frequent ones, by name; what the link chooses is among them.
-    offered = sorted({*sorted(counts, key=counts.__getitem__, reverse=True)[:_OFFERED], *chosen},
-                     key=str.casefold)
+    offered = sorted(
+        {*sorted(counts, key=counts.__getitem__, reverse=True)[:_OFFERED], *chosen},
+        key=str.casefold,
+    )
     st.session_state[name] = chosen
 
     def put() -> None:
         selection.link(**{name: written(st.session_state[name]) or None}, page=None)
 
-    return tuple(st.multiselect(
-        _TITLES[name], offered, key=name, on_change=put, placeholder="all images",
-        filter_mode="contains", select_all=_AT_ONCE,
-        format_func=lambda value: f"{value} ({counts[value]:,})",
-        help=f"Images of any of these. The run has {len(counts):,}; type to find one."
-             + (f" The menu has the {_OFFERED:,} most frequent." if len(counts) > _OFFERED
-                else "")))
+    return tuple(
+        st.multiselect(
+            _TITLES[name],
+            offered,
+            key=name,
+            on_change=put,
+            placeholder="all images",
+            filter_mode="contains",
+            select_all=_AT_ONCE,
+            format_func=lambda value: f"{value} ({counts[value]:,})",
+            help=f"Images of any of these. The run has {len(counts):,}; type to find one."
+            + (f" The menu has the {_OFFERED:,} most frequent." if len(counts) > _OFFERED else ""),
+        )
+    )
 
 
 def ways(key: Key, image_id: str, condition: str) -> None:
@@ -61,10 +74,15 @@ def ways(key: Key, image_id: str, condition: str) -> None:
         if row.get(name):
             value = str(row[name])
             st.page_link(
-                st.session_state["images_page"], icon=":material/grid_view:",
+                st.session_state["images_page"],
+                icon=":material/grid_view:",
                 label=plain.label(f"All pictures of {value[:80]}"),
-                query_params={"run": Path(key.path).name, "condition": condition,
-                              name: written([value])})
+                query_params={
+                    "run": Path(key.path).name,
+                    "condition": condition,
+                    name: written([value]),
+                },
+            )
 
 
 def written(values: list[str]) -> str:

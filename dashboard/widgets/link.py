@@ -94,8 +94,16 @@ def choose_run() -> Place | None:
     if not runs:
         return None
     with st.sidebar:
-        run = runs[menu("Run", list(runs), name="run", what="the run", always=True,
-                        look="radio" if len(runs) <= _LISTED else "select")]
+        run = runs[
+            menu(
+                "Run",
+                list(runs),
+                name="run",
+                what="the run",
+                always=True,
+                look="radio" if len(runs) <= _LISTED else "select",
+            )
+        ]
         _certificate(run)
         try:
             key = data.key_of(run)
@@ -106,15 +114,27 @@ def choose_run() -> Place | None:
             note_unknown("condition", known, "the condition", BASELINE)
             return Place(run, key, BASELINE)
         condition = menu(
-            "Condition", known, name="condition", what="the condition",
-            told="Which edit of the model: in the baseline nothing is edited.")
+            "Condition",
+            known,
+            name="condition",
+            what="the condition",
+            told="Which edit of the model: in the baseline nothing is edited.",
+        )
     return Place(run, key, condition)
 
 
 def menu(
-    label: str, ids: Sequence[str], *, name: str, what: str, default: str | None = None,
-    shown: Callable[[str], str] = str, look: Literal["select", "segments", "radio"] = "select",
-    told: str | None = None, always: bool = False, resets: Sequence[str] = (),
+    label: str,
+    ids: Sequence[str],
+    *,
+    name: str,
+    what: str,
+    default: str | None = None,
+    shown: Callable[[str], str] = str,
+    look: Literal["select", "segments", "radio"] = "select",
+    told: str | None = None,
+    always: bool = False,
+    resets: Sequence[str] = (),
 ) -> str:
     """Draw a choice of one, whose parameter of the link holds an id.
 
@@ -143,15 +163,22 @@ def menu(
         return plain.label(shown(value))
 
     if look == "segments":
-        return str(st.segmented_control(label, ids, key=name, format_func=marked, required=True,
-                                        on_change=chosen, help=told))
+        return str(
+            st.segmented_control(
+                label, ids, key=name, format_func=marked, required=True, on_change=chosen, help=told
+            )
+        )
     if look == "radio":
         return str(st.radio(label, ids, key=name, format_func=marked, on_change=chosen, help=told))
     return str(st.selectbox(label, ids, key=name, format_func=shown, on_change=chosen, help=told))
 
 
 def measure(
-    label: str, pairs: Sequence[tuple[str, str]], *, name: str, default: str | None = None,
+    label: str,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    name: str,
+    default: str | None = None,
     resets: Sequence[str] = (),
 ) -> tuple[str, str]:
     """Draw the choice of a metric and what it is held against; its id is `metric:against`.
@@ -164,8 +191,9 @@ def measure(
         resets: as of `menu`.
     """
     ids = [":".join(pair) for pair in pairs]
-    chosen = menu(label, ids, name=name, what="the measure", default=default, resets=resets,
-                  shown=title)
+    chosen = menu(
+        label, ids, name=name, what="the measure", default=default, resets=resets, shown=title
+    )
     metric, _, against = chosen.partition(":")
     return metric, against
 
@@ -193,8 +221,13 @@ def pages(count: int, name: str) -> int:
 
 
 def text(
-    label: str, *, name: str, placeholder: str, icon: str | None = None,
-    told: str | None = None, resets: Sequence[str] = (),
+    label: str,
+    *,
+    name: str,
+    placeholder: str,
+    icon: str | None = None,
+    told: str | None = None,
+    resets: Sequence[str] = (),
 ) -> str:
     """Draw a field whose text is a parameter of the link; the text.
 
@@ -211,15 +244,23 @@ def text(
     def typed() -> None:
         link(**{name: st.session_state[name] or None}, **dict.fromkeys(resets))
 
-    st.text_input(label, key=name, placeholder=placeholder, icon=icon, help=told,
-                  on_change=typed)
+    st.text_input(label, key=name, placeholder=placeholder, icon=icon, help=told, on_change=typed)
     return asked
 
 
 def choose_numbers() -> bool:
     """Draw the choice of how layers are numbered; whether it is as the paper does."""
-    return menu("Layers in numbers that are", list(_NUMBERS), name="numbers", look="segments",
-                what="the numbers of layers", shown=_NUMBERS.__getitem__) == "paper"
+    return (
+        menu(
+            "Layers in numbers that are",
+            list(_NUMBERS),
+            name="numbers",
+            look="segments",
+            what="the numbers of layers",
+            shown=_NUMBERS.__getitem__,
+        )
+        == "paper"
+    )
 
 
 def link(**values: str | None) -> None:
@@ -235,8 +276,9 @@ def link(**values: str | None) -> None:
     if names:
         # An empty list leaves the URL at once with what is written; what then takes it away in
         # Python sends the same URL again, which the browser does not count.
-        st.query_params.update({name: [] if value is None else value
-                                for name, value in names.items()})
+        st.query_params.update(
+            {name: [] if value is None else value for name, value in names.items()}
+        )
     for name, value in names.items():
         if value is None:
             del st.query_params[name]
@@ -248,8 +290,9 @@ def choose_image(key: Key) -> str | None:
     if first is None:
         return None
     # Another picture starts at its own strongest cell.
-    asked = text("Image id", name="image", placeholder=first, resets=("layer", "head", "patch")
-                 ).strip()
+    asked = text(
+        "Image id", name="image", placeholder=first, resets=("layer", "head", "patch")
+    ).strip()
     if asked and data.image(key, asked) is None:
         note(f"There is no image “{asked[:80]}” in this run; the first one, {first}, is shown.")
         asked = ""
@@ -266,5 +309,9 @@ def _certificate(run: Path) -> None:
     parity = read_run(run).get("parity")
     if not parity or not parity.get("passed"):
         label, icon, color = words.certificate(parity)
-        st.badge(label, icon=icon, color=color, help=(
-            "Whether the run's numbers are the model's own; the page Runs has the details."))
+        st.badge(
+            label,
+            icon=icon,
+            color=color,
+            help=("Whether the run's numbers are the model's own; the page Runs has the details."),
+        )

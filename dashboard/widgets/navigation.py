@@ -16,8 +16,10 @@ SHARED: Final = ("run", "condition", "versus", "with_run", "image", "layer", "he
 _KEPT = ("versus", "with_run", "numbers")
 
 _COMPONENT = st.components.v2.component(
-    "peel_navigation", html="<span></span>\n",
-    js=Path(__file__).with_suffix(".js").read_text(encoding="utf-8"))
+    "peel_navigation",
+    html="<span></span>\n",
+    js=Path(__file__).with_suffix(".js").read_text(encoding="utf-8"),
+)
 
 
 def show(pages: Sequence[Page], here: Page, run: str | None) -> None:
@@ -39,12 +41,19 @@ def show(pages: Sequence[Page], here: Page, run: str | None) -> None:
     left = st.session_state.setdefault("left", {})
     left[here.url_path] = {name: value for name, value in query.items() if name not in shared}
     for page in pages:
-        st.page_link(page, query_params=shared | left.get(page.url_path, {}),
-                     help=page.help or None, width="stretch")
+        st.page_link(
+            page,
+            query_params=shared | left.get(page.url_path, {}),
+            help=page.help or None,
+            width="stretch",
+        )
 
 
 def to_image(
-    key: Key, image_id: str, condition: str, icon: str | None = ":material/arrow_forward:",
+    key: Key,
+    image_id: str,
+    condition: str,
+    icon: str | None = ":material/arrow_forward:",
     **place: str | None,
 ) -> None:
     """Draw the link that opens a picture on its page, as it is shown here.
@@ -64,5 +73,9 @@ def to_image(
     query |= {"run": Path(key.path).name, "image": image_id}
     if condition != BASELINE:
         query["condition"] = condition
-    st.page_link(st.session_state["image_page"], label="Open", icon=icon, query_params={
-        name: value for name, value in (query | place).items() if value is not None})
+    st.page_link(
+        st.session_state["image_page"],
+        label="Open",
+        icon=icon,
+        query_params={name: value for name, value in (query | place).items() if value is not None},
+    )

@@ -57,9 +57,14 @@ def choose_tag(key: Key) -> str | None:
     if not known and "tag" not in st.query_params:
         return None
     chosen = selection.menu(
-        "Tagged", [_ANY, *known], name="tag", what="the tag", resets=("page",),
+        "Tagged",
+        [_ANY, *known],
+        name="tag",
+        what="the tag",
+        resets=("page",),
         shown=lambda tag: f"{tag} ({known[tag]:,})" if tag else "all images",
-        told="Tags are given on the page Image.")
+        told="Tags are given on the page Image.",
+    )
     return chosen or None
 
 
@@ -79,8 +84,11 @@ def show(key: Key, image_id: str) -> None:
         return
     free = writable()
     if not free:
-        plain.line("The results folder is read-only here: tags and notes can be read, not "
-                   "changed. A copy of the folder that you may write to takes them.", "small")
+        plain.line(
+            "The results folder is read-only here: tags and notes can be read, not "
+            "changed. A copy of the folder that you may write to takes them.",
+            "small",
+        )
     _tags(key, image_id, mine, sorted({*known, *mine}), free)
     newest = texts[0].text if texts else ""
     name = f"note {image_id}"
@@ -93,13 +101,22 @@ def show(key: Key, image_id: str) -> None:
             return
         _kept(lambda: notes.write_note(file(), dataset(key), image_id, text))
         if before != texts:
-            selection.note("This note was changed elsewhere meanwhile. Yours is shown; the other "
-                           "text is under Earlier texts.")
+            selection.note(
+                "This note was changed elsewhere meanwhile. Yours is shown; the other "
+                "text is under Earlier texts."
+            )
 
-    st.text_area("Note", key=name, height=100, max_chars=notes.NOTE_LENGTH, on_change=typed,
-                 disabled=not free, placeholder="what you see in this picture's story",
-                 help="Kept when you leave the field. All runs of this data set share it; earlier "
-                      "texts are not lost.")
+    st.text_area(
+        "Note",
+        key=name,
+        height=100,
+        max_chars=notes.NOTE_LENGTH,
+        on_change=typed,
+        disabled=not free,
+        placeholder="what you see in this picture's story",
+        help="Kept when you leave the field. All runs of this data set share it; earlier "
+        "texts are not lost.",
+    )
     if len(texts) > 1:
         with st.popover(f"{len(texts) - 1} earlier texts", type="tertiary"):
             for note in texts[1:]:
@@ -107,9 +124,7 @@ def show(key: Key, image_id: str) -> None:
                 plain.line(note.text or "(taken away)", "reply")
 
 
-def _tags(
-    key: Key, image_id: str, mine: tuple[str, ...], known: list[str], free: bool
-) -> None:
+def _tags(key: Key, image_id: str, mine: tuple[str, ...], known: list[str], free: bool) -> None:
     name = f"tags {image_id}"
     st.session_state[name] = list(mine)
 
@@ -121,9 +136,16 @@ def _tags(
         for tag in set(mine) - now:
             _kept(partial(notes.remove_tag, file(), dataset(key), image_id, tag))
 
-    st.multiselect("Tags", known, key=name, accept_new_options=True, on_change=chosen,
-                   disabled=not free, placeholder="choose one, or type a new one",
-                   help="The page Images shows the pictures of a tag.")
+    st.multiselect(
+        "Tags",
+        known,
+        key=name,
+        accept_new_options=True,
+        on_change=chosen,
+        disabled=not free,
+        placeholder="choose one, or type a new one",
+        help="The page Images shows the pictures of a tag.",
+    )
 
 
 def _kept(edit: Callable[[], None]) -> None:

@@ -46,15 +46,31 @@ def look(key: Key, image_id: str, condition: str) -> Seen:
         heads = heads.merge(effects, on=["layer", "head"], how="left")
     if condition == BASELINE:
         return Seen(condition, tensors, heads, stats, None)
-    own = (data.condition_tensors(key, image_id, condition),
-           data.head_stats(key, image_id, condition), data.layer_stats(key, image_id, condition))
-    missing = [name for name, found in zip(_TAKEN, own, strict=True)
-               if found is None or (isinstance(found, pd.DataFrame) and found.empty)]
-    note = (f"{' and '.join(missing).capitalize()} were not taken under {condition}: what is shown "
+    own = (
+        data.condition_tensors(key, image_id, condition),
+        data.head_stats(key, image_id, condition),
+        data.layer_stats(key, image_id, condition),
+    )
+    missing = [
+        name
+        for name, found in zip(_TAKEN, own, strict=True)
+        if found is None or (isinstance(found, pd.DataFrame) and found.empty)
+    ]
+    note = (
+        (
+            f"{' and '.join(missing).capitalize()} were not taken under {condition}: what is shown "
             "of them is the baseline's. An experiment with capture = true takes them."
-            ) if missing else None
-    return Seen(condition, own[0] or tensors, heads if own[1].empty else own[1],
-                stats if own[2].empty else own[2], note)
+        )
+        if missing
+        else None
+    )
+    return Seen(
+        condition,
+        own[0] or tensors,
+        heads if own[1].empty else own[1],
+        stats if own[2].empty else own[2],
+        note,
+    )
 
 
 def strongest(heads: pd.DataFrame) -> tuple[int, int, str] | None:
@@ -83,8 +99,9 @@ def headline(key: Key, image_id: str, condition: str, captions: pd.DataFrame) ->
     else:
         before = final_caption(data.captions(key, image_id, BASELINE))
         same = ": no word changes" if before == final else ""
-        compared.side_by_side(before, final, ("final caption, baseline",
-                                              f"final caption, {condition}{same}"))
+        compared.side_by_side(
+            before, final, ("final caption, baseline", f"final caption, {condition}{same}")
+        )
 
 
 def final_caption(captions: pd.DataFrame) -> str:

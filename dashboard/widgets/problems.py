@@ -11,10 +11,14 @@ from store.errors import NotPublished, TableNotFound
 def no_runs() -> None:
     """The results folder is empty, or not there."""
     st.header("No run yet")
-    plain.line("Peel shows what each layer of a vision transformer sees. It needs a run: pictures "
-               f"that a captioner has read. There is none in the folder “{data.results_folder()}”.")
-    plain.line("This makes one from the pictures and the small captioner that come along: no GPU, "
-               "no download, a few minutes.")
+    plain.line(
+        "Peel shows what each layer of a vision transformer sees. It needs a run: pictures "
+        f"that a captioner has read. There is none in the folder “{data.results_folder()}”."
+    )
+    plain.line(
+        "This makes one from the pictures and the small captioner that come along: no GPU, "
+        "no download, a few minutes."
+    )
     commands.show_as_is("make demo")
     plain.line("If your runs are elsewhere:", "small")
     commands.show_as_is("make dashboard RESULTS=folder")
@@ -25,8 +29,10 @@ def show(error: Exception) -> None:
     if isinstance(error, NotPublished):
         st.header("Nothing to show yet")
         plain.line(str(error))
-        st.markdown("The page **Runs** shows how far the run is. While it is under way it "
-                    "publishes by itself; this shows now what there is:")
+        st.markdown(
+            "The page **Runs** shows how far the run is. While it is under way it "
+            "publishes by itself; this shows now what there is:"
+        )
         commands.show("python -m precompute publish")
     elif isinstance(error, TableNotFound):
         st.header("This run's tables are of another version")
@@ -36,6 +42,7 @@ def show(error: Exception) -> None:
     else:
         st.header("This run cannot be read")
         plain.line(str(error).splitlines()[0] if str(error) else type(error).__name__)
-        plain.line("This checks every file of the runs; with --repair it makes again what is "
-                   "damaged:")
+        plain.line(
+            "This checks every file of the runs; with --repair it makes again what is damaged:"
+        )
         commands.show("python -m precompute verify")

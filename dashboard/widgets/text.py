@@ -20,7 +20,7 @@ _STYLES = {
     "small": "font-size:0.86rem;line-height:1.4;opacity:0.75",
     "note": "font-size:0.93rem;padding:0.4rem 0.7rem;border-left:3px solid #e69f00",
     "reply": "font-family:'Source Code Pro',monospace;font-size:0.8rem;line-height:1.4;"
-             "white-space:pre-wrap;overflow-wrap:anywhere;max-height:11rem;overflow-y:auto",
+    "white-space:pre-wrap;overflow-wrap:anywhere;max-height:11rem;overflow-y:auto",
     "card": "font-size:0.9rem;line-height:1.3;min-height:2.6em;overflow-wrap:anywhere",
 }
 
@@ -53,28 +53,35 @@ def facts(rows: list[tuple[str, str]]) -> None:
     cells = "".join(
         f'<dt style="opacity:0.7">{html.escape(name)}</dt>'
         f'<dd style="margin:0;overflow-wrap:anywhere">{html.escape(value)}</dd>'
-        for name, value in rows)
-    st.html(f'<dl style="{_STYLES["body"]};display:grid;'
-            f'grid-template-columns:fit-content(9.5rem) 1fr;'
-            f'gap:0.3rem 1rem;margin:0;padding:0">{cells}</dl>')
+        for name, value in rows
+    )
+    st.html(
+        f'<dl style="{_STYLES["body"]};display:grid;'
+        f"grid-template-columns:fit-content(9.5rem) 1fr;"
+        f'gap:0.3rem 1rem;margin:0;padding:0">{cells}</dl>'
+    )
 
 
 def picture(svg: str, alt: str) -> None:
     """Show a wide SVG: as wide as the page, and on a phone to be moved sideways."""
     url = "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
-    st.html(f'<div role="group" tabindex="0" aria-label="{html.escape(alt)}" '
-            f'style="overflow-x:auto"><img src="{url}" alt="{html.escape(alt)}" '
-            f'style="max-width:max(100%, 44rem)"></div>')
+    st.html(
+        f'<div role="group" tabindex="0" aria-label="{html.escape(alt)}" '
+        f'style="overflow-x:auto"><img src="{url}" alt="{html.escape(alt)}" '
+        f'style="max-width:max(100%, 44rem)"></div>'
+    )
 
 
 def narrow_margins() -> None:
     """Give the page's width to its content: the theme has no setting for side margins."""
     # A tooltip would keep the mouse from the link that it covers. What is chosen from a menu of
     # several would be white on the theme's colour, which on dark pages is a light one.
-    st.html("<style>.stMainBlockContainer {padding-left: 1.6rem; padding-right: 1.6rem}"
-            "[role=tooltip] {pointer-events: none}"
-            ".stMultiSelect [data-tag] {background: rgba(128, 128, 128, 0.22); color: inherit}"
-            "</style>")
+    st.html(
+        "<style>.stMainBlockContainer {padding-left: 1.6rem; padding-right: 1.6rem}"
+        "[role=tooltip] {pointer-events: none}"
+        ".stMultiSelect [data-tag] {background: rgba(128, 128, 128, 0.22); color: inherit}"
+        "</style>"
+    )
 
 
 def points(texts: list[str]) -> None:
@@ -90,12 +97,17 @@ def table(names: Sequence[str], groups: Mapping[str, Sequence[Sequence[str]]]) -
         names: of the columns; all but the first hold numbers.
         groups: name -> rows.
     """
+
     def cells(texts: Sequence[str], kind: str) -> str:
         return "".join(f"<{kind}>{html.escape(text)}</{kind}>" for text in texts)
 
     bodies = "".join(
         f'<tbody><tr><th colspan="{len(names)}" scope="rowgroup">{html.escape(name)}</th></tr>'
-        + "".join(f"<tr>{cells(row, 'td')}</tr>" for row in rows) + "</tbody>"
-        for name, rows in groups.items())
-    st.html(f'{_TABLE}\n<table class="peel-table"><thead><tr>{cells(names, "th")}</tr></thead>'
-            f"{bodies}</table>")
+        + "".join(f"<tr>{cells(row, 'td')}</tr>" for row in rows)
+        + "</tbody>"
+        for name, rows in groups.items()
+    )
+    st.html(
+        f'{_TABLE}\n<table class="peel-table"><thead><tr>{cells(names, "th")}</tr></thead>'
+        f"{bodies}</table>"
+    )

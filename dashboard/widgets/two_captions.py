@@ -10,13 +10,16 @@ import streamlit as st
 from dashboard.captions import text as said
 from dashboard.captions.diff import Piece, diff_words
 
-_MARKS = {"lost": "text-decoration:line-through;text-decoration-color:#d55e00",
-          "gained": "font-weight:600;text-decoration:underline;text-decoration-thickness:2px;"
-                    "text-decoration-color:#009e73;text-underline-offset:3px",
-          "kept": ""}
+_MARKS = {
+    "lost": "text-decoration:line-through;text-decoration-color:#d55e00",
+    "gained": "font-weight:600;text-decoration:underline;text-decoration-thickness:2px;"
+    "text-decoration-color:#009e73;text-underline-offset:3px",
+    "kept": "",
+}
 """The line has the colour, not the word, which stays readable on light and dark pages."""
-_ROW = ("display:flex;gap:1rem;flex-wrap:wrap;font-size:0.95rem;line-height:1.4;"
-        "overflow-wrap:anywhere")
+_ROW = (
+    "display:flex;gap:1rem;flex-wrap:wrap;font-size:0.95rem;line-height:1.4;overflow-wrap:anywhere"
+)
 _HALF = "flex:1 1 12rem;min-width:0"
 _LABEL = "font-size:0.78rem;opacity:0.65"
 
@@ -37,13 +40,21 @@ def caption(other: str, text: str) -> None:
 
 
 def _half(name: str, pieces: list[Piece], hidden: str, text: str) -> str:
-    return (f'<div style="{_HALF}"><div style="{_LABEL}">{html.escape(name)}</div>'
-            f"{_words(pieces, hidden, text)}</div>")
+    return (
+        f'<div style="{_HALF}"><div style="{_LABEL}">{html.escape(name)}</div>'
+        f"{_words(pieces, hidden, text)}</div>"
+    )
 
 
 def _words(pieces: list[Piece], hidden: str, text: str) -> str:
     if not text.strip():
         return said.NONE
-    return "<div>" + "".join(
-        f'<span style="{_MARKS[piece.change]}">{html.escape(piece.text)}</span> '
-        for piece in pieces if piece.change != hidden) + "</div>"
+    return (
+        "<div>"
+        + "".join(
+            f'<span style="{_MARKS[piece.change]}">{html.escape(piece.text)}</span> '
+            for piece in pieces
+            if piece.change != hidden
+        )
+        + "</div>"
+    )

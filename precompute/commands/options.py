@@ -23,8 +23,12 @@ Results = Annotated[
 ]
 Overrides = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Instead of the file's, e.g. "
-                 "decode.num_beams=1 or datasets.0.path=data/mine; several are allowed."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Instead of the file's, e.g. "
+        "decode.num_beams=1 or datasets.0.path=data/mine; several are allowed.",
+    ),
 ]
 RunName = Annotated[str | None, typer.Argument(help="A run of the results folder; all if none.")]
 
@@ -52,7 +56,14 @@ def plain_errors() -> Iterator[None]:
     try:
         yield
     except (
-        NotReady, ParityError, StoreError, ValueError, OSError, PartFailed, Stopped, DoesNotFit,
+        NotReady,
+        ParityError,
+        StoreError,
+        ValueError,
+        OSError,
+        PartFailed,
+        Stopped,
+        DoesNotFit,
         WorkersLost,
     ) as error:
         typer.secho(printable(str(error)), err=True, fg=typer.colors.RED)

@@ -50,9 +50,7 @@ def story_config(config: Config, pictures: Sequence[Path]) -> Config:
 
 def links(run_id: str, items: Sequence[ImageItem]) -> list[str]:
     """The pages of images in the dashboard, on this machine and its usual port."""
-    return [
-        f"{_URL}/image?{urlencode({'run': run_id, 'image': item.image_id})}" for item in items
-    ]
+    return [f"{_URL}/image?{urlencode({'run': run_id, 'image': item.image_id})}" for item in items]
 
 
 def _name(files: Sequence[Path]) -> str:

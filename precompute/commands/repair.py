@@ -67,8 +67,11 @@ def _plan(run: Path, config: Config) -> Plan:
     name = run.name.rpartition("-")[0]
     there = read_run(run).get("decides") or {}
     differing = sorted(
-        key for plan in plans.values() if plan.dataset.name == name
-        for key in {*there, *plan.decides} if plan.decides.get(key) != there.get(key)
+        key
+        for plan in plans.values()
+        if plan.dataset.name == name
+        for key in {*there, *plan.decides}
+        if plan.decides.get(key) != there.get(key)
     )
     raise ValueError(
         f"the parts of {run.name} must be made again as they were; this configuration, on this "

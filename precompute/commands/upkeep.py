@@ -35,8 +35,12 @@ def publish(
 def verify(
     name: RunName = None,
     mend: Annotated[
-        bool, typer.Option("--repair", help="Set what is damaged aside and make it again; remove "
-                           "what other hosts left half-written a day ago or more.")
+        bool,
+        typer.Option(
+            "--repair",
+            help="Set what is damaged aside and make it again; remove "
+            "what other hosts left half-written a day ago or more.",
+        ),
     ] = False,
     config: Annotated[
         Path | None, typer.Option(help="To repair with, instead of each run's own configuration.")

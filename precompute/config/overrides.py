@@ -81,14 +81,13 @@ def _resolve(key: Key, known: Sequence[Key]) -> Key:
     if pattern in known:
         return key
     longer = [
-        k for k in known
+        k
+        for k in known
         if k[0] == pattern[0] and k[-1] == pattern[-1] and _AT not in k and _within(pattern, k)
     ]
     if len(longer) == 1:
         return longer[0]
-    raise ValueError(
-        f"--set: there is no setting {'.'.join(key)}. {_meant(key, longer, known)}"
-    )
+    raise ValueError(f"--set: there is no setting {'.'.join(key)}. {_meant(key, longer, known)}")
 
 
 def _meant(key: Key, longer: Sequence[Key], known: Sequence[Key]) -> str:

@@ -127,8 +127,9 @@ def write_imagenet(folder: Path, book: dict[str, Image.Image]) -> None:
     names = class_names(None)
     words = sorted((subject.wnid, subject.word) for subject in SUBJECTS if subject.wnid)
     # The book's own word is a name of the class, too: a mushroom, of an agaric.
-    lines = "".join(f"{wnid} {', '.join(dict.fromkeys((*names[wnid], word)))}\n"
-                    for wnid, word in words)
+    lines = "".join(
+        f"{wnid} {', '.join(dict.fromkeys((*names[wnid], word)))}\n" for wnid, word in words
+    )
     (folder / "synset_words.txt").write_text(lines, encoding="utf-8")
 
 

@@ -103,11 +103,13 @@ def require_room(plans: Sequence[Plan], results: Path) -> None:
     disk = next(folder for folder in (results, *results.absolute().parents) if folder.is_dir())
     free = shutil.disk_usage(disk).free
     if wanted > free:
-        raise _not_ready([
-            f"room on the disk of {results}: about {decimal(int(wanted))} will be written, "
-            f"{decimal(free)} are free. Name a larger disk with --results (RESULTS= for make), or "
-            "take fewer images: --set datasets.0.n=100."
-        ])
+        raise _not_ready(
+            [
+                f"room on the disk of {results}: about {decimal(int(wanted))} will be written, "
+                f"{decimal(free)} are free. Name a larger disk with --results (RESULTS= for "
+                "make), or take fewer images: --set datasets.0.n=100."
+            ]
+        )
 
 
 def require_scorable(config: ScoreConfig, metrics: Sequence[str]) -> None:

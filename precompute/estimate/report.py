@@ -65,10 +65,15 @@ def describe(config: Config, results: Path) -> str:
     if here and missing_weights(config.model) is None:
         shared = shared_decisions(config)
         planned = {dataset: plan_of(config, dataset, shared) for dataset in here}
-    return "\n".join([model, *(
-        _dataset(config, dataset, of, planned.get(dataset), size, results)
-        for dataset, of in counts.items()
-    )])
+    return "\n".join(
+        [
+            model,
+            *(
+                _dataset(config, dataset, of, planned.get(dataset), size, results)
+                for dataset, of in counts.items()
+            ),
+        ]
+    )
 
 
 def _dataset(
@@ -84,17 +89,19 @@ def _dataset(
     free = shutil.disk_usage(results if results.is_dir() else Path.cwd()).free
     work = workload(config, dataset.name, size, counts.images, counts.questions)
     captions = sum(one.captions for one in work)
-    return "\n".join([
-        planned.run_id if planned else f"{dataset.name} (named when weights and data are here)",
-        f"  images    {counts.images:,} in {n_parts} parts; {left:,} to do"
-        + (f"; {counts.remark}" if counts.remark else ""),
-        *([f"  layout    {planned.items.layout}"] if planned else []),
-        f"  captions  {captions:,} to decode; {size.n_layers + 1} an image by capture",
-        f"  disk      {decimal(array_bytes_of(config, size, work))} of arrays, without pictures; "
-        f"{decimal(free)} free",
-        *_memory(config, size),
-        *_time(config, size, work, left / max(1, counts.images)),
-    ])
+    return "\n".join(
+        [
+            planned.run_id if planned else f"{dataset.name} (named when weights and data are here)",
+            f"  images    {counts.images:,} in {n_parts} parts; {left:,} to do"
+            + (f"; {counts.remark}" if counts.remark else ""),
+            *([f"  layout    {planned.items.layout}"] if planned else []),
+            f"  captions  {captions:,} to decode; {size.n_layers + 1} an image by capture",
+            f"  disk      {decimal(array_bytes_of(config, size, work))} of arrays, without "
+            f"pictures; {decimal(free)} free",
+            *_memory(config, size),
+            *_time(config, size, work, left / max(1, counts.images)),
+        ]
+    )
 
 
 @dataclass(frozen=True)
@@ -160,9 +167,7 @@ def _memory(config: Config, size: ModelSize) -> list[str]:
     ]
 
 
-def _time(
-    config: Config, size: ModelSize, work: Sequence[Work], left: float
-) -> Iterator[str]:
+def _time(config: Config, size: ModelSize, work: Sequence[Work], left: float) -> Iterator[str]:
     """Time in all and by stage, and the speed of one worker over all stages.
 
     `left` is the share of the images that capture has to do.
@@ -176,10 +181,15 @@ def _time(
     if on_cpu:
         yield f"  time      {duration(sum(seconds))} at {rate}"
     else:
-        yield "  time      " + ", ".join(
-            f"{duration(sum(seconds) / max(1, n // gpus))} on {n} GPU{'s' * (n > 1)}"
-            for n in _GPUS if n >= gpus
-        ) + f"; one worker does {rate}"
+        yield (
+            "  time      "
+            + ", ".join(
+                f"{duration(sum(seconds) / max(1, n // gpus))} on {n} GPU{'s' * (n > 1)}"
+                for n in _GPUS
+                if n >= gpus
+            )
+            + f"; one worker does {rate}"
+        )
     for one, own in zip(work, seconds, strict=True):
         yield f"              {one.stage:<28}{one.captions:>12,} captions  {duration(own):>14}"
     yield f"            assuming {device.name}, captions as long as they may be" + (

@@ -59,25 +59,32 @@ def workload(
         *_experiments(config, dataset, size, n_images),
     ]
     if config.head_effect:
-        removed = min(config.head_effect.exact_top + config.head_effect.exact_random,
-                      size.n_layers * size.n_heads)
+        removed = min(
+            config.head_effect.exact_top + config.head_effect.exact_random,
+            size.n_layers * size.n_heads,
+        )
         # The backward pass costs two forward ones; a removal runs half of the blocks on average.
-        found.append(Work("head_effect", n_images * (3 + removed / 2),
-                          forced=n_images * (3 + removed)))
+        found.append(
+            Work("head_effect", n_images * (3 + removed / 2), forced=n_images * (3 + removed))
+        )
     for pruning in config.pruning:
         found += _pruning(pruning, size, n_images, plain)
     if config.heads:
         found.append(_heads("heads", config.heads.layers, size, n_images, plain))
     if config.questions and n_questions:
         layers = config.questions.layers or range(size.n_layers + 1)
-        found.append(Work("questions", n_images, n_questions * len(set(layers)),
-                          generation=config.questions.generation))
+        found.append(
+            Work(
+                "questions",
+                n_images,
+                n_questions * len(set(layers)),
+                generation=config.questions.generation,
+            )
+        )
     return found
 
 
-def _experiments(
-    config: Config, dataset: str, size: ModelSize, n_images: int
-) -> Iterator[Work]:
+def _experiments(config: Config, dataset: str, size: ModelSize, n_images: int) -> Iterator[Work]:
     """Means, then sweeps; a condition counts with the first experiment that names it."""
     known: set[str] = set()
     sweeps: list[Work] = []
@@ -89,9 +96,17 @@ def _experiments(
         every += new
         first = [min(c.layers) for c in new] + [1] * n_saved
         if first:
-            sweeps.append(_sweep(f"sweep.{experiment.name}", first, size, n_images,
-                                 experiment.all_layers, experiment.capture,
-                                 config.decode.generation))
+            sweeps.append(
+                _sweep(
+                    f"sweep.{experiment.name}",
+                    first,
+                    size,
+                    n_images,
+                    experiment.all_layers,
+                    experiment.capture,
+                    config.decode.generation,
+                )
+            )
     for source, states in needed(every).items():
         images = source.n if source.run else min(source.n, n_images)
         yield Work(label(source), images * max(states) / size.n_layers)
@@ -106,12 +121,20 @@ def _conditions(
     def run_of(name: str) -> str | None:
         return None if name == dataset else name
 
-    mean = MeanSource(run_of(experiment.mean_of) if experiment.mean_of else None,
-                      experiment.mean_images, experiment.seed, experiment.state, experiment.pool)
+    mean = MeanSource(
+        run_of(experiment.mean_of) if experiment.mean_of else None,
+        experiment.mean_images,
+        experiment.seed,
+        experiment.state,
+        experiment.pool,
+    )
     texts = [entry for entry in experiment.conditions if not entry.startswith(SAVED)]
     try:
-        found = {c.id: c for text in texts
-                 for c in expand(text, Shape(size.n_layers, size.n_heads), mean, run_of)}
+        found = {
+            c.id: c
+            for text in texts
+            for c in expand(text, Shape(size.n_layers, size.n_heads), mean, run_of)
+        }
     except ValueError as error:
         raise ValueError(f"experiment {experiment.name!r}: {error}") from error
     return list(found.values()), len(experiment.conditions) - len(texts)
@@ -147,8 +170,9 @@ def _pruning(
     yield _heads(f"importance.{config.name}", layers, size, config.m, generation)
     yield _sweep(stage, [first], size, n_images, True, True, generation)
     if config.top_k is not None or config.threshold is not None:
-        yield _sweep(f"{stage}.controls", [first] * controls, size, n_images, True, False,
-                     generation)
+        yield _sweep(
+            f"{stage}.controls", [first] * controls, size, n_images, True, False, generation
+        )
     if curve := len(set(config.counts) - {size.n_heads - (config.top_k or 0)}) * (1 + controls):
         yield _sweep(f"{stage}.curve", [first] * curve, size, n_images, False, False, generation)
 
@@ -158,5 +182,9 @@ def _heads(
 ) -> Work:
     """All heads of some layers: the tower up to the last of them, and a block a head."""
     readouts = len(set(layers)) * size.n_heads
-    return Work(stage, n_images * (max(layers) + readouts) / size.n_layers, n_images * readouts,
-                generation=generation)
+    return Work(
+        stage,
+        n_images * (max(layers) + readouts) / size.n_layers,
+        n_images * readouts,
+        generation=generation,
+    )

@@ -50,9 +50,7 @@ def capture(tower: VisionTower, pixels: Float[Tensor, "batch 3 y x"]) -> Capture
 
 
 @torch.inference_mode()
-def capture_edited(
-    tower: VisionTower, plain: Capture, edits: Mapping[int, LayerEdit]
-) -> Capture:
+def capture_edited(tower: VisionTower, plain: Capture, edits: Mapping[int, LayerEdit]) -> Capture:
     """The same under edits, from the stored state below the lowest of them.
 
     Args:

@@ -121,7 +121,8 @@ def contribution_norms(
     Without a vector of the model's width: see `Block.w_o_short`.
     """
     return pattern * by_image(
-        lambda of: torch.linalg.vector_norm(of.float() @ block.w_o_short, dim=-1), values)
+        lambda of: torch.linalg.vector_norm(of.float() @ block.w_o_short, dim=-1), values
+    )
 
 
 def attend(tower: VisionTower, layer: int, state: Float[Tensor, "batch token width"]) -> Attention:

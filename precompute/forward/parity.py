@@ -56,15 +56,21 @@ def certificate(
         final = record.resid_post
     checks = [
         _within(
-            "final_state", _relative(final, captioner.library_final_state(pixels)), bound,
+            "final_state",
+            _relative(final, captioner.library_final_state(pixels)),
+            bound,
             "largest |Z^L - library's Z^L| over largest |Z^L|",
         ),
         _within(
-            "attention_rows", _worst(sums), 1e-5,
+            "attention_rows",
+            _worst(sums),
+            1e-5,
             "largest |sum of a CLS row - 1|",
         ),
         _within(
-            "contributions", _worst(gifts), bound,
+            "contributions",
+            _worst(gifts),
+            bound,
             "sum over heads and tokens of Eq. 3, plus b_O, against MSA of CLS",
         ),
         _captions(captioner, images, final, config),
@@ -92,9 +98,7 @@ def _explicit(
     """Eq. 3 written out, token by token, next to the MSA it has to sum to."""
     block = tower.blocks[record.layer - 1]
     values = tower.split_heads(block, block.norm1(record.resid_pre)).v.float()
-    gift = torch.einsum(
-        "bht,bhte,hed->bd", record.cls_pattern, values, block.w_o.float()
-    )
+    gift = torch.einsum("bht,bhte,hed->bd", record.cls_pattern, values, block.w_o.float())
     return gift + block.proj.bias.float(), record.attn_out[:, 0]
 
 
@@ -108,8 +112,11 @@ def _captions(
     gap = [
         abs(float(a) * len(x) - float(b) * len(y))
         for a, b, x, y in zip(
-            captioner.logprob(memory, ours), captioner.logprob(memory, theirs),
-            ours, theirs, strict=True,
+            captioner.logprob(memory, ours),
+            captioner.logprob(memory, theirs),
+            ours,
+            theirs,
+            strict=True,
         )
     ]
     differing = [i for i, (x, y) in enumerate(zip(ours, theirs, strict=True)) if x != y]

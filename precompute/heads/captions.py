@@ -55,9 +55,7 @@ def require_layers(layers: Sequence[int], n_layers: int, where: str) -> None:
         raise ValueError(f"layers {where} must be in 1..{n_layers}; got {wrong}.")
 
 
-def caption_heads(
-    run: Path, plan: Plan, captioner: Callable[[], Captioner], watch: Watch
-) -> None:
+def caption_heads(run: Path, plan: Plan, captioner: Callable[[], Captioner], watch: Watch) -> None:
     """Make what is missing of stage `heads`, if the configuration has one.
 
     Raises:
@@ -120,10 +118,13 @@ def write_head_captions(
     of_decoder = BatchSize(config.decode.batch_size, "decode.batch_size")
     captions = list(decode_states(captioner, states(), config.decode, of_decoder))
     part.meta["decoder_batches"] = of_decoder.used
-    part.table("head_caption", [
-        {**caption_row(BASELINE, image_id, layer, caption), "head": head}
-        for (image_id, layer, head), caption in zip(places, captions, strict=True)
-    ])
+    part.table(
+        "head_caption",
+        [
+            {**caption_row(BASELINE, image_id, layer, caption), "head": head}
+            for (image_id, layer, head), caption in zip(places, captions, strict=True)
+        ],
+    )
 
 
 @torch.inference_mode()

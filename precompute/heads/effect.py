@@ -58,9 +58,7 @@ class Effects:
     gradient: Float[Tensor, "batch layer head"]
 
 
-def measure_heads(
-    run: Path, plan: Plan, captioner: Callable[[], Captioner], watch: Watch
-) -> None:
+def measure_heads(run: Path, plan: Plan, captioner: Callable[[], Captioner], watch: Watch) -> None:
     """Make what is missing of stage `head_effect`, if the configuration has one.
 
     Raises:
@@ -134,8 +132,14 @@ def write_effects(
     for batch, measured in fitting(pictures, size, measure):
         for (item, _), (matrix, changes) in zip(batch, measured, strict=True):
             rows += _rows(item.image_id, matrix, changes)
-            stats.append({"condition_id": BASELINE, "image_id": item.image_id,
-                          "metric": RANK_CORRELATION, "value": rank_correlation(matrix, changes)})
+            stats.append(
+                {
+                    "condition_id": BASELINE,
+                    "image_id": item.image_id,
+                    "metric": RANK_CORRELATION,
+                    "value": rank_correlation(matrix, changes),
+                }
+            )
         advance(len(batch))
     part.meta["batches"] = size.used
     part.table("head_effect", rows)
@@ -167,9 +171,7 @@ def gradients(
     return Effects([state.detach() for state in states], logprob.detach(), gradient)
 
 
-def choose(
-    gradient: Matrix, config: HeadEffectConfig, image_id: str
-) -> list[Place]:
+def choose(gradient: Matrix, config: HeadEffectConfig, image_id: str) -> list[Place]:
     """The heads of an image that are removed: those of largest |gradient|, and a sample of others.
 
     The sample depends on the seed and the image alone, not on its batch.
@@ -226,9 +228,7 @@ def without(
     return found
 
 
-def rank_correlation(
-    gradient: Matrix, changes: Mapping[Place, float]
-) -> float | None:
+def rank_correlation(gradient: Matrix, changes: Mapping[Place, float]) -> float | None:
     """Spearman's rho between predicted (-gradient) and exact change, in [-1, 1].
 
     None where it is undefined: fewer than three heads, or no differences among them.
@@ -243,12 +243,16 @@ def rank_correlation(
     return None if math.isnan(rho) else rho
 
 
-def _rows(
-    image_id: str, gradient: Matrix, changes: Mapping[Place, float]
-) -> list[Row]:
+def _rows(image_id: str, gradient: Matrix, changes: Mapping[Place, float]) -> list[Row]:
     return [
-        {"condition_id": BASELINE, "image_id": image_id, "layer": at, "head": head,
-         "gradient": value, "without": changes.get((at, head))}
+        {
+            "condition_id": BASELINE,
+            "image_id": image_id,
+            "layer": at,
+            "head": head,
+            "gradient": value,
+            "without": changes.get((at, head)),
+        }
         for at, of in enumerate(gradient, 1)
         for head, value in enumerate(of)
     ]

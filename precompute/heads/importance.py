@@ -118,9 +118,7 @@ def read_scores(parts: Sequence[Part]) -> Scores:
     }
 
 
-def importance(
-    scores: Scores, temperature: float | None
-) -> tuple[dict[int, list[float]], float]:
+def importance(scores: Scores, temperature: float | None) -> tuple[dict[int, list[float]], float]:
     """Softmax over the heads of each layer of their mean scores on the sample.
 
     Without a temperature it is the spread of the scores: the largest difference between the best

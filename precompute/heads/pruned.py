@@ -62,8 +62,9 @@ def curve(
 ) -> Iterator[Condition]:
     """Algorithm 1 and its controls at the other counts of heads; the arguments are `controls`'."""
     for count in config.counts:
-        scaled = {at: _factors(_without(of, least(of, count)), config)
-                  for at, of in weights.items()}
+        scaled = {
+            at: _factors(_without(of, least(of, count)), config) for at, of in weights.items()
+        }
         yield pruned(config.name, scaled, told, "importance")
         yield from _controls(config, weights, norms, told, dict.fromkeys(weights, count))
 
@@ -91,8 +92,10 @@ def _removed(
     yield "least_norm", None, {at: least(of, counts[at]) for at, of in norms.items()}
     for seed in config.random_seeds:
         # One order a seed and layer: the heads that go first are gone at greater counts, too.
-        order = {at: random.Random(f"{seed}:{at}").sample(range(len(of)), len(of))
-                 for at, of in norms.items()}
+        order = {
+            at: random.Random(f"{seed}:{at}").sample(range(len(of)), len(of))
+            for at, of in norms.items()
+        }
         yield "random", seed, {at: set(of[: counts[at]]) for at, of in order.items()}
 
 
@@ -113,8 +116,12 @@ def pruned(
     Raises:
         ValueError: all scales are 1.
     """
-    pruning = {**told, "algorithm": algorithm, "seed": seed,
-               "n_pruned": sum(s == 0 for of in scales.values() for s in of)}
+    pruning = {
+        **told,
+        "algorithm": algorithm,
+        "seed": seed,
+        "n_pruned": sum(s == 0 for of in scales.values() for s in of),
+    }
     if algorithm in ("random", "least_norm"):
         pruning |= {"softmax": None, "temperature": None, "importance": None}
     # A layer that keeps all heads as they are is not edited.

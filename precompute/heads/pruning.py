@@ -60,9 +60,7 @@ def require_prunable(run: Path, plan: Plan) -> None:
             )
 
 
-def prune(
-    run: Path, plan: Plan, captioner: Callable[[], Captioner], watch: Watch
-) -> None:
+def prune(run: Path, plan: Plan, captioner: Callable[[], Captioner], watch: Watch) -> None:
     """Make what is missing of the prunings of a configuration: samples, conditions, captions.
 
     Raises:
@@ -84,11 +82,16 @@ def prune(
 
 def _save(run: Path, plan: Plan, stage: str, condition: Condition) -> None:
     info = read_run(run)
-    write_json(run / "parts" / info["stages"][stage] / SAVED, {
-        "condition_id": condition.id, "name": condition.name, "run": plan.run_id,
-        "weights_sha256": info["weights_sha256"],
-        **condition.spec(plan.dataset.name),
-    })
+    write_json(
+        run / "parts" / info["stages"][stage] / SAVED,
+        {
+            "condition_id": condition.id,
+            "name": condition.name,
+            "run": plan.run_id,
+            "weights_sha256": info["weights_sha256"],
+            **condition.spec(plan.dataset.name),
+        },
+    )
 
 
 def _conditions(
@@ -108,8 +111,12 @@ def _conditions(
     scores = by.read_scores(require_complete(stage))
     weights, temperature = by.importance(scores, config.temperature)
     told = {
-        "group": config.name, "layers": layers, "softmax": config.softmax,
-        "temperature": temperature, "sample": sample, "metric": config.metric,
+        "group": config.name,
+        "layers": layers,
+        "softmax": config.softmax,
+        "temperature": temperature,
+        "sample": sample,
+        "metric": config.metric,
         "importance": {str(layer): of for layer, of in weights.items()},
     }
     scales = weigh(weights, config)
@@ -135,10 +142,18 @@ def _score_sample(
     """The stage with the scores of the sample's heads, complete."""
     metric = _metric(run, plan, config.metric, sources)
     label = f"importance.{config.name}"
-    stage = stage_folder(run, label, {
-        "version": by.VERSION, "capture": sources[0].path.parent.name, "sample": list(sample),
-        "layers": list(layers), "metric": config.metric, **metric.settings,
-    })
+    stage = stage_folder(
+        run,
+        label,
+        {
+            "version": by.VERSION,
+            "capture": sources[0].path.parent.name,
+            "sample": list(sample),
+            "layers": list(layers),
+            "metric": config.metric,
+            **metric.settings,
+        },
+    )
     update_run(run, stages={label: stage.name})
     chosen = plan.shards_of(sample)
     captures = {part.name: part for part in sources}
@@ -196,7 +211,8 @@ def saved(path: Path, run: Mapping[str, Any]) -> list[Condition]:
         read = json.loads(path.read_text(encoding="utf-8"))
         edits = [
             Edit(edit["kind"], (int(at),), tuple(scale))
-            for edit in read["edits"] for at, scale in edit["scale"].items()
+            for edit in read["edits"]
+            for at, scale in edit["scale"].items()
         ]
         found = Condition(tuple(edits), name=read["name"], pruning=read["pruning"])
         made_by, weights = read["run"], read["weights_sha256"]

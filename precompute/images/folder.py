@@ -66,8 +66,11 @@ def _captions(path: Path) -> dict[str, list[str]]:
             column = next((name for name in CAPTIONS if name in row), None)
             if FILE not in row or column is None:
                 raise _unknown(
-                    path, f"the columns {FILE} and one of {', '.join(CAPTIONS)} in {file.name}",
-                    ", ".join(sorted(row)), "Rename the columns, or the file if it is not meant.")
+                    path,
+                    f"the columns {FILE} and one of {', '.join(CAPTIONS)} in {file.name}",
+                    ", ".join(sorted(row)),
+                    "Rename the columns, or the file if it is not meant.",
+                )
             name = Path(row[FILE]).as_posix()
             found.setdefault(name, []).extend(t for t in _texts(row[column]) if t)
         break

@@ -83,9 +83,15 @@ def what_bars(name: str) -> str | None:
         status = getattr(getattr(error, "response", None), "status_code", None)
         if status in (401, 403):
             return f"the hub refuses {name} ({status}): {_TOKEN}"
-        return None if _cached(name) else (
-            f"the hub cannot be asked for {name} ({status or type(error).__name__}), and it is not "
-            "in the cache of this machine. Go online, or download it elsewhere and name the folder."
+        return (
+            None
+            if _cached(name)
+            else (
+                f"the hub cannot be asked for {name} ({status or type(error).__name__}), and it "
+                "is not "
+                "in the cache of this machine. Go online, or download it elsewhere and name the "
+                "folder."
+            )
         )
     return None
 

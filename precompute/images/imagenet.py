@@ -94,8 +94,11 @@ def _of_files(root: Path, found: Iterable[Classed], names: Names, layout: str) -
 
 def _flat(root: Path, folder: Path, pictures: list[Path]) -> tuple[str, list[Classed]]:
     """The layout's name, and the wnids from the names, or from the devkit where no name has one."""
-    named = [(file, match["wnid"]) for file in pictures
-             if (match := _STEM.fullmatch(file.stem)) and match["wnid"]]
+    named = [
+        (file, match["wnid"])
+        for file in pictures
+        if (match := _STEM.fullmatch(file.stem)) and match["wnid"]
+    ]
     if len(named) == len(pictures):
         return "flat, with wnids in the names", named
     devkit = _devkit(root, folder)
@@ -177,8 +180,9 @@ def _sorted(items: Iterable[ImageItem]) -> list[ImageItem]:
 
 
 def _pictures(folder: Path) -> list[Path]:
-    return sorted(f for f in _inner(folder)
-                  if f.suffix.lower() in _PICTURES and not f.name.startswith("."))
+    return sorted(
+        f for f in _inner(folder) if f.suffix.lower() in _PICTURES and not f.name.startswith(".")
+    )
 
 
 def _inner(folder: Path) -> list[Path]:

@@ -61,8 +61,15 @@ def kind_names() -> Names:
     above = {wnid: nouns().ancestors(int(wnid[1:])) for wnid in wnids()}
     classes = Counter(sense for senses in above.values() for sense in senses)
     names = synset_names()
-    return {wnid: tuple(name for sense in sorted(senses) if classes[sense] <= KIND_CLASSES
-                        for name in names[sense]) for wnid, senses in above.items()}
+    return {
+        wnid: tuple(
+            name
+            for sense in sorted(senses)
+            if classes[sense] <= KIND_CLASSES
+            for name in names[sense]
+        )
+        for wnid, senses in above.items()
+    }
 
 
 def _from_file(folder: Path | None) -> Names:

@@ -30,8 +30,14 @@ OLD_CSV = "whoops_dataset.csv"
 OLD_FOLDER = "whoops_images"
 SPLIT = "test"
 _CAPTIONS = "crowd_captions"
-_COLUMNS = ("image_id", _CAPTIONS, "selected_caption", "commonsense_category",
-            "designer_explanation", "question_answering_pairs")
+_COLUMNS = (
+    "image_id",
+    _CAPTIONS,
+    "selected_caption",
+    "commonsense_category",
+    "designer_explanation",
+    "question_answering_pairs",
+)
 
 
 def load(path: Path) -> ImageSet:

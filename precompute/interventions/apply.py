@@ -68,13 +68,16 @@ def layer_edits(
     edits = {}
     for layer, kinds in at.items():
         scale = torch.tensor(kinds["heads"].scale) if "heads" in kinds else None
-        mean = means[condition.mean.state_index(layer)] if condition.mean and (
-            kinds.keys() & {"mean", "confuse"}
-        ) else None
+        mean = (
+            means[condition.mean.state_index(layer)]
+            if condition.mean and (kinds.keys() & {"mean", "confuse"})
+            else None
+        )
         edits[layer] = LayerEdit(
             head_scale=scale,
             constant=constant(tower, layer, mean, scale)
-            if mean is not None and "mean" in kinds else None,
+            if mean is not None and "mean" in kinds
+            else None,
             carried=mean if "confuse" in kinds else None,
             skip="skip" in kinds,
         )

@@ -193,7 +193,8 @@ class Condition:
         """The states Z^l whose mean it needs."""
         return frozenset(
             self.mean.state_index(layer)
-            for edit in self.edits if self.mean and edit.kind in ("mean", "confuse")
+            for edit in self.edits
+            if self.mean and edit.kind in ("mean", "confuse")
             for layer in edit.layers
         )
 
@@ -204,11 +205,16 @@ class Condition:
             dataset: whose images the mean is of.
         """
         mean = self.mean and {
-            "run": self.mean.run, "dataset": dataset, "n": self.mean.n, "seed": self.mean.seed,
-            "state": self.mean.state, "pool": self.mean.pool,
+            "run": self.mean.run,
+            "dataset": dataset,
+            "n": self.mean.n,
+            "seed": self.mean.seed,
+            "state": self.mean.state,
+            "pool": self.mean.pool,
         }
         return {
-            "edits": self._edits_json(), "mean": mean,
+            "edits": self._edits_json(),
+            "mean": mean,
             "pruning": None if self.pruning is None else dict(self.pruning),
         }
 
@@ -250,7 +256,7 @@ def check(condition: Condition, shape: Shape) -> None:
             raise ValueError(
                 f"layers of {condition.id} must be in 1..{shape.n_layers} for this tower; got "
                 f"{edit.layers[-1]}. Layer l names the block that makes Z^l; the paper's are one "
-                "less (docs/method.md, \"Conditions\")."
+                'less (docs/method.md, "Conditions").'
             )
         if edit.scale is not None and len(edit.scale) != shape.n_heads:
             raise ValueError(

@@ -109,7 +109,10 @@ def read_experiments(run: Path, plan: Plan) -> Experiments:
     for experiment in plan.config.experiments:
         mean = MeanSource(
             run_of(experiment.mean_of) if experiment.mean_of else None,
-            experiment.mean_images, experiment.seed, experiment.state, experiment.pool,
+            experiment.mean_images,
+            experiment.seed,
+            experiment.state,
+            experiment.pool,
         )
         found = {
             condition.id: condition
@@ -119,9 +122,7 @@ def read_experiments(run: Path, plan: Plan) -> Experiments:
         for condition_id in found.keys() & owners.keys():
             owners[condition_id].require(condition_id, experiment)
         new = tuple(c for condition_id, c in found.items() if condition_id not in owners)
-        owner = _Owner(
-            f"experiment {experiment.name!r}", experiment.all_layers, experiment.capture
-        )
+        owner = _Owner(f"experiment {experiment.name!r}", experiment.all_layers, experiment.capture)
         owners.update((c.id, owner) for c in new)
         taken.append((experiment, new))
     return Experiments(tuple(taken), sources)
@@ -160,8 +161,10 @@ def _of_other_settings(
             continue
         settings = stage_settings(stage)
         owner = _Owner(
-            f"stage {name}, which another configuration made", settings["all_layers"],
-            settings["with_capture"], stage,
+            f"stage {name}, which another configuration made",
+            settings["all_layers"],
+            settings["with_capture"],
+            stage,
         )
         for condition_id in settings["conditions"]:
             yield condition_id, owner
@@ -192,6 +195,12 @@ def run_experiments(
         with watch.if_whole():
             if conditions:
                 sweep(
-                    run, plan, captioner, watch, STAGE + experiment.name, conditions,
-                    experiment.all_layers, experiment.capture,
+                    run,
+                    plan,
+                    captioner,
+                    watch,
+                    STAGE + experiment.name,
+                    conditions,
+                    experiment.all_layers,
+                    experiment.capture,
                 )

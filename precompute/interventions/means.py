@@ -136,12 +136,16 @@ def make_means(
     chosen = drawn(images.items, source)
     parts = images.shards_of(chosen)
     wanted = tuple(sorted(states))
-    stage = stage_folder(run, label(source), {
-        "version": VERSION,
-        "run": images.run_id,
-        "images": hashlib.sha256("\n".join(chosen).encode()).hexdigest(),
-        "states": wanted,
-    })
+    stage = stage_folder(
+        run,
+        label(source),
+        {
+            "version": VERSION,
+            "run": images.run_id,
+            "images": hashlib.sha256("\n".join(chosen).encode()).hexdigest(),
+            "states": wanted,
+        },
+    )
     update_run(run, stages={label(source): stage.name})
     weights, size = str(images.decides["weights"]), images.config.capture.batch_size
 

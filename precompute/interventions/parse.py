@@ -66,8 +66,9 @@ def expand(
     paper = entry.startswith("paper:")
     texts = entry.removeprefix("paper:").split(",")
     try:
-        choices = [list(_choices(text, shape, paper, mean or MeanSource(), run_of))
-                   for text in texts]
+        choices = [
+            list(_choices(text, shape, paper, mean or MeanSource(), run_of)) for text in texts
+        ]
         found = [_condition(choice) for choice in product(*choices)]
         for condition in found:
             check(condition, shape)
@@ -172,9 +173,11 @@ def _span(first: int, last: int, n_layers: int, paper: bool) -> tuple[int, int]:
 
 
 def _scales(word: str, text: str, n_heads: int) -> Iterator[tuple[float, ...]]:
-    sets = [[head] for head in range(n_heads)] if text == "*" else [
-        [int(head) for head in text.split("+") if head]
-    ]
+    sets = (
+        [[head] for head in range(n_heads)]
+        if text == "*"
+        else [[int(head) for head in text.split("+") if head]]
+    )
     for heads in sets:
         if not heads or max(heads) >= n_heads:
             raise ValueError(f"heads must be in 0..{n_heads - 1} for this tower; got {text!r}.")

@@ -66,13 +66,17 @@ def sweep(
     baseline = run / "parts" / info["stages"]["capture"]
     sources, sizes = sources_of(watch, baseline, plan.shards)
     rows = [_row(run, condition, plan) for condition in conditions]
-    folder = stage_folder(run, stage, {
-        "version": VERSION,
-        "capture": baseline.name,
-        "conditions": {row["condition_id"]: row["spec"] for row in rows},
-        "all_layers": all_layers,
-        "with_capture": with_capture,
-    })
+    folder = stage_folder(
+        run,
+        stage,
+        {
+            "version": VERSION,
+            "capture": baseline.name,
+            "conditions": {row["condition_id"]: row["spec"] for row in rows},
+            "all_layers": all_layers,
+            "with_capture": with_capture,
+        },
+    )
     update_run(run, stages={stage: folder.name})
     prepared = Lazy(lambda: prepare(run, captioner().tower, conditions))
     shards = plan.shards
@@ -80,8 +84,15 @@ def sweep(
     def make(part: PartWriter, name: str, advance: Advance) -> None:
         part.table("condition", rows)
         write_sweep(
-            part, captioner(), sources[name], shards[name], prepared(), plan.config, advance,
-            all_layers, with_capture,
+            part,
+            captioner(),
+            sources[name],
+            shards[name],
+            prepared(),
+            plan.config,
+            advance,
+            all_layers,
+            with_capture,
         )
 
     make_parts(watch, run, folder, sizes, make)
@@ -168,7 +179,9 @@ def _below(prepared: Sequence[Prepared], baseline: Sequence[Row]) -> list[Row]:
     """Captions of the states below every condition's lowest edit: the baseline's own."""
     return [
         {**row, "condition_id": p.condition.id}
-        for p in prepared for row in baseline if row["layer"] < p.first
+        for p in prepared
+        for row in baseline
+        if row["layer"] < p.first
     ]
 
 
@@ -196,10 +209,12 @@ def _captured(
     for p in prepared:
         of = p.condition.id
         taken = capture_edited(tower, plain, p.edits)
-        kept.append({
-            "layer_stat": stat_table(ids, taken.layer_stat, ("layer",), of),
-            "head_stat": stat_table(ids, taken.head_stat, ("layer", "head"), of),
-        })
+        kept.append(
+            {
+                "layer_stat": stat_table(ids, taken.layer_stat, ("layer",), of),
+                "head_stat": stat_table(ids, taken.head_stat, ("layer", "head"), of),
+            }
+        )
         for image in image_tensors(ids, taken, seen, files[of].keeps_cls_state):
             files[of].append(image)
         yield p, taken.states
@@ -215,8 +230,10 @@ def _tensor_files(
     """A file of arrays for every condition."""
     width = tower.width if config.capture.cls_state else None
     return {
-        of: stack.enter_context(TensorWriter(
-            part.path / condition_file(of), tower.n_layers, tower.n_heads, tower.n_tokens, width
-        ))
+        of: stack.enter_context(
+            TensorWriter(
+                part.path / condition_file(of), tower.n_layers, tower.n_heads, tower.n_tokens, width
+            )
+        )
         for of in (p.condition.id for p in prepared)
     }

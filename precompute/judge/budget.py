@@ -47,8 +47,12 @@ def estimate(
         n_layers: layers that one question shows.
     """
     if spent.counted:
-        return Estimate(requests, -(-spent.tokens_in // spent.counted),
-                        -(-spent.tokens_out // spent.counted), spent.counted)
+        return Estimate(
+            requests,
+            -(-spent.tokens_in // spent.counted),
+            -(-spent.tokens_out // spent.counted),
+            spent.counted,
+        )
     return Estimate(
         requests,
         characters // _CHARS_A_TOKEN + _PICTURE_TOKENS[config.detail],

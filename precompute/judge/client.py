@@ -20,8 +20,12 @@ from precompute.judge.questions import Story
 KEY = "PEEL_JUDGE_KEY"
 """A name of its own: a key for one service must not go to whatever `base_url` says."""
 
-_REFUSALS = ("content_filter", "content_policy_violation", "moderation_blocked",
-             "ResponsibleAIPolicyViolation")
+_REFUSALS = (
+    "content_filter",
+    "content_policy_violation",
+    "moderation_blocked",
+    "ResponsibleAIPolicyViolation",
+)
 _NO_MORE = ("insufficient_quota", "billing_hard_limit_reached")
 
 
@@ -107,10 +111,15 @@ def request_body(
     url = f"data:image/jpeg;base64,{base64.b64encode(picture).decode()}"
     body: dict[str, Any] = {
         "model": judge.model,
-        "messages": [{"role": "user", "content": [
-            {"type": "text", "text": render(story.captions)},
-            {"type": "image_url", "image_url": {"url": url, "detail": judge.detail}},
-        ]}],
+        "messages": [
+            {
+                "role": "user",
+                "content": [
+                    {"type": "text", "text": render(story.captions)},
+                    {"type": "image_url", "image_url": {"url": url, "detail": judge.detail}},
+                ],
+            }
+        ],
         dialect.limit: judge.answer_tokens,
     }
     if judge.temperature is not None and dialect.temperature:
@@ -147,8 +156,9 @@ class Client:
                 return read_reply(raw.http_response.text, dialect.answer_format)
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
                 if error.code in _REFUSALS:
-                    return Reply(self._said(error), refused=True,
-                                 answer_format=dialect.answer_format)
+                    return Reply(
+                        self._said(error), refused=True, answer_format=dialect.answer_format
+                    )
                 weaker = dialect.without(str(error).lower())
                 if weaker is None:
                     # It may be about this one picture; if it is about all, the session ends soon.
@@ -184,6 +194,7 @@ async def open_client(config: JudgeConfig, judge: Judge, budget: Budget) -> Asyn
         judge: who is asked.
         budget: is asked before every request.
     """
+
     async def count(_: object) -> None:
         if not budget.send():
             raise CapReached(f"the cap of {budget.max_requests:,} requests is reached.")

@@ -61,13 +61,20 @@ def import_ledger(run: Path, path: Path) -> dict[str, int]:
 
 def write_batch(todo: Plan, path: Path) -> int:
     """Write the open questions of a plan as a batch file; returns how many."""
-    return _write_lines(path, (
-        json.dumps({
-            "custom_id": question.reply_id, "method": "POST", "url": "/v1/chat/completions",
-            "body": request_body(todo.judge, question.story, question.story.picture()),
-        })
-        for question in todo.open
-    ))
+    return _write_lines(
+        path,
+        (
+            json.dumps(
+                {
+                    "custom_id": question.reply_id,
+                    "method": "POST",
+                    "url": "/v1/chat/completions",
+                    "body": request_body(todo.judge, question.story, question.story.picture()),
+                }
+            )
+            for question in todo.open
+        ),
+    )
 
 
 def read_batch(todo: Plan, ledger: Ledger, path: Path) -> int:

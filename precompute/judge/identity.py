@@ -54,8 +54,12 @@ def judge_of(config: JudgeConfig, n_layers: int) -> Judge:
             "Correct `layers` in [judge], or leave it out."
         )
     return Judge(
-        model=config.model, prompt_sha256=template_sha256(), layers=layers, detail=config.detail,
-        temperature=config.temperature, answer_tokens=config.answer_tokens,
+        model=config.model,
+        prompt_sha256=template_sha256(),
+        layers=layers,
+        detail=config.detail,
+        temperature=config.temperature,
+        answer_tokens=config.answer_tokens,
     )
 
 

@@ -67,17 +67,20 @@ def describe(todo: Plan, budget: Budget) -> str:
     expected, judge = todo.expected, todo.judge
     basis = f"measured on {expected.measured} replies" if expected.measured else "a guess"
     done = len(todo.questions) - len(todo.open)
-    return "\n".join([
-        f"{judge.name} on {todo.run.name}",
-        f"  endpoint   {todo.config.base_url}, key {'set' if os.environ.get(KEY) else 'not set'}",
-        f"  layers     {', '.join(map(str, judge.layers))}",
-        f"  questions  {len(todo.questions)} ({todo.config.votes} a picture): "
-        f"{done} answered, {len(todo.open)} to ask",
-        f"  tokens     about {expected.requests * expected.tokens_in:,} in and "
-        f"{expected.requests * expected.tokens_out:,} out ({basis})",
-        f"  cap        {budget.max_requests:,} requests, {budget.max_tokens:,} tokens; "
-        f"so far {budget.requests:,} and {budget.tokens:,}",
-    ])
+    return "\n".join(
+        [
+            f"{judge.name} on {todo.run.name}",
+            f"  endpoint   {todo.config.base_url}, key "
+            f"{'set' if os.environ.get(KEY) else 'not set'}",
+            f"  layers     {', '.join(map(str, judge.layers))}",
+            f"  questions  {len(todo.questions)} ({todo.config.votes} a picture): "
+            f"{done} answered, {len(todo.open)} to ask",
+            f"  tokens     about {expected.requests * expected.tokens_in:,} in and "
+            f"{expected.requests * expected.tokens_out:,} out ({basis})",
+            f"  cap        {budget.max_requests:,} requests, {budget.max_tokens:,} tokens; "
+            f"so far {budget.requests:,} and {budget.tokens:,}",
+        ]
+    )
 
 
 def dry_run(run: Path, config: JudgeConfig) -> str:
@@ -87,21 +90,31 @@ def dry_run(run: Path, config: JudgeConfig) -> str:
     todo = plan(run, config, judge, had)
     story = (todo.open or todo.questions)[0].story
     picture = story.picture()
-    return "\n".join([
-        describe(todo, budget_of(config, had)),
-        "",
-        f"The question about {story.image_id}, with its picture ({len(picture):,} bytes of JPEG):",
-        "",
-        render(story.captions),
-    ])
+    return "\n".join(
+        [
+            describe(todo, budget_of(config, had)),
+            "",
+            f"The question about {story.image_id}, with its picture ({len(picture):,} bytes of "
+            "JPEG):",
+            "",
+            render(story.captions),
+        ]
+    )
 
 
 def entry_of(todo: Plan, question: Question, picture: bytes, reply: Reply) -> Entry:
     """The line of the ledger for a reply."""
     story = question.story
     return Entry(
-        reply_id=question.reply_id, run_id=todo.run.name, captions=captions_of(todo.run).name,
-        judge=todo.judge, condition_id=story.condition_id, image_id=story.image_id,
-        vote=question.vote, prompt_sha256=story.prompt_sha256,
-        image_sha256=hashlib.sha256(picture).hexdigest(), at=now(), **vars(reply),
+        reply_id=question.reply_id,
+        run_id=todo.run.name,
+        captions=captions_of(todo.run).name,
+        judge=todo.judge,
+        condition_id=story.condition_id,
+        image_id=story.image_id,
+        vote=question.vote,
+        prompt_sha256=story.prompt_sha256,
+        image_sha256=hashlib.sha256(picture).hexdigest(),
+        at=now(),
+        **vars(reply),
     )

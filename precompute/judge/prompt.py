@@ -82,20 +82,31 @@ def menu(layer: int, criterion: str, layers: tuple[int, ...]) -> tuple[int, ...]
 
 def schema(layers: tuple[int, ...]) -> dict[str, Any]:
     """The answer as a JSON schema; every layer is a key, so that none can be left out."""
-    def closed(properties: dict[str, Any]) -> dict[str, Any]:
-        return {"type": "object", "properties": properties, "required": list(properties),
-                "additionalProperties": False}
 
-    return closed({
-        "layers": closed({
-            str(layer): closed({
-                name: {"type": "integer", "enum": list(menu(layer, name, layers))}
-                for name in CRITERIA
-            })
-            for layer in layers
-        }),
-        "remark": {"type": "string"},
-    })
+    def closed(properties: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "type": "object",
+            "properties": properties,
+            "required": list(properties),
+            "additionalProperties": False,
+        }
+
+    return closed(
+        {
+            "layers": closed(
+                {
+                    str(layer): closed(
+                        {
+                            name: {"type": "integer", "enum": list(menu(layer, name, layers))}
+                            for name in CRITERIA
+                        }
+                    )
+                    for layer in layers
+                }
+            ),
+            "remark": {"type": "string"},
+        }
+    )
 
 
 def template_sha256() -> str:

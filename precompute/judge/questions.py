@@ -102,7 +102,14 @@ def questions(run: Path, judge: Judge, told: list[Story], votes: int) -> Iterato
     captions = captions_of(run).name
     for vote in range(votes):
         for story in told:
-            asked = [run.name, captions, judge.name, story.condition_id, story.image_id,
-                     story.prompt_sha256, vote]
+            asked = [
+                run.name,
+                captions,
+                judge.name,
+                story.condition_id,
+                story.image_id,
+                story.prompt_sha256,
+                vote,
+            ]
             reply_id = hashlib.sha256(canonical(asked).encode()).hexdigest()[:32]
             yield Question(reply_id, story, vote)

@@ -54,8 +54,14 @@ def _write(stage: Path, entries: list[Entry]) -> int:
 
 def _reply_row(entry: Entry) -> dict[str, object]:
     return {
-        "reply_id": entry.reply_id, "judge": entry.judge.name, "model_asked": entry.judge.model,
-        "model_answered": entry.model_answered, "prompt_sha256": entry.prompt_sha256,
-        "image_sha256": entry.image_sha256, "text": entry.text, "tokens_in": entry.tokens_in,
-        "tokens_out": entry.tokens_out, "at": entry.at,
+        "reply_id": entry.reply_id,
+        "judge": entry.judge.name,
+        "model_asked": entry.judge.model,
+        "model_answered": entry.model_answered,
+        "prompt_sha256": entry.prompt_sha256,
+        "image_sha256": entry.image_sha256,
+        "text": entry.text,
+        "tokens_in": entry.tokens_in,
+        "tokens_out": entry.tokens_out,
+        "at": entry.at,
     }

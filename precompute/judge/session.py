@@ -81,8 +81,9 @@ def ask_all(run: Path, config: JudgeConfig, watch: Watch, say: Say) -> None:
     if watch.stopping:
         raise Stopped("stopped; every reply is kept, and the same command goes on from here.")
     if session.left:
-        raise JudgeError(f"{session.left} questions are open: {session.why}. The same command asks "
-                         "them again.")
+        raise JudgeError(
+            f"{session.left} questions are open: {session.why}. The same command asks them again."
+        )
 
 
 @dataclass
@@ -124,9 +125,9 @@ async def _ask(session: _Session) -> None:
     with screen.stage(todo.run, label, total, total - len(todo.open), "questions") as advance:
         async with open_client(todo.config, todo.judge, session.budget) as client:
             # Not a TaskGroup: an error in one worker must not cancel answers others wait for.
-            await asyncio.gather(*(
-                _work(session, client, waiting, advance) for _ in range(todo.config.concurrency)
-            ))
+            await asyncio.gather(
+                *(_work(session, client, waiting, advance) for _ in range(todo.config.concurrency))
+            )
     screen.clear()
 
 

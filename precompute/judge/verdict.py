@@ -37,12 +37,19 @@ def judgement_rows(entry: Entry) -> list[dict[str, Any]]:
             value = given.get(str(layer), {}).get(criterion)
             # bool is an int in Python: `true` is no score.
             on_menu = type(value) is int and value in menu(layer, criterion, layers)
-            rows.append({
-                "judge": entry.judge.name, "condition_id": entry.condition_id,
-                "image_id": entry.image_id, "layer": layer, "criterion": criterion,
-                "vote": entry.vote, "score": value if on_menu else None,
-                "status": failure or (OK if on_menu else OFF_MENU), "reply_id": entry.reply_id,
-            })
+            rows.append(
+                {
+                    "judge": entry.judge.name,
+                    "condition_id": entry.condition_id,
+                    "image_id": entry.image_id,
+                    "layer": layer,
+                    "criterion": criterion,
+                    "vote": entry.vote,
+                    "score": value if on_menu else None,
+                    "status": failure or (OK if on_menu else OFF_MENU),
+                    "reply_id": entry.reply_id,
+                }
+            )
     return rows
 
 

@@ -41,7 +41,9 @@ def _cider(config: ScoreConfig, corpus: Corpus) -> Metric | None:
     if not corpus.references:
         return None  # no document frequencies
     settings = {
-        "tokeniser": tokeniser(), "frozen_on": corpus.sha256, **versions_of("pycocoevalcap")
+        "tokeniser": tokeniser(),
+        "frozen_on": corpus.sha256,
+        **versions_of("pycocoevalcap"),
     }
     return Metric(partial(cider.open_cider, corpus), settings=settings)
 

@@ -73,8 +73,10 @@ def load(config: BertScoreConfig) -> tuple[torch.nn.Module, object]:
     model = AutoModel.from_pretrained(path).float()
     layers = model.encoder.layer
     if not 1 <= config.layer <= len(layers):
-        raise ValueError(f"layer of {config.model} must be in 1..{len(layers)}; got "
-                         f"{config.layer}. Change it under [score.bertscore].")
+        raise ValueError(
+            f"layer of {config.model} must be in 1..{len(layers)}; got "
+            f"{config.layer}. Change it under [score.bertscore]."
+        )
     model.encoder.layer = layers[: config.layer]
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return model.eval().requires_grad_(False).to(device), tokenizer
@@ -83,10 +85,17 @@ def load(config: BertScoreConfig) -> tuple[torch.nn.Module, object]:
 def is_here(config: BertScoreConfig) -> bool:
     """Whether the model is on this machine."""
     path = _path(config.model)
-    return Path(path).is_dir() or cached_file(
-        path, "config.json", local_files_only=True, _raise_exceptions_for_missing_entries=False,
-        _raise_exceptions_for_connection_errors=False,
-    ) is not None
+    return (
+        Path(path).is_dir()
+        or cached_file(
+            path,
+            "config.json",
+            local_files_only=True,
+            _raise_exceptions_for_missing_entries=False,
+            _raise_exceptions_for_connection_errors=False,
+        )
+        is not None
+    )
 
 
 def _path(model: str) -> str:

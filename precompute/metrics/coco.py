@@ -57,6 +57,5 @@ def coco_rouge_l(texts: Sequence[str], references: Sequence[Sequence[str]]) -> l
 
 def _rouge_l(tokens: Sequence[str], references: Sequence[list[str]]) -> list[float]:
     return [
-        float(_ROUGE.calc_score([text], own))
-        for text, own in zip(tokens, references, strict=True)
+        float(_ROUGE.calc_score([text], own)) for text, own in zip(tokens, references, strict=True)
     ]

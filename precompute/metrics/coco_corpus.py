@@ -29,9 +29,9 @@ def summands(
         texts: captions, none of them empty.
         references: of each, at least one.
     """
-    distinct = list(dict.fromkeys(
-        (text, tuple(own)) for text, own in zip(texts, references, strict=True)
-    ))
+    distinct = list(
+        dict.fromkeys((text, tuple(own)) for text, own in zip(texts, references, strict=True))
+    )
     rows = on_tokens([text for text, _ in distinct], [own for _, own in distinct], _cook)
     row_of = dict(zip(distinct, rows, strict=True))
     found = [row_of[text, tuple(own)] for text, own in zip(texts, references, strict=True)]

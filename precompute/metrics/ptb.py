@@ -23,11 +23,16 @@ _known: dict[tuple[str, str], str] = {}
 """Tokenizer and text -> tokens, of up to `_KEPT` texts: a metric meets the captions of the one
 before it again, and references with every part. To start Java costs a quarter of a second."""
 
-_PLAIN = str.maketrans({
-    "\N{RIGHT SINGLE QUOTATION MARK}": "'", "\N{LEFT SINGLE QUOTATION MARK}": "'",
-    "\N{LEFT DOUBLE QUOTATION MARK}": '"', "\N{RIGHT DOUBLE QUOTATION MARK}": '"',
-    "\N{EN DASH}": " -- ", "\N{EM DASH}": " -- ",
-})
+_PLAIN = str.maketrans(
+    {
+        "\N{RIGHT SINGLE QUOTATION MARK}": "'",
+        "\N{LEFT SINGLE QUOTATION MARK}": "'",
+        "\N{LEFT DOUBLE QUOTATION MARK}": '"',
+        "\N{RIGHT DOUBLE QUOTATION MARK}": '"',
+        "\N{EN DASH}": " -- ",
+        "\N{EM DASH}": " -- ",
+    }
+)
 _ABBREVIATIONS = r"(?<!\bmr)(?<!\bms)(?<!\bdr)(?<!\bst)(?<!\bjr)(?<!\bmrs)"
 _STOP = re.compile(rf"(?<=[^\W\d_]{{2}}){_ABBREVIATIONS}\.(?=\s)")
 _OPENING = re.compile(r"(?<!\S)'(?=\w{2})")

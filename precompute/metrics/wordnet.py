@@ -13,8 +13,16 @@ from pathlib import Path
 
 _TYPES = {"1": "n", "2": "v", "3": "a", "4": "r", "5": "a"}
 _MOSTLY = 3
-_ENDINGS = (("s", ""), ("ses", "s"), ("xes", "x"), ("zes", "z"), ("ches", "ch"), ("shes", "sh"),
-            ("men", "man"), ("ies", "y"))
+_ENDINGS = (
+    ("s", ""),
+    ("ses", "s"),
+    ("xes", "x"),
+    ("zes", "z"),
+    ("ches", "ch"),
+    ("shes", "sh"),
+    ("men", "man"),
+    ("ies", "y"),
+)
 """WordNet's own rules of detachment for nouns (morphy(7WN))."""
 
 
@@ -121,8 +129,13 @@ def _parents(path: Path) -> Iterator[tuple[int, tuple[int, ...]]]:
     for fields in _lines(path):
         start = 4 + 2 * int(fields[3], 16)
         kinds = fields[start + 1 : start + 1 + 4 * int(fields[start]) : 4]
-        yield int(fields[0]), tuple(
-            int(fields[start + 2 + 4 * k]) for k, kind in enumerate(kinds) if kind in ("@", "@i")
+        yield (
+            int(fields[0]),
+            tuple(
+                int(fields[start + 2 + 4 * k])
+                for k, kind in enumerate(kinds)
+                if kind in ("@", "@i")
+            ),
         )
 
 
@@ -132,6 +145,7 @@ def _mostly_other(path: Path) -> frozenset[str]:
         lemma, _, rest = key.partition("%")
         tagged.setdefault(lemma, Counter())[_TYPES[rest[0]]] += int(times)
     return frozenset(
-        lemma for lemma, counts in tagged.items()
+        lemma
+        for lemma, counts in tagged.items()
         if max(counts.values()) >= max(1, _MOSTLY * counts["n"])
     )

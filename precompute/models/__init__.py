@@ -103,9 +103,7 @@ def checkpoint_sha256(config: ModelConfig) -> str:
         CheckpointMissing: the checkpoint is not on this machine.
     """
     folder = _folder(config)
-    return _sha256(
-        (path.relative_to(folder).as_posix(), path) for path in setting_files(folder)
-    )
+    return _sha256((path.relative_to(folder).as_posix(), path) for path in setting_files(folder))
 
 
 def _sha256(files: Iterable[tuple[str, Path]]) -> str:

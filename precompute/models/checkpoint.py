@@ -43,9 +43,9 @@ def require_folder(config: ModelConfig) -> Path:
     if folder is None:
         raise CheckpointMissing(
             f"the model {wanted(config)}: no such folder. Correct its path under [model]."
-            if Path(config.path).is_absolute() else
-            f"the model {wanted(config)}: neither a folder of the project nor in the hub's cache. "
-            f"`{download_command(config)}` gets it."
+            if Path(config.path).is_absolute()
+            else f"the model {wanted(config)}: neither a folder of the project nor in the hub's "
+            f"cache. `{download_command(config)}` gets it."
         )
     return folder
 
@@ -84,8 +84,10 @@ def setting_files(folder: Path) -> list[Path]:
     Configurations, tokenizers, processors: whatever is written as they are.
     """
     return sorted(
-        path for path in folder.rglob("*")
-        if path.suffix in _SETTINGS and path.is_file()
+        path
+        for path in folder.rglob("*")
+        if path.suffix in _SETTINGS
+        and path.is_file()
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
 

@@ -34,8 +34,15 @@ from precompute.models.vision import n_weights, to_pictures
 
 __all__ = ["LIBRARIES", "LavisCaptioner", "load", "size_of", "weight_files"]
 
-LIBRARIES = ("torch", "torchvision", "transformers", "tokenizers", "pillow", "timm",
-             "salesforce-lavis")
+LIBRARIES = (
+    "torch",
+    "torchvision",
+    "transformers",
+    "tokenizers",
+    "pillow",
+    "timm",
+    "salesforce-lavis",
+)
 
 _IGNORED = -100
 _TOWER, _LANGUAGE = torch.float16, torch.bfloat16
@@ -157,11 +164,13 @@ class LavisCaptioner:
         """Captions by LAVIS's processor and the whole model's `generate`, as token ids."""
         model = copy.copy(self.model)  # shares all weights
         model.t5_tokenizer = _AsIds(self.model.t5_tokenizer)
-        return self._captions(model.generate(
-            {"image": self.pixels(images), "prompt": prompt},
-            max_length=generation.max_new_tokens,
-            **_generate_arguments(generation),
-        ))
+        return self._captions(
+            model.generate(
+                {"image": self.pixels(images), "prompt": prompt},
+                max_length=generation.max_new_tokens,
+                **_generate_arguments(generation),
+            )
+        )
 
     def _captions(self, rows: list[list[int]]) -> list[list[int]]:
         """Rows of `generate` without the start token and what follows the end token."""

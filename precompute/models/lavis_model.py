@@ -122,12 +122,14 @@ def _qformer(files: Files, tokenizer: BertTokenizer | None) -> BertLMHeadModel:
     settings = {"cross_attention_freq": 2, **files.qformer}
     if tokenizer is not None:
         settings["vocab_size"] = len(tokenizer)
-    qformer = BertLMHeadModel(BertConfig(
-        encoder_width=files.vision["embed_dim"],
-        add_cross_attention=True,
-        query_length=files.n_queries,
-        **settings,
-    ))
+    qformer = BertLMHeadModel(
+        BertConfig(
+            encoder_width=files.vision["embed_dim"],
+            add_cross_attention=True,
+            query_length=files.n_queries,
+            **settings,
+        )
+    )
     qformer.cls = None
     if tokenizer is None:
         qformer.bert.embeddings.word_embeddings = None

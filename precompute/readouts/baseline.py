@@ -78,10 +78,16 @@ def write_capture(
     # Which images went through the tower together, and in batches of how many states, from the
     # last layer down, they were decoded.
     part.meta |= {"batches": [], "decoder_batches": []}
-    with closing(pictures), TensorWriter(
-        part.tensors_path, tower.n_layers, tower.n_heads, tower.n_tokens,
-        tower.width if keeps_states else None,
-    ) as tensors:
+    with (
+        closing(pictures),
+        TensorWriter(
+            part.tensors_path,
+            tower.n_layers,
+            tower.n_heads,
+            tower.n_tokens,
+            tower.width if keeps_states else None,
+        ) as tensors,
+    ):
         for batch, (pixels, taken) in fitting(pictures, of_tower, see):
             captions = decode_layers(captioner, taken.states, config.decode, of_decoder)
             rows["image"] += [_image_row(item, picture, dataset) for item, picture in batch]

@@ -155,11 +155,17 @@ def ask(
         for some, answers in fitting(places, size, decode):
             for (layer, i), ids in zip(some, answers, strict=True):
                 text = captioner.text(ids)
-                rows.append({
-                    "condition_id": BASELINE, "image_id": items[i].image_id, "layer": layer,
-                    "question": question, "text": text, "expected": of[i],
-                    "score": accuracy(text, of[i]),
-                })
+                rows.append(
+                    {
+                        "condition_id": BASELINE,
+                        "image_id": items[i].image_id,
+                        "layer": layer,
+                        "question": question,
+                        "text": text,
+                        "expected": of[i],
+                        "score": accuracy(text, of[i]),
+                    }
+                )
     return rows
 
 

@@ -51,8 +51,9 @@ def keep_token_attention(
     update_run(run, stages={token_attention.STAGE: stage.name})
 
     def make(part: PartWriter, name: str, advance: Advance) -> None:
-        write_token_attention(part, captioner(), shards[name], plan.config.capture.batch_size,
-                              advance)
+        write_token_attention(
+            part, captioner(), shards[name], plan.config.capture.batch_size, advance
+        )
 
     make_parts(watch, run, stage, {name: len(items) for name, items in shards.items()}, make)
 

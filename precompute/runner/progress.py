@@ -70,8 +70,9 @@ class Screen:
 
         for ended in self._bar.task_ids:  # until now, so that the lines do not come and go
             self._bar.remove_task(ended)
-        task = self._bar.add_task(f"{run.name}  {label}", total=total, completed=done,
-                                  before=done, unit=unit)
+        task = self._bar.add_task(
+            f"{run.name}  {label}", total=total, completed=done, before=done, unit=unit
+        )
         self._bar.start()
         try:
             yield advance

@@ -268,8 +268,12 @@ def open_ray(workers: int, cpus: float, gpus: float) -> Iterator[RayEngine]:
     else:
         # Its ports listen to the network; Ray guards them by a token in this user's home.
         ray.init(
-            "local", num_cpus=math.ceil(workers * cpus), object_store_memory=_OBJECTS,
-            include_dashboard=False, log_to_driver=False, logging_level=logging.WARNING,
+            "local",
+            num_cpus=math.ceil(workers * cpus),
+            object_store_memory=_OBJECTS,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.WARNING,
         )
     try:
         _require_gpus(gpus, bool(address))

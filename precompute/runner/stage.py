@@ -124,13 +124,15 @@ class Watch:
             told = "".join(f"\n  - {failure}" for failure in failures)
             raise Unfinished(
                 f"{run.name}: {len(failures)} parts were given up, and what needs them was left "
-                f"out; all else is made. The same command tries again.{told}", failures,
+                f"out; all else is made. The same command tries again.{told}",
+                failures,
             )
         if lacking:
             told = "".join(f"\n  - {text}" for text in lacking)
             raise Unfinished(
                 f"{run.name}: share {self.shard.number}/{self.shard.of} has made what can be made "
-                f"now. When the other shares have ended, run them all again.{told}", failures,
+                f"now. When the other shares have ended, run them all again.{told}",
+                failures,
             )
 
 

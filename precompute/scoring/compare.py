@@ -102,11 +102,13 @@ def score_pairs(asked: Sequence[Pair], score: Score) -> list[float]:
 
     Early layers of many images say the same words, so every distinct pair is scored once.
     """
-    distinct = list(dict.fromkeys(
-        (pair.text, pair.references)
-        for pair in asked
-        if pair.text.strip() and any(text.strip() for text in pair.references)
-    ))
+    distinct = list(
+        dict.fromkeys(
+            (pair.text, pair.references)
+            for pair in asked
+            if pair.text.strip() and any(text.strip() for text in pair.references)
+        )
+    )
     values = score([text for text, _ in distinct], [own for _, own in distinct]) if distinct else []
     value_of = dict(zip(distinct, values, strict=True))
     return [value_of.get((pair.text, pair.references), math.nan) for pair in asked]
@@ -185,7 +187,8 @@ def score_heads(
         held = {"baseline": (story[layer],), "previous": (story[layer - 1],), "reference": own}
         asked[tuple(row[column] for column in columns)] = [
             Pair(layer, against, row["text"] or "", references)
-            for against, references in held.items() if against in metric.against and references
+            for against, references in held.items()
+            if against in metric.against and references
         ]
     return score_rows(asked, name, score, columns)
 
@@ -208,8 +211,12 @@ def score_rows(
     for at, of in asked.items():
         for (_, against), value in score_image(of, [next(values) for _ in of]).items():
             gain = against == GAIN
-            row = (*at, GAIN + name if gain else name, "shuffled" if gain else against,
-                   None if math.isnan(value) else value)
+            row = (
+                *at,
+                GAIN + name if gain else name,
+                "shuffled" if gain else against,
+                None if math.isnan(value) else value,
+            )
             for column, cell in zip(columns.values(), row, strict=True):
                 column.append(cell)
     return pa.table(columns)

@@ -67,9 +67,7 @@ def derangements(
     return [{one: other for one, other in of.items() if other} for of in found]
 
 
-def _next_that_differs(
-    circle: Sequence[str], own: Mapping[str, tuple[str, ...]]
-) -> list[str]:
+def _next_that_differs(circle: Sequence[str], own: Mapping[str, tuple[str, ...]]) -> list[str]:
     """For every image the next one on the circle with other texts; "" if all have the same."""
     there: list[str] = [""] * len(circle)
     candidate = ""  # the first after the image at hand whose texts are not those of its neighbour

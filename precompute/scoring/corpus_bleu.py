@@ -56,10 +56,18 @@ def score_corpus(run: Path, config: Config, watch: Watch, metrics: Sequence[str]
     corpus = read_corpus(parts, {})
     if METRIC not in (metrics or config.score.metrics) or not corpus.references:
         return
-    stage = stage_folder(run, STAGE, {
-        "version": VERSION, "captions": capture.name, "tokeniser": tokeniser(),
-        "samples": N_BOOTSTRAP, "seed": SEED, **versions_of("pycocoevalcap"),
-    })
+    stage = stage_folder(
+        run,
+        STAGE,
+        {
+            "version": VERSION,
+            "captions": capture.name,
+            "tokeniser": tokeniser(),
+            "samples": N_BOOTSTRAP,
+            "seed": SEED,
+            **versions_of("pycocoevalcap"),
+        },
+    )
     update_run(run, stages={STAGE: stage.name})
     sizes = {"all": sum(part.rows["image"] for part in parts)}
     make_parts(watch, run, stage, sizes, functools.partial(_make, parts, corpus.references))
@@ -110,8 +118,14 @@ def corpus_rows(
         advance(part.rows["image"])
     for (condition, layer), sums in sorted(total.items()):
         if sums[0, -1]:  # there is no score against references of punctuation alone
-            yield {"condition_id": condition, "layer": layer, "metric": CURVE,
-                   "against": "reference", "n": n[condition, layer], **_interval(sums)}
+            yield {
+                "condition_id": condition,
+                "layer": layer,
+                "metric": CURVE,
+                "against": "reference",
+                "n": n[condition, layer],
+                **_interval(sums),
+            }
 
 
 def _told(

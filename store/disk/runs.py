@@ -188,17 +188,24 @@ class Progress:
         return (self.total - self.done) / self.rate if self.rate else None
 
 
-def write_progress(
-    run: Path, stage: str, done: int, total: int, rate: float | None = None
-) -> None:
+def write_progress(run: Path, stage: str, done: int, total: int, rate: float | None = None) -> None:
     """Say how far a stage is; one small file a stage, replaced by one rename."""
     folder = Path(run) / "progress"
     folder.mkdir(exist_ok=True)
     owner = Owner.here()
-    write_json(folder / f"{check_name(stage, 'stage')}.json", {
-        "stage": stage, "done": done, "total": total, "rate": rate, "pid": owner.pid,
-        "host": socket.gethostname(), "updated_at": time.time(), "owner": vars(owner),
-    })
+    write_json(
+        folder / f"{check_name(stage, 'stage')}.json",
+        {
+            "stage": stage,
+            "done": done,
+            "total": total,
+            "rate": rate,
+            "pid": owner.pid,
+            "host": socket.gethostname(),
+            "updated_at": time.time(),
+            "owner": vars(owner),
+        },
+    )
 
 
 def read_progress(run: Path) -> Progress | None:

@@ -75,7 +75,8 @@ class TensorWriter:
                 name, shape=(0, *shape), maxshape=(None, *shape), chunks=(1, *shape), dtype="f2"
             )
         for name, kind in (
-            ("image_id", h5py.string_dtype()), ("model_input", h5py.vlen_dtype(np.uint8))
+            ("image_id", h5py.string_dtype()),
+            ("model_input", h5py.vlen_dtype(np.uint8)),
         ):
             self._file.create_dataset(name, shape=(0,), maxshape=(None,), dtype=kind)
 

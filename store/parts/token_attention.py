@@ -32,10 +32,11 @@ def write(
     """
     with h5py.File(path, "x", libver=("earliest", "v110"), locking=False) as file:
         ids = file.create_dataset(
-            "image_id", shape=(0,), maxshape=(None,), dtype=h5py.string_dtype())
+            "image_id", shape=(0,), maxshape=(None,), dtype=h5py.string_dtype()
+        )
         kept = file.create_dataset(
-            STAGE, shape=(0, *shape), maxshape=(None, *shape), chunks=(1, 1, *shape[1:]),
-            dtype="f2")
+            STAGE, shape=(0, *shape), maxshape=(None, *shape), chunks=(1, 1, *shape[1:]), dtype="f2"
+        )
         for row, (image_id, values) in enumerate(images):
             half = to_half(values, shape, f"{STAGE} of {image_id}")
             for dataset, value in ((ids, image_id), (kept, half)):

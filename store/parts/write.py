@@ -35,9 +35,21 @@ from store.parts.tables import Rows, conform
 from store.schema import SCHEMA_VERSION
 
 __all__ = [
-    "Part", "PartWriter", "has_part", "is_complete", "iter_tables", "list_parts", "mark_complete",
-    "part_tables", "read_part", "read_table", "require_complete", "stage_folder",
-    "stage_settings", "verify_part", "write_part",
+    "Part",
+    "PartWriter",
+    "has_part",
+    "is_complete",
+    "iter_tables",
+    "list_parts",
+    "mark_complete",
+    "part_tables",
+    "read_part",
+    "read_table",
+    "require_complete",
+    "stage_folder",
+    "stage_settings",
+    "verify_part",
+    "write_part",
 ]
 
 _COMPLETE = "complete.json"
@@ -164,10 +176,16 @@ def write_part(
     try:
         writer = PartWriter(temporary)
         yield writer
-        writer.close({
-            "schema_version": SCHEMA_VERSION, "stage": Path(stage).name, "name": name,
-            "created_at": now(), "writer": vars(Owner.here()), "expects": dict(expects or {}),
-        })
+        writer.close(
+            {
+                "schema_version": SCHEMA_VERSION,
+                "stage": Path(stage).name,
+                "name": name,
+                "created_at": now(),
+                "writer": vars(Owner.here()),
+                "expects": dict(expects or {}),
+            }
+        )
         fsync(temporary)
         _commit(temporary, target, dict(expects or {}))
     finally:

@@ -20,8 +20,12 @@ SHARED = ("condition", "skipped")
 """Tables that several parts may say the same row of."""
 
 _SQL_TYPES = {
-    pa.int32(): "INTEGER", pa.float32(): "FLOAT", pa.float64(): "DOUBLE", pa.string(): "VARCHAR",
-    pa.list_(pa.int32()): "INTEGER[]", pa.list_(pa.string()): "VARCHAR[]",
+    pa.int32(): "INTEGER",
+    pa.float32(): "FLOAT",
+    pa.float64(): "DOUBLE",
+    pa.string(): "VARCHAR",
+    pa.list_(pa.int32()): "INTEGER[]",
+    pa.list_(pa.string()): "VARCHAR[]",
 }
 _FILES = "FROM read_parquet($files, filename=true, file_row_number=true)"
 _SORTED = 4_000_000
@@ -169,8 +173,10 @@ def _columns(name: str) -> str:
     for column, kind in TABLES[name].columns.items():
         if (name, column) == ("image", "part"):
             # Where the arrays are: known here, not when the part was written.
-            chosen.append(f"regexp_replace(regexp_extract(filename, '{_PART_ID}'), "
-                          f"'{_PART_ID}', '\\1/\\2') AS part")
+            chosen.append(
+                f"regexp_replace(regexp_extract(filename, '{_PART_ID}'), "
+                f"'{_PART_ID}', '\\1/\\2') AS part"
+            )
         elif (name, column) == ("image", "row_in_part"):
             chosen.append("file_row_number::INTEGER AS row_in_part")
         elif pa.types.is_floating(kind):
@@ -199,9 +205,7 @@ def settle(con: duckdb.DuckDBPyConnection, name: str) -> None:
     check_unique(con, name)
 
 
-def check_unique(
-    con: duckdb.DuckDBPyConnection, name: str, files: Sequence[Source] = ()
-) -> None:
+def check_unique(con: duckdb.DuckDBPyConnection, name: str, files: Sequence[Source] = ()) -> None:
     """Refuse two rows with one key.
 
     Args:

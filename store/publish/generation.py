@@ -123,8 +123,12 @@ def lost_parts(run: Path) -> list[str]:
     """The ids of parts that are published and not there."""
     number = current_generation(run)
     side = (read_sidecar(run, number) if number else None) or {"parts": {}}
-    return [f"{stage}/{name}" for stage, names in side["parts"].items() for name in names
-            if not (Path(run) / "parts" / stage / name / "part.json").is_file()]
+    return [
+        f"{stage}/{name}"
+        for stage, names in side["parts"].items()
+        for name in names
+        if not (Path(run) / "parts" / stage / name / "part.json").is_file()
+    ]
 
 
 def current_parts(run: Path, info: Mapping[str, Any]) -> dict[str, list[Part]]:
@@ -186,10 +190,19 @@ def _publish(
         if not allow_fewer:
             _check_not_fewer(run, side["parts"], listed)
     number = max(generations(run), default=0) + 1
-    counted = {folder: sum(file["bytes"] for part in those for file in
-                           part.manifest["files"].values()) for folder, those in parts.items()}
-    return _build(run, info, number, parts, started,
-                  {"fingerprint": fingerprint, "parts": listed, "bytes": counted}, upgrades)
+    counted = {
+        folder: sum(file["bytes"] for part in those for file in part.manifest["files"].values())
+        for folder, those in parts.items()
+    }
+    return _build(
+        run,
+        info,
+        number,
+        parts,
+        started,
+        {"fingerprint": fingerprint, "parts": listed, "bytes": counted},
+        upgrades,
+    )
 
 
 def _check_not_fewer(
@@ -234,9 +247,16 @@ def _build(
         fsync(temporary)
         seconds = time.perf_counter() - started
         path = run / f"results-{number}.duckdb"
-        write_json(sidecar_path(run, number),
-                   {**side, "rows": rows, "seconds": seconds, "published_at": time.time(),
-                    "sha256": file_sha256(temporary)})
+        write_json(
+            sidecar_path(run, number),
+            {
+                **side,
+                "rows": rows,
+                "seconds": seconds,
+                "published_at": time.time(),
+                "sha256": file_sha256(temporary),
+            },
+        )
         temporary.rename(path)
         _point(run, path.name)
         return Generation(number, path, True, rows, seconds)
@@ -276,5 +296,3 @@ def published_manifest(run: Path) -> dict[str, Any]:
             "`python -m precompute publish` makes it from the parts."
         )
     return side
-
-

@@ -16,8 +16,12 @@ _TOP = "(SELECT max(n_layers) FROM run)"
 
 def conditions(run: Source) -> pd.DataFrame:
     """Every condition but the baseline: condition_id, kind, layers, heads, source, spec."""
-    return ask(run, "SELECT condition_id, kind, layers, heads, source, spec FROM condition "
-                    "WHERE condition_id <> ? ORDER BY kind, layers, condition_id", (BASELINE,))
+    return ask(
+        run,
+        "SELECT condition_id, kind, layers, heads, source, spec FROM condition "
+        "WHERE condition_id <> ? ORDER BY kind, layers, condition_id",
+        (BASELINE,),
+    )
 
 
 def decoded(run: Source) -> pd.DataFrame:
@@ -25,15 +29,22 @@ def decoded(run: Source) -> pd.DataFrame:
 
     Most layers first, then the baseline, then by condition_id.
     """
-    return ask(run, "SELECT condition_id, count(DISTINCT layer) AS n_layers FROM curve "
-                    "GROUP BY condition_id ORDER BY n_layers DESC, condition_id <> ?, condition_id",
-               (BASELINE,))
+    return ask(
+        run,
+        "SELECT condition_id, count(DISTINCT layer) AS n_layers FROM curve "
+        "GROUP BY condition_id ORDER BY n_layers DESC, condition_id <> ?, condition_id",
+        (BASELINE,),
+    )
 
 
 def sweep_metrics(run: Source) -> pd.DataFrame:
     """What captions of edited models were measured by at the last layer: metric, against."""
-    return ask(run, f'SELECT DISTINCT metric, "against" FROM curve WHERE condition_id <> ? '
-                    f'AND layer = {_TOP} ORDER BY metric, "against"', (BASELINE,))
+    return ask(
+        run,
+        f'SELECT DISTINCT metric, "against" FROM curve WHERE condition_id <> ? '
+        f'AND layer = {_TOP} ORDER BY metric, "against"',
+        (BASELINE,),
+    )
 
 
 def at_last_layer(run: Source, metric: str, against: str) -> pd.DataFrame:
@@ -41,8 +52,12 @@ def at_last_layer(run: Source, metric: str, against: str) -> pd.DataFrame:
 
     The baseline is among them, unless the measure is held against the baseline itself.
     """
-    return ask(run, f'SELECT condition_id, n, mean, low, high FROM curve WHERE layer = {_TOP} '
-                    'AND metric = ? AND "against" = ? ORDER BY condition_id', (metric, against))
+    return ask(
+        run,
+        f"SELECT condition_id, n, mean, low, high FROM curve WHERE layer = {_TOP} "
+        'AND metric = ? AND "against" = ? ORDER BY condition_id',
+        (metric, against),
+    )
 
 
 def phrase_share(run: Source, phrase: str) -> pd.DataFrame:
@@ -51,12 +66,15 @@ def phrase_share(run: Source, phrase: str) -> pd.DataFrame:
     Case does not count. Captions that are NULL are left out of both numbers, and so are a
     pruning's captions of the sample that it was chosen by.
     """
-    return ask(run, f"WITH left_out AS (SELECT condition_id, {SAMPLE} FROM condition) "
-                    "SELECT condition_id, count(text) AS n, "
-                    "count(*) FILTER (contains(lower(text), ?)) AS found FROM caption "
-                    "ANTI JOIN left_out USING (condition_id, image_id) "
-                    f"WHERE layer = {_TOP} GROUP BY condition_id ORDER BY condition_id",
-               (phrase.strip().lower(),))
+    return ask(
+        run,
+        f"WITH left_out AS (SELECT condition_id, {SAMPLE} FROM condition) "
+        "SELECT condition_id, count(text) AS n, "
+        "count(*) FILTER (contains(lower(text), ?)) AS found FROM caption "
+        "ANTI JOIN left_out USING (condition_id, image_id) "
+        f"WHERE layer = {_TOP} GROUP BY condition_id ORDER BY condition_id",
+        (phrase.strip().lower(),),
+    )
 
 
 def most_changed(
@@ -81,7 +99,7 @@ def most_changed(
     return ask(
         run,
         f"WITH top AS (SELECT {_TOP} AS layer), "
-        'scored AS (SELECT condition_id, image_id, value FROM score JOIN top USING (layer) '
+        "scored AS (SELECT condition_id, image_id, value FROM score JOIN top USING (layer) "
         'WHERE metric = ? AND "against" = ? AND condition_id IN (?, ?) AND value IS NOT NULL), '
         f"page AS (SELECT image_id, edit.value - coalesce({own}, 0) AS value "
         "FROM (FROM scored WHERE condition_id = ?) edit "
@@ -93,43 +111,70 @@ def most_changed(
         "WHERE condition_id = ?) b USING (image_id) "
         "LEFT JOIN (SELECT image_id, text FROM caption JOIN top USING (layer) "
         "WHERE condition_id = ?) a USING (image_id) ORDER BY value, image_id",
-        (metric, against, condition, BASELINE, condition, BASELINE, limit, offset, BASELINE,
-         condition),
+        (
+            metric,
+            against,
+            condition,
+            BASELINE,
+            condition,
+            BASELINE,
+            limit,
+            offset,
+            BASELINE,
+            condition,
+        ),
     )
 
 
 def count_scored(run: Source, condition: str, metric: str, against: str) -> pd.DataFrame:
     """How many images `most_changed` can rank at most: one row, n."""
-    return ask(run, "SELECT count(value) AS n FROM score WHERE condition_id = ? AND metric = ? "
-                    f'AND "against" = ? AND layer = {_TOP}', (condition, metric, against))
+    return ask(
+        run,
+        "SELECT count(value) AS n FROM score WHERE condition_id = ? AND metric = ? "
+        f'AND "against" = ? AND layer = {_TOP}',
+        (condition, metric, against),
+    )
 
 
 def changes(run: Source, condition: str) -> pd.DataFrame:
     """Paired changes of a condition, a row a metric and what it is held against."""
-    return ask(run, 'SELECT metric, "against", n, baseline, edited, difference, low, high '
-                    'FROM change WHERE condition_id = ? ORDER BY metric, "against"', (condition,))
+    return ask(
+        run,
+        'SELECT metric, "against", n, baseline, edited, difference, low, high '
+        'FROM change WHERE condition_id = ? ORDER BY metric, "against"',
+        (condition,),
+    )
 
 
 def changes_of_kind(run: Source, kind: str) -> pd.DataFrame:
     """Paired changes of all conditions of a kind, with condition_id and spec."""
-    return ask(run, 'SELECT condition_id, spec, metric, "against", n, baseline, edited, '
-                    "difference, low, high FROM change JOIN condition USING (condition_id) "
-                    'WHERE kind = ? ORDER BY condition_id, metric, "against"', (kind,))
+    return ask(
+        run,
+        'SELECT condition_id, spec, metric, "against", n, baseline, edited, '
+        "difference, low, high FROM change JOIN condition USING (condition_id) "
+        'WHERE kind = ? ORDER BY condition_id, metric, "against"',
+        (kind,),
+    )
 
 
 def head_metrics(run: Source, condition: str = BASELINE) -> pd.DataFrame:
     """What the data set's heads were measured by: metric, against."""
-    return ask(run, 'SELECT DISTINCT metric, "against" FROM head_curve WHERE condition_id = ? '
-                    'ORDER BY metric, "against"', (condition,))
+    return ask(
+        run,
+        'SELECT DISTINCT metric, "against" FROM head_curve WHERE condition_id = ? '
+        'ORDER BY metric, "against"',
+        (condition,),
+    )
 
 
-def head_curve(
-    run: Source, metric: str, against: str, condition: str = BASELINE
-) -> pd.DataFrame:
+def head_curve(run: Source, metric: str, against: str, condition: str = BASELINE) -> pd.DataFrame:
     """One measure of every head over the data set: layer, head, n, mean, low, high."""
-    return ask(run, "SELECT layer, head, n, mean, low, high FROM head_curve WHERE "
-                    'condition_id = ? AND metric = ? AND "against" = ? ORDER BY layer, head',
-               (condition, metric, against))
+    return ask(
+        run,
+        "SELECT layer, head, n, mean, low, high FROM head_curve WHERE "
+        'condition_id = ? AND metric = ? AND "against" = ? ORDER BY layer, head',
+        (condition, metric, against),
+    )
 
 
 def spread(run: Source, metric: str, condition: str = BASELINE) -> pd.DataFrame:
@@ -137,45 +182,63 @@ def spread(run: Source, metric: str, condition: str = BASELINE) -> pd.DataFrame:
 
     `n` is 0 and the others NULL if no image has it.
     """
-    return ask(run, "SELECT count(value) AS n, avg(value) AS mean, "
-                    "quantile_cont(value, 0.25) AS low, quantile_cont(value, 0.5) AS middle, "
-                    "quantile_cont(value, 0.75) AS high FROM image_stat "
-                    "WHERE condition_id = ? AND metric = ? AND NOT isnan(value)",
-               (condition, metric))
+    return ask(
+        run,
+        "SELECT count(value) AS n, avg(value) AS mean, "
+        "quantile_cont(value, 0.25) AS low, quantile_cont(value, 0.5) AS middle, "
+        "quantile_cont(value, 0.75) AS high FROM image_stat "
+        "WHERE condition_id = ? AND metric = ? AND NOT isnan(value)",
+        (condition, metric),
+    )
 
 
 def layers_with_head_captions(run: Source) -> pd.DataFrame:
     """The layers whose heads were read one by one: layer."""
-    return ask(run, "SELECT DISTINCT layer FROM head_caption WHERE condition_id = ? "
-                    "ORDER BY layer", (BASELINE,))
+    return ask(
+        run,
+        "SELECT DISTINCT layer FROM head_caption WHERE condition_id = ? ORDER BY layer",
+        (BASELINE,),
+    )
 
 
 def head_captions(run: Source, image_id: str, layer: int) -> pd.DataFrame:
     """What every head of a layer says of one image: head, text, mean_logprob, final_logprob."""
-    return ask(run, "SELECT head, text, mean_logprob, final_logprob FROM head_caption "
-                    "WHERE condition_id = ? AND image_id = ? AND layer = ? ORDER BY head",
-               (BASELINE, image_id, layer))
+    return ask(
+        run,
+        "SELECT head, text, mean_logprob, final_logprob FROM head_caption "
+        "WHERE condition_id = ? AND image_id = ? AND layer = ? ORDER BY head",
+        (BASELINE, image_id, layer),
+    )
 
 
 def head_scores(run: Source, image_id: str, layer: int) -> pd.DataFrame:
     """Scores of the heads' captions of one image: head, metric, against, value."""
-    return ask(run, 'SELECT head, metric, "against", value FROM head_score WHERE condition_id = ? '
-                    "AND layer = ? AND image_id = ? ORDER BY head, metric",
-               (BASELINE, layer, image_id))
+    return ask(
+        run,
+        'SELECT head, metric, "against", value FROM head_score WHERE condition_id = ? '
+        "AND layer = ? AND image_id = ? ORDER BY head, metric",
+        (BASELINE, layer, image_id),
+    )
 
 
 def head_effects(run: Source, image_id: str) -> pd.DataFrame:
     """The effect of every head on one image's final caption: layer, head, gradient, without."""
-    return ask(run, 'SELECT layer, head, gradient, "without" FROM head_effect '
-                    "WHERE condition_id = ? AND image_id = ? ORDER BY layer, head",
-               (BASELINE, image_id))
+    return ask(
+        run,
+        'SELECT layer, head, gradient, "without" FROM head_effect '
+        "WHERE condition_id = ? AND image_id = ? ORDER BY layer, head",
+        (BASELINE, image_id),
+    )
 
 
 def final_captions(run: Source, image_id: str, condition_ids: Sequence[str]) -> pd.DataFrame:
     """The last layer's caption of one image under some conditions: condition_id, text."""
-    return ask(run, f"SELECT condition_id, text FROM caption WHERE image_id = ? AND layer = {_TOP} "
-                    "AND list_contains(?::VARCHAR[], condition_id) ORDER BY condition_id",
-               (image_id, list(condition_ids)))
+    return ask(
+        run,
+        f"SELECT condition_id, text FROM caption WHERE image_id = ? AND layer = {_TOP} "
+        "AND list_contains(?::VARCHAR[], condition_id) ORDER BY condition_id",
+        (image_id, list(condition_ids)),
+    )
 
 
 def edited_captions(run: Source, image_id: str) -> pd.DataFrame:
@@ -184,9 +247,13 @@ def edited_captions(run: Source, image_id: str) -> pd.DataFrame:
     Returns:
         condition_id, kind, layers, spec, text.
     """
-    return ask(run, "SELECT condition_id, kind, layers, spec, text FROM caption "
-                    f"JOIN condition USING (condition_id) WHERE image_id = ? AND layer = {_TOP} "
-                    "AND condition_id <> ? ORDER BY condition_id", (image_id, BASELINE))
+    return ask(
+        run,
+        "SELECT condition_id, kind, layers, spec, text FROM caption "
+        f"JOIN condition USING (condition_id) WHERE image_id = ? AND layer = {_TOP} "
+        "AND condition_id <> ? ORDER BY condition_id",
+        (image_id, BASELINE),
+    )
 
 
 def foretold(run: Source) -> pd.DataFrame:
@@ -195,13 +262,21 @@ def foretold(run: Source) -> pd.DataFrame:
     Returns:
         layer, head, n, foretold (minus the gradient), measured (means, nats a token).
     """
-    return ask(run, 'SELECT layer, head, count(*) AS n, avg(-gradient) AS foretold, '
-                    'avg("without") AS measured FROM head_effect WHERE condition_id = ? '
-                    'AND "without" IS NOT NULL AND gradient IS NOT NULL '
-                    "GROUP BY layer, head ORDER BY layer, head", (BASELINE,))
+    return ask(
+        run,
+        "SELECT layer, head, count(*) AS n, avg(-gradient) AS foretold, "
+        'avg("without") AS measured FROM head_effect WHERE condition_id = ? '
+        'AND "without" IS NOT NULL AND gradient IS NOT NULL '
+        "GROUP BY layer, head ORDER BY layer, head",
+        (BASELINE,),
+    )
 
 
 def conditions_of_heads(run: Source, layer: int) -> pd.DataFrame:
     """Conditions that edit heads of this layer alone: condition_id."""
-    return ask(run, "SELECT condition_id FROM condition WHERE kind = 'heads' "
-                    "AND layers = [?::INTEGER] ORDER BY condition_id", (layer,))
+    return ask(
+        run,
+        "SELECT condition_id FROM condition WHERE kind = 'heads' "
+        "AND layers = [?::INTEGER] ORDER BY condition_id",
+        (layer,),
+    )

@@ -53,8 +53,11 @@ class Export:
         table = pa.Table.from_pandas(self.frame, preserve_index=False)
         note = {PARQUET_KEY: json.dumps(self.query, ensure_ascii=False)}
         out = io.BytesIO()
-        pq.write_table(table.replace_schema_metadata({**(table.schema.metadata or {}), **note}),
-                       out, compression="zstd")
+        pq.write_table(
+            table.replace_schema_metadata({**(table.schema.metadata or {}), **note}),
+            out,
+            compression="zstd",
+        )
         return out.getvalue()
 
 
@@ -63,8 +66,11 @@ def _plain(value: Any) -> Any:
 
 
 def collect(
-    run: Run, selection: Selection, order: Order | None = None,
-    written: Mapping[str, tuple[str, str]] | None = None, **more: str,
+    run: Run,
+    selection: Selection,
+    order: Order | None = None,
+    written: Mapping[str, tuple[str, str]] | None = None,
+    **more: str,
 ) -> Export:
     """All images of a selection with the values that were asked for.
 
@@ -102,11 +108,16 @@ def _query(run: Run, selection: Selection, order: Order | None) -> dict[str, Any
     sql = images_sql(selection, order)
     down = isinstance(order, Sort) and order.descending
     return {
-        "run": run.run_id, "generation": run.generation, "condition": selection.condition,
+        "run": run.run_id,
+        "generation": run.generation,
+        "condition": selection.condition,
         "filter": format_predicates(selection.predicates),
         "search": search and {"text": search.text, "layer": search.layer},
-        "category": list(selection.category), "label": list(selection.label),
-        "order": "image_id" if order is None else f"{_by(order)}, {'largest' if down else 'least'} "
-                                                  "first",
-        "sql": sql.text, "params": list(sql.params),
+        "category": list(selection.category),
+        "label": list(selection.label),
+        "order": "image_id"
+        if order is None
+        else f"{_by(order)}, {'largest' if down else 'least'} first",
+        "sql": sql.text,
+        "params": list(sql.params),
     }

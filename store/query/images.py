@@ -16,8 +16,10 @@ from store.query.similar import Likeness
 from store.schema import BASELINE, CAPTION_METRICS, LAYER_COLUMNS
 from store.statistics import judged
 
-_HAVE_LAYERS = {**dict.fromkeys(LAYER_COLUMNS, "layer_stat"),
-                **dict.fromkeys(CAPTION_METRICS, "caption")}
+_HAVE_LAYERS = {
+    **dict.fromkeys(LAYER_COLUMNS, "layer_stat"),
+    **dict.fromkeys(CAPTION_METRICS, "caption"),
+}
 
 
 def has_layers(metric: str) -> bool:
@@ -70,8 +72,11 @@ def _values(quantity: Quantity, condition: str) -> Sql:
     """Rows (image_id, value) of a quantity, one for each layer meant; never NULL or NaN."""
     if isinstance(quantity.layer, str):
         layers = _values(replace(quantity, layer=None), condition)
-        return Sql(f"SELECT image_id, {quantity.layer}(value) AS value FROM ({layers.text}) "
-                   "GROUP BY image_id", layers.params)
+        return Sql(
+            f"SELECT image_id, {quantity.layer}(value) AS value FROM ({layers.text}) "
+            "GROUP BY image_id",
+            layers.params,
+        )
     table = _HAVE_LAYERS.get(quantity.metric) if quantity.against is None else "score"
     column, where = "value", ""
     params: list[object] = []
@@ -111,17 +116,26 @@ def _matching(selection: Selection) -> Sql:
     for predicate in selection.predicates:
         values = _values(predicate.quantity, selection.condition)
         terms.append(
-            f"image_id IN (SELECT image_id FROM ({values.text}) WHERE value {predicate.op} ?)")
+            f"image_id IN (SELECT image_id FROM ({values.text}) WHERE value {predicate.op} ?)"
+        )
         params += [*values.params, _bound(predicate.threshold)]
     search = selection.search
     if search is not None and search.text.strip():
         layer = "" if search.layer is None else " AND layer = ?"
-        terms.append("image_id IN (SELECT image_id FROM caption WHERE condition_id = ?"
-                     f"{layer} AND contains(lower(text), ?))")
-        params += [selection.condition, *([] if search.layer is None else [search.layer]),
-                   search.text.strip().lower()]
-    for column, chosen in (("image_id", selection.among), ("category", selection.category or None),
-                           ("label", selection.label or None)):
+        terms.append(
+            "image_id IN (SELECT image_id FROM caption WHERE condition_id = ?"
+            f"{layer} AND contains(lower(text), ?))"
+        )
+        params += [
+            selection.condition,
+            *([] if search.layer is None else [search.layer]),
+            search.text.strip().lower(),
+        ]
+    for column, chosen in (
+        ("image_id", selection.among),
+        ("category", selection.category or None),
+        ("label", selection.label or None),
+    ):
         if chosen is not None:
             terms.append(f"{column} IN (SELECT unnest(?::VARCHAR[]))")
             params.append(list(chosen))
@@ -138,10 +152,16 @@ def images_sql(
     else:
         down = isinstance(order, Sort) and order.descending
         way, extreme = ("DESC", "max") if down else ("ASC", "min")
-        values = (_values(order.quantity, selection.condition) if isinstance(order, Sort)
-                  else similar.distances(order, selection.condition))
-        join = Sql(f" LEFT JOIN (SELECT image_id, {extreme}(value) AS value FROM ({values.text}) "
-                   "GROUP BY image_id) USING (image_id)", values.params)
+        values = (
+            _values(order.quantity, selection.condition)
+            if isinstance(order, Sort)
+            else similar.distances(order, selection.condition)
+        )
+        join = Sql(
+            f" LEFT JOIN (SELECT image_id, {extreme}(value) AS value FROM ({values.text}) "
+            "GROUP BY image_id) USING (image_id)",
+            values.params,
+        )
         by, value = f"value {way} NULLS LAST, image_id", "value"
     return Sql(
         f"WITH page AS (SELECT image_id, label, category, {value} AS value "
@@ -149,12 +169,16 @@ def images_sql(
         "SELECT image_id, label, category, text AS caption, value AS sort_value FROM page "
         "LEFT JOIN (SELECT image_id, text FROM caption WHERE condition_id = ? "
         f"AND layer = (SELECT max(n_layers) FROM run)) USING (image_id) ORDER BY {by}",
-        (*join.params, *where.params, limit, offset, selection.condition))
+        (*join.params, *where.params, limit, offset, selection.condition),
+    )
 
 
 def filter_images(
-    run: Source, selection: Selection, sort: Order | None = None,
-    limit: int | None = None, offset: int = 0,
+    run: Source,
+    selection: Selection,
+    sort: Order | None = None,
+    limit: int | None = None,
+    offset: int = 0,
 ) -> pd.DataFrame:
     """Images of a selection, in order: image_id, label, category, caption, sort_value.
 
@@ -187,15 +211,20 @@ def predicate_values(run: Source, selection: Selection) -> pd.DataFrame:
         values = _values(predicate.quantity, selection.condition)
         extreme = "max" if predicate.upward else "min"
         columns.append(f", v{i}.value AS v{i}")
-        joins.append(f" LEFT JOIN (SELECT image_id, {extreme}(value) AS value FROM ({values.text}) "
-                     f"GROUP BY image_id) v{i} ON v{i}.image_id = i.image_id")
+        joins.append(
+            f" LEFT JOIN (SELECT image_id, {extreme}(value) AS value FROM ({values.text}) "
+            f"GROUP BY image_id) v{i} ON v{i}.image_id = i.image_id"
+        )
         params += values.params
     frame = ask(
         run,
         f"SELECT i.image_id{''.join(columns)} FROM (SELECT image_id FROM image {where.text}) i"
-        f"{''.join(joins)}", (*where.params, *params))
+        f"{''.join(joins)}",
+        (*where.params, *params),
+    )
     frame.columns = pd.Index(
-        ["image_id", *(str(predicate.quantity) for predicate in selection.predicates)])
+        ["image_id", *(str(predicate.quantity) for predicate in selection.predicates)]
+    )
     return frame
 
 
@@ -232,7 +261,7 @@ def scored(run: Source) -> pd.DataFrame:
         'SELECT DISTINCT metric, "against" FROM score UNION ALL '
         "SELECT DISTINCT metric, NULL FROM image_stat UNION ALL "
         "SELECT DISTINCT metric, NULL FROM curve WHERE metric LIKE 'judge.%' "
-        'ORDER BY "against" NULLS FIRST, metric'
+        'ORDER BY "against" NULLS FIRST, metric',
     )
 
 
@@ -244,17 +273,23 @@ def quantile(
     Over any layer, all layers of an image count.
     """
     values = _values(quantity, condition)
-    found = ask(run, f"SELECT quantile_cont(value, ?)::DOUBLE AS q FROM ({values.text}) "
-                     "WHERE isfinite(value)", (share, *values.params))["q"][0]
+    found = ask(
+        run,
+        f"SELECT quantile_cont(value, ?)::DOUBLE AS q FROM ({values.text}) WHERE isfinite(value)",
+        (share, *values.params),
+    )["q"][0]
     return None if pd.isna(found) else float(found)
 
 
 def convergence(run: Source, condition: str = BASELINE) -> pd.DataFrame:
     """How many images converge at which layer: metric, layer, n; a layer is NULL for never."""
     return ask(
-        run, "SELECT metric, value::INTEGER AS layer, count(*) AS n FROM image_stat "
-             "WHERE condition_id = ? AND metric LIKE 'convergence_layer%' "
-             "GROUP BY ALL ORDER BY metric, layer", (condition,))
+        run,
+        "SELECT metric, value::INTEGER AS layer, count(*) AS n FROM image_stat "
+        "WHERE condition_id = ? AND metric LIKE 'convergence_layer%' "
+        "GROUP BY ALL ORDER BY metric, layer",
+        (condition,),
+    )
 
 
 def run_row(run: Source) -> pd.DataFrame:
@@ -264,15 +299,21 @@ def run_row(run: Source) -> pd.DataFrame:
 
 def conditions(run: Source) -> list[str]:
     """Conditions, the baseline first."""
-    frame = ask(run, "SELECT condition_id FROM condition ORDER BY condition_id <> ?, condition_id",
-                    (BASELINE,))
+    frame = ask(
+        run,
+        "SELECT condition_id FROM condition ORDER BY condition_id <> ?, condition_id",
+        (BASELINE,),
+    )
     return [str(value) for value in frame["condition_id"]]
 
 
 def table_rows(run: Source) -> pd.DataFrame:
     """Rows of every table: table_name, rows."""
-    return ask(run, "SELECT table_name, estimated_size AS rows FROM duckdb_tables() "
-                   "WHERE NOT internal ORDER BY table_name")
+    return ask(
+        run,
+        "SELECT table_name, estimated_size AS rows FROM duckdb_tables() "
+        "WHERE NOT internal ORDER BY table_name",
+    )
 
 
 def count_skipped(run: Source) -> pd.DataFrame:
@@ -282,18 +323,26 @@ def count_skipped(run: Source) -> pd.DataFrame:
 
 def skipped(run: Source, limit: int, offset: int = 0) -> pd.DataFrame:
     """A page of the pictures left out, and why: source, reason."""
-    return ask(run, "SELECT source, reason FROM skipped ORDER BY source LIMIT ? OFFSET ?",
-               (limit, offset))
+    return ask(
+        run, "SELECT source, reason FROM skipped ORDER BY source LIMIT ? OFFSET ?", (limit, offset)
+    )
 
 
 def landmarks(run: Source, condition: str = BASELINE) -> pd.DataFrame:
     """Where fluency and grounding set in and CIDEr levels off: metric, layer, low, high, rule."""
-    return ask(run, "SELECT metric, layer, low, high, rule FROM landmark "
-                   "WHERE condition_id = ? AND layer IS NOT NULL ORDER BY layer, metric",
-                (condition,))
+    return ask(
+        run,
+        "SELECT metric, layer, low, high, rule FROM landmark "
+        "WHERE condition_id = ? AND layer IS NOT NULL ORDER BY layer, metric",
+        (condition,),
+    )
 
 
 def curves(run: Source, condition: str = BASELINE) -> pd.DataFrame:
     """The data set's curves of a condition: layer, metric, against, n, mean, low, high."""
-    return ask(run, 'SELECT layer, metric, "against", n, mean, low, high FROM curve '
-                   'WHERE condition_id = ? ORDER BY metric, "against", layer', (condition,))
+    return ask(
+        run,
+        'SELECT layer, metric, "against", n, mean, low, high FROM curve '
+        'WHERE condition_id = ? ORDER BY metric, "against", layer',
+        (condition,),
+    )

@@ -32,17 +32,27 @@ def judges(run: Source, condition: str = BASELINE) -> pd.DataFrame:
         "GROUP BY judge) JOIN (SELECT judge, any_value(model_asked) AS model_asked, "
         "string_agg(DISTINCT model_answered, ', ') AS model_answered, count(*) AS replies, "
         "sum(tokens_in)::BIGINT AS tokens_in, sum(tokens_out)::BIGINT AS tokens_out "
-        "FROM reply GROUP BY judge) USING (judge) ORDER BY judge", (condition,))
+        "FROM reply GROUP BY judge) USING (judge) ORDER BY judge",
+        (condition,),
+    )
 
 
 def statuses(run: Source, judge: str, condition: str = BASELINE) -> pd.DataFrame:
     """How a judge's replies came out: status, replies, most frequent first."""
-    return ask(run, f"SELECT status, count(*) AS replies FROM ({_REPLIES}) GROUP BY status "
-                    "ORDER BY replies DESC, status", (judge, condition))
+    return ask(
+        run,
+        f"SELECT status, count(*) AS replies FROM ({_REPLIES}) GROUP BY status "
+        "ORDER BY replies DESC, status",
+        (judge, condition),
+    )
 
 
 def replies(
-    run: Source, judge: str, status: str | None, limit: int, offset: int,
+    run: Source,
+    judge: str,
+    status: str | None,
+    limit: int,
+    offset: int,
     condition: str = BASELINE,
 ) -> pd.DataFrame:
     """Replies as they came, by image and vote.
@@ -67,16 +77,18 @@ def replies(
         "LIMIT ? OFFSET ?) SELECT image_id, vote, status, model_asked, model_answered, tokens_in, "
         '"at", tokens_out, left(text, ?) AS text, length(text) AS length FROM page '
         "JOIN reply USING (reply_id) ORDER BY image_id, vote",
-        (judge, condition, *given, limit, offset, TEXT_SHOWN))
+        (judge, condition, *given, limit, offset, TEXT_SHOWN),
+    )
 
 
-def of_caption(
-    run: Source, image_id: str, layer: int, condition: str = BASELINE
-) -> pd.DataFrame:
+def of_caption(run: Source, image_id: str, layer: int, condition: str = BASELINE) -> pd.DataFrame:
     """What judges say of one caption: judge, value (the mean over criteria of its mean votes)."""
-    return ask(run, f"SELECT judge, value FROM ({judged.values(judged.MEAN)}) WHERE image_id = ? "
-                    "AND layer = ? AND condition_id = ? ORDER BY judge",
-               (image_id, layer, condition))
+    return ask(
+        run,
+        f"SELECT judge, value FROM ({judged.values(judged.MEAN)}) WHERE image_id = ? "
+        "AND layer = ? AND condition_id = ? ORDER BY judge",
+        (image_id, layer, condition),
+    )
 
 
 def agreement(run: Source, condition: str = BASELINE) -> pd.DataFrame:
@@ -100,7 +112,8 @@ def agreement(run: Source, condition: str = BASELINE) -> pd.DataFrame:
         "FROM own a JOIN own b ON a.judge < b.judge AND a.image_id = b.image_id "
         "AND a.layer = b.layer AND a.criterion = b.criterion "
         "GROUP BY a.judge, b.judge, a.criterion ORDER BY a.judge, b.judge, a.criterion",
-        (condition,))
+        (condition,),
+    )
 
 
 def rank_correlation(
@@ -118,6 +131,7 @@ def rank_correlation(
         against: what that is held against.
         condition: of the captions.
     """
+
     def ranked(value: str, within: str) -> str:
         part = f"PARTITION BY {within}" if within else ""
         same = f"PARTITION BY {within + ', ' if within else ''}{value}"
@@ -134,4 +148,5 @@ def rank_correlation(
         "SELECT NULL::INTEGER AS layer, count(*) AS n, corr(a, b) AS correlation FROM ranks "
         "HAVING n > 0 UNION ALL SELECT layer, count(*), corr(c, d) FROM ranks GROUP BY layer "
         "ORDER BY layer NULLS FIRST",
-        (judge, condition, condition, metric, against))
+        (judge, condition, condition, metric, against),
+    )

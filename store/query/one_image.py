@@ -10,10 +10,15 @@ from store.schema import BASELINE, LAYER_COLUMNS
 
 def groups(run: Source) -> pd.DataFrame:
     """The categories and classes of the images: of (category or label), value, n."""
-    return ask(run, " UNION ALL ".join(
-        f"SELECT '{name}' AS \"of\", {name} AS value, count(*) AS n FROM image "
-        f"WHERE {name} IS NOT NULL GROUP BY {name}" for name in ("category", "label"))
-        + ' ORDER BY "of", n DESC, value')
+    return ask(
+        run,
+        " UNION ALL ".join(
+            f"SELECT '{name}' AS \"of\", {name} AS value, count(*) AS n FROM image "
+            f"WHERE {name} IS NOT NULL GROUP BY {name}"
+            for name in ("category", "label")
+        )
+        + ' ORDER BY "of", n DESC, value',
+    )
 
 
 def image_row(run: Source, image_id: str) -> pd.DataFrame:
@@ -23,26 +28,36 @@ def image_row(run: Source, image_id: str) -> pd.DataFrame:
 
 def neighbours(run: Source, image_id: str) -> tuple[str | None, str | None]:
     """The images before and after this one by id; None at the ends."""
-    row = ask(run, "SELECT (SELECT max(image_id) FROM image WHERE image_id < ?) AS before, "
-                  "(SELECT min(image_id) FROM image WHERE image_id > ?) AS after",
-                  (image_id, image_id)).astype(object)
+    row = ask(
+        run,
+        "SELECT (SELECT max(image_id) FROM image WHERE image_id < ?) AS before, "
+        "(SELECT min(image_id) FROM image WHERE image_id > ?) AS after",
+        (image_id, image_id),
+    ).astype(object)
     before, after = row["before"][0], row["after"][0]
     return (None if pd.isna(before) else str(before)), (None if pd.isna(after) else str(after))
 
 
 def captions(run: Source, image_id: str, condition: str = BASELINE) -> pd.DataFrame:
     """One image's captions: layer, text, n_tokens, mean_logprob, final_logprob."""
-    return ask(run, "SELECT layer, text, n_tokens, mean_logprob, final_logprob FROM caption "
-                   "WHERE condition_id = ? AND image_id = ? ORDER BY layer", (condition, image_id))
+    return ask(
+        run,
+        "SELECT layer, text, n_tokens, mean_logprob, final_logprob FROM caption "
+        "WHERE condition_id = ? AND image_id = ? ORDER BY layer",
+        (condition, image_id),
+    )
 
 
 def said_at(
     run: Source, image_ids: Sequence[str], layer: int, condition: str = BASELINE
 ) -> pd.DataFrame:
     """What a layer says of some images: image_id, text."""
-    return ask(run, "SELECT image_id, text FROM caption WHERE condition_id = ? AND layer = ? "
-                    "AND list_contains(?::VARCHAR[], image_id)",
-               (condition, layer, list(image_ids)))
+    return ask(
+        run,
+        "SELECT image_id, text FROM caption WHERE condition_id = ? AND layer = ? "
+        "AND list_contains(?::VARCHAR[], image_id)",
+        (condition, layer, list(image_ids)),
+    )
 
 
 def scores(run: Source, image_id: str, layer: int, condition: str = BASELINE) -> pd.DataFrame:
@@ -50,20 +65,31 @@ def scores(run: Source, image_id: str, layer: int, condition: str = BASELINE) ->
 
     The layer is in the query since the table is sorted by it: all layers would read it whole.
     """
-    return ask(run, 'SELECT metric, "against", value FROM score WHERE condition_id = ? '
-                'AND layer = ? AND image_id = ? ORDER BY metric, "against"',
-                (condition, layer, image_id))
+    return ask(
+        run,
+        'SELECT metric, "against", value FROM score WHERE condition_id = ? '
+        'AND layer = ? AND image_id = ? ORDER BY metric, "against"',
+        (condition, layer, image_id),
+    )
 
 
 def layer_stats(run: Source, image_id: str, condition: str = BASELINE) -> pd.DataFrame:
     """One image's measures a layer: layer and every metric of `layer_stat`."""
     columns = ", ".join(f'"{name}"' for name in LAYER_COLUMNS)
-    return ask(run, f"SELECT layer, {columns} FROM layer_stat WHERE condition_id = ? "
-                   "AND image_id = ? ORDER BY layer", (condition, image_id))
+    return ask(
+        run,
+        f"SELECT layer, {columns} FROM layer_stat WHERE condition_id = ? "
+        "AND image_id = ? ORDER BY layer",
+        (condition, image_id),
+    )
 
 
 def head_stats(run: Source, image_id: str, condition: str = BASELINE) -> pd.DataFrame:
     """One image's measures of every layer and head."""
-    return ask(run, "SELECT layer, head, attn_to_patches, attn_entropy, contribution_norm, "
-                   "contribution_share FROM head_stat WHERE condition_id = ? AND image_id = ? "
-                   "ORDER BY layer, head", (condition, image_id))
+    return ask(
+        run,
+        "SELECT layer, head, attn_to_patches, attn_entropy, contribution_norm, "
+        "contribution_share FROM head_stat WHERE condition_id = ? AND image_id = ? "
+        "ORDER BY layer, head",
+        (condition, image_id),
+    )

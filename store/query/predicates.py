@@ -47,7 +47,8 @@ class Quantity:
         whole = isinstance(self.layer, int) and self.layer >= 0
         if not whole and self.layer not in (None, *get_args(Extreme)):
             raise ValueError(
-                f"a layer is 0 or more, max, min, or none for any layer; got {self.layer}")
+                f"a layer is 0 or more, max, min, or none for any layer; got {self.layer}"
+            )
 
     @property
     def name(self) -> str:

@@ -9,8 +9,12 @@ from store.query.ask import Source, ask
 
 def scored(run: Source, condition: str) -> pd.DataFrame:
     """By what captions of a condition were scored: metric, against."""
-    return ask(run, 'SELECT DISTINCT metric, "against" FROM curve WHERE condition_id = ? '
-                    'ORDER BY metric, "against"', (condition,))
+    return ask(
+        run,
+        'SELECT DISTINCT metric, "against" FROM curve WHERE condition_id = ? '
+        'ORDER BY metric, "against"',
+        (condition,),
+    )
 
 
 def score_lines(
@@ -28,8 +32,12 @@ def score_lines(
     if not pairs:
         return pd.DataFrame(columns=["metric", "against", "layer", "value"])
     parts = " UNION ALL ".join(
-        ['SELECT metric, "against", layer, value FROM score WHERE condition_id = ? '
-         'AND metric = ? AND "against" = ? AND image_id = ?'] * len(pairs))
+        [
+            'SELECT metric, "against", layer, value FROM score WHERE condition_id = ? '
+            'AND metric = ? AND "against" = ? AND image_id = ?'
+        ]
+        * len(pairs)
+    )
     values = [value for pair in pairs for value in (condition, *pair, image_id)]
     return ask(run, f'{parts} ORDER BY metric, "against", layer', values)
 
@@ -39,7 +47,10 @@ def sharing(run: Source, image_id: str, condition: str) -> pd.DataFrame:
 
     Scores compare normalised texts; to normalise all texts of a layer here would take seconds.
     """
-    return ask(run, "SELECT layer, count(*) - 1 AS others FROM caption JOIN (SELECT layer, text "
-                    "FROM caption WHERE condition_id = ? AND image_id = ?) USING (layer, text) "
-                    "WHERE condition_id = ? GROUP BY layer ORDER BY layer",
-               (condition, image_id, condition))
+    return ask(
+        run,
+        "SELECT layer, count(*) - 1 AS others FROM caption JOIN (SELECT layer, text "
+        "FROM caption WHERE condition_id = ? AND image_id = ?) USING (layer, text) "
+        "WHERE condition_id = ? GROUP BY layer ORDER BY layer",
+        (condition, image_id, condition),
+    )

@@ -41,8 +41,10 @@ def distances(likeness: Likeness, condition: str = BASELINE) -> Sql:
         A row of each image whose story changes at all, the image itself (0) among them; none if
         its own never changes. In [0, 1].
     """
-    of = ('FROM score WHERE condition_id = ? AND metric = ? AND "against" = \'previous\' '
-          "AND value IS NOT NULL AND NOT isnan(value)")
+    of = (
+        "FROM score WHERE condition_id = ? AND metric = ? AND \"against\" = 'previous' "
+        "AND value IS NOT NULL AND NOT isnan(value)"
+    )
     change = "greatest(1 - value::DOUBLE, 0)"
     params = (condition, likeness.metric)
     return Sql(
@@ -53,11 +55,17 @@ def distances(likeness: Likeness, condition: str = BASELINE) -> Sql:
         f"FROM (SELECT * {of}) JOIN shares USING (layer) GROUP BY image_id) "
         "SELECT image_id, sqrt(greatest(1 - common / sqrt(whole), 0)) AS value FROM sums "
         "WHERE whole > 0",
-        (*params, likeness.image_id, *params))
+        (*params, likeness.image_id, *params),
+    )
 
 
 def metric_of(run: Source, condition: str = BASELINE) -> str | None:
     """The metric that a run's stories are compared by; None if captions were not scored."""
-    found = set(ask(run, "SELECT DISTINCT metric FROM curve WHERE condition_id = ? "
-                         "AND \"against\" = 'previous'", (condition,))["metric"])
+    found = set(
+        ask(
+            run,
+            "SELECT DISTINCT metric FROM curve WHERE condition_id = ? AND \"against\" = 'previous'",
+            (condition,),
+        )["metric"]
+    )
     return next((metric for metric in METRICS if metric in found), None)

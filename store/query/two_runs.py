@@ -108,10 +108,15 @@ def measures(pair: Pair, one: str, two: str) -> pd.DataFrame:
         one: condition of the first.
         two: condition of the second.
     """
-    of = ('SELECT DISTINCT metric, "against" FROM {}.curve WHERE condition_id = ? '
-          "AND NOT regexp_matches(metric, '^judge|^answer_|_corpus$')")
-    return ask(pair, f"{of.format('one')} INTERSECT {of.format(pair.two)} "
-                     'ORDER BY metric, "against"', (one, two))
+    of = (
+        'SELECT DISTINCT metric, "against" FROM {}.curve WHERE condition_id = ? '
+        "AND NOT regexp_matches(metric, '^judge|^answer_|_corpus$')"
+    )
+    return ask(
+        pair,
+        f'{of.format("one")} INTERSECT {of.format(pair.two)} ORDER BY metric, "against"',
+        (one, two),
+    )
 
 
 def curves(pair: Pair, compared: Compared) -> pd.DataFrame:
@@ -127,29 +132,47 @@ def curves(pair: Pair, compared: Compared) -> pd.DataFrame:
     values = _both(pair, compared)
     key = ("condition_id", "side", "layer")
     at = compared.depths
-    columns = pa.table({
-        "condition_id": ["pair"] * (2 * len(at)), "side": ["two"] * len(at) + ["one"] * len(at),
-        "layer": pa.array([two for _, two in at] + [one for one, _ in at], pa.int32())})
+    columns = pa.table(
+        {
+            "condition_id": ["pair"] * (2 * len(at)),
+            "side": ["two"] * len(at) + ["one"] * len(at),
+            "layer": pa.array([two for _, two in at] + [one for one, _ in at], pa.int32()),
+        }
+    )
     with pair.cursor() as con:
         # Read once: every block of images would scan the tables again.
-        con.execute("CREATE TEMP TABLE seen AS SELECT 'pair' AS condition_id, * "
-                    f"FROM ({values.text})", values.params)
-        con.execute("CREATE TEMP TABLE numbered AS SELECT image_id, "
-                    "row_number() OVER (ORDER BY image_id) - 1 AS i FROM one.image")
+        con.execute(
+            f"CREATE TEMP TABLE seen AS SELECT 'pair' AS condition_id, * FROM ({values.text})",
+            values.params,
+        )
+        con.execute(
+            "CREATE TEMP TABLE numbered AS SELECT image_id, "
+            "row_number() OVER (ORDER BY image_id) - 1 AS i FROM one.image"
+        )
         con.execute("CREATE TEMP TABLE left_out (condition_id VARCHAR, image_id VARCHAR)")
         n_images = int(con.execute("SELECT count(*) FROM numbered").fetchall()[0][0])
         weights = bootstrap.bootstrap_weights(n_images)
         blocks = bootstrap.matrices(con, Values("SELECT * FROM seen", key), columns, weights)
         partner = np.arange(len(at), 2 * len(at))
         found = bootstrap.summarise(paired(blocks, partner), weights, 3 * len(at))
-    frame = pd.DataFrame({"layer": [one for one, _ in at], "other_layer": [two for _, two in at],
-                          "n": found.n[: len(at)]})
-    for k, (name, low, high) in enumerate((
-            ("difference", "low", "high"), ("one", "one_low", "one_high"),
-            ("two", "two_low", "two_high"))):
+    frame = pd.DataFrame(
+        {
+            "layer": [one for one, _ in at],
+            "other_layer": [two for _, two in at],
+            "n": found.n[: len(at)],
+        }
+    )
+    for k, (name, low, high) in enumerate(
+        (
+            ("difference", "low", "high"),
+            ("one", "one_low", "one_high"),
+            ("two", "two_low", "two_high"),
+        )
+    ):
         columns_of = slice(k * len(at), (k + 1) * len(at))
         frame[name], frame[low], frame[high] = (
-            of[columns_of] for of in (found.mean, found.low, found.high))
+            of[columns_of] for of in (found.mean, found.low, found.high)
+        )
     return frame[frame["n"] > 0].reset_index(drop=True)
 
 
@@ -183,21 +206,33 @@ def most_different(
         f"LEFT JOIN ({captions.format('one')}) p USING (image_id) "
         f"LEFT JOIN ({captions.format(pair.two)}) q USING (image_id) "
         "ORDER BY abs(difference) DESC, image_id",
-        (*one.params, *two.params, *shared.params, limit, offset,
-         compared.one, layer, compared.two, other),
+        (
+            *one.params,
+            *two.params,
+            *shared.params,
+            limit,
+            offset,
+            compared.one,
+            layer,
+            compared.two,
+            other,
+        ),
     )
 
 
 def _shared(pair: Pair) -> str:
-    return (f"SELECT image_id FROM one.image a JOIN {pair.two}.image b USING (image_id) "
-            f"WHERE {_SAME}")
+    return (
+        f"SELECT image_id FROM one.image a JOIN {pair.two}.image b USING (image_id) WHERE {_SAME}"
+    )
 
 
 def _counted(pair: Pair, compared: Compared) -> Sql:
     """Shared images, but for those that a pruning of either side was chosen by."""
     sample = f"SELECT {SAMPLE} FROM {{}}.condition WHERE condition_id = ?"
-    return Sql(f"({_shared(pair)}) EXCEPT ({sample.format('one')} UNION ALL "
-               f"{sample.format(pair.two)})", (compared.one, compared.two))
+    return Sql(
+        f"({_shared(pair)}) EXCEPT ({sample.format('one')} UNION ALL {sample.format(pair.two)})",
+        (compared.one, compared.two),
+    )
 
 
 def _values(
@@ -214,9 +249,12 @@ def _values(
         params = (*params, name, compared.against)
     if layer is not None:
         where, params = f"{where} AND layer = ?", (*params, layer)
-    return Sql(f'SELECT image_id, layer, "{column}" AS value FROM {database}.{table} '
-               f'WHERE condition_id = ?{where} AND "{column}" IS NOT NULL '
-               f'AND NOT isnan("{column}")', params)
+    return Sql(
+        f'SELECT image_id, layer, "{column}" AS value FROM {database}.{table} '
+        f'WHERE condition_id = ?{where} AND "{column}" IS NOT NULL '
+        f'AND NOT isnan("{column}")',
+        params,
+    )
 
 
 def _both(pair: Pair, compared: Compared) -> Sql:
@@ -227,4 +265,5 @@ def _both(pair: Pair, compared: Compared) -> Sql:
         f"SELECT side, layer, image_id, value FROM (SELECT 'one' AS side, * FROM ({one.text}) "
         f"UNION ALL SELECT 'two' AS side, * FROM ({two.text})) "
         f"SEMI JOIN ({counted.text}) c USING (image_id)",
-        (*one.params, *two.params, *counted.params))
+        (*one.params, *two.params, *counted.params),
+    )

@@ -83,7 +83,8 @@ def bootstrap_weights(n_images: int, path: Path | None = None, seed: int = SEED)
     """
     shape = (N_BOOTSTRAP, n_images)
     weights: Array = (
-        np.empty(shape, np.uint8) if path is None
+        np.empty(shape, np.uint8)
+        if path is None
         else np.memmap(path, dtype=np.uint8, mode="w+", shape=shape)
     )
     generator = np.random.default_rng(seed)
@@ -157,15 +158,12 @@ def prepare(con: duckdb.DuckDBPyConnection) -> int:
         "SELECT image_id, row_number() OVER (ORDER BY image_id) - 1 AS i FROM image"
     )
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE left_out AS "
-        f"SELECT condition_id, {SAMPLE} FROM condition"
+        f"CREATE OR REPLACE TEMP TABLE left_out AS SELECT condition_id, {SAMPLE} FROM condition"
     )
     return int(con.execute("SELECT count(*) FROM numbered").fetchall()[0][0])
 
 
-def summaries(
-    con: duckdb.DuckDBPyConnection, values: Values, weights: Array
-) -> Iterator[pa.Table]:
+def summaries(con: duckdb.DuckDBPyConnection, values: Values, weights: Array) -> Iterator[pa.Table]:
     """The summary of every column that has a value: its key, n, mean, low, high.
 
     Args:
@@ -176,8 +174,11 @@ def summaries(
     columns = named_columns(con, values)
     # A table whose rows hold one value is sorted by column, and read once if all images fit; one
     # whose rows hold several is read by ranges of images.
-    size = (max(1, _COLUMNS // len(values.measures)) if values.measures
-            else min(_COLUMNS, max(_FEW, _CELLS // weights.shape[1])))
+    size = (
+        max(1, _COLUMNS // len(values.measures))
+        if values.measures
+        else min(_COLUMNS, max(_FEW, _CELLS // weights.shape[1]))
+    )
     for start in range(0, len(columns), size):
         some = columns.slice(start, size)
         chosen = pa.concat_tables(_measured(some, values))
@@ -192,8 +193,9 @@ def _measured(columns: pa.Table, values: Values) -> list[pa.Table]:
     if not values.measures:
         return [columns]
     return [
-        columns.append_column("metric", pa.array([metric] * len(columns)))
-        .append_column("against", pa.array([against] * len(columns)))
+        columns.append_column("metric", pa.array([metric] * len(columns))).append_column(
+            "against", pa.array([against] * len(columns))
+        )
         for metric, against in values.measures
     ]
 

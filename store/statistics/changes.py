@@ -46,9 +46,11 @@ def _changes(con: duckdb.DuckDBPyConnection, weights: Array) -> Iterator[pa.Tabl
     columns = named_columns(con, _VALUES)
     of_baseline = pc.equal(columns["condition_id"], BASELINE)
     baseline = columns.filter(of_baseline)
-    edited = columns.filter(pc.invert(of_baseline)).join(
-        baseline.select(["metric", "against"]), ["metric", "against"], join_type="inner"
-    ).sort_by([(name, "ascending") for name in _KEY])
+    edited = (
+        columns.filter(pc.invert(of_baseline))
+        .join(baseline.select(["metric", "against"]), ["metric", "against"], join_type="inner")
+        .sort_by([(name, "ascending") for name in _KEY])
+    )
     place = {at: k for k, at in enumerate(_pairs(baseline))}
     for start in range(0, len(edited), _COLUMNS):
         chosen = edited.slice(start, _COLUMNS).select(list(_KEY))
@@ -57,27 +59,35 @@ def _changes(con: duckdb.DuckDBPyConnection, weights: Array) -> Iterator[pa.Tabl
         chunks = paired(matrices(con, _VALUES, both, weights), partner)
         found = summarise(chunks, weights, 3 * len(chosen))
         difference, before, after = np.split(np.arange(3 * len(chosen)), 3)
-        yield _table(chosen, {
-            "n": found.n[difference], "baseline": found.mean[before], "edited": found.mean[after],
-            "difference": found.mean[difference], "low": found.low[difference],
-            "high": found.high[difference],
-        })
+        yield _table(
+            chosen,
+            {
+                "n": found.n[difference],
+                "baseline": found.mean[before],
+                "edited": found.mean[after],
+                "difference": found.mean[difference],
+                "low": found.low[difference],
+                "high": found.high[difference],
+            },
+        )
 
 
 def _pairs(columns: pa.Table) -> list[tuple[str, str]]:
     return list(zip(columns["metric"].to_pylist(), columns["against"].to_pylist(), strict=True))
 
 
-def paired(
-    chunks: Iterator[tuple[slice, Array]], partner: Array
-) -> Iterator[tuple[slice, Array]]:
+def paired(chunks: Iterator[tuple[slice, Array]], partner: Array) -> Iterator[tuple[slice, Array]]:
     """Difference, baseline and edited, each with the images alone that have both."""
     for images, values in chunks:
         edited, baseline = values[:, : len(partner)], values[:, partner]
         difference = edited - baseline
         there = np.isfinite(difference)
-        yield images, np.hstack([
-            difference, np.where(there, baseline, np.nan), np.where(there, edited, np.nan)])
+        yield (
+            images,
+            np.hstack(
+                [difference, np.where(there, baseline, np.nan), np.where(there, edited, np.nan)]
+            ),
+        )
 
 
 def _table(key: pa.Table, columns: dict[str, Array]) -> pa.Table:

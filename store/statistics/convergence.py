@@ -27,16 +27,26 @@ def add_convergence(con: duckdb.DuckDBPyConnection) -> None:
     final caption is at least tau; a layer that is not scored does not count as there.
     """
     _add_normal(con)
-    _converge(con, "convergence_layer", """
+    _converge(
+        con,
+        "convergence_layer",
+        """
         SELECT condition_id, image_id, layer, normal IS NOT DISTINCT FROM
             last_value(normal) OVER (PARTITION BY condition_id, image_id ORDER BY layer
                 ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS there
-        FROM caption LEFT JOIN normal USING (text)""", [])
+        FROM caption LEFT JOIN normal USING (text)""",
+        [],
+    )
     for name, (metric, tau) in SCORES.items():
         # A caption that is empty has no score: of an empty final one, no layer counts as there.
-        _converge(con, name, """
+        _converge(
+            con,
+            name,
+            """
             SELECT condition_id, image_id, layer, coalesce(value >= ?::FLOAT, false) AS there
-            FROM score WHERE metric = ? AND against = 'final'""", [tau, metric])
+            FROM score WHERE metric = ? AND against = 'final'""",
+            [tau, metric],
+        )
     con.execute("DROP TABLE normal")
 
 

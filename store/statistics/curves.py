@@ -20,21 +20,30 @@ SELF, FINAL = "self", "final"
 _KEY = ("condition_id", "metric", "against", "layer")
 
 _SOURCES = (
-    Values("SELECT * FROM layer_stat", ("condition_id", "layer"),
-           tuple((metric, SELF) for metric in LAYER_METRICS)),
-    Values("SELECT * FROM caption", ("condition_id", "layer"),
-           tuple((metric, FINAL if metric == "final_logprob" else SELF)
-                 for metric in CAPTION_METRICS)),
-    *(Values(sql, _KEY) for sql in (
-        "SELECT condition_id, layer, metric, against, image_id, value FROM score",
-        *judged.CURVES,
-        # An image counts once, however many questions are asked about it.
-        "SELECT condition_id, layer, 'answer_accuracy' AS metric, 'reference' AS against, "
-        "image_id, avg(score)::FLOAT AS value FROM answer GROUP BY condition_id, layer, image_id",
-        "SELECT condition_id, layer, concat('answer_', a.metric) AS metric, 'reference' AS "
-        "against, image_id, avg(value)::FLOAT AS value FROM answer_score AS a "
-        "GROUP BY condition_id, layer, a.metric, image_id",
-    )),
+    Values(
+        "SELECT * FROM layer_stat",
+        ("condition_id", "layer"),
+        tuple((metric, SELF) for metric in LAYER_METRICS),
+    ),
+    Values(
+        "SELECT * FROM caption",
+        ("condition_id", "layer"),
+        tuple((metric, FINAL if metric == "final_logprob" else SELF) for metric in CAPTION_METRICS),
+    ),
+    *(
+        Values(sql, _KEY)
+        for sql in (
+            "SELECT condition_id, layer, metric, against, image_id, value FROM score",
+            *judged.CURVES,
+            # An image counts once, however many questions are asked about it.
+            "SELECT condition_id, layer, 'answer_accuracy' AS metric, 'reference' AS against, "
+            "image_id, avg(score)::FLOAT AS value FROM answer GROUP BY condition_id, layer, "
+            "image_id",
+            "SELECT condition_id, layer, concat('answer_', a.metric) AS metric, 'reference' AS "
+            "against, image_id, avg(value)::FLOAT AS value FROM answer_score AS a "
+            "GROUP BY condition_id, layer, a.metric, image_id",
+        )
+    ),
 )
 _OF_LANDMARKS = (
     "SELECT condition_id, layer, 'mean_logprob' AS metric, 'self' AS against, image_id, "
@@ -59,7 +68,8 @@ def add_curves(con: duckdb.DuckDBPyConnection, weights: Array) -> None:
 def add_landmarks(con: duckdb.DuckDBPyConnection, weights: Array) -> None:
     """Fill table `landmark` by `store.statistics.landmarks`, where all layers were decoded."""
     values = Values(
-        f"SELECT * FROM ({_OF_LANDMARKS}) SEMI JOIN ({ALL_LAYERS}) USING (condition_id)", _KEY)
+        f"SELECT * FROM ({_OF_LANDMARKS}) SEMI JOIN ({ALL_LAYERS}) USING (condition_id)", _KEY
+    )
     columns = named_columns(con, values)
     for condition in columns["condition_id"].unique().to_pylist():
         chosen = columns.filter(pc.equal(columns["condition_id"], condition))
@@ -75,7 +85,9 @@ def add_landmarks(con: duckdb.DuckDBPyConnection, weights: Array) -> None:
             if len({len(ks) for ks in of.values()}) > 1:
                 continue  # curves of different layers cannot be looked at together
             found = landmarks.find(
-                rule, layers, {curve: mean[ks] for curve, ks in of.items()},
+                rule,
+                layers,
+                {curve: mean[ks] for curve, ks in of.items()},
                 {curve: samples[:, ks] for curve, ks in of.items()},
             )
             con.execute(

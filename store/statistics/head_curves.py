@@ -8,9 +8,11 @@ from store.statistics.bootstrap import Array, Values, insert, summaries
 _SOURCES = (
     *(
         Values(
-            f"SELECT * FROM {table}", ("condition_id", "layer", "head"),
-            tuple((name, "self") for name in TABLES[table].columns
-                  if name not in TABLES[table].key),
+            f"SELECT * FROM {table}",
+            ("condition_id", "layer", "head"),
+            tuple(
+                (name, "self") for name in TABLES[table].columns if name not in TABLES[table].key
+            ),
         )
         for table in ("head_stat", "head_effect")
     ),

@@ -45,8 +45,11 @@ class Rule:
 def rules(curves: Iterable[Curve]) -> list[Rule]:
     """The landmarks that a run with these curves has."""
     there = sorted(set(curves))
-    found = [FLUENCY, PLATEAU, *(_grounding(metric) for metric, _ in there
-                                 if metric.startswith(GAIN))]
+    found = [
+        FLUENCY,
+        PLATEAU,
+        *(_grounding(metric) for metric, _ in there if metric.startswith(GAIN)),
+    ]
     return [rule for rule in found if set(rule.curves) <= set(there)]
 
 
@@ -125,7 +128,11 @@ def find(
     drawn = first_stays(rule.holds(*(samples[curve] for curve in rule.curves)))
     low, high = np.percentile(drawn, _INTERVAL, method="inverted_cdf")
     at = {"layer": here, "low": low, "high": high}
-    return {"metric": rule.name, "rule": rule.words, **{
-        name: layers[int(position)] if np.isfinite(position) else None
-        for name, position in at.items()
-    }}
+    return {
+        "metric": rule.name,
+        "rule": rule.words,
+        **{
+            name: layers[int(position)] if np.isfinite(position) else None
+            for name, position in at.items()
+        },
+    }

@@ -68,8 +68,7 @@ def verify_run(run: Path) -> Report:
     found, notes = _against_published(run, parts)
     n_bytes = sum(file["bytes"] for p in parts.values() for file in p.manifest["files"].values())
     notes += of_other_hosts(run)
-    return Report(run.name, len(parts), n_bytes, (*problems, *found), tuple(notes),
-                  tuple(damage))
+    return Report(run.name, len(parts), n_bytes, (*problems, *found), tuple(notes), tuple(damage))
 
 
 def _look_at_parts(run: Path) -> tuple[dict[str, Part], dict[str, list[str]]]:
@@ -97,16 +96,26 @@ def _against_published(run: Path, parts: dict[str, Part]) -> tuple[list[str], li
         side = published_manifest(run)
     except NotPublished as error:
         return [], [str(error)]
-    published = {f"{folder}/{name}": sha for folder, names in side["parts"].items()
-                 for name, sha in names.items()}
-    problems = [f"{part}: is published and is not among the parts"
-                for part in published if part not in parts]
-    problems += [f"{part}: part.json changed after it was published"
-                 for part, sha in published.items()
-                 if part in parts and file_sha256(parts[part].path / "part.json") != sha]
+    published = {
+        f"{folder}/{name}": sha
+        for folder, names in side["parts"].items()
+        for name, sha in names.items()
+    }
+    problems = [
+        f"{part}: is published and is not among the parts"
+        for part in published
+        if part not in parts
+    ]
+    problems += [
+        f"{part}: part.json changed after it was published"
+        for part, sha in published.items()
+        if part in parts and file_sha256(parts[part].path / "part.json") != sha
+    ]
     if _tables_changed(run, side):
-        problems.append("the published tables are not those that were written. Remove the files "
-                        "results*.duckdb and publish again: nothing is lost")
+        problems.append(
+            "the published tables are not those that were written. Remove the files "
+            "results*.duckdb and publish again: nothing is lost"
+        )
     waiting = sorted(set(parts) - set(published))
     notes = [f"{len(waiting)} parts are not published, first {waiting[0]}"] if waiting else []
     current = all(part.manifest["schema_version"] == SCHEMA_VERSION for part in parts.values())
@@ -116,8 +125,10 @@ def _against_published(run: Path, parts: dict[str, Part]) -> tuple[list[str], li
         try:
             problems += _count(run, [parts[name] for name in published])
         except duckdb.Error as error:
-            problems.append(f"the published tables cannot be read: {error}. Remove the files "
-                            "results*.duckdb and publish again: nothing is lost")
+            problems.append(
+                f"the published tables cannot be read: {error}. Remove the files "
+                "results*.duckdb and publish again: nothing is lost"
+            )
     return problems, notes
 
 
@@ -139,6 +150,7 @@ def _count(run: Path, parts: list[Part]) -> list[str]:
             if table not in _COMPUTED:
                 there = int(opened.sql(f"SELECT count(*) AS n FROM {table}")["n"].iloc[0])
                 if there != rows:
-                    problems.append(f"table {table}: expected {rows} rows of the parts, "
-                                    f"got {there}")
+                    problems.append(
+                        f"table {table}: expected {rows} rows of the parts, got {there}"
+                    )
     return problems

@@ -49,15 +49,17 @@ def tab(browser):
 def edited(tmp_path_factory):
     """Results: a run with conditions, whose second picture has the attention of its tokens."""
     folder = tmp_path_factory.mktemp("chosen")
-    run = make_run(folder, "chosen", n_images=4, n_layers=5, n_heads=3, grid=(4, 4),
-                   conditions=True)
+    run = make_run(
+        folder, "chosen", n_images=4, n_layers=5, n_heads=3, grid=(4, 4), conditions=True
+    )
     stage = stage_folder(run, token_attention.STAGE, {"code": 1})
     update_run(run, stages={token_attention.STAGE: stage.name})
     first = list_parts(run / "parts" / read_run(run)["stages"]["capture"])[0]
     (stage / first.name).mkdir(parents=True)
     rows = np.random.default_rng(0).dirichlet(np.full(17, 0.2), (5, 17))
-    token_attention.write(stage / first.name / token_attention.FILE_NAME, rows.shape,
-                          [("img00001", rows)])
+    token_attention.write(
+        stage / first.name / token_attention.FILE_NAME, rows.shape, [("img00001", rows)]
+    )
     return folder
 
 
@@ -74,9 +76,12 @@ def script(tab):
     code = reader.script() + "\nexport { half, withoutMarked, colourOf, table, figures }"
 
     def call(name, *values):
-        return tab.evaluate("""async ([code, name, values]) => {
+        return tab.evaluate(
+            """async ([code, name, values]) => {
             const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }))
             return (await import(url))[name](...values)
-        }""", [code, name, values])
+        }""",
+            [code, name, values],
+        )
 
     return call

@@ -20,8 +20,15 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = ROOT / "screenshots"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-        "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @contextmanager
@@ -32,10 +39,24 @@ def serve(results, log):
         port = free.getsockname()[1]
     with log.open("w") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "dashboard/app.py", "--server.address",
-             "127.0.0.1", "--server.port", str(port), "--server.headless", "true"],
-            cwd=ROOT, env={**os.environ, "PEEL_RESULTS": str(results), "PYTHONPATH": "."},
-            stdout=out, stderr=subprocess.STDOUT)
+            [
+                sys.executable,
+                "-m",
+                "streamlit",
+                "run",
+                "dashboard/app.py",
+                "--server.address",
+                "127.0.0.1",
+                "--server.port",
+                str(port),
+                "--server.headless",
+                "true",
+            ],
+            cwd=ROOT,
+            env={**os.environ, "PEEL_RESULTS": str(results), "PYTHONPATH": "."},
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
     address = f"http://127.0.0.1:{port}"
     try:
         _wait_until_healthy(f"{address}/_stcore/health", process, log)
@@ -80,6 +101,7 @@ def _listen(tab):
     The page itself shows that it runs only when the server has said so: until then, what is seen
     is the answer to the question before.
     """
+
     def asked(request):
         if request.is_navigation_request() and request.frame == tab.main_frame:
             _owed[tab] = True
@@ -124,9 +146,13 @@ def settled(tab):
     while time.monotonic() < end:
         # The reader tells the server what was chosen after 400 ms of rest.
         pause = 500 if tab.locator(".peel-reader").count() else 150
-        if (not _owed[tab] and tab.locator("[data-test-script-state=notRunning]").count()
-                and not tab.locator("[data-testid=stSkeleton]").count()
-                and tab.evaluate(_STILL, pause) and not _owed[tab]):
+        if (
+            not _owed[tab]
+            and tab.locator("[data-test-script-state=notRunning]").count()
+            and not tab.locator("[data-testid=stSkeleton]").count()
+            and tab.evaluate(_STILL, pause)
+            and not _owed[tab]
+        ):
             return
         tab.wait_for_timeout(50)
     raise AssertionError(f"{tab.url} did not come to rest in a minute")
@@ -143,8 +169,11 @@ def day_and_night(tab):
 def violations(tab, exclude=()):
     """What axe-core finds wrong with a page: rule, element and how to mend it."""
     found = Axe().run(tab, {"exclude": [[selector] for selector in exclude]}).response
-    return [(rule["id"], node["html"][:150], node["failureSummary"])
-            for rule in found["violations"] for node in rule["nodes"]]
+    return [
+        (rule["id"], node["html"][:150], node["failureSummary"])
+        for rule in found["violations"]
+        for node in rule["nodes"]
+    ]
 
 
 def choose(menu, option):
@@ -166,8 +195,9 @@ def choose(menu, option):
             tab.keyboard.press("Escape")
         else:
             return
-    raise AssertionError(f"no option {option}; the list has "
-                         f"{tab.get_by_role('option').all_inner_texts()}")
+    raise AssertionError(
+        f"no option {option}; the list has {tab.get_by_role('option').all_inner_texts()}"
+    )
 
 
 def picture(tab, name):

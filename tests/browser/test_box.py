@@ -48,23 +48,34 @@ def test_a_box_ranks_the_heads_that_look_there(tab, edited, chosen, script):
     canvas = tab.locator(".maps canvas").first
     canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
-    at = [(box["x"] + box["width"] * column / 4, box["y"] + box["height"] * row / 4)
-          for row, column in ((2.5, 2.5), (1.5, 0.5))]
+    at = [
+        (box["x"] + box["width"] * column / 4, box["y"] + box["height"] * row / 4)
+        for row, column in ((2.5, 2.5), (1.5, 0.5))
+    ]
     tab.mouse.move(*at[0])
     tab.mouse.down()
     tab.mouse.move(*at[1], steps=4)
     tab.mouse.up()
-    shares = {(layer + 1, head): sum(attention[layer, head, 1 + 4 * row + column]
-                                     for row in (1, 2) for column in (0, 1, 2))
-              for layer in range(5) for head in range(3)}
+    shares = {
+        (layer + 1, head): sum(
+            attention[layer, head, 1 + 4 * row + column] for row in (1, 2) for column in (0, 1, 2)
+        )
+        for layer in range(5)
+        for head in range(3)
+    }
     order = sorted(shares, key=shares.get, reverse=True)[:6]
     rows = tab.locator(".lookers button")
-    expect(rows).to_have_text([
-        f"layer {layer}, head {head}{script('figures', 100 * shares[layer, head])}%"
-        for layer, head in order])
-    expect(tab.get_by_text(re.compile(
-        r"rows 2.3, columns 1.3\. Attention spread evenly would give 37\.5%"))
-           ).to_be_visible()
+    expect(rows).to_have_text(
+        [
+            f"layer {layer}, head {head}{script('figures', 100 * shares[layer, head])}%"
+            for layer, head in order
+        ]
+    )
+    expect(
+        tab.get_by_text(
+            re.compile(r"rows 2.3, columns 1.3\. Attention spread evenly would give 37\.5%")
+        )
+    ).to_be_visible()
     rows.nth(2).evaluate("(button) => { button.mine = true }")
     expect(tab).to_have_url(re.compile("patch=4-10"))
     settled(tab)

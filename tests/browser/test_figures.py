@@ -29,7 +29,7 @@ def address(edited, tmp_path_factory):
 
 
 def strip(tab):
-    return tab.locator("img[alt^=\"The picture's attention map\"]")
+    return tab.locator('img[alt^="The picture\'s attention map"]')
 
 
 def test_the_film_of_a_link_is_a_file(tab, address, tmp_path):

@@ -30,7 +30,8 @@ def test_a_filter_leaves_fewer_images_and_a_link_that_reopens_them(tab, server, 
         again.goto(tab.url)
         expect(again.get_by_text(filtered)).to_be_visible()
         expect(again.get_by_role("textbox", name="Filters")).to_have_value(
-            "rouge_l:final@1<0.9;attn_entropy>=0")
+            "rouge_l:final@1<0.9;attn_entropy>=0"
+        )
 
 
 def test_search_and_order_change_the_cards(tab, server):

@@ -111,8 +111,11 @@ def test_a_tag_is_given_and_shows_its_pictures(tab, address, folder):
     # Enter takes the line that the list offers: before it is drawn, there is none.
     expect(tab.get_by_role("option", name="Add: <b>odd</b>")).to_be_visible()
     tags.press("Enter")
-    expect(tab.get_by_test_id("stMultiSelect").filter(has_text="Tags")
-           .get_by_text("<b>odd</b>", exact=True)).to_be_visible()
+    expect(
+        tab.get_by_test_id("stMultiSelect")
+        .filter(has_text="Tags")
+        .get_by_text("<b>odd</b>", exact=True)
+    ).to_be_visible()
     settled(tab)
     tab.keyboard.press("Escape")  # the menu stays open for a next tag
     tab.get_by_role("textbox", name="Note").fill("why *this*?")
@@ -145,8 +148,10 @@ def test_pictures_alike_are_found_from_a_picture(tab, address):
 def test_nothing_is_cut_off_and_all_is_accessible(browser, address, width):
     with window(browser, width) as context:
         tab = context.new_page()
-        tab.goto(f"{address}/?filter=map_shift@3>=0.2;map_shift@3<=0.6;n_tokens>=0"
-                 "&similar_to=img00004&category=physics;biology;customs")
+        tab.goto(
+            f"{address}/?filter=map_shift@3>=0.2;map_shift@3<=0.6;n_tokens>=0"
+            "&similar_to=img00004&category=physics;biology;customs"
+        )
         expect(cards(tab).first).to_be_visible()
         for scheme in day_and_night(tab):
             picture(tab, f"images-filters-{width}-{scheme}")

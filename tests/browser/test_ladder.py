@@ -13,9 +13,15 @@ from tests.synthetic import make_run
 pytestmark = pytest.mark.browser
 
 LONG = "there is a {} that is standing in front of {} big green tree"
-TEXTS = [*(f"a {i} of something" for i in range(17)), LONG.format("horse", "the"),
-         LONG.format("zebra", "the"), LONG.format("horse", "the"), LONG.format("zebra", "the"),
-         LONG.format("zebra", "a"), *["a zebra by a tree"] * 4]
+TEXTS = [
+    *(f"a {i} of something" for i in range(17)),
+    LONG.format("horse", "the"),
+    LONG.format("zebra", "the"),
+    LONG.format("horse", "the"),
+    LONG.format("zebra", "the"),
+    LONG.format("zebra", "a"),
+    *["a zebra by a tree"] * 4,
+]
 """A caption a layer of 25: a horse or a zebra at 17 to 20; 20 and 21 fold, and 22 to 25."""
 TO = "\N{EN DASH}"
 
@@ -25,8 +31,13 @@ def _rows(image):
     at = {"condition_id": "baseline", "image_id": image}
     for place in range(26):
         yield {**at, "layer": place, "metric": "repetition", "against": "self", "value": 0.0}
-        yield {**at, "layer": place, "metric": "grounded_gain_rouge_l", "against": "shuffled",
-               "value": 0.5 if place >= 20 else 0.1}
+        yield {
+            **at,
+            "layer": place,
+            "metric": "grounded_gain_rouge_l",
+            "against": "shuffled",
+            "value": 0.5 if place >= 20 else 0.1,
+        }
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +48,10 @@ def deep(tmp_path_factory):
 
     def more(part):
         rows = scored(part)
-        return [*rows, *(row for image in sorted({row["image_id"] for row in rows})
-                         for row in _rows(image))]
+        return [
+            *rows,
+            *(row for image in sorted({row["image_id"] for row in rows}) for row in _rows(image)),
+        ]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(synthetic._Scene, "text", lambda scene, at: TEXTS[at])
@@ -56,8 +69,10 @@ def row(tab):
 def in_view(tab):
     """Whether the row of the chosen layer lies within what the list shows."""
     outer, inner = tab.locator(".ladder").bounding_box(), row(tab).bounding_box()
-    return (outer["y"] - 1 <= inner["y"]
-            and inner["y"] + inner["height"] <= outer["y"] + outer["height"] + 1)
+    return (
+        outer["y"] - 1 <= inner["y"]
+        and inner["y"] + inner["height"] <= outer["y"] + outer["height"] + 1
+    )
 
 
 def test_the_chosen_row_is_scrolled_into_the_list(tab, deep):
@@ -110,9 +125,11 @@ def test_rows_tell_how_many_others_say_it_and_where_things_set_in(tab, deep):
     expect(row(tab).locator(".badge").first).to_have_text("said of 2 others")
     marks = tab.locator(".landmark")
     expect(marks.filter(has_text="Grounding")).to_have_text(
-        "Grounding sets in at layer 20, over all pictures")
-    expect(marks.filter(has_text="Grounding").locator("xpath=..").locator(".layer")
-           ).to_have_text(f"20{TO}21")
+        "Grounding sets in at layer 20, over all pictures"
+    )
+    expect(marks.filter(has_text="Grounding").locator("xpath=..").locator(".layer")).to_have_text(
+        f"20{TO}21"
+    )
     expect(marks.filter(has_text="Fluency")).to_have_count(1)
     picture(tab, "image-ladder")
 

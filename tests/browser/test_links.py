@@ -32,9 +32,7 @@ def pick(tab, menu, option):
 
 
 def words(tab):
-    """All that the page says, the reader's shadow tree included, save the names of icons.
-
-    """
+    """All that the page says, the reader's shadow tree included, save the names of icons."""
     page = tab.evaluate("""() => {
         const icons = [...document.querySelectorAll("[aria-hidden=true][translate=no]")]
         const names = new Set(icons.map((icon) => icon.innerText))
@@ -150,8 +148,9 @@ def test_on_a_phone_the_menu_closes_behind_a_link(browser, two):
         tab = context.new_page()
         tab.goto(f"{address}/?run=gone&layer=2")
         settled(tab)
-        expect(tab.get_by_text(f"the run “gone”, which is not here; {deep} is shown")
-               ).to_be_visible()
+        expect(
+            tab.get_by_text(f"the run “gone”, which is not here; {deep} is shown")
+        ).to_be_visible()
         tab.get_by_test_id("stExpandSidebarButton").click()
         tab.get_by_test_id("stSidebar").get_by_role("link", name="Layers", exact=True).click()
         expect(tab.get_by_role("heading", name="Layers", exact=True)).to_be_in_viewport()

@@ -7,8 +7,18 @@ from tests.synthetic import make_run
 
 pytestmark = pytest.mark.browser
 
-PAGES = ("", "image", "layers", "judge", "interventions", "heads", "pruning", "compare", "figures",
-         "runs")
+PAGES = (
+    "",
+    "image",
+    "layers",
+    "judge",
+    "interventions",
+    "heads",
+    "pruning",
+    "compare",
+    "figures",
+    "runs",
+)
 ROOMS = ("said", "own", "settles", "looks")
 
 
@@ -41,8 +51,10 @@ def look(screen, address, path, name):
     found = []
     for scheme in day_and_night(tab):
         picture(tab, f"{name}-{width}-{scheme}")
-        wide = tab.evaluate("Math.max(document.documentElement.scrollWidth, "
-                            "document.querySelector('.stMain').scrollWidth) - innerWidth")
+        wide = tab.evaluate(
+            "Math.max(document.documentElement.scrollWidth, "
+            "document.querySelector('.stMain').scrollWidth) - innerWidth"
+        )
         found += [f"{scheme}: {wide} pixels too wide"] if wide > 0 else []
         found += ["an exception"] * tab.locator("[data-testid=stException]").count()
         if (width, scheme) != (390, "dark"):  # each width and scheme, not each pair

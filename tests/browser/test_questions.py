@@ -8,8 +8,12 @@ from playwright.sync_api import expect
 
 from tests.browser.driving import picture, settled, window
 
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(
-    "PEEL_RESULTS" not in os.environ, reason="`make test-browser` runs the demo before it")]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        "PEEL_RESULTS" not in os.environ, reason="`make test-browser` runs the demo before it"
+    ),
+]
 
 
 def ask(tab, server, question):

@@ -47,7 +47,8 @@ def test_arrows_draw_at_once_and_the_link_follows(tab, server):
         ? [...document.querySelectorAll('*')].map((e) => e.shadowRoot?.querySelector(
             '.peel-reader .map-title')).find(Boolean).textContent
         : document.querySelector('.peel-reader .map-title').textContent""").endswith(
-            "layer 2, head 0")
+        "layer 2, head 0"
+    )
     assert shot(tab) != before
     tab.keyboard.press("ArrowDown")
     tab.keyboard.press("ArrowDown")
@@ -140,7 +141,8 @@ def test_the_value_under_the_cursor_is_the_one_on_disk(tab, server, results, scr
     token = columns + 2 + 1
     value = float(stored.cls_attention[1, 1, token])
     expect(tab.locator(".maps .value")).to_contain_text(
-        f"{script('figures', value)} at row 2, column 3 (token {token})")
+        f"{script('figures', value)} at row 2, column 3 (token {token})"
+    )
     assert float(script("figures", value)) == pytest.approx(value, rel=0.06)
 
 
@@ -174,15 +176,20 @@ def test_hidden_tokens_show_their_neighbours_median(script):
     marked[:3, :3] = True  # a patch without any neighbour that is shown
     expected = values.copy()
     for y, x in np.argwhere(marked):
-        near = [values[j, i] for j in range(max(y - 1, 0), min(y + 2, 5))
-                for i in range(max(x - 1, 0), min(x + 2, 4)) if not marked[j, i]]
+        near = [
+            values[j, i]
+            for j in range(max(y - 1, 0), min(y + 2, 5))
+            for i in range(max(x - 1, 0), min(x + 2, 4))
+            if not marked[j, i]
+        ]
         expected[y, x] = np.median(near or values[~marked])
     got = script("withoutMarked", values.ravel().tolist(), marked.ravel().tolist(), 4)
     assert got == pytest.approx(expected.ravel().tolist())
 
 
-@pytest.mark.parametrize("query", [
-    "patch=3&own=true&cells=attn_to_box", "condition=skip:2&against=other"])
+@pytest.mark.parametrize(
+    "query", ["patch=3&own=true&cells=attn_to_box", "condition=skip:2&against=other"]
+)
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_page_is_accessible(browser, chosen, width, query):
     with window(browser, width) as context:
@@ -191,8 +198,11 @@ def test_the_page_is_accessible(browser, chosen, width, query):
         for scheme in day_and_night(tab):
             found = Axe().run(tab).response
             # The reader lies in a shadow tree, where axe's targets are lists.
-            assert any(isinstance(node["target"][0], list) for rule in found["passes"]
-                       for node in rule["nodes"])
+            assert any(
+                isinstance(node["target"][0], list)
+                for rule in found["passes"]
+                for node in rule["nodes"]
+            )
             assert found["violations"] == []
             if "patch" in query:
                 picture(tab, f"image-reader-{width}-{scheme}")

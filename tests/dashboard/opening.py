@@ -23,14 +23,18 @@ def app(page="images", query=()):
 def words(at):
     """All text of a page, our own HTML included."""
     ours = [element.proto.body for element in at.get("html")]
-    return "\n".join([*ours, *(element.value for element in (*at.markdown, *at.header,
-                                                            *at.subheader, *at.code))])
+    return "\n".join(
+        [*ours, *(element.value for element in (*at.markdown, *at.header, *at.subheader, *at.code))]
+    )
 
 
 def opened(at):
     """Where the links lead that open a picture: their parameters."""
-    return [dict(parse_qsl(link.proto.query_string)) for link in at.get("page_link")
-            if link.proto.label == "Open"]
+    return [
+        dict(parse_qsl(link.proto.query_string))
+        for link in at.get("page_link")
+        if link.proto.label == "Open"
+    ]
 
 
 def count(at):

@@ -15,20 +15,61 @@ from tests.test_hostile import NAMES
 
 ROOT = Path(__file__).parents[2]
 PAGES = tuple(re.findall(r'url_path="(\w+)"', APP.read_text(encoding="utf-8")))
-PARAMETERS = sorted({"apart", "category", "find_in", "label", "page", "skipped", "sort_at"} | {
-    key for file in (ROOT / "dashboard").rglob("*.py")
-    for key in re.findall(
-        r'(?<=key=")\w+|(?<=name=")\w+|(?<=query_params\.get\(")\w+|\w+(?=": Choice\()',
-        file.read_text(encoding="utf-8"))
-})
+PARAMETERS = sorted(
+    {"apart", "category", "find_in", "label", "page", "skipped", "sort_at"}
+    | {
+        key
+        for file in (ROOT / "dashboard").rglob("*.py")
+        for key in re.findall(
+            r'(?<=key=")\w+|(?<=name=")\w+|(?<=query_params\.get\(")\w+|\w+(?=": Choice\()',
+            file.read_text(encoding="utf-8"),
+        )
+    }
+)
 VALUES = (
-    "", " ", "-1", "0", "1e309", "nan", "-inf", "9" * 400, "null", "[]", "{}", "true", "None",
-    "../../../etc/passwd", "/etc/passwd", "..%2f..%2fsecret", "../secret", "a\x00b", "\u202e",
-    "' OR 1=1 --", '"; DROP TABLE image; --', "read_text('/etc/passwd')",
+    "",
+    " ",
+    "-1",
+    "0",
+    "1e309",
+    "nan",
+    "-inf",
+    "9" * 400,
+    "null",
+    "[]",
+    "{}",
+    "true",
+    "None",
+    "../../../etc/passwd",
+    "/etc/passwd",
+    "..%2f..%2fsecret",
+    "../secret",
+    "a\x00b",
+    "\u202e",
+    "' OR 1=1 --",
+    '"; DROP TABLE image; --',
+    "read_text('/etc/passwd')",
     "<script>alert(1)</script>",
-    "map_shift@99>nan", "map_shift@-1>1", "map_shift>>1", "rouge_l:final@2<", "|map_shift|>1e309",
-    ";" * 60, "|" * 60, "@", "n_tokens>=0;" * 20, "layer 5", "layer -5", "mean", "attention", "5",
-    "\x1b[31m", "%s{}{0}", "\U0001f9ff" * 50, "(" * 200, "[a](javascript:alert(1))", "baseline",
+    "map_shift@99>nan",
+    "map_shift@-1>1",
+    "map_shift>>1",
+    "rouge_l:final@2<",
+    "|map_shift|>1e309",
+    ";" * 60,
+    "|" * 60,
+    "@",
+    "n_tokens>=0;" * 20,
+    "layer 5",
+    "layer -5",
+    "mean",
+    "attention",
+    "5",
+    "\x1b[31m",
+    "%s{}{0}",
+    "\U0001f9ff" * 50,
+    "(" * 200,
+    "[a](javascript:alert(1))",
+    "baseline",
 )
 opened: list[str] = []
 watching = False
@@ -66,8 +107,12 @@ def visit(page, query, results, monkeypatch):
     finally:
         watching = False
     assert not at.exception, (query, [e.value for e in at.exception])
-    text = "\n".join([*(element.proto.body for element in at.get("html")),
-                      *(element.value for element in (*at.markdown, *at.error, *at.header))])
+    text = "\n".join(
+        [
+            *(element.proto.body for element in at.get("html")),
+            *(element.value for element in (*at.markdown, *at.error, *at.header)),
+        ]
+    )
     assert "Traceback" not in text, query
     assert "root:x:0" not in text
     assert not [path for path in opened if "/secret/" in path or path == "/etc/passwd"]

@@ -27,8 +27,12 @@ def make_hostile_run(folder):
 
     def init(self, *args):
         made(self, *args)
-        self.row |= {"label": HOSTILE[0], "category": HOSTILE[1], "explanation": HOSTILE[2],
-                     "refs": list(HOSTILE)}
+        self.row |= {
+            "label": HOSTILE[0],
+            "category": HOSTILE[1],
+            "explanation": HOSTILE[2],
+            "refs": list(HOSTILE),
+        }
 
     patch.setattr(synthetic._Scene, "__init__", init)
     run = synthetic.make_run(folder, n_images=2, publish=False, conditions=True)
@@ -43,17 +47,39 @@ def hostile(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("page", ["images", "image", "layers", "interventions", "heads", "pruning",
-                                  "figures", "runs"])
+@pytest.mark.parametrize(
+    "page", ["images", "image", "layers", "interventions", "heads", "pruning", "figures", "runs"]
+)
 def test_nothing_hostile_reaches_a_page_as_markup(hostile, monkeypatch, page):
     monkeypatch.setenv("PEEL_RESULTS", str(hostile))
-    at = app(page, {"image": HOSTILE[0], "run": HOSTILE[1], "layer": HOSTILE[2],
-                    "sort": HOSTILE[0], "find": HOSTILE[1], "filter": HOSTILE[0], "page": "-1",
-                    "map": HOSTILE[1], "measure": HOSTILE[0], "phrase": HOSTILE[2],
-                    "heads_by": HOSTILE[0]}).run()
+    at = app(
+        page,
+        {
+            "image": HOSTILE[0],
+            "run": HOSTILE[1],
+            "layer": HOSTILE[2],
+            "sort": HOSTILE[0],
+            "find": HOSTILE[1],
+            "filter": HOSTILE[0],
+            "page": "-1",
+            "map": HOSTILE[1],
+            "measure": HOSTILE[0],
+            "phrase": HOSTILE[2],
+            "heads_by": HOSTILE[0],
+        },
+    ).run()
     assert not at.exception
-    markdown = [element.value for element in (*at.markdown, *at.header, *at.subheader,
-                                              *at.caption, *at.warning, *at.error)]
+    markdown = [
+        element.value
+        for element in (
+            *at.markdown,
+            *at.header,
+            *at.subheader,
+            *at.caption,
+            *at.warning,
+            *at.error,
+        )
+    ]
     ours = [element.proto.body for element in at.get("html")]
     for text in HOSTILE:
         assert not any(text in shown for shown in markdown)
@@ -69,10 +95,23 @@ def test_nothing_hostile_reaches_a_page_as_markup(hostile, monkeypatch, page):
 def test_labels_of_widgets_and_links_hold_no_text_of_others(hostile, monkeypatch, page):
     monkeypatch.setenv("PEEL_RESULTS", str(hostile))
     at = app(page).run()
-    labels = [widget.label for widget in (*at.button, *at.slider, *at.selectbox, *at.toggle,
-                                          *at.text_input, *at.radio, *at.multiselect)]
-    links = [link.proto.label for kind in ("page_link", "download_button", "link_button")
-             for link in at.get(kind)]
+    labels = [
+        widget.label
+        for widget in (
+            *at.button,
+            *at.slider,
+            *at.selectbox,
+            *at.toggle,
+            *at.text_input,
+            *at.radio,
+            *at.multiselect,
+        )
+    ]
+    links = [
+        link.proto.label
+        for kind in ("page_link", "download_button", "link_button")
+        for link in at.get(kind)
+    ]
     assert labels and links
     for label in (*labels, *links):
         assert not any(text in label for text in HOSTILE)
@@ -95,7 +134,14 @@ def test_escaped_text_reads_as_it_was_written(monkeypatch, text):
 
 def test_the_reader_never_makes_markup():
     script = reader.script()
-    for way in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(",
-                "createContextualFragment", "srcdoc"):
+    for way in (
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "document.write",
+        "eval(",
+        "createContextualFragment",
+        "srcdoc",
+    ):
         assert way not in script
     assert "textContent" in script

@@ -37,13 +37,16 @@ def test_the_link_names_the_run_from_the_start(visit, results):
     assert (at.query_params["run"], at.query_params["find"]) == (run, "a")
 
 
-@pytest.mark.parametrize(("query", "note"), [
-    ({"run": "gone"}, "the run “gone”"),
-    ({"image": "gone"}, "no image “gone”"),
-    ({"layer": "99"}, "layer “99”"),
-    ({"head": "9"}, "head “9”"),
-    ({"map": "gone"}, "the map “gone”"),
-])
+@pytest.mark.parametrize(
+    ("query", "note"),
+    [
+        ({"run": "gone"}, "the run “gone”"),
+        ({"image": "gone"}, "no image “gone”"),
+        ({"layer": "99"}, "layer “99”"),
+        ({"head": "9"}, "head “9”"),
+        ({"map": "gone"}, "the map “gone”"),
+    ],
+)
 def test_what_a_link_names_in_vain_falls_back_with_a_note(visit, query, note):
     at = visit("image", **query)
     assert not at.exception
@@ -95,8 +98,11 @@ def test_search_and_order(visit):
     assert not at.exception
     shown = words(at)
     assert "Map shift: " in shown
-    values = [float(line.split("Map shift: ")[1].split("<")[0])
-              for line in shown.splitlines() if "Map shift: " in line]
+    values = [
+        float(line.split("Map shift: ")[1].split("<")[0])
+        for line in shown.splitlines()
+        if "Map shift: " in line
+    ]
     assert values == sorted(values)
     assert all("penguin" in line for line in shown.splitlines() if " next to a " in line)
 
@@ -120,10 +126,13 @@ def test_a_first_visit_opens_at_the_strongest_cell_and_says_so(visit, results):
     assert (header["peak"]["layer"], header["peak"]["head"]) == (begins["layer"], begins["head"])
 
 
-@pytest.mark.parametrize("query", [
-    {"map": "contribution", "own": "true", "smooth": "true", "hide": "true", "head": "mean"},
-    {"layer": "0", "cells": "attn_entropy", "against": "final", "opacity": "1.00"},
-])
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"map": "contribution", "own": "true", "smooth": "true", "hide": "true", "head": "mean"},
+        {"layer": "0", "cells": "attn_entropy", "against": "final", "opacity": "1.00"},
+    ],
+)
 def test_other_ways_to_look(visit, query):
     at = visit("image", **query)
     assert not at.exception

@@ -69,20 +69,33 @@ def test_nothing_outside_the_file_is_referred_to(made):
             svg = decoded(url)
             ET.fromstring(svg)
             assert not outside.search(svg)
-            assert all(target.startswith(("data:", "#"))
-                       for target in re.findall(r'href="([^"]*)"', svg))
+            assert all(
+                target.startswith(("data:", "#")) for target in re.findall(r'href="([^"]*)"', svg)
+            )
 
 
 def test_it_has_figures_their_numbers_pictures_and_provenance(made):
     text, run_id = made
     page = Page(text)
     told = " ".join(page.text)
-    for said in (run_id, "Figure 2", "Figure 6", "Table 1", "Figure 3: no CIDEr", "img00000",
-                 "img00003", "weights sha256", "The first 4 by their ids"):
+    for said in (
+        run_id,
+        "Figure 2",
+        "Figure 6",
+        "Table 1",
+        "Figure 3: no CIDEr",
+        "img00000",
+        "img00003",
+        "weights sha256",
+        "The first 4 by their ids",
+    ):
         assert said in told
     assert "img00004" not in told
-    tables = [list(csv.reader(io.StringIO(decoded(url)))) for url in urls(page)
-              if url.startswith("data:text/csv")]
+    tables = [
+        list(csv.reader(io.StringIO(decoded(url))))
+        for url in urls(page)
+        if url.startswith("data:text/csv")
+    ]
     assert len(tables) == 4
     assert all(len(table) > 1 for table in tables)
     assert all(value for tag, name, value in page.attributes if tag == "img" and name == "alt")
@@ -103,9 +116,37 @@ def test_hostile_text_is_text(tmp_path):
         text = report.report(run)
     page = Page(text)
     assert set(page.tags) <= {
-        "html", "head", "meta", "title", "style", "body", "main", "h1", "h2", "h3", "p", "nav", "a",
-        "figure", "div", "img", "figcaption", "table", "thead", "tbody", "tr", "th", "td",
-        "details", "summary", "dl", "dt", "dd", "ul", "li"}
+        "html",
+        "head",
+        "meta",
+        "title",
+        "style",
+        "body",
+        "main",
+        "h1",
+        "h2",
+        "h3",
+        "p",
+        "nav",
+        "a",
+        "figure",
+        "div",
+        "img",
+        "figcaption",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+        "details",
+        "summary",
+        "dl",
+        "dt",
+        "dd",
+        "ul",
+        "li",
+    }
     assert not [name for _, name, _ in page.attributes if name.startswith("on")]
     told = " ".join(page.text)
     assert all(hostile in told for hostile in HOSTILE)
@@ -129,9 +170,23 @@ def test_the_command_writes_the_file_and_says_what_is_wrong(edited, tmp_path, ca
 
 
 def test_it_needs_no_torch(edited, tmp_path):
-    code = ("import sys; sys.modules['torch'] = sys.modules['transformers'] = None\n"
-            "from dashboard import report; sys.exit(report.main(sys.argv[1:]))")
+    code = (
+        "import sys; sys.modules['torch'] = sys.modules['transformers'] = None\n"
+        "from dashboard import report; sys.exit(report.main(sys.argv[1:]))"
+    )
     done = subprocess.run(
-        [sys.executable, "-c", code, "edited", "--results", str(edited), "-o",
-         str(tmp_path / "out.html")], cwd=Path(__file__).parents[2], capture_output=True, text=True)
+        [
+            sys.executable,
+            "-c",
+            code,
+            "edited",
+            "--results",
+            str(edited),
+            "-o",
+            str(tmp_path / "out.html"),
+        ],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+    )
     assert (done.returncode, done.stderr) == (0, "")

@@ -82,12 +82,15 @@ def test_a_newer_generation_is_seen_without_a_restart(visit, tmp_path):
     assert "Means over 5 images" in words(at)
 
 
-@pytest.mark.parametrize(("parity", "badge"), [
-    ({"passed": True}, "passed"),
-    ({"passed": False, "accepted_mismatch": True}, "mismatch accepted"),
-    ({"passed": False}, "certificate failed"),
-    (None, "no certificate"),
-])
+@pytest.mark.parametrize(
+    ("parity", "badge"),
+    [
+        ({"passed": True}, "passed"),
+        ({"passed": False, "accepted_mismatch": True}, "mismatch accepted"),
+        ({"passed": False}, "certificate failed"),
+        (None, "no certificate"),
+    ],
+)
 def test_the_certificate_is_shown_as_it_is(visit, tmp_path, parity, badge):
     run = make_run(tmp_path, n_images=2)
     update_run(run, parity=parity)
@@ -121,8 +124,10 @@ def test_skipped_pictures_are_shown_with_their_reasons(visit, tmp_path):
 def test_very_many_skipped_pictures_come_in_pages(visit, tmp_path):
     run = make_run(tmp_path, n_images=3)
     with duckdb.connect(str(run / "results-1.duckdb")) as con:
-        con.execute("INSERT INTO skipped SELECT format('test/{:03d}.png', i), 'no picture.' "
-                    "FROM range(45) AS t(i)")
+        con.execute(
+            "INSERT INTO skipped SELECT format('test/{:03d}.png', i), 'no picture.' "
+            "FROM range(45) AS t(i)"
+        )
     at = visit("runs", tmp_path, skipped="3")
     assert not at.exception
     assert "45 of 48 pictures (93.8%) could not be opened" in words(at)
@@ -132,11 +137,16 @@ def test_very_many_skipped_pictures_come_in_pages(visit, tmp_path):
 
 def test_sizes_are_those_of_the_files_of_every_stage(visit, tmp_path):
     run = make_run(tmp_path, n_images=7)
-    shown = next(frame.value for frame in visit("runs", tmp_path).dataframe
-                 if "MB" in frame.value).set_index("what")["MB"]
-    on_disk = {stage.name: sum(file.stat().st_size for file in stage.glob("*/*")
-                               if file.name != "part.json") / 1e6
-               for stage in (run / "parts").iterdir()}
+    shown = next(
+        frame.value for frame in visit("runs", tmp_path).dataframe if "MB" in frame.value
+    ).set_index("what")["MB"]
+    on_disk = {
+        stage.name: sum(
+            file.stat().st_size for file in stage.glob("*/*") if file.name != "part.json"
+        )
+        / 1e6
+        for stage in (run / "parts").iterdir()
+    }
     assert shown.drop("results-1.duckdb").to_dict() == pytest.approx(on_disk)
     assert shown["results-1.duckdb"] == (run / "results-1.duckdb").stat().st_size / 1e6
 

@@ -28,9 +28,12 @@ def pictures():
 def tokens(captions):
     """Token ids as [layer, image, token], -1 behind the end."""
     longest = max(len(c.token_ids) for layer in captions for c in layer)
-    return np.array([
-        [[*c.token_ids, *[-1] * (longest - len(c.token_ids))] for c in layer] for layer in captions
-    ])
+    return np.array(
+        [
+            [[*c.token_ids, *[-1] * (longest - len(c.token_ids))] for c in layer]
+            for layer in captions
+        ]
+    )
 
 
 @torch.inference_mode()

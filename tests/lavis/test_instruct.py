@@ -15,9 +15,7 @@ HAS_INSTRUCT = importlib.util.find_spec("lavis.models.blip2_models.blip2_t5_inst
 
 
 def load():
-    return load_captioner(
-        ModelConfig(backend="lavis", path=str(CHECK / "instruct"), device="cpu")
-    )
+    return load_captioner(ModelConfig(backend="lavis", path=str(CHECK / "instruct"), device="cpu"))
 
 
 @pytest.mark.skipif(HAS_INSTRUCT, reason="this LAVIS has InstructBLIP")

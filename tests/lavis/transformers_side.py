@@ -57,13 +57,15 @@ def by_the_library(model, processor):
 def demo_as_blip2(whole):
     """The demo's captioner without its Q-Former's instruction, which PyPI's LAVIS does not have."""
     config = whole.config.to_dict()
-    model = Blip2ForConditionalGeneration(Blip2Config(
-        vision_config=config["vision_config"] | {"model_type": "blip_2_vision_model"},
-        qformer_config=config["qformer_config"] | {"model_type": "blip_2_qformer"},
-        text_config=whole.config.text_config,
-        num_query_tokens=config["num_query_tokens"],
-        tie_word_embeddings=False,
-    ))
+    model = Blip2ForConditionalGeneration(
+        Blip2Config(
+            vision_config=config["vision_config"] | {"model_type": "blip_2_vision_model"},
+            qformer_config=config["qformer_config"] | {"model_type": "blip_2_qformer"},
+            text_config=whole.config.text_config,
+            num_query_tokens=config["num_query_tokens"],
+            tie_word_embeddings=False,
+        )
+    )
     weights = {
         name.replace("qformer.embeddings.layernorm", "qformer.layernorm"): weight
         for name, weight in whole.state_dict().items()
@@ -83,7 +85,9 @@ def main(folder):
     by_library = by_the_library(model, processor)
     np.savez(
         folder / "transformers.npz",
-        **numbers(captioner), **by_library, demo_tokens=demo_tokens(demo),
+        **numbers(captioner),
+        **by_library,
+        demo_tokens=demo_tokens(demo),
     )
     words, instruction = demo.processor.tokenizer, demo.processor.qformer_tokenizer
     save(demo_as_blip2(demo.model), words, folder / "demo")

@@ -11,9 +11,11 @@ def states(captioner, pixels):
     found = [vision.embeddings(pixels)]
     with ExitStack() as stack:
         for layer in vision.encoder.layers:
-            stack.callback(layer.register_forward_hook(
-                lambda m, args, out: found.append(out[0] if isinstance(out, tuple) else out)
-            ).remove)
+            stack.callback(
+                layer.register_forward_hook(
+                    lambda m, args, out: found.append(out[0] if isinstance(out, tuple) else out)
+                ).remove
+            )
         vision.encoder(inputs_embeds=found[0])
     return found
 

@@ -84,9 +84,7 @@ def config(checkpoint, whoops):
     """Two pictures a part and three parts; decoder batches that span layers."""
     return Config(
         model=ModelConfig(path=str(checkpoint), device="cpu", dtype="float32"),
-        datasets=(
-            DatasetConfig(name="tiny", kind="whoops", path=str(whoops), max_broken=0.2),
-        ),
+        datasets=(DatasetConfig(name="tiny", kind="whoops", path=str(whoops), max_broken=0.2),),
         capture=CaptureConfig(part_size=2, batch_size=2, cls_state=True),
         decode=DecodeConfig(
             prompt="a short image caption.", batch_size=5, generation=Generation(max_new_tokens=4)

@@ -50,8 +50,14 @@ def test_plan_run_score_verify_export(peel, toml, tmp_path):
     results = tmp_path / "results"
     told = peel("plan", toml, "--results", results)
     assert told.exit_code == 0, told.output
-    for words in ("6 in 2 parts; 6 to do", "image folder (metadata.csv)", "3 layers x 8 heads",
-                  "24 to decode", "images/s", "assuming"):
+    for words in (
+        "6 in 2 parts; 6 to do",
+        "image folder (metadata.csv)",
+        "3 layers x 8 heads",
+        "24 to decode",
+        "images/s",
+        "assuming",
+    ):
         assert words in told.output
     assert not results.exists()
 
@@ -117,10 +123,13 @@ def test_errors_say_what_to_do(peel, arguments, words, tmp_path):
     assert "Traceback" not in told.output
 
 
-@pytest.mark.parametrize("error", [
-    DoesNotFit("one item at a time does not fit: take a larger GPU"),
-    WorkersLost("a worker must start: look at its packages"),
-])
+@pytest.mark.parametrize(
+    "error",
+    [
+        DoesNotFit("one item at a time does not fit: take a larger GPU"),
+        WorkersLost("a worker must start: look at its packages"),
+    ],
+)
 def test_errors_with_a_remedy_come_without_a_traceback(peel, toml, tmp_path, monkeypatch, error):
     def execute(*_):
         raise error

@@ -28,9 +28,7 @@ POINTS = [
 def dump(folder):
     """Everything a run says, but when it was made."""
     with open_run(folder) as run:
-        tables = {
-            name: run.sql(f"SELECT * FROM {name} ORDER BY ALL") for name in run.tables()
-        }
+        tables = {name: run.sql(f"SELECT * FROM {name} ORDER BY ALL") for name in run.tables()}
         tables["run"] = tables["run"].drop(columns="created_at")
         arrays = {i: run.tensors(i) for i in tables["image"].image_id}
     return tables, arrays

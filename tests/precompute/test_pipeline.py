@@ -155,7 +155,8 @@ def test_a_part_that_fails_is_named_and_the_others_stay(run, tmp_path, monkeypat
 
 
 @pytest.mark.parametrize(
-    ("error", "share"), [(KeyboardInterrupt(), WHOLE), (ValueError("no"), Shard(1, 2))],
+    ("error", "share"),
+    [(KeyboardInterrupt(), WHOLE), (ValueError("no"), Shard(1, 2))],
     ids=["a second Ctrl-C", "a share of several"],
 )
 def test_what_stops_at_once_or_is_a_share_publishes_nothing(
@@ -180,7 +181,8 @@ def test_the_layout_is_said_and_logged(folder):
 def test_more_broken_pictures_than_allowed_stop_the_run(run, config, tmp_path):
     (dataset,) = config.datasets
     strict = config.model_copy(
-        update={"datasets": (dataset.model_copy(update={"max_broken": 0.1}),)})
+        update={"datasets": (dataset.model_copy(update={"max_broken": 0.1}),)}
+    )
     words = r"at most 10\.0% of the 6 pictures .*; 1 cannot be opened .*test/3\.png"
     for _ in range(2):  # and again, when it is started again
         with pytest.raises(PartFailed, match=words):

@@ -12,11 +12,25 @@ class Memory:
     def __init__(self, **tables):
         self.con = duckdb.connect()
         self.frames = {}
-        for name in ("run", "image", "layer_stat", "caption", "score", "image_stat", "condition",
-                     "skipped", "curve", "head_stat", "landmark", "judgement"):
+        for name in (
+            "run",
+            "image",
+            "layer_stat",
+            "caption",
+            "score",
+            "image_stat",
+            "condition",
+            "skipped",
+            "curve",
+            "head_stat",
+            "landmark",
+            "judgement",
+        ):
             schema = TABLES[name].arrow
-            rows = pa.Table.from_pylist(tables.get(name, []), schema=pa.schema(
-                [pa.field(field.name, field.type) for field in schema]))
+            rows = pa.Table.from_pylist(
+                tables.get(name, []),
+                schema=pa.schema([pa.field(field.name, field.type) for field in schema]),
+            )
             self.con.register("rows", rows)
             self.con.execute(f"CREATE TABLE {name} AS SELECT * FROM rows")
             self.con.unregister("rows")

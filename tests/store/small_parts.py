@@ -8,8 +8,10 @@ from tests.synthetic import write_capture_part
 
 def stat_rows(layer: int, n: int = 2) -> list[dict[str, object]]:
     """Rows of `layer_stat`, of the images i0, i1, ..."""
-    return [{"condition_id": "baseline", "image_id": f"i{i}", "layer": layer, "resid_norm": 1.0}
-            for i in range(n)]
+    return [
+        {"condition_id": "baseline", "image_id": f"i{i}", "layer": layer, "resid_norm": 1.0}
+        for i in range(n)
+    ]
 
 
 def hidden(stage: Path) -> list[Path]:

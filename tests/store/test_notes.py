@@ -57,7 +57,7 @@ def test_the_newest_note_counts_and_the_earlier_stay(file):
 def test_any_text_comes_back_as_it_was_written(file, text):
     notes.write_note(file, text, text, text)
     assert notes.history(file, text, text)[0].text == text
-    tag = " ".join(text.split())[:notes.TAG_LENGTH].strip()
+    tag = " ".join(text.split())[: notes.TAG_LENGTH].strip()
     notes.add_tag(file, "d", text, tag)
     assert notes.tags(file, "d", [text]) == {text: (tag,)}
     assert notes.tagged(file, "d", tag) == (text,)
@@ -88,8 +88,10 @@ for i in range(12):
 
 
 def test_many_writers_at_once_lose_nothing(file):
-    workers = [subprocess.Popen([sys.executable, "-c", _WRITER, str(file), str(writer)])
-               for writer in range(4)]
+    workers = [
+        subprocess.Popen([sys.executable, "-c", _WRITER, str(file), str(writer)])
+        for writer in range(4)
+    ]
     assert [worker.wait(120) for worker in workers] == [0] * 4
     texts = [note.text for note in notes.history(file, "d", "one")]
     assert sorted(texts) == sorted(f"{w} {i}" for w in range(4) for i in range(12))

@@ -80,6 +80,7 @@ def _count_steps(die_at: int | None = None) -> Callable[[], int]:
 
 def _child(start: Callable[[Path], None], results: Path, die_at: int | None = None) -> int:
     """Start a run in a process of its own; its words go to a file. Returns its pid."""
+
     def work() -> None:
         log = os.open(results / f"{os.getpid()}.log", os.O_WRONLY | os.O_CREAT)
         os.dup2(log, 1)
@@ -144,6 +145,7 @@ def storm(start: Start, results: Path, chance: random.Random, until: float) -> d
 
 def measure(run: Callable[[Path], None], results: Path) -> Start:
     """Carry out a run that nobody kills, and see how long and how many steps it takes."""
+
     def counted(folder: Path) -> None:
         steps = _count_steps()
         run(folder)
@@ -168,8 +170,11 @@ def main() -> int:
     whole = scratch / "whole"
     whole.mkdir()
     start = measure(run, whole)
-    print(f"uninterrupted: {start.seconds:.1f} s, {start.steps} steps on the disk; seed "
-          f"{options.seed}", flush=True)
+    print(
+        f"uninterrupted: {start.seconds:.1f} s, {start.steps} steps on the disk; seed "
+        f"{options.seed}",
+        flush=True,
+    )
     round_ = 0
     while not round_ or time.monotonic() < until - start.seconds:
         round_ += 1
@@ -177,8 +182,10 @@ def main() -> int:
         results.mkdir()
         deaths = storm(start, results, chance, until)
         wrong = differences(results, whole)
-        print(f"round {round_}: {sum(deaths.values())} kills {deaths}: "
-              f"{wrong or 'the same'}", flush=True)
+        print(
+            f"round {round_}: {sum(deaths.values())} kills {deaths}: {wrong or 'the same'}",
+            flush=True,
+        )
         if wrong:
             print(f"kept for a look: {scratch}")
             return 1

@@ -40,8 +40,12 @@ def _of_run(run: Path, expected: Path) -> Iterator[str]:
 
 def _files(run: Path) -> set[str]:
     stages = [folder for folder in (run / "parts").iterdir() if folder.is_dir()]
-    return {f"parts/{part.id}/{file}" for stage in stages for part in list_parts(stage)
-            for file in part.manifest["files"]}
+    return {
+        f"parts/{part.id}/{file}"
+        for stage in stages
+        for part in list_parts(stage)
+        for file in part.manifest["files"]
+    }
 
 
 def _same_file(path: Path, expected: Path) -> bool:
@@ -50,7 +54,8 @@ def _same_file(path: Path, expected: Path) -> bool:
     if path.suffix == ".h5":
         with h5py.File(path) as mine, h5py.File(expected) as theirs:
             return mine.keys() == theirs.keys() and all(
-                _same_array(mine[name][()], theirs[name][()]) for name in mine)
+                _same_array(mine[name][()], theirs[name][()]) for name in mine
+            )
     return path.read_bytes() == expected.read_bytes()
 
 

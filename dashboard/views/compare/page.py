@@ -45,29 +45,36 @@ class _Sides:
         """What charts call the two: by what tells them apart."""
         if self.one.key == self.two.key:
             return self.one.condition, self.two.condition
-        first, second = (f"{Path(side.key.path).name}, {side.condition}"
-                         for side in (self.one, self.two))
+        first, second = (
+            f"{Path(side.key.path).name}, {side.condition}" for side in (self.one, self.two)
+        )
         return first, second
 
 
 def show(place: Place) -> None:
     """Draw the page."""
     st.header("Compare")
-    plain.line("Does another run, or an edit of the model, say it better, and of which pictures? "
-               "The selection at the left beside another one, picture by picture, at the same "
-               "depth.",
-               "small")
+    plain.line(
+        "Does another run, or an edit of the model, say it better, and of which pictures? "
+        "The selection at the left beside another one, picture by picture, at the same "
+        "depth.",
+        "small",
+    )
     with selection.notes_above():
         sides = _sides(place)
         if sides is None:
-            plain.line("There is nothing to compare this with: the results folder has one run, "
-                       "and that run no edited model. A section [[experiments]] in its "
-                       "configuration names edits; a second run of the same data set compares "
-                       "models.")
+            plain.line(
+                "There is nothing to compare this with: the results folder has one run, "
+                "and that run no edited model. A section [[experiments]] in its "
+                "configuration names edits; a second run of the same data set compares "
+                "models."
+            )
             return
         if pairs.shared_images(sides.one.key, sides.two.key) == 0:
-            plain.line("These two runs have no picture in common: they read different data sets. "
-                       "Choose a run of the same data set, or another condition of this run.")
+            plain.line(
+                "These two runs have no picture in common: they read different data sets. "
+                "Choose a run of the same data set, or another condition of this run."
+            )
             return
         _draw(sides)
 
@@ -82,20 +89,30 @@ def _sides(place: Place) -> _Sides | None:
         return None
     with run_at:
         chosen = selection.menu(
-            "Compared with run", list(runs), name="with_run", what="the run to compare with",
-            default=next(name for name in runs if name != mine) if alone else mine)
+            "Compared with run",
+            list(runs),
+            name="with_run",
+            what="the run to compare with",
+            default=next(name for name in runs if name != mine) if alone else mine,
+        )
     other = data.key_of(runs[chosen])
-    known = [name for name in data.conditions(other)
-             if (chosen, name) != (mine, place.condition)]
+    known = [name for name in data.conditions(other) if (chosen, name) != (mine, place.condition)]
     if not known:
         plain.line("This run has no other condition.", "small")
         return None
     with condition_at:
-        versus = selection.menu("under condition", known, name="versus", resets=("apart",),
-                                what="the condition to compare with",
-                                default=_most_layers(other, known), told=(
-            "Which edit of the model stands on the other side: first one that has captions of "
-            "all layers, if there is one."))
+        versus = selection.menu(
+            "under condition",
+            known,
+            name="versus",
+            resets=("apart",),
+            what="the condition to compare with",
+            default=_most_layers(other, known),
+            told=(
+                "Which edit of the model stands on the other side: first one that has captions of "
+                "all layers, if there is one."
+            ),
+        )
     return _Sides(Side(key, place.condition), Side(other, versus))
 
 
@@ -120,16 +137,22 @@ def _draw(sides: _Sides) -> None:
     conditions = sides.one.condition, sides.two.condition
     found = pairs.asked(*keys, compare_queries.measures, *conditions)
     if found.empty:
-        plain.line("Both sides have no measure in common. python -m precompute score scores what "
-                   "is not scored yet.")
+        plain.line(
+            "Both sides have no measure in common. python -m precompute score scores what "
+            "is not scored yet."
+        )
         return
     ids = list(zip(found["metric"], found["against"], strict=True))
     tops = [int(data.run_row(key)["n_layers"]) for key in keys]
     measure_at, layer_at = st.columns([2, 1])
     with measure_at:
         metric, against = selection.measure(
-            "Measure", ids, name="metric", resets=("apart",),
-            default=next((name for name in _FIRST if name in map(":".join, ids)), None))
+            "Measure",
+            ids,
+            name="metric",
+            resets=("apart",),
+            default=next((name for name in _FIRST if name in map(":".join, ids)), None),
+        )
     measure = f"{metric}:{against}"
     asked = Compared(*conditions, metric, against, compare_queries.depths(*tops))
     frame = pairs.asked(*keys, compare_queries.curves, asked)
@@ -138,11 +161,20 @@ def _draw(sides: _Sides) -> None:
         return
     layers = [str(layer) for layer in frame["layer"]]
     with layer_at:
-        layer = int(selection.menu("Layer (Z^l)", layers, name="layer", what="layer",
-                                   default=layers[int(frame["difference"].abs().argmax())],
-                                   resets=("apart",), told=(
-            "Whose images and maps are shown below; first the layer where the two means lie "
-            "furthest apart.")))
+        layer = int(
+            selection.menu(
+                "Layer (Z^l)",
+                layers,
+                name="layer",
+                what="layer",
+                default=layers[int(frame["difference"].abs().argmax())],
+                resets=("apart",),
+                told=(
+                    "Whose images and maps are shown below; first the layer where the two means "
+                    "lie furthest apart."
+                ),
+            )
+        )
     other = dict(asked.depths)[layer]
     if len(frame) > 1:
         _curves(frame, sides, measure, tops, layer)
@@ -153,20 +185,25 @@ def _draw(sides: _Sides) -> None:
     two_maps.show(sides.one, sides.two, (layer, other), sides.names, first)
 
 
-def _curves(
-    frame: pd.DataFrame, sides: _Sides, measure: str, tops: list[int], layer: int
-) -> None:
+def _curves(frame: pd.DataFrame, sides: _Sides, measure: str, tops: list[int], layer: int) -> None:
     title = selection.title(measure)
     word = words.word(measure.partition(":")[0])
     unit = word.unit
     n = int(frame["n"].max())
     one, two = sides.names
-    depth = "" if tops[0] == tops[1] else (
-        f" The towers have {tops[0]} and {tops[1]} layers: layers at the same share of the depth "
-        f"stand together, numbered as in {one}.")
-    plain.line(f"{title}: the same {n:,} images on both sides. {word.meaning} Bands are 95% "
-               f"bootstrap intervals over images; the difference is taken image by image.{depth}",
-               "small")
+    depth = (
+        ""
+        if tops[0] == tops[1]
+        else (
+            f" The towers have {tops[0]} and {tops[1]} layers: layers at the same share of the "
+            f"depth stand together, numbered as in {one}."
+        )
+    )
+    plain.line(
+        f"{title}: the same {n:,} images on both sides. {word.meaning} Bands are 95% "
+        f"bootstrap intervals over images; the difference is taken image by image.{depth}",
+        "small",
+    )
     left, right = st.columns(2, gap="medium")
     with left, st.container(border=True, height="stretch"):
         plain.line("Both", "heading")
@@ -175,8 +212,9 @@ def _curves(
         exporting.download_row(chart, frame, "compare")
     with right, st.container(border=True, height="stretch"):
         plain.line(f"Difference: {two} minus {one}", "heading")
-        chart = drawn.spec(compare_charts.difference, frame,
-                           f"difference, {unit}" if unit else "difference", layer)
+        chart = drawn.spec(
+            compare_charts.difference, frame, f"difference, {unit}" if unit else "difference", layer
+        )
         drawn.chart(chart, f"{title}: {two} minus {one}, over layers.")
         exporting.download_row(chart, frame, "difference")
     plain.line(_at(frame[frame["layer"] == layer].iloc[0], sides))
@@ -185,17 +223,22 @@ def _curves(
 def _one_layer(frame: pd.DataFrame, sides: _Sides, measure: str) -> None:
     row = frame.iloc[0]
     plain.line(f"{selection.title(measure)}. {_at(row, sides)}")
-    plain.line(f"Both sides have this measure at layer {row['layer']:.0f} alone, so there is no "
-               f"curve. Means over the same {row['n']:,.0f} images; the interval is bootstrap over "
-               "images, image by image.", "small")
+    plain.line(
+        f"Both sides have this measure at layer {row['layer']:.0f} alone, so there is no "
+        f"curve. Means over the same {row['n']:,.0f} images; the interval is bootstrap over "
+        "images, image by image.",
+        "small",
+    )
     exporting.download_row(None, frame, "compare")
 
 
 def _at(row: Any, sides: _Sides) -> str:
     one, two = sides.names
-    return (f"At layer {row['layer']:.0f}: {one} {row['one']:z.3f}, {two} {row['two']:z.3f}; "
-            f"difference {row['difference']:+z.3f}, 95% interval {row['low']:+z.3f} to "
-            f"{row['high']:+z.3f}.")
+    return (
+        f"At layer {row['layer']:.0f}: {one} {row['one']:z.3f}, {two} {row['two']:z.3f}; "
+        f"difference {row['difference']:+z.3f}, 95% interval {row['low']:+z.3f} to "
+        f"{row['high']:+z.3f}."
+    )
 
 
 def _ranked(sides: _Sides, asked: Compared, layer: int, n: int) -> str | None:
@@ -204,8 +247,15 @@ def _ranked(sides: _Sides, asked: Compared, layer: int, n: int) -> str | None:
     rows_at = st.container()
     pages = math.ceil(n / _PER_PAGE)
     number = selection.pages(pages, "apart")
-    rows = pairs.asked(sides.one.key, sides.two.key, compare_queries.most_different, asked, layer,
-                       _PER_PAGE, (number - 1) * _PER_PAGE)
+    rows = pairs.asked(
+        sides.one.key,
+        sides.two.key,
+        compare_queries.most_different,
+        asked,
+        layer,
+        _PER_PAGE,
+        (number - 1) * _PER_PAGE,
+    )
     with rows_at:
         if number == 1 and not rows["difference"].any():
             plain.line("By this measure both sides are the same for every image here.", "small")
@@ -217,21 +267,35 @@ def _ranked(sides: _Sides, asked: Compared, layer: int, n: int) -> str | None:
 def _row(sides: _Sides, row: dict[Any, Any], layer: int) -> None:
     image_id = str(row["image_id"])
     picture, text, more = st.columns([1, 6.4, 2.2], vertical_alignment="center", gap="small")
-    picture.image(data.thumbnail(sides.one.key, image_id), width=88,
-                  alt=f"Picture {image_id} as the model saw it.")
+    picture.image(
+        data.thumbnail(sides.one.key, image_id),
+        width=88,
+        alt=f"Picture {image_id} as the model saw it.",
+    )
     texts = [said.text(row[name]) for name in ("one_text", "two_text")]
     names = sides.names
     with text:
-        compared.side_by_side(texts[0], texts[1], (f"{names[0]}: {row['one']:z.3f}",
-                                                   f"{names[1]}: {row['two']:z.3f}"))
+        compared.side_by_side(
+            texts[0], texts[1], (f"{names[0]}: {row['one']:z.3f}", f"{names[1]}: {row['two']:z.3f}")
+        )
     with more:
         plain.line(f"{row['difference']:+z.3f}", "heading")
         ways = st.container(horizontal=True, gap="small", vertical_alignment="center")
     with ways:
-        st.button("Maps", key=f"maps-{image_id}", type="tertiary", icon=":material/visibility:",
-                  on_click=selection.set_image, args=(image_id,),
-                  help="Show this picture's maps of both sides below.")
+        st.button(
+            "Maps",
+            key=f"maps-{image_id}",
+            type="tertiary",
+            icon=":material/visibility:",
+            on_click=selection.set_image,
+            args=(image_id,),
+            help="Show this picture's maps of both sides below.",
+        )
         navigation.to_image(
-            sides.one.key, image_id, sides.one.condition, layer=str(layer),
+            sides.one.key,
+            image_id,
+            sides.one.condition,
+            layer=str(layer),
             head=st.query_params.get("head", selection.MEAN),
-            versus=sides.two.condition if sides.one.key == sides.two.key else None)
+            versus=sides.two.condition if sides.one.key == sides.two.key else None,
+        )

@@ -54,12 +54,15 @@ def show(
     scales = [overlays.shared_scale(of.cls_attention) for of in found]
     scale = max(scales, key=lambda scale: scale.high, default=overlays.Scale(0.0, 1.0, False))
     for column, side, layer, name, of in zip(
-            st.columns(2, gap="medium"), (one, two), layers, names, tensors, strict=True):
+        st.columns(2, gap="medium"), (one, two), layers, names, tensors, strict=True
+    ):
         with column:
             plain.line(f"{name}, layer {layer}", "heading")
             _map(side, of, layer, head, scale, name)
-    texts = [comparison.texts_by_layer(side.key, image_id, side.condition).get(layer, "")
-             for side, layer in zip((one, two), layers, strict=True)]
+    texts = [
+        comparison.texts_by_layer(side.key, image_id, side.condition).get(layer, "")
+        for side, layer in zip((one, two), layers, strict=True)
+    ]
     compared.side_by_side(texts[0], texts[1], names)
 
 
@@ -70,19 +73,37 @@ def _tensors(side: Side, image_id: str) -> ImageTensors | None:
 
 
 def _map(
-    side: Side, tensors: ImageTensors | None, layer: int, head: int | None,
-    scale: overlays.Scale, name: str,
+    side: Side,
+    tensors: ImageTensors | None,
+    layer: int,
+    head: int | None,
+    scale: overlays.Scale,
+    name: str,
 ) -> None:
     if layer == 0:
         plain.line("Layer 0 is the embedding: there is no attention yet.", "small")
     elif tensors is None:
-        plain.line(f"No maps were taken under {side.condition}. An experiment with "
-                   "capture = true takes them.", "small")
+        plain.line(
+            f"No maps were taken under {side.condition}. An experiment with "
+            "capture = true takes them.",
+            "small",
+        )
     else:
         run = data.run_row(side.key)
-        tokens = overlays.patch_map(overlays.head_tokens(tensors.cls_attention, layer, head),
-                                    (int(run["grid_h"]), int(run["grid_w"])))
-        st.image(overlays.blend(tensors.model_input, tokens, scale, opacity=overlays.OPACITY,
-                                smooth=False, width=_WIDTH), width=_WIDTH,
-                 alt=f"Attention at layer {layer}, {name}.")
+        tokens = overlays.patch_map(
+            overlays.head_tokens(tensors.cls_attention, layer, head),
+            (int(run["grid_h"]), int(run["grid_w"])),
+        )
+        st.image(
+            overlays.blend(
+                tensors.model_input,
+                tokens,
+                scale,
+                opacity=overlays.OPACITY,
+                smooth=False,
+                width=_WIDTH,
+            ),
+            width=_WIDTH,
+            alt=f"Attention at layer {layer}, {name}.",
+        )
         colour_bar.show(scale, "attention of CLS a patch, share")

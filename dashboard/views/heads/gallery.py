@@ -36,44 +36,64 @@ def show(key: Key, image_id: str, condition: str) -> None:
             read under the baseline alone.
     """
     st.subheader("What each head of a layer says")
-    layers = [int(layer) for layer in
-              data.asked(key, condition_queries.layers_with_head_captions)["layer"]]
+    layers = [
+        int(layer)
+        for layer in data.asked(key, condition_queries.layers_with_head_captions)["layer"]
+    ]
     if not layers:
-        plain.line("No head was read by itself. A section [heads] in the configuration names the "
-                   "layers whose heads are.", "small")
+        plain.line(
+            "No head was read by itself. A section [heads] in the configuration names the "
+            "layers whose heads are.",
+            "small",
+        )
         return
     if condition != BASELINE:
         plain.line(f"Of the baseline: heads were not read under {condition}.", "note")
     pick, story = st.columns([1, 3], gap="medium", vertical_alignment="top")
     with pick:
         names = [str(layer) for layer in layers]
-        layer = int(selection.menu("Layer", names, name="heads_at", what="the layer",
-                                   default=names[-1], look="segments"))
+        layer = int(
+            selection.menu(
+                "Layer",
+                names,
+                name="heads_at",
+                what="the layer",
+                default=names[-1],
+                look="segments",
+            )
+        )
         st.image(data.thumbnail(key, image_id), width=130, alt="The picture as the model saw it.")
     texts = comparison.texts_by_layer(key, image_id, BASELINE)
     below, here = texts.get(layer - 1, ""), texts.get(layer, "")
     with story:
-        plain.line("A head's caption is read from the state in which only this head of the layer "
-                   "attends. Words that the layer's own caption does not have are marked.",
-                   "small")
-        compared.side_by_side(below, here, (f"the layer below, Z^{layer - 1}",
-                                            f"this layer, Z^{layer}"))
+        plain.line(
+            "A head's caption is read from the state in which only this head of the layer "
+            "attends. Words that the layer's own caption does not have are marked.",
+            "small",
+        )
+        compared.side_by_side(
+            below, here, (f"the layer below, Z^{layer - 1}", f"this layer, Z^{layer}")
+        )
     frame = _frame(key, image_id, layer)
     scale = overlays.shared_scale(data.tensors(key, image_id).cls_attention)
     cells = _cards(key, image_id, scale, layer, frame, here)
-    colour_bar.show(scale, "attention of CLS a patch, share; one scale for all heads and layers of "
-                           "the picture")
-    pictures = [*around(data.thumbnail(key, image_id), layer, {layer - 1: below, layer: here}),
-                *cells]
-    exporting.download_row(_figure(key, image_id, layer, pictures, scale),
-                           frame.assign(image_id=image_id, layer=layer), "gallery")
+    colour_bar.show(
+        scale, "attention of CLS a patch, share; one scale for all heads and layers of the picture"
+    )
+    pictures = [
+        *around(data.thumbnail(key, image_id), layer, {layer - 1: below, layer: here}),
+        *cells,
+    ]
+    exporting.download_row(
+        _figure(key, image_id, layer, pictures, scale),
+        frame.assign(image_id=image_id, layer=layer),
+        "gallery",
+    )
     _through(key, image_id, layer)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def _figure(
-    key: Key, image_id: str, layer: int, _pictures: list[Cell], _scale: Scale
-) -> Spec:
+def _figure(key: Key, image_id: str, layer: int, _pictures: list[Cell], _scale: Scale) -> Spec:
     # The pictures are those of what is named; the figure took a third of a rerun.
     return exporting.spec(gallery(_pictures, _scale))
 
@@ -84,8 +104,11 @@ def _frame(key: Key, image_id: str, layer: int) -> pd.DataFrame:
     scores = data.asked(key, condition_queries.head_scores, image_id, layer)
     effects = data.asked(key, condition_queries.head_effects, image_id)
     if not scores.empty:
-        wide = scores.assign(name=scores["metric"] + ":" + scores["against"]).pivot(
-            index="head", columns="name", values="value").reset_index()
+        wide = (
+            scores.assign(name=scores["metric"] + ":" + scores["against"])
+            .pivot(index="head", columns="name", values="value")
+            .reset_index()
+        )
         frame = frame.merge(wide, on="head", how="left")
     effects = effects[effects["layer"] == layer].drop(columns="layer")
     return frame.merge(effects, on="head", how="left")
@@ -105,8 +128,9 @@ def _cards(
         text = said.text(row["text"])
         made.append(head_cell(tensors, grid, scale, layer, head, text))
         with cells.cell():
-            st.image(made[-1].picture, width="stretch",
-                     alt=f"Attention of head {head} of layer {layer}.")
+            st.image(
+                made[-1].picture, width="stretch", alt=f"Attention of head {head} of layer {layer}."
+            )
             plain.line(f"head {head}", "heading")
             compared.caption(here, text)
             plain.line("; ".join(_facts(row, metric)), "small")
@@ -124,8 +148,9 @@ def _facts(row: Mapping[Any, Any], metric: str | None) -> list[str]:
         value = row.get(name)
         if value is not None and not pd.isna(value):
             # A minus sign and not a hyphen, at which a line may end.
-            facts.append(f"{words.word(name).label.lower()} {value:+.2g}".replace(
-                "-", "\N{MINUS SIGN}"))
+            facts.append(
+                f"{words.word(name).label.lower()} {value:+.2g}".replace("-", "\N{MINUS SIGN}")
+            )
     return facts
 
 
@@ -139,6 +164,5 @@ def _through(key: Key, image_id: str, layer: int) -> None:
     by = dict(zip(final["condition_id"], final["text"].map(said.text), strict=True))
     for name in names:
         if name in by:
-            compared.side_by_side(by.get(BASELINE, ""), by[name],
-                                  ("final caption, baseline", name))
+            compared.side_by_side(by.get(BASELINE, ""), by[name], ("final caption, baseline", name))
     exporting.download_row(None, final, "heads-final")

@@ -18,8 +18,14 @@ from dashboard.widgets.link import Place
 from store.query import conditions as condition_queries
 from store.schema import BASELINE
 
-_ORDER = (("gradient", "self"), ("without", "self"), ("attn_to_patches", "self"),
-          ("attn_entropy", "self"), ("contribution_share", "self"), ("contribution_norm", "self"))
+_ORDER = (
+    ("gradient", "self"),
+    ("without", "self"),
+    ("attn_to_patches", "self"),
+    ("attn_entropy", "self"),
+    ("contribution_share", "self"),
+    ("contribution_norm", "self"),
+)
 
 
 def show(place: Place) -> None:
@@ -28,9 +34,12 @@ def show(place: Place) -> None:
     with st.sidebar:
         image_id = selection.choose_image(key)
     st.header("Heads")
-    plain.line("A layer's attention has several heads. Each reads the picture's patches, the "
-               "squares it is cut into, in its own way, and adds what it reads to CLS, the token "
-               "that stands for the whole picture.", "small")
+    plain.line(
+        "A layer's attention has several heads. Each reads the picture's patches, the "
+        "squares it is cut into, in its own way, and adds what it reads to CLS, the token "
+        "that stands for the whole picture.",
+        "small",
+    )
     with selection.notes_above():
         _data_set(key, place.condition)
         _trust(key, place.condition)
@@ -42,8 +51,11 @@ def _data_set(key: Key, condition: str) -> None:
     st.subheader("Over the data set")
     found = data.asked(key, condition_queries.head_metrics, condition)
     if condition != BASELINE and found.empty:
-        plain.line(f"Of the baseline: heads were not measured under {condition}. An experiment "
-                   "with capture = true measures them.", "note")
+        plain.line(
+            f"Of the baseline: heads were not measured under {condition}. An experiment "
+            "with capture = true measures them.",
+            "note",
+        )
         condition = BASELINE
         found = data.asked(key, condition_queries.head_metrics)
     elif condition != BASELINE:
@@ -52,8 +64,10 @@ def _data_set(key: Key, condition: str) -> None:
         plain.line("No means of heads yet: publishing again makes them.", "small")
         commands.show("python -m precompute publish")
         return
-    pairs = sorted(zip(found["metric"], found["against"], strict=True), key=lambda pair: (
-        _ORDER.index(pair) if pair in _ORDER else len(_ORDER), pair))
+    pairs = sorted(
+        zip(found["metric"], found["against"], strict=True),
+        key=lambda pair: (_ORDER.index(pair) if pair in _ORDER else len(_ORDER), pair),
+    )
     metric, against = selection.measure("Heads by", pairs, name="heads_by")
     frame = data.asked(key, condition_queries.head_curve, metric, against, condition)
     left, right = st.columns([1.7, 1], gap="large")
@@ -63,11 +77,18 @@ def _data_set(key: Key, condition: str) -> None:
         exporting.download_row(chart, frame, "heads")
     with right:
         plain.line(words.word(metric).meaning, "small")
-        plain.line(f"Largest in size; means over {figures.images(frame)}, 95% bootstrap intervals "
-                   "over images:", "small")
+        plain.line(
+            f"Largest in size; means over {figures.images(frame)}, 95% bootstrap intervals "
+            "over images:",
+            "small",
+        )
         table = condition_frames.largest_heads(frame, words.word(metric).unit, 10)
-        st.dataframe(table, hide_index=True, height="content", column_config={
-            table.columns[2]: st.column_config.NumberColumn(format="%.2f")})
+        st.dataframe(
+            table,
+            hide_index=True,
+            height="content",
+            column_config={table.columns[2]: st.column_config.NumberColumn(format="%.2f")},
+        )
 
 
 def _trust(key: Key, condition: str) -> None:
@@ -84,7 +105,9 @@ def _trust(key: Key, condition: str) -> None:
             f"removing it did, image by image: median {row['middle']:.2f}, middle half "
             f"{row['low']:.2f} to {row['high']:.2f}, over {int(row['n'])} images. Each point is a "
             f"head, the mean over the images in which it was removed; on the dashed line the "
-            f"gradient is right. Each axis fits its own numbers.", "small")
+            f"gradient is right. Each axis fits its own numbers.",
+            "small",
+        )
     chart = drawn.spec(condition_charts.trust, frame)
     drawn.chart(chart, "What the gradient foretells against what was measured.")
     exporting.download_row(chart, frame, "gradient")

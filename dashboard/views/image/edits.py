@@ -33,11 +33,20 @@ def show(key: Key, image_id: str, condition: str) -> None:
     plain.line("What if the model were edited?", "heading")
     kinds = [kind for kind in KINDS if kind in set(edited["kind"])]
     own = edited.loc[edited["condition_id"] == condition, "kind"].tolist()
-    kind = selection.menu("Edit", kinds, name="edit", what="the kind of edit",
-                          default=own[0] if own else None, look="segments",
-                          shown=KINDS.__getitem__)
-    plain.line(f"{MEANINGS[kind]} This is what the last layer then says; choose an edit to see "
-               "the whole story under it.", "small")
+    kind = selection.menu(
+        "Edit",
+        kinds,
+        name="edit",
+        what="the kind of edit",
+        default=own[0] if own else None,
+        look="segments",
+        shown=KINDS.__getitem__,
+    )
+    plain.line(
+        f"{MEANINGS[kind]} This is what the last layer then says; choose an edit to see "
+        "the whole story under it.",
+        "small",
+    )
     final = comparison.final_caption(data.captions(key, image_id, BASELINE))
     for number, (text, names) in enumerate(grouped(edited[edited["kind"] == kind], final)):
         _row(number, (final, text), names, condition)
@@ -57,9 +66,15 @@ def _row(number: int, texts: tuple[str, str], names: Mapping[str, str], conditio
             plain.line("no word changes", "small")
         else:
             compared.caption(*texts)
-    right.pills(f"Edits that lead to caption {number + 1}", list(names), key=name,
-                on_change=chosen, format_func=lambda edit: plain.label(names[edit]),
-                label_visibility="collapsed", wrap=True)
+    right.pills(
+        f"Edits that lead to caption {number + 1}",
+        list(names),
+        key=name,
+        on_change=chosen,
+        format_func=lambda edit: plain.label(names[edit]),
+        label_visibility="collapsed",
+        wrap=True,
+    )
 
 
 def grouped(edited: pd.DataFrame, final: str) -> list[tuple[str, dict[str, str]]]:
@@ -78,7 +93,8 @@ def grouped(edited: pd.DataFrame, final: str) -> list[tuple[str, dict[str, str]]
         text = said.text(row["text"])
         condition = str(row["condition_id"])
         found.setdefault(text, {})[condition] = edit_name(
-            condition, condition_frames.pruning(row["spec"]))
+            condition, condition_frames.pruning(row["spec"])
+        )
     if final in found:
         found[final] = found.pop(final)
     return list(found.items())

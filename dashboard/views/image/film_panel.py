@@ -31,10 +31,16 @@ def show(key: Key, image_id: str, condition: str, paper: bool = False) -> None:
         plain.line("Choose a layer.", "small")
         return
     svg = strip(key, image_id, condition, tuple(layers), paper)
-    plain.picture(svg, "The picture's attention map and caption at layers "
-                  + "; ".join(f"{layer}: {captions[layer]}" for layer in layers))
-    exporting.download_row(svg, pd.DataFrame(
-        {"layer": layers, "caption": [captions[layer] for layer in layers]}), f"film-{image_id}")
+    plain.picture(
+        svg,
+        "The picture's attention map and caption at layers "
+        + "; ".join(f"{layer}: {captions[layer]}" for layer in layers),
+    )
+    exporting.download_row(
+        svg,
+        pd.DataFrame({"layer": layers, "caption": [captions[layer] for layer in layers]}),
+        f"film-{image_id}",
+    )
 
 
 def _layers(captions: dict[int, str], label: str) -> list[int]:
@@ -44,15 +50,26 @@ def _layers(captions: dict[int, str], label: str) -> list[int]:
     known = [str(layer) for layer in captions]
     # Of a link to another run or condition, the layers that are here.
     st.session_state["film"] = [layer for layer in asked if layer in known] or [
-        str(layer) for layer in default]
+        str(layer) for layer in default
+    ]
 
     def chosen() -> None:
         picked = sorted(map(int, st.session_state["film"]))
         selection.link(film=None if picked == default else "-".join(map(str, picked)))
 
-    return sorted(map(int, st.multiselect(
-        label, known, key="film", on_change=chosen,
-        help="To start with, those at which the caption becomes another, small words aside.")))
+    return sorted(
+        map(
+            int,
+            st.multiselect(
+                label,
+                known,
+                key="film",
+                on_change=chosen,
+                help="To start with, those at which the caption becomes another, small words "
+                "aside.",
+            ),
+        )
+    )
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
@@ -63,6 +80,10 @@ def strip(key: Key, image_id: str, condition: str, layers: tuple[int, ...], pape
     seen = comparison.look(key, image_id, condition)
     under = "" if condition == BASELINE else f", {condition}"
     return film.film_strip(
-        seen.tensors, {layer: captions[layer] for layer in layers}, layers,
-        (int(run["grid_h"]), int(run["grid_w"])), title=f"{image_id}, {run['run_id']}{under}",
-        paper=paper)
+        seen.tensors,
+        {layer: captions[layer] for layer in layers},
+        layers,
+        (int(run["grid_h"]), int(run["grid_w"])),
+        title=f"{image_id}, {run['run_id']}{under}",
+        paper=paper,
+    )

@@ -40,9 +40,12 @@ def show(place: Place) -> None:
     similar.beside(key, image_id, place.condition)
     groups.ways(key, image_id, place.condition)
     with notes:
-        told = [comparison.look(key, image_id, place.condition).missing,
-                f"Under {place.condition} the last layer alone was decoded."
-                if place.condition != BASELINE and len(captions) == 1 else None]
+        told = [
+            comparison.look(key, image_id, place.condition).missing,
+            f"Under {place.condition} the last layer alone was decoded."
+            if place.condition != BASELINE and len(captions) == 1
+            else None,
+        ]
         if any(told):
             plain.line(" ".join(filter(None, told)), "note")
         selection.show_notes()
@@ -54,9 +57,12 @@ def _against(key: Key, condition: str) -> str | None:
     if len(known) < 2:
         return None
     chosen = selection.menu(
-        "Compared with", [selection.NONE, *known], name="versus",
+        "Compared with",
+        [selection.NONE, *known],
+        name="versus",
         what="the condition to compare with",
-        default=selection.NONE if condition == BASELINE else BASELINE)
+        default=selection.NONE if condition == BASELINE else BASELINE,
+    )
     return None if chosen in (selection.NONE, condition) else chosen
 
 
@@ -85,7 +91,8 @@ def _final_scores(key: Key, image_id: str, condition: str, captions: pd.DataFram
     last = int(captions["layer"].iloc[-1])
     told = final_scores.line(
         data.scores(key, image_id, last, condition),
-        data.asked(key, judge_queries.of_caption, image_id, last, condition))
+        data.asked(key, judge_queries.of_caption, image_id, last, condition),
+    )
     # Two captions stand above it then.
     return f"Under {condition}: {told}" if told and condition != BASELINE else told
 
@@ -93,7 +100,15 @@ def _final_scores(key: Key, image_id: str, condition: str, captions: pd.DataFram
 def _steps(key: Key, image_id: str) -> None:
     before, after = data.neighbours(key, image_id)
     with st.container(horizontal=True, gap="xsmall"):
-        for label, icon, there in (("Previous", "chevron_left", before),
-                                   ("Next", "chevron_right", after)):
-            st.button(label, icon=f":material/{icon}:", disabled=there is None, width="stretch",
-                      on_click=selection.set_image, args=(there,))
+        for label, icon, there in (
+            ("Previous", "chevron_left", before),
+            ("Next", "chevron_right", after),
+        ):
+            st.button(
+                label,
+                icon=f":material/{icon}:",
+                disabled=there is None,
+                width="stretch",
+                on_click=selection.set_image,
+                args=(there,),
+            )

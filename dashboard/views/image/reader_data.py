@@ -30,8 +30,9 @@ _PALETTES = {"map": overlays.INFERNO, "matrix": charts.VIRIDIS, "diverging": cha
 _LIKE = ("rouge_l", "bertscore", "bleu")
 _BY = {
     "gradient": "By the gradient, this head changes the final caption's probability most.",
-    "contribution_share": ("Of all heads it makes the largest part of its layer's update of the "
-                           "CLS token."),
+    "contribution_share": (
+        "Of all heads it makes the largest part of its layer's update of the CLS token."
+    ),
 }
 
 
@@ -52,9 +53,10 @@ def show(key: Key, image_id: str, condition: str, against: str | None) -> dict[s
     known = place.choices(block.header, (peak["layer"], peak["head"]) if peak else None)
     here = place.read(known)
     start = place.start(here, (key.path, image_id, condition, against))
-    reader.show(_packed(block, start, _attended(key, image_id, here["patch"],
-                                                block.header)),
-                partial(place.moved, known))
+    reader.show(
+        _packed(block, start, _attended(key, image_id, here["patch"], block.header)),
+        partial(place.moved, known),
+    )
     return here
 
 
@@ -65,8 +67,9 @@ def _attended(key: Key, image_id: str, box: str, header: Mapping[str, Any]) -> p
     tokens = data.token_attention(key, image_id)
     assert tokens is not None  # the header says so
     rows = [patch + 1 for patch in place.patches(box, header["grid"][1])]  # token 0 is CLS
-    return payload.Block({"patch": box}, {
-        "patch": tokens[:, rows].mean(axis=1, dtype=np.float32).astype(np.float16)})
+    return payload.Block(
+        {"patch": box}, {"patch": tokens[:, rows].mean(axis=1, dtype=np.float32).astype(np.float16)}
+    )
 
 
 def _packed(block: payload.Block, start: dict[str, Any], patch: payload.Block) -> bytes:
@@ -81,22 +84,41 @@ def _block(key: Key, image_id: str, condition: str, against: str | None) -> payl
     n_layers, grid = int(run["n_layers"]), (int(run["grid_h"]), int(run["grid_w"]))
     other = _other_maps(key, image_id, seen, against)
     scores = _scores(key, image_id, condition)
-    told = payload.Block(_told(key, image_id, condition, against) | {
-        "layers": n_layers, "heads": int(run["n_heads"]), "palettes": _PALETTES,
-        "compared": against, "difference": other is not None,
-        "tokens": condition == BASELINE and data.token_attention(key, image_id) is not None,
-        "peak": _peak(seen.heads), "words": ladder.first_said(captions),
-        "rows": ladder.rows(
-            captions, _of_rows(key, scores),
-            comparison.texts_by_layer(key, image_id, against) if against else None,
-            _shared(key, image_id, condition))}, {})
-    before = ({} if against is None else _lines(
-        data.layer_stats(key, image_id, against), data.captions(key, image_id, against),
-        _scores(key, image_id, against)))
+    told = payload.Block(
+        _told(key, image_id, condition, against)
+        | {
+            "layers": n_layers,
+            "heads": int(run["n_heads"]),
+            "palettes": _PALETTES,
+            "compared": against,
+            "difference": other is not None,
+            "tokens": condition == BASELINE and data.token_attention(key, image_id) is not None,
+            "peak": _peak(seen.heads),
+            "words": ladder.first_said(captions),
+            "rows": ladder.rows(
+                captions,
+                _of_rows(key, scores),
+                comparison.texts_by_layer(key, image_id, against) if against else None,
+                _shared(key, image_id, condition),
+            ),
+        },
+        {},
+    )
+    before = (
+        {}
+        if against is None
+        else _lines(
+            data.layer_stats(key, image_id, against),
+            data.captions(key, image_id, against),
+            _scores(key, image_id, against),
+        )
+    )
     return payload.joined(
-        told, payload.maps(seen.tensors, grid, other),
+        told,
+        payload.maps(seen.tensors, grid, other),
         payload.matrix(seen.heads, n_layers, int(run["n_heads"])),
-        payload.curves(_lines(seen.stats, captions, scores), before, n_layers))
+        payload.curves(_lines(seen.stats, captions, scores), before, n_layers),
+    )
 
 
 def _told(key: Key, image_id: str, condition: str, against: str | None) -> dict[str, Any]:
@@ -105,18 +127,25 @@ def _told(key: Key, image_id: str, condition: str, against: str | None) -> dict[
     gain, like = _first(key, condition, _gained()), _first(key, condition, _likes())
     grounded = words.word(gain[0]) if gain else None
     return {
-        "landmarks": landmark_words.onsets(data.landmarks(key, condition),
-                                           gain[0] if gain else None),
+        "landmarks": landmark_words.onsets(
+            data.landmarks(key, condition), gain[0] if gain else None
+        ),
         "key": short_hash([*key, image_id, condition, against]),
         "unique": dict(zip(alone["layer"].astype(int).astype(str), alone["mean"], strict=True)),
         "bars": {
-            "grounded": "Grounded: " + (
+            "grounded": "Grounded: "
+            + (
                 f"{grounded.label}. {grounded.meaning} A full bar is the last layer's mean over "
-                "all pictures." if grounded else "this run has no such score."),
+                "all pictures."
+                if grounded
+                else "this run has no such score."
+            ),
             "fluent": "Fluent: how sure the decoder is of the caption, as a probability a token "
-                      "(their geometric mean).",
-            "changed": "Changed: " + (f"1 minus {words.title(*like)}." if like
-                                      else "this run has no such score.")}}
+            "(their geometric mean).",
+            "changed": "Changed: "
+            + (f"1 minus {words.title(*like)}." if like else "this run has no such score."),
+        },
+    }
 
 
 def _gained() -> list[tuple[str, str]]:
@@ -139,14 +168,17 @@ def _scores(key: Key, image_id: str, condition: str) -> dict[str, pd.Series]:
     pairs = [_first(key, condition, wanted) for wanted in (_gained(), _likes(), finals)]
     asked = tuple(pair for pair in pairs if pair)
     frame = data.asked(key, reader_queries.score_lines, image_id, condition, asked)
-    return {f"{metric}:{against}": lines.set_index("layer")["value"]
-            for (metric, against), lines in frame.groupby(["metric", "against"])}
+    return {
+        f"{metric}:{against}": lines.set_index("layer")["value"]
+        for (metric, against), lines in frame.groupby(["metric", "against"])
+    }
 
 
 def _shared(key: Key, image_id: str, condition: str) -> dict[int, int]:
     frame = data.asked(key, reader_queries.sharing, image_id, condition)
-    return dict(zip(frame["layer"].astype(int).tolist(), frame["others"].astype(int).tolist(),
-                    strict=True))
+    return dict(
+        zip(frame["layer"].astype(int).tolist(), frame["others"].astype(int).tolist(), strict=True)
+    )
 
 
 def _of_rows(key: Key, scores: dict[str, pd.Series]) -> dict[str, pd.Series]:
@@ -170,15 +202,19 @@ def _lines(
     stats: pd.DataFrame, captions: pd.DataFrame, scores: dict[str, pd.Series]
 ) -> dict[str, pd.Series]:
     layers, spoken = stats.set_index("layer"), captions.set_index("layer")
-    return ({name: layers[name] for name in LAYER_METRICS}
-            | {name: spoken[name] for name in CAPTION_METRICS}
-            | scores)
+    return (
+        {name: layers[name] for name in LAYER_METRICS}
+        | {name: spoken[name] for name in CAPTION_METRICS}
+        | scores
+    )
 
 
 def _other_maps(key: Key, image_id: str, seen: Seen, against: str | None) -> ImageTensors | None:
     """The maps of the other condition, if both conditions have maps of their own."""
-    own = seen.condition == BASELINE or data.condition_tensors(
-        key, image_id, seen.condition) is not None
+    own = (
+        seen.condition == BASELINE
+        or data.condition_tensors(key, image_id, seen.condition) is not None
+    )
     if against is None or not own:
         return None
     if against == BASELINE:
@@ -188,8 +224,11 @@ def _other_maps(key: Key, image_id: str, seen: Seen, against: str | None) -> Ima
 
 def _peak(heads: pd.DataFrame) -> dict[str, str] | None:
     found = comparison.strongest(heads)
-    return None if found is None else {
-        "layer": str(found[0]), "head": str(found[1]), "why": _BY[found[2]]}
+    return (
+        None
+        if found is None
+        else {"layer": str(found[0]), "head": str(found[1]), "why": _BY[found[2]]}
+    )
 
 
 def scores(key: Key, image_id: str, condition: str, layer: int) -> None:
@@ -204,6 +243,10 @@ def scores(key: Key, image_id: str, condition: str, layer: int) -> None:
     # A label that named the layer would close the expander at every move.
     with st.expander("Scores of the caption"):
         plain.line(f"Of the caption at layer {layer}.", "small")
-        st.dataframe(table, placeholder="", column_config={
-            name: st.column_config.NumberColumn(format="%.3f")
-            for name in table.columns})
+        st.dataframe(
+            table,
+            placeholder="",
+            column_config={
+                name: st.column_config.NumberColumn(format="%.3f") for name in table.columns
+            },
+        )

@@ -12,8 +12,10 @@ from dashboard.widgets import text as plain
 from store.query.images import Selection
 from store.query.similar import Likeness
 
-MEANING = ("Stories that change at the same layers, whatever they say: 0 changes at the same "
-           "layers by the same shares, 1 at none of them.")
+MEANING = (
+    "Stories that change at the same layers, whatever they say: 0 changes at the same "
+    "layers by the same shares, 1 at none of them."
+)
 _SHOWN = 6
 
 
@@ -27,8 +29,12 @@ def beside(key: Key, image_id: str, condition: str) -> None:
     """Draw an image's tags and note, and the images that are like it, each to be opened."""
     with st.expander("Tags and note", icon=":material/sell:"):
         notes.show(key, image_id)
-    like = st.expander("Similar pictures: their stories change at the same layers",
-                       icon=":material/grid_view:", key="similar", on_change="rerun")
+    like = st.expander(
+        "Similar pictures: their stories change at the same layers",
+        icon=":material/grid_view:",
+        key="similar",
+        on_change="rerun",
+    )
     if like.open:
         with like:
             _strip(key, image_id, condition)
@@ -37,8 +43,11 @@ def beside(key: Key, image_id: str, condition: str) -> None:
 def _strip(key: Key, image_id: str, condition: str) -> None:
     by = order(key, condition, image_id)
     if by is None:
-        plain.line("The captions of this condition were not scored against those of the layer "
-                   "below: python -m precompute score does it.", "small")
+        plain.line(
+            "The captions of this condition were not scored against those of the layer "
+            "below: python -m precompute score does it.",
+            "small",
+        )
         return
     rows = data.page(key, Selection(condition=condition), by, _SHOWN + 1, 0)
     rows = rows[(rows["image_id"] != image_id) & rows["sort_value"].notna()][:_SHOWN]
@@ -47,7 +56,9 @@ def _strip(key: Key, image_id: str, condition: str) -> None:
         return
     plain.line(f"{MEANING} By {words.title(by.metric, 'previous')}.", "small")
     cards.show(key, rows, condition, "distance", notes.under(key, list(rows["image_id"])))
-    st.page_link(st.session_state["images_page"], label="All pictures in this order",
-                 icon=":material/arrow_forward:",
-                 query_params={"run": Path(key.path).name, "condition": condition,
-                               "similar_to": image_id})
+    st.page_link(
+        st.session_state["images_page"],
+        label="All pictures in this order",
+        icon=":material/arrow_forward:",
+        query_params={"run": Path(key.path).name, "condition": condition, "similar_to": image_id},
+    )

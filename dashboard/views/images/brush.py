@@ -42,21 +42,35 @@ def chart(frame: pd.DataFrame, bounds: Bounds, unit: str, *, height: int = 70) -
     # A brush over all bars would be in the hand's way: a drag would move it.
     drawn = (low > least or high < most) and start["x"][0] < start["x"][1]
     brush = alt.selection_interval(
-        name=_NAME, encodings=["x"], value=start if drawn else alt.Undefined)
-    bars: alt.Chart = alt.Chart(frame).mark_bar(binSpacing=1).encode(
-        x=alt.X("low:Q", bin="binned", title=unit, axis=alt.Axis(grid=False, tickCount=5)),
-        x2="high:Q",
-        y=alt.Y("n:Q", title="images", axis=alt.Axis(grid=False, tickCount=2, format="d")),
-        color=alt.condition("datum.passes", alt.value(BLUE), alt.value("#b9b9b9")),
-        tooltip=[alt.Tooltip("low:Q", title="from", format=".4g"),
-                 alt.Tooltip("high:Q", title="to", format=".4g"),
-                 alt.Tooltip("n:Q", title="images")],
-    ).add_params(brush).properties(height=height, autosize=FIT_X, padding=MARGINS)
+        name=_NAME, encodings=["x"], value=start if drawn else alt.Undefined
+    )
+    bars: alt.Chart = (
+        alt.Chart(frame)
+        .mark_bar(binSpacing=1)
+        .encode(
+            x=alt.X("low:Q", bin="binned", title=unit, axis=alt.Axis(grid=False, tickCount=5)),
+            x2="high:Q",
+            y=alt.Y("n:Q", title="images", axis=alt.Axis(grid=False, tickCount=2, format="d")),
+            color=alt.condition("datum.passes", alt.value(BLUE), alt.value("#b9b9b9")),
+            tooltip=[
+                alt.Tooltip("low:Q", title="from", format=".4g"),
+                alt.Tooltip("high:Q", title="to", format=".4g"),
+                alt.Tooltip("n:Q", title="images"),
+            ],
+        )
+        .add_params(brush)
+        .properties(height=height, autosize=FIT_X, padding=MARGINS)
+    )
     return bars
 
 
 def show(
-    frame: pd.DataFrame, bounds: Bounds, metric: str, *, key: str, told: str,
+    frame: pd.DataFrame,
+    bounds: Bounds,
+    metric: str,
+    *,
+    key: str,
+    told: str,
     brushed: Callable[[Bounds], None],
 ) -> None:
     """Draw the histogram; a drag over it tells the interval.
@@ -81,8 +95,13 @@ def show(
         if _ends_of(event) and not _alike(found, bounds, frame):
             brushed(found)
 
-    st.altair_chart(chart(frame, bounds, words.word(metric).unit or "value"), key=name, alt=told,
-                    on_select=dragged, selection_mode=_NAME)
+    st.altair_chart(
+        chart(frame, bounds, words.word(metric).unit or "value"),
+        key=name,
+        alt=told,
+        on_select=dragged,
+        selection_mode=_NAME,
+    )
 
 
 def interval(event: Any, frame: pd.DataFrame) -> Bounds:
@@ -97,8 +116,10 @@ def interval(event: Any, frame: pd.DataFrame) -> Bounds:
         return Bounds()
     low, high = (float(_DIGITS.create_decimal_from_float(float(end))) for end in sorted(ends))
     near = _hair(frame)
-    return Bounds(low if low > frame["low"].min() + near else None,
-                  high if high < frame["high"].max() - near else None)
+    return Bounds(
+        low if low > frame["low"].min() + near else None,
+        high if high < frame["high"].max() - near else None,
+    )
 
 
 def _ends_of(event: Any) -> list[float]:
@@ -113,11 +134,12 @@ def _hair(frame: pd.DataFrame) -> float:
 def _alike(one: Bounds, two: Bounds, frame: pd.DataFrame) -> bool:
     """Whether two intervals lie over the same bars; beyond the bars there is nothing to tell."""
     least, most = float(frame["low"].min()), float(frame["high"].max())
-    (a, b), (c, d) = (
-        (max(low, least), min(high, most)) for low, high in (_ends(one), _ends(two)))
+    (a, b), (c, d) = ((max(low, least), min(high, most)) for low, high in (_ends(one), _ends(two)))
     return abs(a - c) <= _hair(frame) and abs(b - d) <= _hair(frame)
 
 
 def _ends(bounds: Bounds) -> tuple[float, float]:
-    return (-math.inf if bounds.low is None else bounds.low,
-            math.inf if bounds.high is None else bounds.high)
+    return (
+        -math.inf if bounds.low is None else bounds.low,
+        math.inf if bounds.high is None else bounds.high,
+    )

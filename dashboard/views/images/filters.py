@@ -34,8 +34,11 @@ def _read(key: Key, text: str) -> tuple[Predicate, ...]:
         return ()
     known = data.quantities(key)
     if unknown := [p.quantity.name for p in predicates if p.quantity.name not in known]:
-        plain.line(f"The filter asks for {', '.join(unknown)}, which this run does not have; "
-                   "that part is left out.", "small")
+        plain.line(
+            f"The filter asks for {', '.join(unknown)}, which this run does not have; "
+            "that part is left out.",
+            "small",
+        )
     return tuple(p for p in predicates if p.quantity.name in known)
 
 
@@ -48,11 +51,14 @@ def choose(key: Key, condition: str, top: int) -> tuple[Predicate, ...]:
     text_at, ready, add = st.columns([3.4, 1.1, 1.2], vertical_alignment="bottom")
     with text_at:
         text = selection.text(
-            "Filters", name="filter", resets=("page",),
+            "Filters",
+            name="filter",
+            resets=("page",),
             placeholder="none; for instance |delta_attn| > 0.1; rouge_l:final@2 < 0.5",
             told="metric[:against][@layer] < number; bars for the absolute value; @max and @min "
-                 "for the largest and the least over layers, no layer for any; several joined by "
-                 "a semicolon, an interval being two.")
+            "for the largest and the least over layers, no layer for any; several joined by "
+            "a semicolon, an interval being two.",
+        )
     predicates = _read(key, text)
     with ready, st.popover("Presets", icon=":material/filter_alt:", width="stretch"):
         _presets(key, condition, top)
@@ -71,10 +77,13 @@ def choose(key: Key, condition: str, top: int) -> tuple[Predicate, ...]:
 def grouped(predicates: tuple[Predicate, ...]) -> list[tuple[Quantity, tuple[Predicate, ...]]]:
     """Predicates that look at the same number of an image, together, in the order of the text."""
     quantities = [_decides(predicate) for predicate in predicates]
-    pairs = sorted(zip(quantities, predicates, strict=True),
-                   key=lambda pair: quantities.index(pair[0]))
-    return [(quantity, tuple(predicate for _, predicate in group))
-            for quantity, group in groupby(pairs, key=lambda pair: pair[0])]
+    pairs = sorted(
+        zip(quantities, predicates, strict=True), key=lambda pair: quantities.index(pair[0])
+    )
+    return [
+        (quantity, tuple(predicate for _, predicate in group))
+        for quantity, group in groupby(pairs, key=lambda pair: pair[0])
+    ]
 
 
 def _decides(predicate: Predicate) -> Quantity:
@@ -84,12 +93,15 @@ def _decides(predicate: Predicate) -> Quantity:
 
 def bounds_of(predicates: tuple[Predicate, ...]) -> Bounds:
     """The interval that predicates of one quantity leave."""
-    return Bounds(max((p.threshold for p in predicates if p.upward), default=None),
-                  min((p.threshold for p in predicates if not p.upward), default=None))
+    return Bounds(
+        max((p.threshold for p in predicates if p.upward), default=None),
+        min((p.threshold for p in predicates if not p.upward), default=None),
+    )
 
 
-def within(quantity: Quantity, bounds: Bounds, before: tuple[Predicate, ...] = ()
-           ) -> tuple[Predicate, ...]:
+def within(
+    quantity: Quantity, bounds: Bounds, before: tuple[Predicate, ...] = ()
+) -> tuple[Predicate, ...]:
     """The predicates of an interval, ends included; an end that is as before stays as it was."""
     made = []
     for op, end in ((">=", bounds.low), ("<=", bounds.high)):
@@ -107,40 +119,65 @@ def one_layer(predicates: tuple[Predicate, ...]) -> int | None:
 
 
 def _presets(key: Key, condition: str, top: int) -> None:
-    plain.line("Questions that many have. One click sets the filters; change them as you like.",
-               "small")
+    plain.line(
+        "Questions that many have. One click sets the filters; change them as you like.", "small"
+    )
     usual = presets.before_grounding(key, condition, top)
-    layer = st.selectbox("At layer", range(top, -1, -1), index=top - usual, key="preset_layer",
-                         help="For the presets that look at one layer. At first it is the last "
-                              "layer before captions become those of their picture.")
+    layer = st.selectbox(
+        "At layer",
+        range(top, -1, -1),
+        index=top - usual,
+        key="preset_layer",
+        help="For the presets that look at one layer. At first it is the last "
+        "layer before captions become those of their picture.",
+    )
     for i, preset in enumerate(presets.presets(key, condition, top, layer)):
-        st.button(preset.name, key=f"preset-{i}", width="stretch", disabled=bool(preset.lacks),
-                  on_click=_write, args=(preset.predicates,))
+        st.button(
+            preset.name,
+            key=f"preset-{i}",
+            width="stretch",
+            disabled=bool(preset.lacks),
+            on_click=_write,
+            args=(preset.predicates,),
+        )
         plain.line(preset.meaning, "small")
         if preset.lacks:
             plain.line(preset.lacks, "small")
 
 
 def _builder(key: Key, condition: str, top: int, predicates: tuple[Predicate, ...]) -> None:
-    name = st.selectbox("Metric", data.quantities(key), key="new_metric",
-                        format_func=lambda name: words.title(*name.split(":")))
+    name = st.selectbox(
+        "Metric",
+        data.quantities(key),
+        key="new_metric",
+        format_func=lambda name: words.title(*name.split(":")),
+    )
     quantity = named(name)
     plain.line(words.word(quantity.metric).meaning, "small")
     if data.has_layers(quantity):
         layers: list[int | Extreme] = [*range(top, -1, -1), *_EXTREMES]
         at, how = st.columns(2, vertical_alignment="bottom")
         layer = at.selectbox("Layer", layers, key="new_layer", format_func=_where)
-        absolute = how.toggle("Without its sign", key="new_absolute",
-                              help="The absolute value: -0.2 counts as 0.2.")
+        absolute = how.toggle(
+            "Without its sign", key="new_absolute", help="The absolute value: -0.2 counts as 0.2."
+        )
         quantity = replace(quantity, layer=layer, absolute=absolute)
     frame = data.histogram(key, quantity, condition)
     plain.line("Drag over the bars: images within that interval are kept.", "small")
-    brush.show(frame, Bounds(), quantity.metric, key=f"new {quantity}",
-               told="How the metric spreads over all images.",
-               brushed=lambda bounds: _write((*predicates, *within(quantity, bounds))))
+    brush.show(
+        frame,
+        Bounds(),
+        quantity.metric,
+        key=f"new {quantity}",
+        told="How the metric spreads over all images.",
+        brushed=lambda bounds: _write((*predicates, *within(quantity, bounds))),
+    )
     if not frame.empty:
-        _ends(Bounds(), f"new-{quantity}", lambda bounds: _write(
-            (*predicates, *within(quantity, bounds))))
+        _ends(
+            Bounds(),
+            f"new-{quantity}",
+            lambda bounds: _write((*predicates, *within(quantity, bounds))),
+        )
 
 
 def _where(layer: int | Extreme) -> str:
@@ -169,12 +206,24 @@ def _card(
     # Columns would stand below each other on a phone; and the cross goes below a long name.
     with st.container(horizontal=True, vertical_alignment="top", key=f"filter-head-{i}"):
         plain.line(label(quantity), "card")
-        st.button("", icon=":material/close:", key=f"drop-{i}", type="tertiary",
-                  help="Take this filter away.", on_click=put, args=((),))
+        st.button(
+            "",
+            icon=":material/close:",
+            key=f"drop-{i}",
+            type="tertiary",
+            help="Take this filter away.",
+            on_click=put,
+            args=((),),
+        )
     bounds = bounds_of(mine)
-    brush.show(data.histogram(key, quantity, condition), bounds, quantity.metric,
-               key=f"histogram-{i} {quantity}", brushed=set_bounds,
-               told=f"How {label(quantity)} spreads over all images.")
+    brush.show(
+        data.histogram(key, quantity, condition),
+        bounds,
+        quantity.metric,
+        key=f"histogram-{i} {quantity}",
+        brushed=set_bounds,
+        told=f"How {label(quantity)} spreads over all images.",
+    )
     _ends(bounds, str(i), set_bounds)
 
 
@@ -186,8 +235,17 @@ def _ends(bounds: Bounds, key: str, typed: Callable[[Bounds], None]) -> None:
     def changed() -> None:
         typed(Bounds(*(st.session_state[name] for name in names)))
 
-    for column, name, title, end in ((low_at, names[0], "from", bounds.low),
-                                     (high_at, names[1], "to", bounds.high)):
+    for column, name, title, end in (
+        (low_at, names[0], "from", bounds.low),
+        (high_at, names[1], "to", bounds.high),
+    ):
         st.session_state[name] = end
-        column.number_input(title, value=None, key=name, step=0.05, format="%.4g",
-                            placeholder="open", on_change=changed)
+        column.number_input(
+            title,
+            value=None,
+            key=name,
+            step=0.05,
+            format="%.4g",
+            placeholder="open",
+            on_change=changed,
+        )

@@ -48,8 +48,9 @@ def _draw(place: Place, key: Key) -> None:
     named = "; ".join(" or ".join(values) for values in picked.values() if values)
     plain.line(f"{count:,} of {total:,} images{f' of {named}' if named else ''}")
     if count == 0:
-        plain.line("No image fits. Take a filter, a category or the search away, or move an "
-                   "interval.")
+        plain.line(
+            "No image fits. Take a filter, a category or the search away, or move an interval."
+        )
         return
     grid = st.container()
     foot, export = st.columns([3, 1.2], vertical_alignment="center")
@@ -62,11 +63,20 @@ def _draw(place: Place, key: Key) -> None:
         under = notes.under(key, ids)
         for image_id, text in _said(key, ids, layer, place.condition).items():
             under[image_id] = f"{text} {under.get(image_id, '')}"
-        cards.show(key, rows, place.condition, _title(order), under, None if layer is None else {
-            "layer": str(layer), "head": selection.MEAN})
+        cards.show(
+            key,
+            rows,
+            place.condition,
+            _title(order),
+            under,
+            None if layer is None else {"layer": str(layer), "head": selection.MEAN},
+        )
     with export:
-        _export(lambda: data.export(key, chosen, order, notes.everything(key),
-                                    **({} if tag is None else {"tag": tag})))
+        _export(
+            lambda: data.export(
+                key, chosen, order, notes.everything(key), **({} if tag is None else {"tag": tag})
+            )
+        )
 
 
 def _said(key: Key, image_ids: list[str], layer: int | None, condition: str) -> dict[str, str]:
@@ -74,13 +84,20 @@ def _said(key: Key, image_ids: list[str], layer: int | None, condition: str) -> 
     if layer is None:
         return {}
     found = data.asked(key, image_queries.said_at, tuple(image_ids), layer, condition)
-    return {str(image_id): f"Layer {layer}: {said.text(text) or said.NONE}"
-            for image_id, text in zip(found["image_id"], found["text"], strict=True)}
+    return {
+        str(image_id): f"Layer {layer}: {said.text(text) or said.NONE}"
+        for image_id, text in zip(found["image_id"], found["text"], strict=True)
+    }
 
 
 def _search(top: int) -> Search | None:
-    found = selection.text("Search in captions", name="find", placeholder="words of a caption",
-                           icon=":material/search:", resets=("page",))
+    found = selection.text(
+        "Search in captions",
+        name="find",
+        placeholder="words of a caption",
+        icon=":material/search:",
+        resets=("page",),
+    )
     layer = _layer("Search in", top, "find_in")
     return Search(found, layer) if found.strip() else None
 
@@ -93,39 +110,62 @@ def _alike(key: Key, condition: str) -> Order | None:
     by = similar.order(key, condition, asked)
     row = data.image(key, asked)
     if by is None or row is None:
-        selection.note(f"There is no image “{asked[:80]}” in this run to compare others with."
-                       if row is None else "The captions of this condition were not scored "
-                       "against those of the layer below, by which images are compared.")
+        selection.note(
+            f"There is no image “{asked[:80]}” in this run to compare others with."
+            if row is None
+            else "The captions of this condition were not scored "
+            "against those of the layer below, by which images are compared."
+        )
         return None
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.image(data.thumbnail(key, asked), width=64, alt=f"Picture {asked} as the model saw it.")
         with st.container():
             plain.line(f"Those most like {asked} first")
             plain.line(similar.MEANING, "small")
-        st.button("Another order", icon=":material/close:", type="tertiary",
-                  on_click=selection.link, kwargs={"similar_to": None, "page": None})
+        st.button(
+            "Another order",
+            icon=":material/close:",
+            type="tertiary",
+            on_click=selection.link,
+            kwargs={"similar_to": None, "page": None},
+        )
     return by
 
 
 def _sort(key: Key, top: int) -> Sort | None:
     names = [_ID, *data.quantities(key)]
-    name = selection.menu("Sort by", names, name="sort", what="the order", shown=_named,
-                          resets=("page",))
+    name = selection.menu(
+        "Sort by", names, name="sort", what="the order", shown=_named, resets=("page",)
+    )
     if name == _ID:
         return None
     quantity = filters.named(name)
     plain.line(words.word(quantity.metric).meaning, "small")
     layer = _layer("at", top, "sort_at") if data.has_layers(quantity) else None
-    down = selection.menu("Order", ("largest", "least"), name="order", what="the direction",
-                          look="segments", resets=("page",)) == "largest"
+    down = (
+        selection.menu(
+            "Order",
+            ("largest", "least"),
+            name="order",
+            what="the direction",
+            look="segments",
+            resets=("page",),
+        )
+        == "largest"
+    )
     return Sort(Quantity(quantity.metric, quantity.against, layer), down)
 
 
 def _layer(label: str, top: int, name: str) -> int | None:
     """Draw the choice of a layer; None for any."""
     chosen = selection.menu(
-        label, [_ANY, *map(str, range(top, -1, -1))], name=name, what="layer", resets=("page",),
-        shown=lambda layer: "any layer" if layer == _ANY else f"layer {layer}")
+        label,
+        [_ANY, *map(str, range(top, -1, -1))],
+        name=name,
+        what="layer",
+        resets=("page",),
+        shown=lambda layer: "any layer" if layer == _ANY else f"layer {layer}",
+    )
     return None if chosen == _ANY else int(chosen)
 
 
@@ -142,12 +182,29 @@ def _title(order: Order | None) -> str | None:
 
 def _export(made: Callable[[], Export]) -> None:
     with st.popover("Export", icon=":material/download:", width="stretch"):
-        plain.line("All images that fit, in this order, with the values that the filters look at, "
-                   "tags and notes, and the query that made the list.", "small")
-        st.download_button("CSV", lambda: made().csv(), "peel-images.csv", "text/csv",
-                           on_click="ignore", width="stretch")
-        plain.line("Its first line is the query (pandas: skiprows=1). A text that a spreadsheet "
-                   "would run as a formula begins with an apostrophe.", "small")
-        st.download_button("Parquet", lambda: made().parquet(), "peel-images.parquet",
-                           on_click="ignore", width="stretch")
+        plain.line(
+            "All images that fit, in this order, with the values that the filters look at, "
+            "tags and notes, and the query that made the list.",
+            "small",
+        )
+        st.download_button(
+            "CSV",
+            lambda: made().csv(),
+            "peel-images.csv",
+            "text/csv",
+            on_click="ignore",
+            width="stretch",
+        )
+        plain.line(
+            "Its first line is the query (pandas: skiprows=1). A text that a spreadsheet "
+            "would run as a formula begins with an apostrophe.",
+            "small",
+        )
+        st.download_button(
+            "Parquet",
+            lambda: made().parquet(),
+            "peel-images.parquet",
+            on_click="ignore",
+            width="stretch",
+        )
         plain.line("Texts as they are; the query is in the metadata, under peel.query.", "small")

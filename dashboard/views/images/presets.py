@@ -50,11 +50,23 @@ def presets(key: Key, condition: str, top: int, layer: int | None = None) -> lis
     return [
         fluent_but_wrong(key, condition, layer),
         _late(key, condition, top, gain),
-        *(preset for judge, layers in zip(judges["judge"], judges["layers"], strict=True)
-          for preset in _disagree(key, condition, str(judge), [int(n) for n in layers], names)),
-        *([] if len(judges) else [Preset(
-            "Judge and BERTScore disagree", "A quarter of the images at one end for the judge, and "
-            "at the other for BERTScore.", lacks="It needs a judge; the page Judge says how.")]),
+        *(
+            preset
+            for judge, layers in zip(judges["judge"], judges["layers"], strict=True)
+            for preset in _disagree(key, condition, str(judge), [int(n) for n in layers], names)
+        ),
+        *(
+            []
+            if len(judges)
+            else [
+                Preset(
+                    "Judge and BERTScore disagree",
+                    "A quarter of the images at one end for the judge, and "
+                    "at the other for BERTScore.",
+                    lacks="It needs a judge; the page Judge says how.",
+                )
+            ]
+        ),
     ]
 
 
@@ -62,15 +74,22 @@ def fluent_but_wrong(key: Key, condition: str, layer: int) -> Preset:
     """The preset of captions that read well at a layer and are about something else."""
     gain = gain_of(key)
     name = f"Fluent but wrong at layer {layer}"
-    meaning = ("Captions that read well and are about something else: surer of their words than "
-               "half of all, no more repetitive than three in four, and in the quarter that fits "
-               "its own picture least (grounded gain).")
+    meaning = (
+        "Captions that read well and are about something else: surer of their words than "
+        "half of all, no more repetitive than three in four, and in the quarter that fits "
+        "its own picture least (grounded gain)."
+    )
     if gain is None or "repetition:self" not in data.quantities(key):
         return Preset(name, meaning, lacks="It needs the metric repetition and a grounded gain.")
-    found = [Quantity("mean_logprob", None, layer), Quantity("repetition", "self", layer),
-             Quantity(gain, "shuffled", layer)]
-    sure, dull, own = (data.quantile(key, of, share, condition)
-                       for of, share in zip(found, (_HALF, _HIGH, _LOW), strict=True))
+    found = [
+        Quantity("mean_logprob", None, layer),
+        Quantity("repetition", "self", layer),
+        Quantity(gain, "shuffled", layer),
+    ]
+    sure, dull, own = (
+        data.quantile(key, of, share, condition)
+        for of, share in zip(found, (_HALF, _HIGH, _LOW), strict=True)
+    )
     if sure is None or dull is None or own is None:
         return Preset(name, meaning, lacks=f"Nothing is scored at layer {layer}.")
     # Where three in four reach the most that there is, those that fit least are those below it.
@@ -95,8 +114,10 @@ def gain_of(key: Key) -> str | None:
 
 def _late(key: Key, condition: str, top: int, gain: str | None) -> Preset:
     name = "Late correction"
-    meaning = ("Among the fifth of the images whose captions settle last; just below that layer "
-               "less grounded than half of the images, and at the end about its own picture.")
+    meaning = (
+        "Among the fifth of the images whose captions settle last; just below that layer "
+        "less grounded than half of the images, and at the end about its own picture."
+    )
     settles = Quantity("convergence_layer")
     late = data.quantile(key, settles, _LATE, condition)
     last = data.quantile(key, settles, 1.0, condition)
@@ -108,9 +129,15 @@ def _late(key: Key, condition: str, top: int, gain: str | None) -> Preset:
     half = data.quantile(key, before, _HALF, condition)
     if half is None:
         return Preset(name, meaning, lacks=f"Nothing is scored at layer {layer - 1}.")
-    return Preset(name, meaning, (
-        Predicate(settles, ">=", float(layer)), _at_most(before, half),
-        Predicate(Quantity(gain, "shuffled", top), ">", 0.0)))
+    return Preset(
+        name,
+        meaning,
+        (
+            Predicate(settles, ">=", float(layer)),
+            _at_most(before, half),
+            Predicate(Quantity(gain, "shuffled", top), ">", 0.0),
+        ),
+    )
 
 
 def _disagree(
@@ -122,16 +149,21 @@ def _disagree(
     middle = layers[len(layers) // 2]
     for layer in sorted(layers, key=lambda layer: abs(layer - middle)) if against else []:
         pair = Quantity(f"judge.{judge}.mean", None, layer), Quantity("bertscore", against, layer)
-        low, high = ([data.quantile(key, of, share, condition) for of in pair]
-                     for share in (_LOW, _HIGH))
+        low, high = (
+            [data.quantile(key, of, share, condition) for of in pair] for share in (_LOW, _HIGH)
+        )
         if all(a is not None and b is not None and a < b for a, b in zip(low, high, strict=True)):
             at = f"{meaning} At layer {layer}: of those it judged, the nearest to their middle at "
             at += "which both tell images apart."
-            return [Preset(name, at, (_at_least(pair[i], high[i]), _at_most(pair[1 - i],
-                                                                            low[1 - i])))
-                    for i, name in enumerate(ends)]
-    lacks = ("It needs BERTScore, against references or the final caption." if against is None
-             else "At no judged layer do both tell images apart.")
+            return [
+                Preset(name, at, (_at_least(pair[i], high[i]), _at_most(pair[1 - i], low[1 - i])))
+                for i, name in enumerate(ends)
+            ]
+    lacks = (
+        "It needs BERTScore, against references or the final caption."
+        if against is None
+        else "At no judged layer do both tell images apart."
+    )
     return [Preset(name, meaning, lacks=lacks) for name in ends]
 
 

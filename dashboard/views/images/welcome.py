@@ -57,27 +57,41 @@ def show(place: Place) -> None:
     with st.container(border=True):
         picture, text = st.columns([1, 4.2], gap="medium", vertical_alignment="center")
         with picture:
-            st.image(data.thumbnail(key, story.image_id), width=200,
-                     alt=f"Picture {story.image_id} as the model saw it.")
+            st.image(
+                data.thumbnail(key, story.image_id),
+                width=200,
+                alt=f"Picture {story.image_id} as the model saw it.",
+            )
         with text:
             plain.line("What does each layer of a vision transformer see?", "title")
             plain.line(_introduced(about, data.count(key, Selection())))
-            plain.line(f"Of this picture the last layer says: “{story.caption}”. Four questions "
-                       "to begin with:", "small")
+            plain.line(
+                f"Of this picture the last layer says: “{story.caption}”. Four questions "
+                "to begin with:",
+                "small",
+            )
             with st.container(gap=None, key="questions"):
                 # A link to the page that is open would be drawn as if one had gone there.
-                st.html("<style>.st-key-questions a:not(:hover) {background: none}"
-                        ".st-key-questions a p {font-weight: inherit; white-space: normal}"
-                        "</style>")
+                st.html(
+                    "<style>.st-key-questions a:not(:hover) {background: none}"
+                    ".st-key-questions a p {font-weight: inherit; white-space: normal}"
+                    "</style>"
+                )
                 for way in _ways(place, story, int(about["n_layers"])):
-                    st.page_link(way.page, label=way.question, icon=":material/arrow_forward:",
-                                 query_params=way.query)
+                    st.page_link(
+                        way.page,
+                        label=way.question,
+                        icon=":material/arrow_forward:",
+                        query_params=way.query,
+                    )
 
 
 def _introduced(about: dict[str, Any], n: int) -> str:
-    return (f"A captioner was stopped at every one of its {about['n_layers']} layers and said what "
-            f"it saw by then, in {n:,} pictures of {about['dataset']}. Go through the layers: "
-            "where it looked, what it said, and when it got the story right.")
+    return (
+        f"A captioner was stopped at every one of its {about['n_layers']} layers and said what "
+        f"it saw by then, in {n:,} pictures of {about['dataset']}. Go through the layers: "
+        "where it looked, what it said, and when it got the story right."
+    )
 
 
 def _ways(place: Place, story: Story, top: int) -> list[_Way]:
@@ -87,20 +101,30 @@ def _ways(place: Place, story: Story, top: int) -> list[_Way]:
     one = run | {"image": story.image_id}
     there = one | {"layer": str(story.layer), "head": MEAN}
     looked_at = {"patch": _looked_at(key, story), "cells": BOX_METRIC}
-    found = [_Way("At which layer does this picture's story become right?", image, there),
-             _Way("Which heads look at what it names?", image, there | looked_at)]
+    found = [
+        _Way("At which layer does this picture's story become right?", image, there),
+        _Way("Which heads look at what it names?", image, there | looked_at),
+    ]
     for layer in range(round(_DEPTH * top), -1, -1):
         wrong = presets.fluent_but_wrong(key, BASELINE, layer).predicates
         if wrong and data.count(key, Selection(wrong)):
-            found.append(_Way(
-                f"Which pictures are described fluently but wrongly at layer {layer}?", images,
-                run | {"filter": format_predicates(wrong)}))
+            found.append(
+                _Way(
+                    f"Which pictures are described fluently but wrongly at layer {layer}?",
+                    images,
+                    run | {"filter": format_predicates(wrong)},
+                )
+            )
             break
     edit = _edit(key)
     if edit is not None:
-        found.append(_Way(
-            f"What does averaging layer {edit.removeprefix('mean:')} do to this caption?", image,
-            one | {"condition": edit}))
+        found.append(
+            _Way(
+                f"What does averaging layer {edit.removeprefix('mean:')} do to this caption?",
+                image,
+                one | {"condition": edit},
+            )
+        )
     return found
 
 
@@ -116,15 +140,18 @@ def _story(key: Key, top: int) -> Story | None:
     right = [Predicate(Quantity(gain, "shuffled", top), ">", 0.0)] if gain else []
     if "repetition:self" in known:
         right.append(Predicate(Quantity("repetition", "self", top), "<=", 0.0))
-    found = (data.page(key, Selection(predicates), by, 1, 0)
-             for predicates in ((*late.predicates, *right), tuple(right), ()))
+    found = (
+        data.page(key, Selection(predicates), by, 1, 0)
+        for predicates in ((*late.predicates, *right), tuple(right), ())
+    )
     rows = next((rows for rows in found if not rows.empty), None)
     if rows is None:
         return None
     image_id, layer = str(rows["image_id"].iloc[0]), rows["sort_value"].iloc[0]
     captions = comparison.texts_by_layer(key, image_id, BASELINE)
-    return Story(image_id, captions.get(top, ""),
-                 top if by is None or pd.isna(layer) else int(layer))
+    return Story(
+        image_id, captions.get(top, ""), top if by is None or pd.isna(layer) else int(layer)
+    )
 
 
 def _looked_at(key: Key, story: Story) -> str:
@@ -132,7 +159,8 @@ def _looked_at(key: Key, story: Story) -> str:
     run, tensors = data.run_row(key), data.tensors(key, story.image_id)
     rows, columns = int(run["grid_h"]), int(run["grid_w"])
     given = overlays.patch_map(
-        overlays.head_tokens(tensors.contribution, max(story.layer, 1), None), (rows, columns))
+        overlays.head_tokens(tensors.contribution, max(story.layer, 1), None), (rows, columns)
+    )
     high, wide = max(rows // 3, 1), max(columns // 3, 1)
     sums = sliding_window_view(given, (high, wide)).sum((2, 3))
     top, left = divmod(int(sums.argmax()), sums.shape[1])

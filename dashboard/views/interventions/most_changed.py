@@ -36,34 +36,62 @@ def show(key: Key, condition: str | None, metric: str, against: str) -> None:
         return
     plain.line(f"Condition {condition}; the sidebar chooses another one.")
     total = int(data.asked(key, condition_queries.count_scored, condition, metric, against)["n"][0])
-    if selection.menu("Show", list(_SHOWN), name="changed", what="what to show", look="segments",
-                      shown=_SHOWN.__getitem__) == "measures":
+    if (
+        selection.menu(
+            "Show",
+            list(_SHOWN),
+            name="changed",
+            what="what to show",
+            look="segments",
+            shown=_SHOWN.__getitem__,
+        )
+        == "measures"
+    ):
         _changes(key, condition)
     elif total == 0:
-        plain.line(f"{words.title(metric, against)} is no score of single images; choose "
-                   "another measure above to rank them.", "small")
+        plain.line(
+            f"{words.title(metric, against)} is no score of single images; choose "
+            "another measure above to rank them.",
+            "small",
+        )
     else:
         _images(key, condition, metric, against, total)
 
 
 def _images(key: Key, condition: str, metric: str, against: str, total: int) -> None:
-    order = ("least first" if against == BASELINE
-             else "the condition's minus the baseline's, least first")
+    order = (
+        "least first"
+        if against == BASELINE
+        else "the condition's minus the baseline's, least first"
+    )
     plain.line(f"{words.title(metric, against)}, {order}.", "small")
     rows_at = st.container()
     pages = math.ceil(total / _PER_PAGE)
     number = selection.pages(pages, "ranked")
-    rows = data.asked(key, condition_queries.most_changed, condition, metric, against, _PER_PAGE,
-                      (number - 1) * _PER_PAGE)
+    rows = data.asked(
+        key,
+        condition_queries.most_changed,
+        condition,
+        metric,
+        against,
+        _PER_PAGE,
+        (number - 1) * _PER_PAGE,
+    )
     with rows_at:
         for row in rows.astype(object).to_dict("records"):
             picture, text = st.columns([1, 8], vertical_alignment="center", gap="small")
             image_id = str(row["image_id"])
-            picture.image(data.thumbnail(key, image_id), width=88,
-                          alt=f"Picture {image_id} as the model saw it.")
+            picture.image(
+                data.thumbnail(key, image_id),
+                width=88,
+                alt=f"Picture {image_id} as the model saw it.",
+            )
             with text:
-                compared.side_by_side(said.text(row["before"]), said.text(row["after"]),
-                                      ("baseline", f"{condition}: {row['value']:.3f}"))
+                compared.side_by_side(
+                    said.text(row["before"]),
+                    said.text(row["after"]),
+                    ("baseline", f"{condition}: {row['value']:.3f}"),
+                )
                 navigation.to_image(key, image_id, condition)
 
 
@@ -73,13 +101,24 @@ def _changes(key: Key, condition: str) -> None:
     if changes.empty:
         plain.line("None yet: they come with the next python -m precompute publish.", "small")
         return
-    table = pd.DataFrame({
-        "measure": [words.title(metric, against)
-                    for metric, against in zip(changes["metric"], changes["against"],
-                                               strict=True)],
-        **{name: changes[name] for name in ("baseline", "edited", "difference", "low", "high",
-                                            "n")}})
-    st.dataframe(table, hide_index=True, column_config={
-        name: st.column_config.NumberColumn(format="%.3f")
-        for name in ("baseline", "edited", "difference", "low", "high")})
+    table = pd.DataFrame(
+        {
+            "measure": [
+                words.title(metric, against)
+                for metric, against in zip(changes["metric"], changes["against"], strict=True)
+            ],
+            **{
+                name: changes[name]
+                for name in ("baseline", "edited", "difference", "low", "high", "n")
+            },
+        }
+    )
+    st.dataframe(
+        table,
+        hide_index=True,
+        column_config={
+            name: st.column_config.NumberColumn(format="%.3f")
+            for name in ("baseline", "edited", "difference", "low", "high")
+        },
+    )
     exporting.download_row(None, changes.assign(condition_id=condition), "changes")

@@ -34,8 +34,10 @@ def show(place: Place) -> None:
 def _draw(place: Place, key: Key) -> None:
     conditions = data.asked(key, condition_queries.conditions)
     if conditions.empty:
-        plain.line("This run has no edited models. A section [[experiments]] in its configuration "
-                   "names them; run it again, and only they are computed:")
+        plain.line(
+            "This run has no edited models. A section [[experiments]] in its configuration "
+            "names them; run it again, and only they are computed:"
+        )
         commands.run_again(place.run)
         return
     swept = [kind for kind in condition_frames.SWEPT if kind in set(conditions["kind"])]
@@ -53,13 +55,15 @@ def _draw(place: Place, key: Key) -> None:
 
 def _measure(key: Key) -> tuple[str, str, bool]:
     pairs = condition_frames.measures(data.asked(key, condition_queries.sweep_metrics)) or [
-        ("bertscore", BASELINE)]
+        ("bertscore", BASELINE)
+    ]
     left, right = st.columns([1.6, 1], vertical_alignment="bottom")
     with right:
         paper = selection.choose_numbers()
     with left:
-        metric, against = selection.measure("Measure of the last layer's captions", pairs,
-                                            name="measure", resets=("ranked",))
+        metric, against = selection.measure(
+            "Measure of the last layer's captions", pairs, name="measure", resets=("ranked",)
+        )
     return metric, against, paper
 
 
@@ -69,12 +73,15 @@ def _figure(
     if frame.empty:
         plain.line("No layer was averaged, confused or removed and then measured so.", "small")
         return
-    plain.line(f"{named.word(metric).meaning} Curves: one layer edited at a time. Bars: all "
-               "layers under the bar at once. Shades are 95% bootstrap intervals over images.",
-               "small")
+    plain.line(
+        f"{named.word(metric).meaning} Curves: one layer edited at a time. Bars: all "
+        "layers under the bar at once. Shades are 95% bootstrap intervals over images.",
+        "small",
+    )
     baseline = None if against == BASELINE else condition_frames.baseline_of(values)
-    chart = drawn.spec(condition_charts.sweep, frame, named.axis(metric, against),
-                       baseline=baseline, paper=paper)
+    chart = drawn.spec(
+        condition_charts.sweep, frame, named.axis(metric, against), baseline=baseline, paper=paper
+    )
     drawn.chart(chart, "The measure against the layer that is edited.")
     exporting.download_row(chart, frame, "interventions")
 
@@ -88,8 +95,10 @@ def _changed_words(key: Key, conditions: pd.DataFrame, paper: bool) -> None:
         values = data.asked(key, condition_queries.at_last_layer, "repetition", "self")
         frame = condition_frames.sweep(conditions, values)
         if frame.empty:
-            plain.line("Not measured yet. With repetition among the metrics of [score], this "
-                       "measures it:", "small")
+            plain.line(
+                "Not measured yet. With repetition among the metrics of [score], this measures it:",
+                "small",
+            )
             commands.show("python -m precompute score")
         else:
             _small(frame, values, named.axis("repetition"), paper, "repetition")
@@ -100,24 +109,34 @@ def _changed_words(key: Key, conditions: pd.DataFrame, paper: bool) -> None:
 
 
 def _phrase(key: Key, conditions: pd.DataFrame, paper: bool) -> None:
-    phrase = selection.text("Words of a caption", name="phrase", icon=":material/search:",
-                            placeholder="such as black and white").strip()
+    phrase = selection.text(
+        "Words of a caption",
+        name="phrase",
+        icon=":material/search:",
+        placeholder="such as black and white",
+    ).strip()
     if not phrase:
         example = _example(key)
         if example:
-            st.button(f"Try “{plain.label(example)}”", type="tertiary",
-                      on_click=selection.link, kwargs={"phrase": example})
+            st.button(
+                f"Try “{plain.label(example)}”",
+                type="tertiary",
+                on_click=selection.link,
+                kwargs={"phrase": example},
+            )
         return
     counts = data.asked(key, condition_queries.phrase_share, phrase)
     values = condition_frames.shares(counts)
     frame = condition_frames.sweep(conditions, values)
     if counts["found"].any() and not frame.empty:
         short = phrase if len(phrase) <= _PHRASE else f"{phrase[:_PHRASE]}…"
-        _small(frame.assign(phrase=phrase), values, f"captions with “{short}” (share)", paper,
-               "phrase")
+        _small(
+            frame.assign(phrase=phrase), values, f"captions with “{short}” (share)", paper, "phrase"
+        )
     else:
-        plain.line(f"No caption of the last layer contains “{phrase[:200]}” under any condition.",
-                   "small")
+        plain.line(
+            f"No caption of the last layer contains “{phrase[:200]}” under any condition.", "small"
+        )
 
 
 def _example(key: Key) -> str:
@@ -130,8 +149,14 @@ def _example(key: Key) -> str:
 
 
 def _small(frame: pd.DataFrame, values: pd.DataFrame, axis: str, paper: bool, name: str) -> None:
-    chart = drawn.spec(condition_charts.sweep, frame, axis, paper=paper, height=300,
-                       baseline=condition_frames.baseline_of(values))
+    chart = drawn.spec(
+        condition_charts.sweep,
+        frame,
+        axis,
+        paper=paper,
+        height=300,
+        baseline=condition_frames.baseline_of(values),
+    )
     drawn.chart(chart, f"{axis} against the layer that is edited.")
     exporting.download_row(chart, frame, name)
 
@@ -146,12 +171,26 @@ def _condition(place: Place, values: pd.DataFrame) -> str | None:
 
 def _table(conditions: pd.DataFrame, values: pd.DataFrame, axis: str) -> None:
     st.subheader("All conditions")
-    table = conditions.merge(values, on="condition_id", how="left").assign(
-        kind=conditions["kind"].map(KINDS)).rename(columns={"mean": axis})
+    table = (
+        conditions.merge(values, on="condition_id", how="left")
+        .assign(kind=conditions["kind"].map(KINDS))
+        .rename(columns={"mean": axis})
+    )
     shown = [name for name in ("heads", "source") if table[name].str.len().any()]
-    st.dataframe(table[["condition_id", "kind", axis, "low", "high", "n", "layers", *shown]].rename(
-        columns={"condition_id": "condition", "low": "95% from", "high": "95% to", "n": "images",
-                 "source": "mean states of"}),
-        hide_index=True, column_config={name: st.column_config.NumberColumn(format="%.3f")
-                                        for name in (axis, "95% from", "95% to")})
+    st.dataframe(
+        table[["condition_id", "kind", axis, "low", "high", "n", "layers", *shown]].rename(
+            columns={
+                "condition_id": "condition",
+                "low": "95% from",
+                "high": "95% to",
+                "n": "images",
+                "source": "mean states of",
+            }
+        ),
+        hide_index=True,
+        column_config={
+            name: st.column_config.NumberColumn(format="%.3f")
+            for name in (axis, "95% from", "95% to")
+        },
+    )
     exporting.download_row(None, table, "conditions")

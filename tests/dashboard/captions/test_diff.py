@@ -4,8 +4,9 @@ from hypothesis import strategies as st
 from dashboard.captions.diff import diff_words
 from store.text import normalise
 
-captions = st.lists(st.sampled_from(("a", "A", "cat", "cat,", "dog", "in", "--", "snow")),
-                    max_size=8).map(" ".join)
+captions = st.lists(
+    st.sampled_from(("a", "A", "cat", "cat,", "dog", "in", "--", "snow")), max_size=8
+).map(" ".join)
 
 
 def words(pieces, *changes):
@@ -18,7 +19,8 @@ def test_both_captions_can_be_read_off_the_pieces(before, after):
     assert words(pieces, "kept", "gained") == after.split()
     # Kept words are written as in the new caption: compare what counts of them.
     assert [normalise(word) or word for word in words(pieces, "kept", "lost")] == [
-        normalise(word) or word for word in before.split()]
+        normalise(word) or word for word in before.split()
+    ]
 
 
 @given(captions)
@@ -28,7 +30,12 @@ def test_nothing_changes_against_itself(text):
 
 def test_a_lost_word_stands_before_what_took_its_place():
     assert [(p.text, p.change) for p in diff_words("a red cat in snow", "a blue cat")] == [
-        ("a", "kept"), ("red", "lost"), ("blue", "gained"), ("cat", "kept"), ("in snow", "lost")]
+        ("a", "kept"),
+        ("red", "lost"),
+        ("blue", "gained"),
+        ("cat", "kept"),
+        ("in snow", "lost"),
+    ]
 
 
 def test_empty_captions():

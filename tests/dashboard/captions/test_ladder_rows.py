@@ -7,10 +7,19 @@ import pytest
 from dashboard.captions import ladder_rows as ladder
 from dashboard.names import landmarks as landmark_words
 
-CAPTIONS = pd.DataFrame({
-    "layer": [0, 1, 2, 3, 4], "mean_logprob": [-1.0, None, -0.5, 0.0, 0.0],
-    "text": ["a cat a cat a cat", None, "A cat, in the snow", "a cat in the snow",
-             "a dog in snow"]})
+CAPTIONS = pd.DataFrame(
+    {
+        "layer": [0, 1, 2, 3, 4],
+        "mean_logprob": [-1.0, None, -0.5, 0.0, 0.0],
+        "text": [
+            "a cat a cat a cat",
+            None,
+            "A cat, in the snow",
+            "a cat in the snow",
+            "a dog in snow",
+        ],
+    }
+)
 
 
 def test_rows_tell_what_changed_and_against_what():
@@ -28,8 +37,11 @@ def test_rows_tell_what_changed_and_against_what():
 def test_bars_are_shares_or_unknown():
     scores = {"grounded": pd.Series({2: 0.25}), "same": pd.Series({2: 0.75, 3: np.nan})}
     rows = ladder.rows(CAPTIONS, scores, None, {2: 0, 3: 12})
-    assert rows[2]["bars"] == {"grounded": 0.25, "fluent": pytest.approx(math.exp(-0.5)),
-                               "changed": 0.25}
+    assert rows[2]["bars"] == {
+        "grounded": 0.25,
+        "fluent": pytest.approx(math.exp(-0.5)),
+        "changed": 0.25,
+    }
     assert rows[3]["bars"] == {"grounded": None, "fluent": 1.0, "changed": None}
     assert rows[1]["bars"]["fluent"] is None
     assert [row["shared"] for row in rows] == [0, 0, 0, 12, 0]
@@ -37,29 +49,48 @@ def test_bars_are_shares_or_unknown():
 
 def test_captions_fold_that_name_the_same_things():
     long = "there is a {} that is standing in front of the {} in {} green garden"
-    texts = [long.format("horse", "house", "the"), long.format("horse", "house", "a"),
-             long.format("zebra", "house", "a"), long.format("zebra", "tree", "a"),
-             "a tree and a zebra in a garden", "the zebra by the tree"]
+    texts = [
+        long.format("horse", "house", "the"),
+        long.format("horse", "house", "a"),
+        long.format("zebra", "house", "a"),
+        long.format("zebra", "tree", "a"),
+        "a tree and a zebra in a garden",
+        "the zebra by the tree",
+    ]
     assert ladder.folds([3, 4, 5, 6, 7, 8], texts) == [3, 3, 5, 6, 7, 8]
 
 
 def test_words_of_the_last_caption_are_followed_to_where_they_begin():
-    assert ladder.first_said(CAPTIONS) == [{"word": "dog", "first": 4, "stays": 4},
-                                           {"word": "snow", "first": 2, "stays": 2}]
+    assert ladder.first_said(CAPTIONS) == [
+        {"word": "dog", "first": 4, "stays": 4},
+        {"word": "snow", "first": 2, "stays": 2},
+    ]
     gone = CAPTIONS.assign(text=["snow", "rain", "snow", "snow", "snow"])
     assert ladder.first_said(gone) == [{"word": "snow", "first": 0, "stays": 2}]
     assert ladder.first_said(CAPTIONS.iloc[:0]) == []
 
 
 def test_the_ladder_is_marked_where_things_set_in_by_the_measure_of_its_bars():
-    found = pd.DataFrame({
-        "metric": ["cider_plateau", "fluency_onset", "grounding_onset_cider",
-                   "grounding_onset_rouge_l"],
-        "layer": [11, 4, None, 7], "low": [9, 3, 20, 6], "high": [11, 4, None, 8]})
+    found = pd.DataFrame(
+        {
+            "metric": [
+                "cider_plateau",
+                "fluency_onset",
+                "grounding_onset_cider",
+                "grounding_onset_rouge_l",
+            ],
+            "layer": [11, 4, None, 7],
+            "low": [9, 3, 20, 6],
+            "high": [11, 4, None, 8],
+        }
+    )
     marks = landmark_words.onsets(found, "grounded_gain_rouge_l")
     assert [(mark["layer"], mark["text"]) for mark in marks] == [
-        (4, "Fluency sets in at layer 4"), (7, "Grounding sets in at layer 7")]
+        (4, "Fluency sets in at layer 4"),
+        (7, "Grounding sets in at layer 7"),
+    ]
     assert marks[1]["told"].startswith(
-        "Grounding sets in, ROUGE-L: layer 7 (95% interval 6 to 8), over all pictures. From here")
+        "Grounding sets in, ROUGE-L: layer 7 (95% interval 6 to 8), over all pictures. From here"
+    )
     for gain in ("grounded_gain_cider", None):  # the one sets in nowhere, the other is not there
         assert [mark["layer"] for mark in landmark_words.onsets(found, gain)] == [4]

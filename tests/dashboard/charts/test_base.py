@@ -13,8 +13,16 @@ def rows(spec, name="value"):
 
 
 def test_bands_show_mean_interval_and_n():
-    frame = pd.DataFrame({"layer": [0, 1], "series": "a", "mean": [1.0, 2], "low": [0.5, 1.5],
-                          "high": [1.5, 2.5], "n": 7})
+    frame = pd.DataFrame(
+        {
+            "layer": [0, 1],
+            "series": "a",
+            "mean": [1.0, 2],
+            "low": [0.5, 1.5],
+            "high": [1.5, 2.5],
+            "n": 7,
+        }
+    )
     text = json.dumps(charts.bands(frame, "nats").to_dict())
     assert '"95% from"' in text
     assert '"images"' in text
@@ -22,9 +30,9 @@ def test_bands_show_mean_interval_and_n():
 
 
 def test_layers_are_marked_where_the_curves_leave_room():
-    frame = pd.DataFrame({"layer": range(9), "series": "a", "n": 7,
-                          "mean": [0, 0, 0, 0, 0, 9, 9, 9, 9]}).assign(
-        low=lambda rows: rows["mean"], high=lambda rows: rows["mean"])
+    frame = pd.DataFrame(
+        {"layer": range(9), "series": "a", "n": 7, "mean": [0, 0, 0, 0, 0, 9, 9, 9, 9]}
+    ).assign(low=lambda rows: rows["mean"], high=lambda rows: rows["mean"])
     marks = [(1, "low"), (6, "high"), (7, "late"), (9, "beyond")]
     spec = charts.bands(frame, "x", marks=marks).to_dict()
     names = {row["what"]: row["layer"] for row in rows(spec, "what")}
@@ -32,7 +40,10 @@ def test_layers_are_marked_where_the_curves_leave_room():
     texts = [layer for layer in spec["layer"] if layer["mark"]["type"] == "text"]
     # Above a low curve and below a high one, each towards the middle.
     assert [(text["mark"]["align"], text["mark"]["baseline"]) for text in texts] == [
-        ("left", "top"), ("right", "bottom"), ("right", "bottom")]
+        ("left", "top"),
+        ("right", "bottom"),
+        ("right", "bottom"),
+    ]
     assert len({text["mark"]["dy"] for text in texts}) == 3
     assert sum(layer["mark"]["type"] == "rule" for layer in spec["layer"]) == 3
     assert "beyond" not in exporting.svg(spec)
@@ -59,8 +70,9 @@ def test_metrics_made_from_another_are_called_after_it():
 
 
 def test_bands_can_start_higher_and_name_every_layer():
-    frame = pd.DataFrame({"layer": [10, 11, 12], "series": "a", "mean": 1.0, "low": 0.5,
-                          "high": 1.5, "n": 7})
+    frame = pd.DataFrame(
+        {"layer": [10, 11, 12], "series": "a", "mean": 1.0, "low": 0.5, "high": 1.5, "n": 7}
+    )
     x = charts.bands(frame, "nats", first=10).to_dict()["layer"][0]["encoding"]["x"]
     assert x["scale"]["domain"] == [10, 12]
     assert x["axis"]["values"] == [10, 11, 12]
@@ -69,10 +81,12 @@ def test_bands_can_start_higher_and_name_every_layer():
 
 def test_legends_stand_side_by_side_only_if_they_fit_a_phone():
     def columns(*series):
-        frame = pd.DataFrame({"layer": 0, "series": series, "mean": 1.0, "low": 0.5, "high": 1.5,
-                              "n": 7})
-        return charts.bands(frame, "nats").to_dict()["layer"][0]["encoding"]["color"][
-            "legend"]["columns"]
+        frame = pd.DataFrame(
+            {"layer": 0, "series": series, "mean": 1.0, "low": 0.5, "high": 1.5, "n": 7}
+        )
+        return charts.bands(frame, "nats").to_dict()["layer"][0]["encoding"]["color"]["legend"][
+            "columns"
+        ]
 
     assert columns("short", "names") == 2
     assert columns(*words.SERIES.values()) == 2
@@ -87,12 +101,18 @@ def test_a_long_axis_has_its_unit_on_a_line_of_its_own():
 
 
 def test_charts_of_a_row_are_alike_in_height_whatever_their_legends():
-    frame = pd.DataFrame({"layer": [0, 1], "series": "a", "mean": 1.0, "low": 0.5, "high": 1.5,
-                          "n": 7})
+    frame = pd.DataFrame(
+        {"layer": [0, 1], "series": "a", "mean": 1.0, "low": 0.5, "high": 1.5, "n": 7}
+    )
     many = pd.concat([frame.assign(series=name) for name in words.SERIES.values()])
-    sizes = [ET.fromstring(exporting.svg(chart)).attrib["height"] for chart in (
-        charts.bands(frame, "nats"), charts.bands(many, "nats", "against"),
-        charts.settled(pd.DataFrame({"layer": [1], "n": [3]}), 2))]
+    sizes = [
+        ET.fromstring(exporting.svg(chart)).attrib["height"]
+        for chart in (
+            charts.bands(frame, "nats"),
+            charts.bands(many, "nats", "against"),
+            charts.settled(pd.DataFrame({"layer": [1], "n": [3]}), 2),
+        )
+    ]
     assert len(set(sizes)) == 1
     # A page adds a band below a chart that does not say how much room it wants there.
     assert charts.bands(frame, "nats").to_dict()["padding"]["bottom"] == 0
@@ -102,5 +122,7 @@ def test_a_bar_of_settled_images_stands_on_its_layer():
     frame = pd.DataFrame({"layer": [2, 12], "n": [3, 4]})
     spec = charts.settled(frame, 12).to_dict()
     assert [(row["low"], row["high"], row["n"]) for row in rows(spec, "n")] == [
-        (1.5, 2.5, 3), (11.5, 12.5, 4)]
+        (1.5, 2.5, 3),
+        (11.5, 12.5, 4),
+    ]
     assert spec["encoding"]["x"]["axis"]["values"] == list(range(13))

@@ -9,13 +9,29 @@ from dashboard.charts import condition_tables as condition_frames
 from dashboard.charts import conditions as condition_charts
 from dashboard.figures import files as exporting
 
-VALUES = pd.DataFrame({"condition_id": ["baseline", "mean:2", "mean:2-4", "skip:3",
-                                        "mean:2-4@imagenet-1a2b~output", "heads:2-only-1"],
-                       "n": 9, "mean": [1.0, 0.5, 0.4, 0.3, 0.2, 0.1], "low": 0.0, "high": 1.0})
-CONDITIONS = pd.DataFrame({
-    "condition_id": VALUES["condition_id"][1:].to_list(),
-    "kind": ["mean", "mean", "skip", "mean", "heads"],
-    "layers": [[2], [2, 3, 4], [3], [2, 3, 4], [2]]})
+VALUES = pd.DataFrame(
+    {
+        "condition_id": [
+            "baseline",
+            "mean:2",
+            "mean:2-4",
+            "skip:3",
+            "mean:2-4@imagenet-1a2b~output",
+            "heads:2-only-1",
+        ],
+        "n": 9,
+        "mean": [1.0, 0.5, 0.4, 0.3, 0.2, 0.1],
+        "low": 0.0,
+        "high": 1.0,
+    }
+)
+CONDITIONS = pd.DataFrame(
+    {
+        "condition_id": VALUES["condition_id"][1:].to_list(),
+        "kind": ["mean", "mean", "skip", "mean", "heads"],
+        "layers": [[2], [2, 3, 4], [3], [2, 3, 4], [2]],
+    }
+)
 
 
 def data_of(chart):
@@ -44,8 +60,12 @@ def test_the_axis_counts_as_we_do_or_as_the_paper_does(paper):
 
 
 def test_curves_at_the_same_values_are_all_seen():
-    frame = pd.concat([condition_frames.sweep(CONDITIONS, VALUES).assign(series=name, mean=1.0)
-                       for name in ("removal", "averaging", "confusion")])
+    frame = pd.concat(
+        [
+            condition_frames.sweep(CONDITIONS, VALUES).assign(series=name, mean=1.0)
+            for name in ("removal", "averaging", "confusion")
+        ]
+    )
     marks = [layer["mark"] for layer in condition_charts.sweep(frame, "y").to_dict()["layer"]]
     for kind, size in (("line", "strokeWidth"), ("point", "size")):
         sizes = [mark[size] for mark in marks if mark["type"] == kind]
@@ -69,14 +89,27 @@ def test_wilsons_interval_solves_its_equation():
 
 def test_pruned_models_are_told_apart_from_their_controls():
     def spec(algorithm, seed=None):
-        return json.dumps({"pruning": {"group": "g", "algorithm": algorithm, "seed": seed,
-                                       "n_pruned": 2}})
+        return json.dumps(
+            {"pruning": {"group": "g", "algorithm": algorithm, "seed": seed, "n_pruned": 2}}
+        )
 
-    changes = pd.DataFrame({
-        "condition_id": ["c", "a", "b", "x"],
-        "spec": [spec("random", 0), spec("least_norm"), spec("importance"), '{"pruning": null}'],
-        "n": 5, "baseline": 0.8, "edited": [0.5, 0.4, 0.7, 0.1], "difference": -0.1,
-        "low": -0.2, "high": 0.0})
+    changes = pd.DataFrame(
+        {
+            "condition_id": ["c", "a", "b", "x"],
+            "spec": [
+                spec("random", 0),
+                spec("least_norm"),
+                spec("importance"),
+                '{"pruning": null}',
+            ],
+            "n": 5,
+            "baseline": 0.8,
+            "edited": [0.5, 0.4, 0.7, 0.1],
+            "difference": -0.1,
+            "low": -0.2,
+            "high": 0.0,
+        }
+    )
     rows = condition_frames.pruned(changes)
     assert rows["condition_id"].tolist() == ["b", "c", "a"]
     assert rows["seed"].tolist() == ["", "0", ""]
@@ -87,10 +120,12 @@ def test_pruned_models_are_told_apart_from_their_controls():
 
 
 def test_heads_with_two_signs_have_zero_in_the_middle():
-    frame = pd.DataFrame({"layer": [1, 1], "head": [0, 1], "n": 3, "mean": [-0.2, 0.1],
-                          "low": 0.0, "high": 0.0})
-    scale = condition_charts.head_matrix(frame, "gradient", "self").to_dict()[
-        "encoding"]["color"]["scale"]
+    frame = pd.DataFrame(
+        {"layer": [1, 1], "head": [0, 1], "n": 3, "mean": [-0.2, 0.1], "low": 0.0, "high": 0.0}
+    )
+    scale = condition_charts.head_matrix(frame, "gradient", "self").to_dict()["encoding"]["color"][
+        "scale"
+    ]
     assert scale["domain"][2] == 0
     assert scale["domain"][0] == -scale["domain"][-1]
     plain = condition_charts.head_matrix(frame.assign(mean=1.0), "attn_entropy", "self")
@@ -98,8 +133,9 @@ def test_heads_with_two_signs_have_zero_in_the_middle():
 
 
 def test_where_the_gradient_is_right_points_lie_on_the_diagonal():
-    frame = pd.DataFrame({"layer": [1, 2], "head": [0, 1], "n": 3, "foretold": [-0.2, 0.1],
-                          "measured": [-0.1, 0.3]})
+    frame = pd.DataFrame(
+        {"layer": [1, 2], "head": [0, 1], "n": 3, "foretold": [-0.2, 0.1], "measured": [-0.1, 0.3]}
+    )
     chart = condition_charts.trust(frame)
     ends = [row for row in data_of(chart) if "layer" not in row]
     assert [row["foretold"] for row in ends] == [row["measured"] for row in ends]
@@ -115,10 +151,20 @@ def test_where_the_gradient_is_right_points_lie_on_the_diagonal():
 
 def changes_of(**measures):
     """Rows of pruned models by measure: (number of heads, difference, low, high) each."""
-    return pd.DataFrame([
-        {"metric": name.partition("__")[0], "against": name.partition("__")[2], "n_pruned": count,
-         "difference": difference, "low": low, "high": high}
-        for name, rows in measures.items() for count, difference, low, high in rows])
+    return pd.DataFrame(
+        [
+            {
+                "metric": name.partition("__")[0],
+                "against": name.partition("__")[2],
+                "n_pruned": count,
+                "difference": difference,
+                "low": low,
+                "high": high,
+            }
+            for name, rows in measures.items()
+            for count, difference, low, high in rows
+        ]
+    )
 
 
 def test_measures_that_a_pruning_changed_come_first():
@@ -128,34 +174,56 @@ def test_measures_that_a_pruning_changed_come_first():
         final_logprob__final=[(20, 0.0, 0.0, 0.0), (40, -0.3, -0.4, -0.2)],  # three times half
         convergence_layer__self=[(40, 9.0, 8.0, 10.0)],  # at one number alone: no curve
         rouge_l__reference=[(20, 0.0, -0.1, 0.1), (40, 0.01, -0.1, 0.1)],
-        cider__reference=[(20, 0.1, -1.0, 1.0), (40, 0.0, 0.0, 0.0)])
+        cider__reference=[(20, 0.1, -1.0, 1.0), (40, 0.0, 0.0, 0.0)],
+    )
     assert condition_frames.telling(rows) == [
-        "cider:reference", "rouge_l:reference", "final_logprob:final", "repetition:self",
-        "label:label", "convergence_layer:self"]
+        "cider:reference",
+        "rouge_l:reference",
+        "final_logprob:final",
+        "repetition:self",
+        "label:label",
+        "convergence_layer:self",
+    ]
 
 
 def test_what_reads_as_zero_has_no_sign():
-    table = pd.DataFrame({"heads chosen by": ["Algorithm 1", "random heads"], "seed": ["", "3"],
-                          "difference": [-0.0004, -0.0006], "images": [5, 5]})
+    table = pd.DataFrame(
+        {
+            "heads chosen by": ["Algorithm 1", "random heads"],
+            "seed": ["", "3"],
+            "difference": [-0.0004, -0.0006],
+            "images": [5, 5],
+        }
+    )
     shown = condition_frames.readable(table)
     assert shown["heads chosen by"].tolist() == ["Algorithm 1", "random heads, seed 3"]
     assert [f"{value:.3f}" for value in shown["difference"]] == ["0.000", "-0.001"]
     assert "seed" not in shown
 
 
-@pytest.mark.parametrize(("size", "column", "first"), [
-    (6.47e-4, "mean, 1e-4 nats", 6.47), (6.47e-9, "mean, 1e-9 nats", 6.47),
-    (0.647, "mean, nats", 0.647), (64.7, "mean, nats", 64.7), (6470.0, "mean, 1e3 nats", 6.47)])
+@pytest.mark.parametrize(
+    ("size", "column", "first"),
+    [
+        (6.47e-4, "mean, 1e-4 nats", 6.47),
+        (6.47e-9, "mean, 1e-9 nats", 6.47),
+        (0.647, "mean, nats", 0.647),
+        (64.7, "mean, nats", 64.7),
+        (6470.0, "mean, 1e3 nats", 6.47),
+    ],
+)
 def test_heads_are_listed_in_one_power_of_ten(size, column, first):
-    frame = pd.DataFrame({"layer": [1, 2, 3], "head": [4, 5, 6],
-                          "mean": [size / 4, -size, size / 2]})
+    frame = pd.DataFrame(
+        {"layer": [1, 2, 3], "head": [4, 5, 6], "mean": [size / 4, -size, size / 2]}
+    )
     frame = frame.assign(low=frame["mean"] - size, high=frame["mean"] + size)
     table = condition_frames.largest_heads(frame, "nats", 2)
     assert table["head"].tolist() == [5, 6]
     assert list(table)[2] == column
     assert table[column].tolist() == pytest.approx([-first, first / 2])
-    assert table["95% interval"].tolist() == [f"{-2 * first:.2f} to 0.00",
-                                              f"{-first / 2:.2f} to {1.5 * first:.2f}"]
+    assert table["95% interval"].tolist() == [
+        f"{-2 * first:.2f} to 0.00",
+        f"{-first / 2:.2f} to {1.5 * first:.2f}",
+    ]
 
 
 def test_heads_that_do_nothing_are_listed_as_zero():

@@ -31,7 +31,8 @@ def test_heads_and_their_mean():
     values = np.random.default_rng(0).random((2, 3, 5)).astype(np.float16)
     assert overlays.head_tokens(values, 2, 1) == pytest.approx(values[1, 1])
     assert overlays.head_tokens(values, 1, None) == pytest.approx(
-        [np.mean([float(values[0, h, i]) for h in range(3)]) for i in range(5)], abs=1e-6)
+        [np.mean([float(values[0, h, i]) for h in range(3)]) for i in range(5)], abs=1e-6
+    )
 
 
 def test_the_shared_scale_does_not_depend_on_the_cell_and_leaves_out_cls():
@@ -83,8 +84,7 @@ def test_opacity_runs_from_the_picture_alone_to_the_map_alone():
     alone = overlays.blend(jpeg(), values, scale, opacity=0, smooth=True, width=64)
     assert np.abs(pixels(alone).astype(int) - [200, 100, 50]).max() <= 3
     flat = overlays.blend(jpeg(), values, scale, opacity=1, smooth=False, width=64)
-    assert {tuple(color) for color in pixels(flat).reshape(-1, 3)} == {(0, 0, 4),
-                                                                       (252, 255, 164)}
+    assert {tuple(color) for color in pixels(flat).reshape(-1, 3)} == {(0, 0, 4), (252, 255, 164)}
 
 
 def test_smooth_maps_have_more_than_the_patches_colours():

@@ -36,8 +36,9 @@ def test_two_runs_are_compared_at_the_generations_of_their_keys(run, tmp_path):
     publish_anew(run)
     pair = pairs._open(one, two)
     files = pair.sql("SELECT path FROM duckdb_databases() WHERE path IS NOT NULL")["path"]
-    assert any(path.endswith(f"results-{one.generation}.duckdb") and run.name in path
-               for path in files)
+    assert any(
+        path.endswith(f"results-{one.generation}.duckdb") and run.name in path for path in files
+    )
     assert compare_queries.shared_images(pair) == 2
 
 

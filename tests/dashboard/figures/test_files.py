@@ -16,7 +16,8 @@ HOSTILE = "<script>alert(1)</script> & </svg>"
 def chart():
     frame = pd.DataFrame({"a": ["x", HOSTILE], "b": [1.0, 2.0]})
     return alt.layer(alt.Chart(frame).mark_bar().encode(x="a:N", y="b:Q")).properties(
-        height=100, title=HOSTILE, autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
+        height=100, title=HOSTILE, autosize=alt.AutoSizeParams(type="fit-x", contains="padding")
+    )
 
 
 def test_svg_is_well_formed_and_takes_text_as_text(chart):
@@ -33,14 +34,21 @@ def test_png_is_a_picture_at_double_size(chart):
 
 
 def test_a_chart_with_a_width_keeps_it():
-    chart = alt.Chart(pd.DataFrame({"a": [1]})).mark_point().encode(x="a:Q").properties(
-        width=123, autosize=alt.AutoSizeParams(type="fit", contains="padding"))
+    chart = (
+        alt.Chart(pd.DataFrame({"a": [1]}))
+        .mark_point()
+        .encode(x="a:Q")
+        .properties(width=123, autosize=alt.AutoSizeParams(type="fit", contains="padding"))
+    )
     assert ET.fromstring(exporting.svg(chart)).attrib["width"] == "123"
 
 
 def test_a_chart_that_would_fetch_is_refused():
-    chart = alt.Chart(alt.UrlData("http://127.0.0.1:9/data.csv", format=alt.CsvDataFormat())
-                      ).mark_point().encode(x="a:Q")
+    chart = (
+        alt.Chart(alt.UrlData("http://127.0.0.1:9/data.csv", format=alt.CsvDataFormat()))
+        .mark_point()
+        .encode(x="a:Q")
+    )
     with pytest.raises(ValueError, match="not allowed"):
         exporting.svg(chart)
 
@@ -59,4 +67,8 @@ def test_one_button_a_file():
     at = AppTest.from_function(page).run()
     assert not at.exception
     assert [button.proto.label for button in at.get("download_button")] == [
-        "CSV", "SVG", "PNG", "CSV"]
+        "CSV",
+        "SVG",
+        "PNG",
+        "CSV",
+    ]

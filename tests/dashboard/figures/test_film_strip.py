@@ -23,8 +23,9 @@ def tensors():
     attention = rng.dirichlet(np.ones(tokens), (L, H)).astype(np.float16)
     picture = io.BytesIO()
     Image.new("RGB", (30, 20), "white").save(picture, "JPEG")
-    return ImageTensors("cat", attention, attention, np.ones((L + 1, tokens), np.float16), None,
-                        picture.getvalue())
+    return ImageTensors(
+        "cat", attention, attention, np.ones((L + 1, tokens), np.float16), None, picture.getvalue()
+    )
 
 
 def strip(tensors, captions, layers, **options):
@@ -36,8 +37,10 @@ def texts(root):
 
 
 def pictures(root):
-    return [Image.open(io.BytesIO(base64.b64decode(node.attrib["href"].partition(",")[2])))
-            for node in root.iter(f"{SVG}image")]
+    return [
+        Image.open(io.BytesIO(base64.b64decode(node.attrib["href"].partition(",")[2])))
+        for node in root.iter(f"{SVG}image")
+    ]
 
 
 def test_a_strip_has_the_picture_and_every_layer_with_its_caption(tensors):
@@ -60,7 +63,10 @@ def test_layer_0_is_the_picture_itself(tensors):
 def test_the_papers_numbers_are_one_less(tensors):
     said = texts(strip(tensors, {0: "x", 1: "y", 4: "z"}, [0, 1, 4], paper=True))
     assert [text for text in said if text.startswith(("layer", "emb"))] == [
-        "embeddings", "layer 0", "layer 3"]
+        "embeddings",
+        "layer 0",
+        "layer 3",
+    ]
 
 
 def test_maps_are_head_means_on_one_scale(tensors):
@@ -84,7 +90,16 @@ def test_captions_are_text_that_stays_in_its_column(tensors, text):
     svg = film.film_strip(tensors, {1: "a", 2: text}, [1, 2], GRID, title=text)
     root = ET.fromstring(svg)
     assert {node.tag.removeprefix(SVG) for node in root.iter()} <= {
-        "svg", "g", "rect", "text", "tspan", "image", "defs", "linearGradient", "stop"}
+        "svg",
+        "g",
+        "rect",
+        "text",
+        "tspan",
+        "image",
+        "defs",
+        "linearGradient",
+        "stop",
+    }
     assert not [name for node in root.iter() for name in node.attrib if name.startswith("on")]
     for line in texts(root):
         assert film._width(line) <= 1.1 * float(root.attrib["width"])
@@ -100,8 +115,7 @@ def test_many_layers_make_rows(tensors):
 
 
 def test_turning_points_are_where_captions_change():
-    captions = {0: "a", 1: "a dog", 2: "a dog", 3: "A dog.", 4: "a cat on mats",
-                5: "a cat on mats"}
+    captions = {0: "a", 1: "a dog", 2: "a dog", 3: "A dog.", 4: "a cat on mats", 5: "a cat on mats"}
     assert film.turning_points(captions) == [0, 1, 4]
     many = {layer: f"word{layer}" for layer in range(40)}
     assert film.turning_points(many, 5) == [0, 10, 20, 29, 39]

@@ -6,8 +6,9 @@ from streamlit.testing.v1 import AppTest
 from dashboard.charts import base as charts
 from dashboard.figures import show as drawn
 
-FRAME = pd.DataFrame({"layer": [0, 1], "series": "a", "mean": [1.0, 2.0], "low": 0.5, "high": 2.5,
-                      "n": 7})
+FRAME = pd.DataFrame(
+    {"layer": [0, 1], "series": "a", "mean": [1.0, 2.0], "low": 0.5, "high": 2.5, "n": 7}
+)
 
 
 def test_a_chart_is_made_once_for_the_same_numbers():
@@ -34,8 +35,10 @@ def test_a_chart_that_was_drawn_still_has_its_numbers():
         from dashboard.charts import base as charts
         from dashboard.figures import files as exporting
         from dashboard.figures import show as drawn
-        frame = pd.DataFrame({"layer": [0, 1], "series": "a", "mean": [1.0, 2.0], "low": 0.5,
-                              "high": 2.5, "n": 7})
+
+        frame = pd.DataFrame(
+            {"layer": [0, 1], "series": "a", "mean": [1.0, 2.0], "low": 0.5, "high": 2.5, "n": 7}
+        )
         spec = drawn.spec(charts.bands, frame, "nats")
         drawn.chart(spec, "A curve.")
         assert spec == charts.bands(frame, "nats").to_dict()

@@ -11,25 +11,41 @@ def scores(*rows):
 
 
 def test_the_few_scores_that_tell_are_one_line():
-    line = final_scores.line(scores(
-        ("bertscore", "reference", 0.98765), ("bertscore", "final", 1.0),
-        ("cider", "reference", 4.891), ("coco_rouge_l", "reference", 0.4),
-        ("rouge_l", "reference", 1.0), ("grounded_gain_rouge_l", "shuffled", 0.6),
-        ("grounded_gain_bertscore", "shuffled", 0.321), ("cider", "shuffled", 0.1),
-    ), pd.DataFrame({"judge": ["wise-1a2b"], "value": [4.25]}))
-    assert line == ("CIDEr 4.89, BERTScore 0.988, ROUGE-L 1 against the references · "
-                    "Grounded gain, BERTScore 0.321 · Judge wise-1a2b 4.25 of 5")
+    line = final_scores.line(
+        scores(
+            ("bertscore", "reference", 0.98765),
+            ("bertscore", "final", 1.0),
+            ("cider", "reference", 4.891),
+            ("coco_rouge_l", "reference", 0.4),
+            ("rouge_l", "reference", 1.0),
+            ("grounded_gain_rouge_l", "shuffled", 0.6),
+            ("grounded_gain_bertscore", "shuffled", 0.321),
+            ("cider", "shuffled", 0.1),
+        ),
+        pd.DataFrame({"judge": ["wise-1a2b"], "value": [4.25]}),
+    )
+    assert line == (
+        "CIDEr 4.89, BERTScore 0.988, ROUGE-L 1 against the references · "
+        "Grounded gain, BERTScore 0.321 · Judge wise-1a2b 4.25 of 5"
+    )
 
 
 def test_a_class_is_named_or_not():
     for value, told in ((1.0, "Names its class"), (0.0, "Does not name its class")):
-        assert final_scores.line(scores(
-            ("label", "label", value), ("grounded_gain_label", "shuffled", value)), NOBODY) == told
+        assert (
+            final_scores.line(
+                scores(("label", "label", value), ("grounded_gain_label", "shuffled", value)),
+                NOBODY,
+            )
+            == told
+        )
 
 
 def test_what_was_not_scored_is_not_told():
-    assert final_scores.line(scores(("cider", "reference", None), ("exact", "final", 1.0)),
-                             NOBODY) == ""
+    assert (
+        final_scores.line(scores(("cider", "reference", None), ("exact", "final", 1.0)), NOBODY)
+        == ""
+    )
 
 
 def test_they_stand_at_the_top_and_the_table_keeps_its_name_at_every_layer(open_page):

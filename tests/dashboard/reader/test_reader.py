@@ -24,7 +24,7 @@ from tests.synthetic import make_run
 def unpacked(block):
     """Header and arrays of a block, read byte by byte."""
     size = int.from_bytes(block[:4], "little")
-    header = json.loads(block[4:4 + size])
+    header = json.loads(block[4 : 4 + size])
     arrays = {}
     for name, at in header["arrays"].items():
         start = 4 + size + at["offset"]
@@ -36,8 +36,11 @@ def unpacked(block):
 
 def sent(at):
     """What the reader on a page was sent."""
-    found = [element.proto.bytes for element in at.get("bidi_component")
-             if element.proto.component_name == "peel_reader"]
+    found = [
+        element.proto.bytes
+        for element in at.get("bidi_component")
+        if element.proto.component_name == "peel_reader"
+    ]
     assert len(found) == 1
     return unpacked(found[0])
 
@@ -51,9 +54,12 @@ def tensors(rng, n_layers=3, n_heads=2, n=4):
 
 def test_a_block_is_read_back_as_it_was_packed():
     rng = np.random.default_rng(0)
-    arrays = {"bytes": np.arange(7, dtype=np.uint8),
-              "halves": rng.random((2, 3)).astype(np.float16),
-              "none": np.zeros((0, 4), np.float32), "last": rng.random(5).astype(np.float32)}
+    arrays = {
+        "bytes": np.arange(7, dtype=np.uint8),
+        "halves": rng.random((2, 3)).astype(np.float16),
+        "none": np.zeros((0, 4), np.float32),
+        "last": rng.random(5).astype(np.float32),
+    }
     header, back = unpacked(payload.pack(Block({"text": "näïve </script>"}, arrays)))
     assert header["text"] == "näïve </script>"
     assert list(back) == list(arrays)
@@ -77,8 +83,13 @@ def test_maps_are_those_of_the_store_and_outliers_leave_the_second_scale():
     assert np.argwhere(block.arrays["marked"]).tolist() == [[2, 2]]
     scales = block.header["scales"]["attention"]
     everything = [float(v) for v in one.cls_attention[:, :, 1:].ravel()]
-    rest = [float(one.cls_attention[layer, head, token]) for layer in range(3)
-            for head in range(2) for token in range(1, 5) if (layer, token) != (1, 3)]
+    rest = [
+        float(one.cls_attention[layer, head, token])
+        for layer in range(3)
+        for head in range(2)
+        for token in range(1, 5)
+        if (layer, token) != (1, 3)
+    ]
     assert scales["all"]["high"] == pytest.approx(np.quantile(everything, 0.998))
     assert scales["rest"]["high"] == pytest.approx(np.quantile(rest, 0.998), rel=1e-5)
     assert scales["rest"]["high"] < 1.1 < scales["all"]["high"]
@@ -90,53 +101,105 @@ def test_the_other_conditions_maps_and_the_scale_of_their_difference():
     one, other = tensors(rng), tensors(rng)
     block = payload.maps(one, (2, 2), other)
     np.testing.assert_array_equal(block.arrays["other.contribution"], other.contribution)
-    apart = [abs(float(a) - float(b)) for a, b in zip(
-        one.cls_attention[..., 1:].ravel(), other.cls_attention[..., 1:].ravel(), strict=True)]
+    apart = [
+        abs(float(a) - float(b))
+        for a, b in zip(
+            one.cls_attention[..., 1:].ravel(), other.cls_attention[..., 1:].ravel(), strict=True
+        )
+    ]
     assert block.header["scales"]["difference.attention"]["all"]["high"] == pytest.approx(
-        np.quantile(apart, 0.998), rel=1e-5)
+        np.quantile(apart, 0.998), rel=1e-5
+    )
 
 
 def test_heads_without_a_measure_are_no_number():
-    heads = pd.DataFrame({"layer": [1, 2, 2], "head": [0, 0, 1], "attn_entropy": [1.0, 2.0, None],
-                          "gradient": [None] * 3, "contribution_share": [0.1, -0.2, 0.3]})
+    heads = pd.DataFrame(
+        {
+            "layer": [1, 2, 2],
+            "head": [0, 0, 1],
+            "attn_entropy": [1.0, 2.0, None],
+            "gradient": [None] * 3,
+            "contribution_share": [0.1, -0.2, 0.3],
+        }
+    )
     block = payload.matrix(heads, 2, 2)
     assert {about["id"]: about["signed"] for about in block.header["metrics"]} == {
-        "contribution_share": True, "attn_entropy": False, "attn_to_box": False}
-    np.testing.assert_array_equal(block.arrays["heads.attn_entropy"],
-                                  np.array([[1, np.nan], [2, np.nan]], np.float32))
+        "contribution_share": True,
+        "attn_entropy": False,
+        "attn_to_box": False,
+    }
+    np.testing.assert_array_equal(
+        block.arrays["heads.attn_entropy"], np.array([[1, np.nan], [2, np.nan]], np.float32)
+    )
 
 
 def test_curves_have_a_place_for_every_layer():
     values = pd.Series([0.5, 0.25], index=[1, 3])
-    block = payload.curves({"map_shift": values, "rouge_l:final": values * np.nan},
-                           {"map_shift": values + 1}, 3)
+    block = payload.curves(
+        {"map_shift": values, "rouge_l:final": values * np.nan}, {"map_shift": values + 1}, 3
+    )
     assert [about["id"] for about in block.header["curves"]] == ["map_shift"]
-    np.testing.assert_array_equal(block.arrays["curve.map_shift"],
-                                  np.array([np.nan, 0.5, np.nan, 0.25], np.float32))
+    np.testing.assert_array_equal(
+        block.arrays["curve.map_shift"], np.array([np.nan, 0.5, np.nan, 0.25], np.float32)
+    )
     assert block.arrays["before.map_shift"][3] == 1.25
 
 
-HEADER = {"layers": 3, "heads": 2, "grid": [2, 3], "metrics": [{"id": "gradient"}], "curves": [],
-          "compared": None, "difference": False, "tokens": False}
+HEADER = {
+    "layers": 3,
+    "heads": 2,
+    "grid": [2, 3],
+    "metrics": [{"id": "gradient"}],
+    "curves": [],
+    "compared": None,
+    "difference": False,
+    "tokens": False,
+}
 
 
 def test_only_known_values_are_taken():
     known = place.choices(HEADER, (2, 1))
     default = place.within(None, known)
     assert (default["layer"], default["head"], default["against"]) == ("2", "1", "previous")
-    said = {"layer": "3", "head": "mean", "patch": "0", "difference": "true", "against": "other",
-            "opacity": "0.7", "own": True, "cells": ["gradient"], "more": "x"}
+    said = {
+        "layer": "3",
+        "head": "mean",
+        "patch": "0",
+        "difference": "true",
+        "against": "other",
+        "opacity": "0.7",
+        "own": True,
+        "cells": ["gradient"],
+        "more": "x",
+    }
     assert place.within(said, known) == default | {"layer": "3", "head": "mean", "patch": "0"}
     more = place.choices(HEADER | {"difference": True, "compared": "mean:1"}, None)
     assert place.within(None, more)["against"] == "other"
     assert place.within(said, more) | {"opacity": ""} == place.within(None, more) | {
-        "layer": "3", "head": "mean", "patch": "0", "difference": "true", "against": "other",
-        "opacity": ""}
+        "layer": "3",
+        "head": "mean",
+        "patch": "0",
+        "difference": "true",
+        "against": "other",
+        "opacity": "",
+    }
 
 
-@pytest.mark.parametrize(("box", "inside"), [
-    ("4", [4]), ("0-4", [0, 1, 3, 4]), ("2-5", [2, 5]), ("3-5", [3, 4, 5]),
-    ("4-4", None), ("4-0", None), ("1-3", None), ("6", None), ("0-6", None), ("a", None)])
+@pytest.mark.parametrize(
+    ("box", "inside"),
+    [
+        ("4", [4]),
+        ("0-4", [0, 1, 3, 4]),
+        ("2-5", [2, 5]),
+        ("3-5", [3, 4, 5]),
+        ("4-4", None),
+        ("4-0", None),
+        ("1-3", None),
+        ("6", None),
+        ("0-6", None),
+        ("a", None),
+    ],
+)
 def test_a_box_is_named_by_its_first_and_last_patch(box, inside):
     known = place.choices(HEADER, None)
     assert (place.within({"patch": box}, known)["patch"] == box) == (inside is not None)
@@ -171,9 +234,12 @@ def test_scores_over_layers_are_those_of_the_table(edited):
         metric, against = reader_queries.scored(run, "baseline").iloc[0]
         lines = reader_queries.score_lines(run, "img00003", "baseline", ((metric, against),))
         table = run.table("score")
-        expected = {row.layer: row.value for row in table.itertuples()
-                    if (row.condition_id, row.image_id, row.metric, row.against)
-                    == ("baseline", "img00003", metric, against)}
+        expected = {
+            row.layer: row.value
+            for row in table.itertuples()
+            if (row.condition_id, row.image_id, row.metric, row.against)
+            == ("baseline", "img00003", metric, against)
+        }
         assert dict(zip(lines["layer"], lines["value"], strict=True)) == expected
         assert reader_queries.score_lines(run, "img00003", "baseline", ()).empty
 
@@ -185,8 +251,11 @@ def test_pictures_of_one_caption_are_counted(edited):
             here = captions[captions["condition_id"] == condition]
             expected = {}
             for layer, text in here.loc[here["image_id"] == "img00003", ["layer", "text"]].values:
-                same = [row.image_id for row in here.itertuples()
-                        if row.layer == layer and row.text == text]
+                same = [
+                    row.image_id
+                    for row in here.itertuples()
+                    if row.layer == layer and row.text == text
+                ]
                 expected[layer] = len(same) - 1
             found = reader_queries.sharing(run, "img00003", condition)
             assert dict(zip(found["layer"], found["others"], strict=True)) == expected
@@ -203,7 +272,8 @@ def test_a_page_sends_the_picture_once_and_where_to_begin(open_page, edited):
     np.testing.assert_array_equal(arrays["attention"], stored.cls_attention)
     assert arrays["picture"].tobytes() == stored.model_input
     assert {row["layer"]: row["text"] for row in header["rows"]} == dict(
-        zip(texts["layer"], texts["text"], strict=True))
+        zip(texts["layer"], texts["text"], strict=True)
+    )
     assert (header["start"]["at"]["layer"], header["start"]["at"]["head"]) == ("4", "1")
     assert (header["compared"], header["difference"], header["tokens"]) == (None, False, False)
 

@@ -44,11 +44,14 @@ def test_captions_state_n_interval_and_run(ask, run):
 
 
 def test_figure_2_shows_the_stores_values_in_either_numbering(ask, run):
-    ours, paper = (figures.figure2(ask, About(run.run_id, paper=as_paper),
-                                   ("rouge_l", "reference")) for as_paper in (False, True))
+    ours, paper = (
+        figures.figure2(ask, About(run.run_id, paper=as_paper), ("rouge_l", "reference"))
+        for as_paper in (False, True)
+    )
     assert ours.frame.equals(paper.frame)
     expected = condition_queries.at_last_layer(run, "rouge_l", "reference").set_index(
-        "condition_id")["mean"]
+        "condition_id"
+    )["mean"]
     for row in ours.frame.to_dict("records"):
         assert row["mean"] == expected[row["condition_id"]]
     single = ours.frame[~ours.frame["joint"]]
@@ -60,7 +63,8 @@ def test_figure_2_shows_the_stores_values_in_either_numbering(ask, run):
 def test_figure_3_and_its_upper_range(ask, run):
     curves = queries.curves(run, "baseline")
     cider = curves[(curves["metric"] == "rouge_l") & (curves["against"] == "reference")].assign(
-        metric="cider")
+        metric="cider"
+    )
 
     def answer(query, *values):
         return cider if query is queries.curves else ask(query, *values)
@@ -76,8 +80,14 @@ def test_figure_3_and_its_upper_range(ask, run):
 def test_figure_6_has_every_head_and_both_layers(ask, run):
     layer = int(ask(condition_queries.layers_with_head_captions)["layer"].max())
     figure = figures.figure6_of(
-        ask, About(run.run_id, paper=True), "img00001", layer, run.tensors("img00001"),
-        (run.info["grid_h"], run.info["grid_w"]), {layer - 1: "below", layer: "here"})
+        ask,
+        About(run.run_id, paper=True),
+        "img00001",
+        layer,
+        run.tensors("img00001"),
+        (run.info["grid_h"], run.info["grid_w"]),
+        {layer - 1: "below", layer: "here"},
+    )
     assert figure.frame["head"].tolist() == [0, 1, 2]
     for text in (f">layer {layer - 2}<", f">layer {layer - 1}<", ">head 2<", "below", "here"):
         assert text in figure.chart
@@ -88,8 +98,11 @@ def test_table_1_is_of_one_number_of_heads(ask, run):
     counts = sorted(rows["n_pruned"].unique())
     for count in counts:
         table = figures.table1(ask, About(run.run_id), n_pruned=int(count))[0].frame
-        there = rows[(rows["n_pruned"] == count) & (rows["metric"] == "rouge_l")
-                     & (rows["against"] == "reference")]
+        there = rows[
+            (rows["n_pruned"] == count)
+            & (rows["metric"] == "rouge_l")
+            & (rows["against"] == "reference")
+        ]
         shown = table[table["measure"] == "ROUGE-L against the references"]
         assert shown["after"].tolist() == there["edited"].tolist()
         assert shown["heads chosen by"].tolist() == there["algorithm"].tolist()
@@ -107,8 +120,14 @@ def test_the_page_draws_them_with_their_files(open_page):
     at = open_page("figures")
     assert not at.exception
     text = words(at)
-    for said in ("Figure 1", "Figure 2", "Figure 6", "Table 1", "Figure 3: no CIDEr",
-                 "Figure 5: no judge"):
+    for said in (
+        "Figure 1",
+        "Figure 2",
+        "Figure 6",
+        "Table 1",
+        "Figure 3: no CIDEr",
+        "Figure 5: no judge",
+    ):
         assert said in text
     labels = [button.proto.label for button in at.get("download_button")]
     assert labels.count("CSV") == 5
@@ -124,8 +143,9 @@ def test_a_page_of_a_run_without_any_says_what_makes_them(open_page, tmp_path):
         assert figures.ABSENT[name] in words(at)
 
 
-@pytest.mark.parametrize(("film", "listed"), [
-    ("1-3", ["1", "3"]), ("3-99", ["3"]), ("x<b>", None), ("", None)])
+@pytest.mark.parametrize(
+    ("film", "listed"), [("1-3", ["1", "3"]), ("3-99", ["3"]), ("x<b>", None), ("", None)]
+)
 def test_a_link_names_the_layers_of_the_film(open_page, film, listed):
     at = open_page("figures", film=film)
     assert not at.exception

@@ -33,22 +33,43 @@ def judge_run(folder):
         judgements, replies = [], []
         for image, vote in itertools.product(range(N), range(VOTES)):
             reply = f"{judge}-{image}-{vote}"
-            replies.append({
-                "reply_id": reply, "judge": judge, "model_asked": "<b>model</b>",
-                "model_answered": "as-answered", "prompt_sha256": "p", "image_sha256": "i",
-                "text": HOSTILE, "tokens_in": 700, "tokens_out": 90, "at": "2026-11-23T00:00:00"})
+            replies.append(
+                {
+                    "reply_id": reply,
+                    "judge": judge,
+                    "model_asked": "<b>model</b>",
+                    "model_answered": "as-answered",
+                    "prompt_sha256": "p",
+                    "image_sha256": "i",
+                    "text": HOSTILE,
+                    "tokens_in": 700,
+                    "tokens_out": 90,
+                    "at": "2026-11-23T00:00:00",
+                }
+            )
             for layer, criterion in itertools.product(LAYERS, CRITERIA):
                 score = int(rng.choice([1, 3, 5]))
                 status = "ok"
                 if judge == JUDGES[2]:
                     status = "refused"
-                elif (image, vote, layer, criterion) in ((0, 0, 2, "entities"),
-                                                         (1, 1, 3, "information")):
+                elif (image, vote, layer, criterion) in (
+                    (0, 0, 2, "entities"),
+                    (1, 1, 3, "information"),
+                ):
                     status = "off_menu"
-                judgements.append({
-                    "judge": judge, "condition_id": "baseline", "image_id": image_id(image),
-                    "layer": layer, "criterion": criterion, "vote": vote, "status": status,
-                    "score": score if status == "ok" else None, "reply_id": reply})
+                judgements.append(
+                    {
+                        "judge": judge,
+                        "condition_id": "baseline",
+                        "image_id": image_id(image),
+                        "layer": layer,
+                        "criterion": criterion,
+                        "vote": vote,
+                        "status": status,
+                        "score": score if status == "ok" else None,
+                        "reply_id": reply,
+                    }
+                )
         stage = stage_folder(run, f"judge.{judge}", {"judge": judge})
         update_run(run, stages={f"judge.{judge}": stage.name})
         with write_part(stage, "replies-0") as part:
@@ -93,8 +114,9 @@ def test_replies_are_shown_as_text_and_cut(visit):
     assert "x" * 4001 not in bodies
     assert f"The first 4,000 of {len(HOSTILE):,} characters" in bodies
     assert html.escape("<b>model</b>") in bodies
-    assert not any("<b>" in element.value or "example.org" in element.value
-                   for element in at.markdown)
+    assert not any(
+        "<b>" in element.value or "example.org" in element.value for element in at.markdown
+    )
 
 
 def test_replies_are_paged_and_chosen_by_status(visit):
@@ -105,7 +127,9 @@ def test_replies_are_paged_and_chosen_by_status(visit):
     at = visit("judge", status="off_menu", replies="4")
     assert not at.exception
     assert re.findall(r">(img\d+ · vote \d · \w+)<", shown(at)) == [
-        "img00000 · vote 1 · off_menu", "img00001 · vote 2 · off_menu"]
+        "img00000 · vote 1 · off_menu",
+        "img00001 · vote 2 · off_menu",
+    ]
 
 
 def test_images_stand_by_their_rise_and_lead_to_their_pages(visit, results):
@@ -167,6 +191,7 @@ def test_scores_of_judges_are_filters(visit, results):
     at = visit("images", filter=text)
     assert not at.exception
     from store.query.predicates import parse_predicates
+
     with open_run(run) as there:
         n = queries.count_images(there, queries.Selection(parse_predicates(text)))
     assert 0 < n < N
@@ -193,7 +218,8 @@ def test_figure5_has_a_line_a_criterion_and_their_mean(results):
     assert x["axis"]["values"] == [2, 3, 4, 5]
     steps = judge_charts.of_judge(curves, "judge_step", JUDGES[0])
     assert set(steps["layer"]) == {3, 5}
-    chart = judge_charts.steps(steps[steps["criterion"] == "mean"].assign(step=["2 to 3",
-                                                                                "3 to 5"]))
+    chart = judge_charts.steps(
+        steps[steps["criterion"] == "mean"].assign(step=["2 to 3", "3 to 5"])
+    )
     (values,) = (rows for rows in chart.to_dict()["datasets"].values() if "step" in rows[0])
     assert [row["step"] for row in values] == ["2 to 3", "3 to 5"]

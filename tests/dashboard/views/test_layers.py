@@ -22,10 +22,21 @@ def test_landmarks_stand_above_the_curves(visit, tmp_path):
         images = opened.table("image")["image_id"]
     stage = stage_folder(run, "score.cider", {})
     with write_part(stage, "all") as part:
-        part.table("score", [
-            {"condition_id": "baseline", "image_id": image, "layer": layer, "metric": "cider",
-             "against": "reference", "value": float(min(layer, 2))}
-            for image in images for layer in range(5)])
+        part.table(
+            "score",
+            [
+                {
+                    "condition_id": "baseline",
+                    "image_id": image,
+                    "layer": layer,
+                    "metric": "cider",
+                    "against": "reference",
+                    "value": float(min(layer, 2)),
+                }
+                for image in images
+                for layer in range(5)
+            ],
+        )
     publish(run)
     at = visit("layers", tmp_path)
     assert not at.exception
@@ -43,16 +54,34 @@ def test_fluency_and_grounding_are_marked_on_the_curves(visit, tmp_path):
     stage = stage_folder(run, "score.gain", {})
     values = {"grounded_gain_rouge_l": (1, "shuffled"), "grounded_gain_cider": (3, "shuffled")}
     with write_part(stage, "all") as part:
-        part.table("score", [
-            {"condition_id": "baseline", "image_id": image, "layer": layer, "metric": metric,
-             "against": against, "value": float(layer >= onset)}
-            for metric, (onset, against) in values.items() for image in images
-            for layer in range(5)])
+        part.table(
+            "score",
+            [
+                {
+                    "condition_id": "baseline",
+                    "image_id": image,
+                    "layer": layer,
+                    "metric": metric,
+                    "against": against,
+                    "value": float(layer >= onset),
+                }
+                for metric, (onset, against) in values.items()
+                for image in images
+                for layer in range(5)
+            ],
+        )
     publish(run)
-    charts = [json.loads(chart.proto.spec) for chart in visit("layers", tmp_path).get(
-        "vega_lite_chart")]
-    marked = [[layer for layer in chart.get("layer", [])
-               if json.dumps(layer["encoding"].get("text")) != "null"] for chart in charts]
+    charts = [
+        json.loads(chart.proto.spec) for chart in visit("layers", tmp_path).get("vega_lite_chart")
+    ]
+    marked = [
+        [
+            layer
+            for layer in chart.get("layer", [])
+            if json.dumps(layer["encoding"].get("text")) != "null"
+        ]
+        for chart in charts
+    ]
     assert sum(map(bool, marked)) == len(charts) - 1  # not how many settle at which layer
     found = landmarks_of(run)
     assert landmark_words.marks(found, values) == [(3, "Grounding sets in")]
@@ -89,9 +118,14 @@ def mark(metric, layer, low, high, rule="mean_logprob at most 0.05 above"):
 
 
 def test_grounding_is_said_once_by_the_measure_of_the_first_view():
-    found = pd.DataFrame([mark("fluency_onset", 2, 1, 3), mark("grounding_onset_rouge_l", 5, 4, 6),
-                          mark("grounding_onset_cider", 7, 6, float("nan")),
-                          mark("grounding_onset_exact", 8, 7, 8)])
+    found = pd.DataFrame(
+        [
+            mark("fluency_onset", 2, 1, 3),
+            mark("grounding_onset_rouge_l", 5, 4, 6),
+            mark("grounding_onset_cider", 7, 6, float("nan")),
+            mark("grounding_onset_exact", 8, 7, 8),
+        ]
+    )
     told = dict(landmark_words.where(found))
     assert list(told) == ["Fluency sets in", "Grounding sets in"]
     assert told["Fluency sets in"].startswith("layer 2 (95% interval 1 to 3). ")
@@ -102,10 +136,20 @@ def test_grounding_is_said_once_by_the_measure_of_the_first_view():
 
 
 def test_rules_name_metrics_as_menus_do():
-    rules = landmark_words.rules(pd.DataFrame([
-        mark(rule.name, 1, 1, 1, rule.words) for rule in landmarks.rules(
-            [*landmarks.FLUENCY.curves, *landmarks.PLATEAU.curves,
-             ("grounded_gain_rouge_l", "shuffled")])]))
+    rules = landmark_words.rules(
+        pd.DataFrame(
+            [
+                mark(rule.name, 1, 1, 1, rule.words)
+                for rule in landmarks.rules(
+                    [
+                        *landmarks.FLUENCY.curves,
+                        *landmarks.PLATEAU.curves,
+                        ("grounded_gain_rouge_l", "shuffled"),
+                    ]
+                )
+            ]
+        )
+    )
     assert len(rules) == 3
     assert "Caption log-probability within 0.6931 nats a token" in rules[0]
     assert any("Grounded gain, ROUGE-L at least 0.5" in rule for rule in rules)
@@ -113,8 +157,17 @@ def test_rules_name_metrics_as_menus_do():
 
 
 def test_every_metric_has_one_room():
-    metrics = ["cider", "grounded_gain_cider", "label", "attn_to_patches", "update_norm",
-               "attn_norm", "final_logprob", "n_nouns", "a_new_one"]
+    metrics = [
+        "cider",
+        "grounded_gain_cider",
+        "label",
+        "attn_to_patches",
+        "update_norm",
+        "attn_norm",
+        "final_logprob",
+        "n_nouns",
+        "a_new_one",
+    ]
     found = rooms(metrics)
     placed = [metric for room, of in found.items() if room != "glance" for metric in of]
     assert sorted(placed) == sorted(set(metrics) - {"attn_norm"})  # a line beside update_norm's

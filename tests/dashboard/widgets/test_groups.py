@@ -41,8 +41,10 @@ def test_categories_and_classes_are_chosen_counted_and_taken_away(open_page, edi
 
 def test_a_picture_leads_to_those_of_its_category_and_class(open_page, edited):
     (run,) = list_runs(edited)
-    links = {link.proto.label: dict(parse_qsl(link.proto.query_string)) for link in
-             open_page("image", image="img00003", condition="skip:5").get("page_link")}
+    links = {
+        link.proto.label: dict(parse_qsl(link.proto.query_string))
+        for link in open_page("image", image="img00003", condition="skip:5").get("page_link")
+    }
     with open_run(run) as there:
         (row,) = there.table("image", "image_id = 'img00003'").to_dict("records")
     there = {"run": run.name, "condition": "skip:5"}
@@ -57,8 +59,9 @@ def test_a_category_goes_with_filters_search_and_tags(open_page, edited):
     mine = of(run, "category", ["biology"])
     with open_run(run) as there:
         says = there.table("caption", "condition_id = 'baseline' AND contains(text, 'desert')")
-        moved = there.table("layer_stat", "condition_id = 'baseline' AND layer = 3 "
-                                          "AND map_shift > 0.3")
+        moved = there.table(
+            "layer_stat", "condition_id = 'baseline' AND layer = 3 AND map_shift > 0.3"
+        )
     expected = sorted(set(mine) & set(says["image_id"]) & set(moved["image_id"]))
     at = open_page("images", category="biology", find="desert", filter="map_shift@3>0.3")
     assert shown(at) == expected

@@ -70,8 +70,12 @@ def test_the_model_of_another_configuration(photo, config, tmp_path):
 
 
 def test_only_what_is_about_the_pictures_is_kept(photo, config):
-    wide = config.model_copy(update={
-        "questions": QuestionsConfig(), "score": ScoreConfig(metrics=("exact", "bertscore"))})
+    wide = config.model_copy(
+        update={
+            "questions": QuestionsConfig(),
+            "score": ScoreConfig(metrics=("exact", "bertscore")),
+        }
+    )
     settings = story_config(wide, [photo, photo])
     assert settings.questions is None
     assert settings.score.metrics == ("exact",), "BERTScore's model is not on this machine"
@@ -82,8 +86,10 @@ def test_only_what_is_about_the_pictures_is_kept(photo, config):
 def test_what_is_no_picture_is_refused_at_once(photo, tmp_path):
     text = tmp_path / "notes.txt"
     text.write_text("no picture")
-    for file, words in ((text, "cannot read the picture notes.txt"),
-                        (tmp_path / "gone.jpg", "there is no file")):
+    for file, words in (
+        (text, "cannot read the picture notes.txt"),
+        (tmp_path / "gone.jpg", "there is no file"),
+    ):
         told = tell(photo, file, "--results", tmp_path / "results")
         assert told.exit_code == 1
         assert words in told.output.replace("album/../", "")

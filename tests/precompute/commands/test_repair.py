@@ -43,14 +43,17 @@ def mend(run, captioner, config=None):
         return repair(run, config, lambda _: captioner, watch, told.append), told
 
 
-@pytest.mark.parametrize(("pattern", "damage"), [
-    ("capture-*/images-000002/tensors.h5", cut),
-    ("capture-*/images-000000/caption.parquet", flip),
-    ("score.exact-*/images-000004/score.parquet", flip),
-    ("score.exact-*/images-000004/part.json", cut),
-    ("capture-*/images-000002/part.json", lambda path: path.unlink()),
-    ("capture-*/images-000002", shutil.rmtree),
-])
+@pytest.mark.parametrize(
+    ("pattern", "damage"),
+    [
+        ("capture-*/images-000002/tensors.h5", cut),
+        ("capture-*/images-000000/caption.parquet", flip),
+        ("score.exact-*/images-000004/score.parquet", flip),
+        ("score.exact-*/images-000004/part.json", cut),
+        ("capture-*/images-000002/part.json", lambda path: path.unlink()),
+        ("capture-*/images-000002", shutil.rmtree),
+    ],
+)
 def test_damaged_parts_are_made_again(run, whole, captioner, pattern, damage):
     (path,) = (run / "parts").glob(pattern)
     damage(path)
@@ -92,8 +95,9 @@ def test_what_is_whole_is_left_alone(run):
 def test_other_settings_touch_nothing(run, config, captioner):
     (path,) = (run / "parts").glob("capture-*/images-000002/tensors.h5")
     cut(path)
-    other = config.model_copy(update={
-        "decode": config.decode.model_copy(update={"prompt": "a photo of"})})
+    other = config.model_copy(
+        update={"decode": config.decode.model_copy(update={"prompt": "a photo of"})}
+    )
     with pytest.raises(ValueError, match="differs in: prompt"):
         mend(run, captioner, other)
     assert path.exists()
@@ -113,8 +117,10 @@ def test_the_command_repairs_with_the_configuration_of_the_run(run, whole):
 def test_without_the_weights_it_says_how_to_get_them(run, whole, captioner, config, tmp_path):
     (part, *_) = (run / "parts").glob("capture-*/images-000002/tensors.h5")
     cut(part)
-    elsewhere = config.model_copy(update={
-        "model": config.model.model_copy(update={"path": str(tmp_path / "nowhere")}),
-    })
+    elsewhere = config.model_copy(
+        update={
+            "model": config.model.model_copy(update={"path": str(tmp_path / "nowhere")}),
+        }
+    )
     with pytest.raises(CheckpointMissing, match="Correct its path"):
         mend(run, captioner, elsewhere)

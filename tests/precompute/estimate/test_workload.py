@@ -49,17 +49,28 @@ def generated(monkeypatch):
 def test_captions_are_those_that_the_model_then_decodes(config, run, tmp_path, generated):
     run(tmp_path)  # the capture of five pictures, and the certificate
     generated.clear()
-    more = config.model_copy(update={
-        "experiments": EXPERIMENTS, "pruning": (PRUNING,), "heads": HeadsConfig(layers=(1, 3)),
-        "head_effect": HeadEffectConfig(exact_top=2, exact_random=1),
-    })
+    more = config.model_copy(
+        update={
+            "experiments": EXPERIMENTS,
+            "pruning": (PRUNING,),
+            "heads": HeadsConfig(layers=(1, 3)),
+            "head_effect": HeadEffectConfig(exact_top=2, exact_random=1),
+        }
+    )
     run(tmp_path, more)
     expected = by_stage(more, 5)
     assert expected.pop("capture").captions == 5 * 4
     assert sum(generated) == sum(work.captions for work in expected.values())
     assert list(expected) == [
-        "means", "sweep.deep", "sweep.wide", "head_effect", "importance.p", "pruning.p",
-        "pruning.p.controls", "pruning.p.curve", "heads",
+        "means",
+        "sweep.deep",
+        "sweep.wide",
+        "head_effect",
+        "importance.p",
+        "pruning.p",
+        "pruning.p.controls",
+        "pruning.p.curve",
+        "heads",
     ]
     # mean:2 decodes Z^2, Z^3 and confuse:3 Z^3; the second sweep does not have mean:2 again.
     assert expected["sweep.deep"].captions == 5 * (2 + 1)
@@ -95,8 +106,9 @@ def test_the_papers_figure_2():
 
 def test_a_captured_condition_keeps_arrays_and_questions_are_asked_of_layers(config):
     kept = ExperimentConfig(name="kept", conditions=("skip:*",), capture=True)
-    more = config.model_copy(update={
-        "experiments": (kept,), "questions": QuestionsConfig(layers=(0, 3))})
+    more = config.model_copy(
+        update={"experiments": (kept,), "questions": QuestionsConfig(layers=(0, 3))}
+    )
     work = by_stage(more, 5, n_questions=12)
     assert work["sweep.kept"].kept == 3 * 5
     assert work["questions"].captions == 12 * 2

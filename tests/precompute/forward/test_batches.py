@@ -108,7 +108,11 @@ def test_a_part_records_the_batches_it_was_made_with(config, captioner, tmp_path
     done = []
     with caplog.at_level(logging.WARNING), write_part(stage, "images-000000") as part:
         write_capture(
-            part, Cramped(captioner, 1, 2), plan.shards["images-000000"], "tiny", config,
+            part,
+            Cramped(captioner, 1, 2),
+            plan.shards["images-000000"],
+            "tiny",
+            config,
             done.append,
         )
     meta = json.loads((stage / "images-000000" / "part.json").read_text())["meta"]
@@ -116,16 +120,22 @@ def test_a_part_records_the_batches_it_was_made_with(config, captioner, tmp_path
     assert meta["decoder_batches"] == [[2, 2], [2, 2]]
     assert done == [1, 1]
     assert sorted(m.split(": ")[-1] for m in caplog.messages) == [
-        "--set capture.batch_size=1", "--set decode.batch_size=2"
+        "--set capture.batch_size=1",
+        "--set decode.batch_size=2",
     ]
 
 
 def test_a_whole_run_goes_on_where_one_picture_fits(config, captioner, tmp_path):
     """Its certificate, too, and Algorithm 1's sample, which has no batches of its own."""
     pruning = PruningConfig(name="x", m=4, layers=(2,), metric="rouge_l", top_k=4, random_seeds=())
-    (plan,) = plan_runs(config.model_copy(update={
-        "pruning": (pruning,), "heads": HeadsConfig(layers=(3,)),
-    }))
+    (plan,) = plan_runs(
+        config.model_copy(
+            update={
+                "pruning": (pruning,),
+                "heads": HeadsConfig(layers=(3,)),
+            }
+        )
+    )
     with Watch() as watch:
         run = execute(plan, tmp_path, lambda: Cramped(captioner, 1, 2), watch)
     for stage in ("heads", "importance.x"):

@@ -41,9 +41,7 @@ def test_a_delta_a_and_map_shift(taken, library):
         for p in (patterns[layer], patterns[layer - 1]):
             mean = p[:, :, 1:].mean(1)
             maps.append(mean / mean.sum(1, keepdims=True))
-        np.testing.assert_allclose(
-            shift[:, layer], np.abs(maps[0] - maps[1]).sum(1) / 2, atol=1e-5
-        )
+        np.testing.assert_allclose(shift[:, layer], np.abs(maps[0] - maps[1]).sum(1) / 2, atol=1e-5)
 
 
 def test_norms_shares_and_cosine(captioner, pixels, taken, library):
@@ -64,7 +62,8 @@ def test_norms_shares_and_cosine(captioner, pixels, taken, library):
             "patch_update_norm": size(step[:, 1:], axis=2).mean(1),
             "patch_attn_share": share[:, 1:].mean(1),
             "cos_prev": (states[i + 1][:, 0] * states[i][:, 0]).sum(1)
-            / size(states[i + 1][:, 0], axis=1) / size(states[i][:, 0], axis=1),
+            / size(states[i + 1][:, 0], axis=1)
+            / size(states[i][:, 0], axis=1),
         }
         for name, values in expected.items():
             np.testing.assert_allclose(got[name], values, rtol=2e-3, atol=1e-5, err_msg=name)

@@ -79,9 +79,7 @@ def test_contributions_equal_equation_3_token_by_token(captioner, records, hooke
                     norm = record.contribution[image, head, token]
                     torch.testing.assert_close(norm, x.norm(), atol=1e-5, rtol=1e-4)
                     gift += x
-                torch.testing.assert_close(
-                    record.head_out[image, head], gift, atol=1e-5, rtol=1e-4
-                )
+                torch.testing.assert_close(record.head_out[image, head], gift, atol=1e-5, rtol=1e-4)
                 total += gift
             torch.testing.assert_close(record.attn_out[image, 0], total, atol=1e-5, rtol=1e-4)
 
@@ -101,16 +99,16 @@ def test_head_scale_equals_a_hook_that_scales_the_heads(captioner, pixels):
     )
     expected = captioner.library_final_state(pixels)
     handle.remove()
-    edited = list(
-        run_layers(captioner.tower, captioner.tower.embed(pixels), {2: LayerEdit(scale)})
-    )
+    edited = list(run_layers(captioner.tower, captioner.tower.embed(pixels), {2: LayerEdit(scale)}))
     torch.testing.assert_close(edited[-1].resid_post, expected, atol=1e-5, rtol=1e-5)
     plain = list(run_layers(captioner.tower, captioner.tower.embed(pixels)))
     assert not edited[1].contribution[:, 0].any()
     torch.testing.assert_close(edited[1].contribution[:, 3], 2 * plain[1].contribution[:, 3])
     torch.testing.assert_close(
-        edited[1].head_out.sum(1) + layer.self_attn.projection.bias, edited[1].attn_out[:, 0],
-        atol=1e-5, rtol=1e-4,
+        edited[1].head_out.sum(1) + layer.self_attn.projection.bias,
+        edited[1].attn_out[:, 0],
+        atol=1e-5,
+        rtol=1e-4,
     )
 
 

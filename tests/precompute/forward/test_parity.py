@@ -30,7 +30,10 @@ def with_block(captioner, **changes):
 def test_the_tiny_model_passes(captioner, pictures):
     checks = outcome(captioner, pictures)
     assert {name for name, check in checks.items() if check["passed"]} == {
-        "final_state", "attention_rows", "contributions", "captions"
+        "final_state",
+        "attention_rows",
+        "contributions",
+        "captions",
     }
     assert checks["captions"]["detail"] == "5 of 5 captions equal token for token"
 

@@ -29,11 +29,13 @@ SWEPT = ("skip:1", "skip:2", "heads:3-without-0")
 
 @pytest.fixture(scope="module")
 def with_heads(config):
-    return config.model_copy(update={
-        "heads": HeadsConfig(layers=LAYERS),
-        "experiments": (ExperimentConfig(name="s", conditions=SWEPT),),
-        "score": ScoreConfig(metrics=("exact", "uniqueness")),
-    })
+    return config.model_copy(
+        update={
+            "heads": HeadsConfig(layers=LAYERS),
+            "experiments": (ExperimentConfig(name="s", conditions=SWEPT),),
+            "score": ScoreConfig(metrics=("exact", "uniqueness")),
+        }
+    )
 
 
 @pytest.fixture(scope="module")
@@ -103,8 +105,10 @@ def test_scores_of_heads_and_conditions_by_a_plain_loop(folder):
         joined = {name: len(run.table(name)) for name in ("head_curve", "change")}
     text = captions.set_index(["condition_id", "image_id", "layer"]).text
     for row in heads.itertuples():
-        held = {"baseline": text["baseline", row.image_id, row.layer],
-                "previous": text["baseline", row.image_id, row.layer - 1]}
+        held = {
+            "baseline": text["baseline", row.image_id, row.layer],
+            "previous": text["baseline", row.image_id, row.layer - 1],
+        }
         for against, other in held.items():
             value = head_score.value[row.image_id, row.layer, row.head, against]
             assert value == exact([row.text], [[other]])[0]
@@ -133,8 +137,9 @@ def test_scoring_again_makes_nothing_and_passes_by_what_is_not_complete(
     (sweep / "complete.json").unlink()
     with Watch() as watch, caplog.at_level("INFO", "precompute"):
         score(run, with_heads, watch)
-        assert {part.id for of in stages.values()
-                for part in list_parts(run / "parts" / of)} == before
+        assert {
+            part.id for of in stages.values() for part in list_parts(run / "parts" / of)
+        } == before
         assert "sweep.s is not complete" in caplog.text
         score(run, with_heads, watch, ["rouge_l"])
     update_run(run, note="publish again")
@@ -145,9 +150,7 @@ def test_scoring_again_makes_nothing_and_passes_by_what_is_not_complete(
         assert len(opened.table("head_score", "metric = 'rouge_l'")) > 0
 
 
-def test_a_layer_that_the_tower_lacks_is_refused_before_any_work(
-    with_heads, captioner, tmp_path
-):
+def test_a_layer_that_the_tower_lacks_is_refused_before_any_work(with_heads, captioner, tmp_path):
     (plan,) = plan_runs(with_heads.model_copy(update={"heads": HeadsConfig(layers=(4,))}))
     with Watch() as watch, pytest.raises(ValueError, match=r"\[heads\] must be in 1\.\.3.*\[4\]"):
         execute(plan, tmp_path, lambda: captioner, watch)

@@ -114,7 +114,7 @@ def test_rank_correlation():
     changes = {(1, 0): -0.3, (1, 2): -0.1, (2, 0): 0.1, (2, 1): -0.9}
     expected = spearmanr([-0.1, -0.3, 0.0, -0.5], [-0.3, -0.1, 0.1, -0.9]).statistic
     assert rank_correlation(gradient, changes) == pytest.approx(expected)
-    perfect = {at: -gradient[at[0] - 1][at[1]] ** 3 for at in changes}
+    perfect = {at: -(gradient[at[0] - 1][at[1]] ** 3) for at in changes}
     assert rank_correlation(gradient, perfect) == pytest.approx(1)
     assert rank_correlation(gradient, {(1, 0): 0.1, (1, 1): 0.2}) is None
     assert rank_correlation(gradient, dict.fromkeys(changes, 0.0)) is None
@@ -122,8 +122,9 @@ def test_rank_correlation():
 
 
 def test_the_stage(config, captioner, run, tmp_path):
-    measured = config.model_copy(update={
-        "head_effect": HeadEffectConfig(batch_size=1, exact_top=3, exact_random=2)})
+    measured = config.model_copy(
+        update={"head_effect": HeadEffectConfig(batch_size=1, exact_top=3, exact_random=2)}
+    )
     folder = run(tmp_path, config)
     (plan,) = plan_runs(measured)
     with Watch() as watch:
@@ -145,8 +146,10 @@ def test_the_stage(config, captioner, run, tmp_path):
         expected = gradients(captioner, pixels, ids, PROMPT)
         rows = table[table.image_id == item.image_id].sort_values(["layer", "head"])
         np.testing.assert_allclose(
-            rows.gradient.to_numpy(dtype=float), expected.gradient.numpy().ravel(),
-            rtol=1e-3, atol=1e-6,
+            rows.gradient.to_numpy(dtype=float),
+            expected.gradient.numpy().ravel(),
+            rtol=1e-3,
+            atol=1e-6,
         )
         exact = rows.dropna(subset="without")
         rho = spearmanr(-exact.gradient, exact.without).statistic

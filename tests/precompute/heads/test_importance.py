@@ -29,8 +29,9 @@ def hooked_captions(captioner, pictures, config, layer, head):
         pictures, [config.decode.prompt] * len(pictures), return_tensors="pt"
     )
     rows = model.generate(**inputs, do_sample=False, **config.decode.generation.model_dump())
-    return [text.strip() for text in
-            captioner.processor.batch_decode(rows, skip_special_tokens=True)]
+    return [
+        text.strip() for text in captioner.processor.batch_decode(rows, skip_special_tokens=True)
+    ]
 
 
 def test_scores_are_those_of_the_librarys_model_under_hooks(tmp_path):
@@ -43,12 +44,20 @@ def test_scores_are_those_of_the_librarys_model_under_hooks(tmp_path):
     first, second, third = (item.image_id for item in items)
     with write_part(captured, "p") as part:
         part.meta["batches"] = [[first, "not in the sample", second], ["neither"], [third]]
-        part.table("caption", [
-            {"condition_id": "baseline", "image_id": item.image_id, "layer": at, "text": text,
-             "token_ids": [1]}
-            for at, texts in {**whole, captioner.tower.n_layers: [""] * 3}.items()
-            for item, text in zip(items, texts, strict=True)
-        ])
+        part.table(
+            "caption",
+            [
+                {
+                    "condition_id": "baseline",
+                    "image_id": item.image_id,
+                    "layer": at,
+                    "text": text,
+                    "token_ids": [1],
+                }
+                for at, texts in {**whole, captioner.tower.n_layers: [""] * 3}.items()
+                for item, text in zip(items, texts, strict=True)
+            ],
+        )
     capture = read_part(captured / "p")
     stage, done = stage_folder(tmp_path, "importance.x", {}), []
     with write_part(stage, "p") as part:
@@ -74,8 +83,10 @@ def test_the_sample_is_seeded_and_ignores_the_order_of_images():
 
 def test_softmax_of_the_mean_scores():
     nan = math.nan
-    scores = {3: np.array([[0.2, 0.4, nan], [0.4, 0.8, nan]]),
-              7: np.array([[0.5, nan, 0.1], [0.7, 0.3, 0.1]])}
+    scores = {
+        3: np.array([[0.2, 0.4, nan], [0.4, 0.8, nan]]),
+        7: np.array([[0.5, nan, 0.1], [0.7, 0.3, 0.1]]),
+    }
     means = {3: [0.3, 0.6, None], 7: [0.6, 0.3, 0.1]}
     for temperature, used in ((0.25, 0.25), (None, 0.5)):
         weights, at = importance(scores, temperature)

@@ -10,8 +10,14 @@ from precompute.heads.pruned import controls, curve, least, pruned, weigh
 
 WEIGHTS = {3: [0.4, 0.1, 0.3, 0.2], 5: [0.1, 0.2, 0.3, 0.4]}
 NORMS = {3: [1.0, 5.0, 3.0, 2.0], 5: [4.0, 3.0, 1.0, 2.0]}
-TOLD = {"group": "x", "layers": [3, 5], "softmax": "mean-preserving", "temperature": 0.1,
-        "sample": ["a"], "importance": {"3": WEIGHTS[3], "5": WEIGHTS[5]}}
+TOLD = {
+    "group": "x",
+    "layers": [3, 5],
+    "softmax": "mean-preserving",
+    "temperature": 0.1,
+    "sample": ["a"],
+    "importance": {"3": WEIGHTS[3], "5": WEIGHTS[5]},
+}
 
 
 def config(**settings):
@@ -37,16 +43,19 @@ def test_scales(settings, at_3, at_5):
 
 
 def scales_of(condition):
-    return {int(at): of for edit in condition.spec("data")["edits"]
-            for at, of in edit["scale"].items()}
+    return {
+        int(at): of for edit in condition.spec("data")["edits"] for at, of in edit["scale"].items()
+    }
 
 
 def test_the_curve_and_its_controls_lose_as_many_heads():
     settings = config(top_k=3, counts=(2,), random_seeds=(0, 7))
     main = weigh(WEIGHTS, settings)
-    conditions = [pruned("x", main, TOLD, "importance"),
-                  *controls(settings, WEIGHTS, main, NORMS, TOLD),
-                  *curve(settings, WEIGHTS, NORMS, TOLD)]
+    conditions = [
+        pruned("x", main, TOLD, "importance"),
+        *controls(settings, WEIGHTS, main, NORMS, TOLD),
+        *curve(settings, WEIGHTS, NORMS, TOLD),
+    ]
     by_count = {}
     for condition in conditions:
         told = json.loads(condition.row("run", "data", 1)["spec"])["pruning"]
@@ -59,8 +68,13 @@ def test_the_curve_and_its_controls_lose_as_many_heads():
         by_count.setdefault(told["n_pruned"], {})[told["algorithm"], told["seed"]] = removed
     assert set(by_count) == {2, 4}
     for count, of in by_count.items():
-        assert set(of) == {("importance", None), ("importance_mask", None), ("least_norm", None),
-                           ("random", 0), ("random", 7)}
+        assert set(of) == {
+            ("importance", None),
+            ("importance_mask", None),
+            ("least_norm", None),
+            ("random", 0),
+            ("random", 7),
+        }
         assert of["importance", None] == of["importance_mask", None]
         expected = {2: {3: [0], 5: [2]}, 4: {3: [0, 3], 5: [2, 3]}}[count]
         assert of["least_norm", None] == expected
@@ -88,9 +102,12 @@ def test_ids_differ_where_anything_does():
     one = pruned("x", scales, TOLD, "importance")
     assert one.id.startswith("prune:x-")
     assert one.kind == "prune"
-    others = [pruned("x", scales, TOLD, "random", 1), pruned("x", scales, TOLD, "random", 2),
-              pruned("x", weigh(WEIGHTS, config(top_k=1)), TOLD, "importance"),
-              pruned("x", scales, {**TOLD, "sample": ["b"]}, "importance")]
+    others = [
+        pruned("x", scales, TOLD, "random", 1),
+        pruned("x", scales, TOLD, "random", 2),
+        pruned("x", weigh(WEIGHTS, config(top_k=1)), TOLD, "importance"),
+        pruned("x", scales, {**TOLD, "sample": ["b"]}, "importance"),
+    ]
     assert len({one.id, *(other.id for other in others)}) == 5
     with pytest.raises(ValueError, match="must change some head"):
         pruned("x", {3: [1.0] * 4}, TOLD, "importance")

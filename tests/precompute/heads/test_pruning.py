@@ -23,8 +23,9 @@ PRUNING = PruningConfig(
 
 @pytest.fixture(scope="module")
 def pruning(config):
-    return config.model_copy(update={
-        "pruning": (PRUNING,), "score": ScoreConfig(metrics=("exact",))})
+    return config.model_copy(
+        update={"pruning": (PRUNING,), "score": ScoreConfig(metrics=("exact",))}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,8 @@ def test_conditions_are_published(folder):
     told = {i: json.loads(spec)["pruning"] for i, spec in conditions.spec.items()}
     assert set(conditions.kind) == {"prune"}
     assert sorted((t["n_pruned"], t["algorithm"], t["seed"] or 0) for t in told.values()) == [
-        (n, algorithm, 0) for n in (4, 8)
+        (n, algorithm, 0)
+        for n in (4, 8)
         for algorithm in ("importance", "importance_mask", "least_norm", "random")
     ]
     main = json.loads(main_of(folder).read_text())["condition_id"]
@@ -74,8 +76,11 @@ def test_norms_are_means_over_the_sample(folder):
         stats = run.table("head_stat").query("condition_id == 'baseline'")
     for layer, of in norms.items():
         for head, value in enumerate(of):
-            rows = stats[(stats.layer == layer) & (stats["head"] == head)
-                         & stats.image_id.isin(["img-0", "img-4"])]
+            rows = stats[
+                (stats.layer == layer)
+                & (stats["head"] == head)
+                & stats.image_id.isin(["img-0", "img-4"])
+            ]
             assert len(rows) == 2
             assert value == pytest.approx(rows.contribution_norm.astype(float).mean())
 
@@ -91,8 +96,9 @@ def test_another_temperature_is_another_condition_of_the_same_sample(
 ):
     results = tmp_path / folder.name
     shutil.copytree(folder, results)
-    warmer = pruning.model_copy(update={
-        "pruning": (PRUNING.model_copy(update={"temperature": 0.5, "counts": ()}),)})
+    warmer = pruning.model_copy(
+        update={"pruning": (PRUNING.model_copy(update={"temperature": 0.5, "counts": ()}),)}
+    )
     (plan,) = plan_runs(warmer)
     with Watch() as watch:
         prune(results, plan, lambda: captioner, watch)
@@ -125,9 +131,14 @@ def test_a_saved_pruning_is_applied_to_another_data_set(
     folder, config, whoops, captioner, tmp_path
 ):
     path = main_of(folder)
-    other = config.model_copy(update={
-        "datasets": (DatasetConfig(name="other", kind="whoops", path=str(whoops), n=3, seed=1),),
-        "experiments": (ExperimentConfig(name="pruned", conditions=(f"file:{path}",)),)})
+    other = config.model_copy(
+        update={
+            "datasets": (
+                DatasetConfig(name="other", kind="whoops", path=str(whoops), n=3, seed=1),
+            ),
+            "experiments": (ExperimentConfig(name="pruned", conditions=(f"file:{path}",)),),
+        }
+    )
     (plan,) = plan_runs(other)
     with Watch() as watch:
         applied = execute(plan, tmp_path, lambda: captioner, watch)

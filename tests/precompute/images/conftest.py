@@ -17,7 +17,8 @@ def bytes_of():
         mode = ("L", "RGB", "CMYK")[shade % 3]
         written = io.BytesIO()
         Image.new(mode, (6, 4), (shade,) * len(mode) if len(mode) > 1 else shade).save(
-            written, "PNG" if mode == "RGB" else "JPEG")
+            written, "PNG" if mode == "RGB" else "JPEG"
+        )
         return written.getvalue()
 
     return of

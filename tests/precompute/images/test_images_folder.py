@@ -28,8 +28,10 @@ def test_pictures_of_all_folders_by_name(album, bytes_of):
 
 
 CSV = 'file_name,caption\nb.JPG,"a dog, a bone"\ncats/a.png,[sic] a cat\nb.JPG,a dog\n'
-ROWS = [{"file_name": "b.JPG", "captions": ["a dog, a bone", "a dog"]},
-        {"file_name": "cats/a.png", "text": "[sic] a cat"}]
+ROWS = [
+    {"file_name": "b.JPG", "captions": ["a dog, a bone", "a dog"]},
+    {"file_name": "cats/a.png", "text": "[sic] a cat"},
+]
 
 
 @pytest.mark.parametrize(
@@ -38,8 +40,11 @@ ROWS = [{"file_name": "b.JPG", "captions": ["a dog, a bone", "a dog"]},
         ("captions.csv", CSV),
         ("metadata.csv", "\ufeff" + CSV.replace("caption", "text")),
         ("captions.jsonl", "\n".join(map(json.dumps, ROWS)) + "\n\n"),
-        ("captions.csv", 'file_name,captions\nb.JPG,"[""a dog, a bone"", ""a dog""]"\n'
-                         "cats/a.png,[sic] a cat\ndogs/a.png,\n"),
+        (
+            "captions.csv",
+            'file_name,captions\nb.JPG,"[""a dog, a bone"", ""a dog""]"\n'
+            "cats/a.png,[sic] a cat\ndogs/a.png,\n",
+        ),
     ],
 )
 def test_captions_become_references(name, text, album):

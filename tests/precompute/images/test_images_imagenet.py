@@ -49,11 +49,22 @@ def devkit(folder):
     folder.mkdir(parents=True)
     truth = "".join(f"{DEVKIT_ID[wnid]}\n" for wnid in WNID.values())
     (folder / "ILSVRC2012_validation_ground_truth.txt").write_text(truth)
-    synsets = np.zeros((len(DEVKIT_ID), 1), dtype=[(name, object) for name in (
-        "ILSVRC2012_ID", "WNID", "words", "gloss", "num_children", "children")])
+    synsets = np.zeros(
+        (len(DEVKIT_ID), 1),
+        dtype=[
+            (name, object)
+            for name in ("ILSVRC2012_ID", "WNID", "words", "gloss", "num_children", "children")
+        ],
+    )
     for k, (wnid, number) in enumerate(DEVKIT_ID.items()):
-        synsets[k, 0] = (float(number), wnid, "words", "gloss", float(number > 1000),
-                         np.array([1.0, 2.0]) if number > 1000 else np.array([]))
+        synsets[k, 0] = (
+            float(number),
+            wnid,
+            "words",
+            "gloss",
+            float(number > 1000),
+            np.array([1.0, 2.0]) if number > 1000 else np.array([]),
+        )
     scipy.io.savemat(folder / "meta.mat", {"synsets": synsets})
 
 
@@ -77,24 +88,36 @@ def wnid_folders(root, bytes_of):
 def parquet(root, bytes_of, named=True, features=None):
     """As the hub has it: rows in any order, names of pictures with wnids, small row groups."""
     (root / "data").mkdir(parents=True)
-    order = ["ILSVRC2012_val_00000003", "ILSVRC2012_val_00000001", "ILSVRC2012_val_00000004",
-             "ILSVRC2012_val_00000002"]
-    rows = [{"image": {"bytes": bytes_of(i), "path": f"{i}_{WNID[i]}.JPEG" if named else None},
-             "label": imagenet_classes.wnids().index(WNID[i])} for i in order]
+    order = [
+        "ILSVRC2012_val_00000003",
+        "ILSVRC2012_val_00000001",
+        "ILSVRC2012_val_00000004",
+        "ILSVRC2012_val_00000002",
+    ]
+    rows = [
+        {
+            "image": {"bytes": bytes_of(i), "path": f"{i}_{WNID[i]}.JPEG" if named else None},
+            "label": imagenet_classes.wnids().index(WNID[i]),
+        }
+        for i in order
+    ]
     for k, part in enumerate((rows[:3], rows[3:])):
         table = pa.Table.from_pylist(part)
         if features:
             table = table.replace_schema_metadata(
-                {"huggingface": json.dumps({"info": {"features": features}})})
-        pq.write_table(table, root / "data" / f"validation-0000{k}-of-00002.parquet",
-                       row_group_size=2)
+                {"huggingface": json.dumps({"info": {"features": features}})}
+            )
+        pq.write_table(
+            table, root / "data" / f"validation-0000{k}-of-00002.parquet", row_group_size=2
+        )
     pq.write_table(pa.Table.from_pylist(rows), root / "data" / "train-00000-of-00001.parquet")
 
 
 def parquet_with_names(root, bytes_of):
     """With the class names that Hugging Face's `datasets` notes in the file."""
-    names = [", ".join(imagenet_classes.class_names(None)[wnid])
-             for wnid in imagenet_classes.wnids()]
+    names = [
+        ", ".join(imagenet_classes.class_names(None)[wnid]) for wnid in imagenet_classes.wnids()
+    ]
     parquet(root, bytes_of, features={"label": {"names": names, "_type": "ClassLabel"}})
 
 
@@ -126,8 +149,7 @@ def test_every_layout_gives_the_same(write, tmp_path, bytes_of):
 def test_the_hub_gives_the_same(tmp_path, bytes_of, hub_cache):
     parquet(tmp_path / "set", bytes_of)
     flat_with_wnids(tmp_path / "reference", bytes_of)
-    found = load_dataset(
-        DatasetConfig(name="i", kind="imagenet", path=f"hub:{tmp_path / 'set'}"))
+    found = load_dataset(DatasetConfig(name="i", kind="imagenet", path=f"hub:{tmp_path / 'set'}"))
     assert fingerprint(found) == fingerprint(load("imagenet", tmp_path / "reference"))
     assert [item.label for item in found] == LABELS
     prepared = {file.stem.split("-")[-1] for file in (tmp_path / "hub-cache").rglob("*.arrow")}
@@ -137,20 +159,24 @@ def test_the_hub_gives_the_same(tmp_path, bytes_of, hub_cache):
 def test_a_file_in_the_folder_names_the_classes(tmp_path, bytes_of):
     flat_with_wnids(tmp_path / "set", bytes_of)
     (tmp_path / "set" / "LOC_synset_mapping.txt").write_text(
-        "n02056570 pinguin, koningspinguin\n\nn01440764 zeelt\n")
+        "n02056570 pinguin, koningspinguin\n\nn01440764 zeelt\n"
+    )
     labels = [item.label for item in load("imagenet", tmp_path / "set")]
     assert labels == ["pinguin", "zeelt", "pinguin", "n15075141"]
 
 
 def test_shards_of_other_classes_bring_their_names(tmp_path, bytes_of):
-    table = pa.Table.from_pylist([
-        {"image": {"bytes": bytes_of(name), "path": name}, "label": k % 2}
-        for k, name in enumerate(("a.jpg", "b.jpg", "c.jpg"))])
+    table = pa.Table.from_pylist(
+        [
+            {"image": {"bytes": bytes_of(name), "path": name}, "label": k % 2}
+            for k, name in enumerate(("a.jpg", "b.jpg", "c.jpg"))
+        ]
+    )
     names = {"label": {"names": ["n02056570", "cassette player"], "_type": "ClassLabel"}}
     pq.write_table(
-        table.replace_schema_metadata(
-            {"huggingface": json.dumps({"info": {"features": names}})}),
-        tmp_path / "imagenette.parquet")
+        table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": names}})}),
+        tmp_path / "imagenette.parquet",
+    )
     labels = [item.label for item in load("imagenet", tmp_path)]
     assert labels == ["king penguin", "cassette player", "king penguin"]
 
@@ -158,16 +184,24 @@ def test_shards_of_other_classes_bring_their_names(tmp_path, bytes_of):
 def test_shards_that_forgot_the_names_still_have_unique_ids(tmp_path, bytes_of):
     parquet(tmp_path, bytes_of, named=False)
     ids = [item.image_id for item in load("imagenet", tmp_path)]
-    assert ids == [*(f"data/validation-00000-of-00002.parquet/{k}" for k in range(3)),
-                   "data/validation-00001-of-00002.parquet/0"]
+    assert ids == [
+        *(f"data/validation-00000-of-00002.parquet/{k}" for k in range(3)),
+        "data/validation-00001-of-00002.parquet/0",
+    ]
 
 
 def test_a_shard_is_read_a_row_group_at_a_time(tmp_path, bytes_of, monkeypatch):
     parquet(tmp_path, bytes_of)
     read = []
     original = pq.ParquetFile.read_row_group
-    monkeypatch.setattr(pq.ParquetFile, "read_row_group", lambda self, group, columns: (
-        read.append((group, tuple(columns))), original(self, group, columns=columns))[1])
+    monkeypatch.setattr(
+        pq.ParquetFile,
+        "read_row_group",
+        lambda self, group, columns: (
+            read.append((group, tuple(columns))),
+            original(self, group, columns=columns),
+        )[1],
+    )
     found = load("imagenet", tmp_path)
     assert {columns for _, columns in read} == {("label", "image.path")}, "no picture is read"
     read.clear()
@@ -236,22 +270,47 @@ def test_the_thousand_classes_are_nouns_of_wordnet():
 @pytest.mark.parametrize(
     ("write", "words"),
     [
-        (flat, r"_<wnid>\.JPEG, or, with no wnid in any name, the devkit's "
-               r"ILSVRC2012_validation_ground_truth\.txt and meta\.mat .*; "
-               r"found ILSVRC2012_val_00000001\.JPEG, .* without either"),
-        (lambda root, of: (flat_with_wnids(root, of),
-                           (root / "ILSVRC2012_val_00000009.JPEG").touch()),
-         r"found ILSVRC2012_val_00000009\.JPEG without either"),
-        (lambda root, of: (flat_beside_devkit(root, of),
-                           (root / "ILSVRC2012_val_00000005.JPEG").touch()),
-         r"number 1 to 4>\.JPEG.*; found ILSVRC2012_val_00000005\.JPEG"),
-        (lambda root, of: ((root / "pictures").mkdir(parents=True)),
-         r"in folders named by wnid, or \*\.parquet; found pictures\."),
-        (lambda root, of: (root.mkdir(), pq.write_table(
-            pa.Table.from_pylist([{"image": {"bytes": b"", "path": "a"}, "label": 1000}]),
-            root / "val.parquet")), r"a label 0 to 999 in each row; found 1000 in val\.parquet/0"),
-        (lambda root, of: (root.mkdir(), pq.write_table(
-            pa.table({"picture": [b""]}), root / "val.parquet")), r"found val\.parquet\."),
+        (
+            flat,
+            r"_<wnid>\.JPEG, or, with no wnid in any name, the devkit's "
+            r"ILSVRC2012_validation_ground_truth\.txt and meta\.mat .*; "
+            r"found ILSVRC2012_val_00000001\.JPEG, .* without either",
+        ),
+        (
+            lambda root, of: (
+                flat_with_wnids(root, of),
+                (root / "ILSVRC2012_val_00000009.JPEG").touch(),
+            ),
+            r"found ILSVRC2012_val_00000009\.JPEG without either",
+        ),
+        (
+            lambda root, of: (
+                flat_beside_devkit(root, of),
+                (root / "ILSVRC2012_val_00000005.JPEG").touch(),
+            ),
+            r"number 1 to 4>\.JPEG.*; found ILSVRC2012_val_00000005\.JPEG",
+        ),
+        (
+            lambda root, of: (root / "pictures").mkdir(parents=True),
+            r"in folders named by wnid, or \*\.parquet; found pictures\.",
+        ),
+        (
+            lambda root, of: (
+                root.mkdir(),
+                pq.write_table(
+                    pa.Table.from_pylist([{"image": {"bytes": b"", "path": "a"}, "label": 1000}]),
+                    root / "val.parquet",
+                ),
+            ),
+            r"a label 0 to 999 in each row; found 1000 in val\.parquet/0",
+        ),
+        (
+            lambda root, of: (
+                root.mkdir(),
+                pq.write_table(pa.table({"picture": [b""]}), root / "val.parquet"),
+            ),
+            r"found val\.parquet\.",
+        ),
     ],
     ids=["no devkit", "a name without", "beyond the devkit", "empty", "label", "no images"],
 )

@@ -71,11 +71,19 @@ def old_unpacked(root, bytes_of):
 
 def parquet(root, bytes_of, column=lambda value: value):
     (root / "data").mkdir(parents=True)
-    rows = [{**{k: column(v) if isinstance(v, list) else v for k, v in r.items()},
-             "image": {"bytes": bytes_of(r["image_id"]), "path": None}} for r in ROWS]
+    rows = [
+        {
+            **{k: column(v) if isinstance(v, list) else v for k, v in r.items()},
+            "image": {"bytes": bytes_of(r["image_id"]), "path": None},
+        }
+        for r in ROWS
+    ]
     for k, part in enumerate((rows[:2], rows[2:])):
-        pq.write_table(pa.Table.from_pylist(part),
-                       root / "data" / f"test-0000{k}-of-00002.parquet", row_group_size=1)
+        pq.write_table(
+            pa.Table.from_pylist(part),
+            root / "data" / f"test-0000{k}-of-00002.parquet",
+            row_group_size=1,
+        )
     pq.write_table(pa.Table.from_pylist(rows[:1]), root / "data" / "train-00000-of-00001.parquet")
 
 
@@ -110,7 +118,10 @@ def test_every_layout_gives_the_same(write, tmp_path, bytes_of, reference):
         assert item.references == other.references == tuple(wanted["crowd_captions"])
         assert item.questions == other.questions == (("what is it?", "a snowman"),)
         assert (item.category, item.explanation, item.label) == (
-            wanted["commonsense_category"], "It would melt.", None)
+            wanted["commonsense_category"],
+            "It would melt.",
+            None,
+        )
         assert item.read() == bytes_of(item.image_id)
         assert item.open().mode == "RGB"
     assert fingerprint(found) == fingerprint(reference), "the same run, whatever the layout"
@@ -161,9 +172,16 @@ def test_a_picture_that_the_zip_lacks_or_that_is_damaged_is_unreadable(tmp_path,
 
 def test_a_row_of_parquet_without_bytes_is_unreadable(tmp_path):
     rows = [{**ROWS[0], "image": {"bytes": None, "path": "b-2.png"}}]
-    table = pa.Table.from_pylist(rows, pa.schema([
-        ("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
-        ("image_id", pa.string()), ("crowd_captions", pa.list_(pa.string()))]))
+    table = pa.Table.from_pylist(
+        rows,
+        pa.schema(
+            [
+                ("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
+                ("image_id", pa.string()),
+                ("crowd_captions", pa.list_(pa.string())),
+            ]
+        ),
+    )
     pq.write_table(table, tmp_path / "whoops.parquet")
     (item,) = load("whoops", tmp_path)
     with pytest.raises(UnreadableImage, match=r"whoops\.parquet/0: the row has no bytes"):
@@ -172,8 +190,9 @@ def test_a_row_of_parquet_without_bytes_is_unreadable(tmp_path):
 
 def test_without_an_id_the_file_is_one(tmp_path, bytes_of):
     image_folder(tmp_path, bytes_of)
-    write_csv(tmp_path / "test" / "metadata.csv",
-              [{"file_name": "a-1.png", "crowd_captions": CAPTIONS}])
+    write_csv(
+        tmp_path / "test" / "metadata.csv", [{"file_name": "a-1.png", "crowd_captions": CAPTIONS}]
+    )
     assert [item.image_id for item in load("whoops", tmp_path)] == ["a-1"]
 
 
@@ -190,18 +209,31 @@ def test_a_list_that_is_none_says_what_it_should_be():
 @pytest.mark.parametrize(
     ("write", "words"),
     [
-        (lambda root: write_csv(root / "metadata.csv", [{"file_name": "s", "text": "snow"}]),
-         r"the column crowd_captions; found file_name, text"),
-        (lambda root: write_csv(root / "metadata.csv", [{"crowd_captions": "x"}]),
-         r"the column file_name in metadata\.csv; found crowd_captions"),
-        (lambda root: write_csv(root / "whoops_dataset.csv", ROWS),
-         r"whoops_images\.zip or whoops_images/ beside .*; found whoops_dataset\.csv"),
-        (lambda root: (write_csv(root / "whoops_dataset.csv", ROWS),
-                       (root / "whoops_images.zip").write_bytes(b"cut")),
-         r"a zip file whoops_images\.zip; found File is not a zip"),
+        (
+            lambda root: write_csv(root / "metadata.csv", [{"file_name": "s", "text": "snow"}]),
+            r"the column crowd_captions; found file_name, text",
+        ),
+        (
+            lambda root: write_csv(root / "metadata.csv", [{"crowd_captions": "x"}]),
+            r"the column file_name in metadata\.csv; found crowd_captions",
+        ),
+        (
+            lambda root: write_csv(root / "whoops_dataset.csv", ROWS),
+            r"whoops_images\.zip or whoops_images/ beside .*; found whoops_dataset\.csv",
+        ),
+        (
+            lambda root: (
+                write_csv(root / "whoops_dataset.csv", ROWS),
+                (root / "whoops_images.zip").write_bytes(b"cut"),
+            ),
+            r"a zip file whoops_images\.zip; found File is not a zip",
+        ),
         (lambda root: (root / "metadata.csv").write_text("file_name\n"), "expected rows"),
-        (lambda root: (root / "whoops_images.rar").touch(),
-         r"test/metadata\.csv, or whoops_dataset\.csv .*or \*\.parquet; found whoops_images\.rar"),
+        (
+            lambda root: (root / "whoops_images.rar").touch(),
+            r"test/metadata\.csv, or whoops_dataset\.csv .*or \*\.parquet; found "
+            r"whoops_images\.rar",
+        ),
     ],
 )
 def test_an_unknown_layout_says_what_was_sought_and_found(write, words, tmp_path):

@@ -45,7 +45,9 @@ def plain(captioner, pixels):
 def brute(captioner, pixels, condition, edits, zbar):
     of = {
         layer: _pooled(condition.mean, zbar[condition.mean.state_index(layer)])
-        for edit in condition.edits if edit.kind in ("mean", "confuse") for layer in edit.layers
+        for edit in condition.edits
+        if edit.kind in ("mean", "confuse")
+        for layer in edit.layers
     }
     with hooked(captioner, edits, of):
         return states(captioner, pixels)
@@ -122,9 +124,9 @@ def test_a_capture_under_edits_is_a_capture_from_the_bottom(captioner, plain, zb
     for name, column in {**got.layer_stat, **got.head_stat}.items():
         other = {**again.layer_stat, **again.head_stat}[name]
         torch.testing.assert_close(column, other, equal_nan=True, atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(got.token_norm[:, 1:], torch.stack(
-        [state.norm(dim=-1) for state in got.states[1:]], 1
-    ))
+    torch.testing.assert_close(
+        got.token_norm[:, 1:], torch.stack([state.norm(dim=-1) for state in got.states[1:]], 1)
+    )
 
 
 def test_a_skipped_layer_has_no_attention_to_tell_of(captioner, plain):

@@ -11,8 +11,10 @@ from precompute.interventions.parse import expand, from_paper, parse
 
 SHAPE = Shape(39, 16)
 LAYERS = st.sets(st.integers(1, 39), min_size=1, max_size=6).map(lambda s: tuple(sorted(s)))
-SCALES = st.lists(st.sampled_from([0.0, 1.0]), min_size=16, max_size=16).map(tuple).filter(
-    lambda scale: set(scale) != {1.0}
+SCALES = (
+    st.lists(st.sampled_from([0.0, 1.0]), min_size=16, max_size=16)
+    .map(tuple)
+    .filter(lambda scale: set(scale) != {1.0})
 )
 EDITS = st.one_of(
     st.builds(Edit, st.sampled_from(["mean", "confuse", "skip"]), LAYERS),
@@ -43,8 +45,15 @@ def test_an_id_reads_back_to_the_same_condition(edits, source):
 @pytest.mark.parametrize(
     "text",
     [
-        "mean:5", "mean:12-21", "confuse:15", "skip:12", "heads:27-only-3", "heads:27-without-3",
-        "heads:27-without-3+5", "skip:3,mean:5", "mean:12-21@imagenet-1a2b3c4d",
+        "mean:5",
+        "mean:12-21",
+        "confuse:15",
+        "skip:12",
+        "heads:27-only-3",
+        "heads:27-without-3",
+        "heads:27-without-3+5",
+        "skip:3,mean:5",
+        "mean:12-21@imagenet-1a2b3c4d",
     ],
 )
 def test_ids_are_as_people_write_them(text):
@@ -133,7 +142,9 @@ def test_on_the_papers_tower_its_layer_k_is_ours_k_plus_1():
             assert from_paper(first, last, 39) == (first + 1, last + 1)
     assert [c.id for c in expand("paper:mean:11-20", SHAPE)] == ["mean:12-21"]
     assert [c.id for c in expand("paper:confuse:11..13", SHAPE)] == [
-        "confuse:12", "confuse:13", "confuse:14"
+        "confuse:12",
+        "confuse:13",
+        "confuse:14",
     ]
 
 
@@ -147,8 +158,14 @@ def test_the_row_says_everything():
             {"kind": "mean", "layers": [2]},
             {"kind": "heads", "layers": [5], "scale": {"5": [0.0, 1.0]}},
         ],
-        "mean": {"run": None, "dataset": "tiny", "n": 500, "seed": 0, "state": "input",
-                 "pool": "position"},
+        "mean": {
+            "run": None,
+            "dataset": "tiny",
+            "n": 500,
+            "seed": 0,
+            "state": "input",
+            "pool": "position",
+        },
         "pruning": None,
     }
 

@@ -28,9 +28,12 @@ def test_what_another_configuration_computed_is_not_computed_again(run, config, 
     stages = {path.name.rpartition("-")[0] for path in first.glob("parts/sweep.*")}
     assert stages == {"sweep.removal", "sweep.more"}
     parts = set(first.rglob("part.json"))
-    with pytest.raises(ValueError, match=r"skip:3 is computed once, by stage sweep.more-\w+, .*"
-                       r"wants more of it .*Leave it out of 'deep'; or move .*\*sweep\.more-\?{8} "
-                       rf"away and `python -m precompute publish {first.name} --allow-fewer`"):
+    with pytest.raises(
+        ValueError,
+        match=r"skip:3 is computed once, by stage sweep.more-\w+, .*"
+        r"wants more of it .*Leave it out of 'deep'; or move .*\*sweep\.more-\?{8} "
+        rf"away and `python -m precompute publish {first.name} --allow-fewer`",
+    ):
         run(tmp_path, of(config, "deep", "skip:3", all_layers=True))
     assert set(first.rglob("part.json")) == parts
     for stage in first.glob("parts/*sweep.more-????????"):  # as the message says
@@ -70,9 +73,11 @@ def test_a_condition_of_a_stage_that_was_not_ended_is_refused(run, config, tmp_p
 
 @pytest.mark.parametrize(
     ("conditions", "said"),
-    [(("mean:4",), r"experiment 'bad': condition 'mean:4': layers must be in 1\.\.3"),
-     (("heads:1-only-8",), r"heads must be in 0\.\.7"),
-     (("mean:1@nobody",), r"mean is of a data set of the configuration \(tiny\).*'nobody'")],
+    [
+        (("mean:4",), r"experiment 'bad': condition 'mean:4': layers must be in 1\.\.3"),
+        (("heads:1-only-8",), r"heads must be in 0\.\.7"),
+        (("mean:1@nobody",), r"mean is of a data set of the configuration \(tiny\).*'nobody'"),
+    ],
 )
 def test_what_does_not_fit_stops_a_run_before_any_work(
     config, captioner, tmp_path, conditions, said

@@ -37,10 +37,14 @@ PROMPT = "a short image caption."
 @pytest.fixture(scope="module")
 def with_experiments(config):
     plain = [text for text in EDITS if text not in DEEP]
-    return config.model_copy(update={"experiments": (
-        ExperimentConfig(name="deep", conditions=DEEP, all_layers=True, capture=True),
-        ExperimentConfig(name="plain", conditions=(*plain, "skip:2")),
-    )})
+    return config.model_copy(
+        update={
+            "experiments": (
+                ExperimentConfig(name="deep", conditions=DEEP, all_layers=True, capture=True),
+                ExperimentConfig(name="plain", conditions=(*plain, "skip:2")),
+            )
+        }
+    )
 
 
 @pytest.fixture(scope="module")
@@ -163,9 +167,15 @@ def test_another_experiment_leaves_the_others_as_they_are(folder, with_experimen
 
 
 def test_a_mean_of_another_model_is_refused_before_any_work(folder, config):
-    (plan,) = plan_runs(config.model_copy(update={"experiments": (
-        ExperimentConfig(name="other", conditions=("mean:1",), mean_of=folder.name),
-    )}))
+    (plan,) = plan_runs(
+        config.model_copy(
+            update={
+                "experiments": (
+                    ExperimentConfig(name="other", conditions=("mean:1",), mean_of=folder.name),
+                )
+            }
+        )
+    )
     plan.decides["weights"] = "f" * 64
     moved = plan.__class__(plan.config, plan.dataset, plan.items, plan.decides, "tiny-00000000")
     with pytest.raises(ValueError, match=r"must be of this run's model.*Name a run of the same"):
@@ -178,9 +188,11 @@ def test_a_mean_of_a_run_with_other_tokens_is_refused_before_any_work(folder, co
     info = json.loads((folder / "run.json").read_text())
     info |= {"run_id": other.name, "grid_h": info["grid_h"] + 1}
     (other / "run.json").write_text(json.dumps(info))
-    (plan,) = plan_runs(config.model_copy(update={"experiments": (
-        ExperimentConfig(name="other", conditions=("mean:1@other",)),
-    )}))
+    (plan,) = plan_runs(
+        config.model_copy(
+            update={"experiments": (ExperimentConfig(name="other", conditions=("mean:1@other",)),)}
+        )
+    )
     tokens = info["grid_h"] * info["grid_w"] + 1
     with pytest.raises(ValueError, match=rf"a mean must have the \d+ tokens of .* have {tokens}"):
         read_experiments(folder, plan)
@@ -192,9 +204,15 @@ def test_a_mean_of_another_runs_images_is_the_mean_of_those(folder, config, capt
     other = folder.parent / "tiny-0000beef"
     other.mkdir()
     (other / "run.json").write_text(json.dumps(info))
-    (plan,) = plan_runs(config.model_copy(update={"experiments": (
-        ExperimentConfig(name="borrowed", conditions=("mean:2@tiny-0000beef",)),
-    )}))
+    (plan,) = plan_runs(
+        config.model_copy(
+            update={
+                "experiments": (
+                    ExperimentConfig(name="borrowed", conditions=("mean:2@tiny-0000beef",)),
+                )
+            }
+        )
+    )
     read = read_experiments(folder, plan)
     with Watch() as watch:
         run_experiments(folder, plan, read, lambda: captioner, watch)
@@ -215,10 +233,16 @@ def test_a_mean_of_another_runs_images_is_the_mean_of_those(folder, config, capt
 
 
 def test_a_condition_that_two_experiments_want_in_different_depth_is_refused(folder, config):
-    (plan,) = plan_runs(config.model_copy(update={"experiments": (
-        ExperimentConfig(name="flat", conditions=("skip:1..3",)),
-        ExperimentConfig(name="deep", conditions=("skip:2",), all_layers=True),
-    )}))
+    (plan,) = plan_runs(
+        config.model_copy(
+            update={
+                "experiments": (
+                    ExperimentConfig(name="flat", conditions=("skip:1..3",)),
+                    ExperimentConfig(name="deep", conditions=("skip:2",), all_layers=True),
+                )
+            }
+        )
+    )
     with pytest.raises(ValueError, match=r"skip:2 is computed once.*Put 'deep' first"):
         read_experiments(folder, plan)
 

@@ -24,8 +24,9 @@ def run(tmp_path):
 
 @pytest.fixture
 def config(server):
-    return JudgeConfig(base_url=server.url, model="org/judge:1", layers=(1, 2, 3, 5), timeout=5,
-                       retries=2)
+    return JudgeConfig(
+        base_url=server.url, model="org/judge:1", layers=(1, 2, 3, 5), timeout=5, retries=2
+    )
 
 
 @pytest.fixture

@@ -75,10 +75,14 @@ def test_a_batch_service_can_do_the_asking(run, server, tmp_path, peel):
         request = json.loads(line)
         assert (request["method"], request["url"]) == ("POST", "/v1/chat/completions")
         message = {"role": "assistant", "content": json.dumps(scores(request["body"]))}
-        body = {"model": "m", "choices": [{"message": message, "finish_reason": "stop"}],
-                "usage": {"prompt_tokens": 9, "completion_tokens": 9}}
-        lines.append({"custom_id": request["custom_id"],
-                      "response": {"status_code": 200, "body": body}})
+        body = {
+            "model": "m",
+            "choices": [{"message": message, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 9, "completion_tokens": 9},
+        }
+        lines.append(
+            {"custom_id": request["custom_id"], "response": {"status_code": 200, "body": body}}
+        )
     lines[0]["response"] = {"status_code": 500, "body": {}}
     answers.write_text("\n".join(json.dumps(line) for line in lines))
     told = peel("judge", "--results", run.parent, "--read-batch", answers)

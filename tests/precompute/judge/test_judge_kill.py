@@ -44,9 +44,13 @@ def test_killed_from_outside(after, run, server, config, judge):
 
 
 POINTS = [
-    ("os", "fsync", 2), ("os", "fsync", 5), ("precompute.judge.session", "_note", 1),
-    ("precompute.judge.session", "_note", 12), ("precompute.judge.session", "seal", 1),
-    ("store.parts.write", "_commit", 1), ("precompute.judge.session", "publish", 1),
+    ("os", "fsync", 2),
+    ("os", "fsync", 5),
+    ("precompute.judge.session", "_note", 1),
+    ("precompute.judge.session", "_note", 12),
+    ("precompute.judge.session", "seal", 1),
+    ("store.parts.write", "_commit", 1),
+    ("precompute.judge.session", "publish", 1),
 ]
 
 

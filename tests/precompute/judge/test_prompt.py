@@ -21,7 +21,7 @@ def listed(prompt):
     before, after = TEMPLATE.split("{LAYERS_LIST}")
     assert prompt.startswith(before)
     assert prompt.endswith(after)
-    return prompt[len(before): len(prompt) - len(after)]
+    return prompt[len(before) : len(prompt) - len(after)]
 
 
 @given(st.lists(st.one_of(st.sampled_from(ATTACKS), st.text()), min_size=2, max_size=4))

@@ -41,8 +41,10 @@ def test_every_picture_is_asked_about_once_and_figure_5_is_filled(run, server, c
     with open_run(run) as opened:
         replies, rows = opened.table("reply"), opened.table("judgement")
         curve = opened.table("curve", "metric LIKE 'judge.%'")
-        pictures = {hashlib.sha256(opened.tensors(i).model_input).hexdigest()
-                    for i in opened.table("image").image_id}
+        pictures = {
+            hashlib.sha256(opened.tensors(i).model_input).hexdigest()
+            for i in opened.table("image").image_id
+        }
     assert len(rows) == 12 * 4 * len(CRITERIA)
     assert set(replies.model_asked) == {"org/judge:1"}
     assert set(replies.model_answered) == {"judge-1-as-answered"}
@@ -88,8 +90,9 @@ def test_failures_are_kept_and_not_asked_again(run, server, config, judge):
         lambda h, b: h.complete("not json {"),
         lambda h, b: h.send(200, "<html>hello</html>"),
         lambda h, b: h.complete('{"layers": {', finish_reason="length"),
-        lambda h, b: h.complete('{"layers": {"1": ' + str(dict.fromkeys(CRITERIA, 3))
-                                .replace("'", '"') + "}}"),
+        lambda h, b: h.complete(
+            '{"layers": {"1": ' + str(dict.fromkeys(CRITERIA, 3)).replace("'", '"') + "}}"
+        ),
         lambda h, b: h.complete(json.dumps(scores(b, l9=dict.fromkeys(CRITERIA, 3)))),
         lambda h, b: h.complete(json.dumps(scores(b, l5=dict.fromkeys(CRITERIA, 4)))),
         lambda h, b: h.send(400, {"error": {"message": "unsafe", "code": "content_filter"}}),
@@ -98,8 +101,15 @@ def test_failures_are_kept_and_not_asked_again(run, server, config, judge):
         (lambda h: answers[n](h, body)) if n < len(answers) else scores(body)
     )
     judge(config.model_copy(update={"concurrency": 1}))
-    assert statuses(run) == {"refused": 3, "unreadable": 2, "truncated": 1, "partial": 1,
-                             "wrong_layers": 1, "off_menu": 1, "ok": 3}
+    assert statuses(run) == {
+        "refused": 3,
+        "unreadable": 2,
+        "truncated": 1,
+        "partial": 1,
+        "wrong_layers": 1,
+        "off_menu": 1,
+        "ok": 3,
+    }
     rows = judgements(run)
     assert rows[rows.status != "ok"].score.isna().all()
     assert rows[rows.status == "ok"].score.notna().all()
@@ -162,8 +172,11 @@ def test_what_a_server_rejects_is_left_out_and_remembered(run, server, config, j
 
 @pytest.mark.parametrize(
     ("status", "code", "words"),
-    [(401, None, KEY), (404, None, "Correct `model` or `base_url`"),
-     (429, "insufficient_quota", "429")],
+    [
+        (401, None, KEY),
+        (404, None, "Correct `model` or `base_url`"),
+        (429, "insufficient_quota", "429"),
+    ],
 )
 def test_what_no_question_can_pass_ends_it_at_once(
     status, code, words, server, config, judge, monkeypatch, run
@@ -225,7 +238,8 @@ def test_votes_add_up_and_their_spread_is_stored(run, server, config, judge):
     assert server.count == 24
     rows = judgements(run)
     votes = rows[(rows.layer == 5) & (rows.criterion == "entities")].pivot(
-        index="image_id", columns="vote", values="score")
+        index="image_id", columns="vote", values="score"
+    )
     assert (votes[0] == 5).all()
     assert (votes[1] == 1).all()
     with open_run(run) as opened:

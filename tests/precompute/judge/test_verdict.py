@@ -15,10 +15,22 @@ JUDGE = judge_of(JudgeConfig(base_url="http://x/v1", model="m", layers=(1, 4)), 
 
 def entry(text, **fields):
     given = {
-        "reply_id": "r", "run_id": "run", "captions": "capture-0", "judge": JUDGE,
-        "condition_id": "baseline", "image_id": "i", "vote": 0, "prompt_sha256": "p",
-        "image_sha256": "q", "model_answered": None, "text": text, "refused": False,
-        "finish_reason": "stop", "tokens_in": 1, "tokens_out": 1, "answer_format": "text",
+        "reply_id": "r",
+        "run_id": "run",
+        "captions": "capture-0",
+        "judge": JUDGE,
+        "condition_id": "baseline",
+        "image_id": "i",
+        "vote": 0,
+        "prompt_sha256": "p",
+        "image_sha256": "q",
+        "model_answered": None,
+        "text": text,
+        "refused": False,
+        "finish_reason": "stop",
+        "tokens_in": 1,
+        "tokens_out": 1,
+        "answer_format": "text",
         "at": "now",
     }
     return Entry(**{**given, **fields})
@@ -70,8 +82,9 @@ def test_a_failed_reply_scores_nothing(text, fields, expected):
 
 @pytest.mark.parametrize("score", [0, 2, 4, 6, "3", 3.0, True, None, [3], 10**400])
 def test_a_score_off_the_menu_fails_alone(score):
-    rows = judgement_rows(entry(json.dumps(answer(l4={**dict.fromkeys(CRITERIA, 5),
-                                                      "entities": score}))))
+    rows = judgement_rows(
+        entry(json.dumps(answer(l4={**dict.fromkeys(CRITERIA, 5), "entities": score})))
+    )
     failed = [row for row in rows if row["status"] != "ok"]
     assert [(r["layer"], r["criterion"], r["score"], r["status"]) for r in failed] == [
         (4, "entities", None, "off_menu")

@@ -73,21 +73,47 @@ def test_what_is_missing_is_said():
 
 def test_robertas_first_word_keeps_its_space(tmp_path):
     """`a` and `\u0120a` are different tokens; the model was trained on the second."""
-    vocabulary = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", "a", "c", "t", "\u0120", "\u0120a",
-                  "\u0120c", "\u0120ca", "\u0120cat"]
+    vocabulary = [
+        "<s>",
+        "<pad>",
+        "</s>",
+        "<unk>",
+        "<mask>",
+        "a",
+        "c",
+        "t",
+        "\u0120",
+        "\u0120a",
+        "\u0120c",
+        "\u0120ca",
+        "\u0120cat",
+    ]
     ids = {token: k for k, token in enumerate(vocabulary)}
     (tmp_path / "vocab.json").write_text(json.dumps(ids))
     merges = ["\u0120 a", "\u0120 c", "\u0120c a", "\u0120ca t"]
     (tmp_path / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges) + "\n")
     torch.manual_seed(0)
-    RobertaModel(RobertaConfig(
-        vocab_size=len(ids), hidden_size=8, num_hidden_layers=2, num_attention_heads=2,
-        intermediate_size=8, max_position_embeddings=40, pad_token_id=1, bos_token_id=0,
-        eos_token_id=2,
-    )).save_pretrained(tmp_path)
+    RobertaModel(
+        RobertaConfig(
+            vocab_size=len(ids),
+            hidden_size=8,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=8,
+            max_position_embeddings=40,
+            pad_token_id=1,
+            bos_token_id=0,
+            eos_token_id=2,
+        )
+    ).save_pretrained(tmp_path)
     _, tokenizer = load(BertScoreConfig(model=str(tmp_path), layer=1, rescale=False))
     assert tokenizer.convert_ids_to_tokens(tokenizer.encode("a cat")) == [
-        "<s>", "\u0120a", "\u0120cat", "</s>"]
+        "<s>",
+        "\u0120a",
+        "\u0120cat",
+        "</s>",
+    ]
     values = open_bertscore(BertScoreConfig(model=str(tmp_path), layer=1, rescale=False))(
-        ["a cat", "a cat"], [["a cat"], ["cat a"]])
+        ["a cat", "a cat"], [["a cat"], ["cat a"]]
+    )
     assert values[0] == pytest.approx(1, abs=1e-5)

@@ -25,7 +25,9 @@ def test_one_word_has_no_pair():
 
 def test_nouns():
     assert nouns_of("two cacti sitting next to the big Cactus, it is in the snow") == [
-        "cactus", "snow"]
+        "cactus",
+        "snow",
+    ]
     assert n_nouns(["a penguin and a penguin", "is as was"], [(), ()]) == [1.0, 0.0]
 
 

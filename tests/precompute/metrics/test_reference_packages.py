@@ -20,10 +20,21 @@ from precompute.metrics.metric import Corpus
 needs_java = pytest.mark.skipif(not shutil.which("java"), reason="no Java on this machine")
 
 HARD = [
-    "A dog's life. A cat, too!", 'A man (in a hat) says "hello"', "can't won't cannot gonna",
-    "black-and-white t-shirt and/or", "$5 50% 1,000 3.5 & more... yes", "it's 5 o'clock",
-    "the U.S. flag; a sign: 'stop'", "Mr. Smith at 5 p.m.", "caf\u00e9 \u2014 dash \u2013 en",
-    "a -- b", "dogs' toys", "A man. A dog.", "e.g. this", "a\u2019s \u201cquote\u201d", "end.",
+    "A dog's life. A cat, too!",
+    'A man (in a hat) says "hello"',
+    "can't won't cannot gonna",
+    "black-and-white t-shirt and/or",
+    "$5 50% 1,000 3.5 & more... yes",
+    "it's 5 o'clock",
+    "the U.S. flag; a sign: 'stop'",
+    "Mr. Smith at 5 p.m.",
+    "caf\u00e9 \u2014 dash \u2013 en",
+    "a -- b",
+    "dogs' toys",
+    "A man. A dog.",
+    "e.g. this",
+    "a\u2019s \u201cquote\u201d",
+    "end.",
     "two\nlines\r\u2028here",
 ]
 
@@ -48,13 +59,16 @@ def texts(references):
 def coco(texts, references):
     """The two as the package's evaluation makes them."""
     if shutil.which("java"):
+
         def tokens(of):
             return PTBTokenizer().tokenize(
                 {k: [{"caption": " ".join(t.split())} for t in own] for k, own in enumerate(of)}
             )
     else:
+
         def tokens(of):
             return {k: ptb.tokenise(own) for k, own in enumerate(of)}
+
     return tokens(references), tokens([[text] for text in texts])
 
 
@@ -123,9 +137,9 @@ def test_without_java_python_tokenises_and_says_so(monkeypatch):
 def test_what_was_tokenised_is_not_asked_again_and_only_so_much_is_kept(monkeypatch):
     asked = []
     monkeypatch.setattr(ptb, "tokeniser", lambda: "PTBTokenizer")
-    monkeypatch.setattr(ptb, "_java", lambda lines: [
-        asked.append(line) or line.lower().split() for line in lines
-    ])
+    monkeypatch.setattr(
+        ptb, "_java", lambda lines: [asked.append(line) or line.lower().split() for line in lines]
+    )
     monkeypatch.setattr(ptb, "_known", {})
     monkeypatch.setattr(ptb, "_KEPT", 3)
     assert ptb.tokenise(["A cat .", "A dog", "A cat ."]) == ["a cat", "a dog", "a cat"]

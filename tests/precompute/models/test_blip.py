@@ -75,7 +75,8 @@ def test_every_layer_equals_generate_on_a_truncated_tower(
     for layer, captions in enumerate(got):
         expected = truncated(blip_captioner.model, layer).generate(
             **{name: tensor.clone() for name, tensor in inputs.items()},
-            do_sample=False, **generation.model_dump(),
+            do_sample=False,
+            **generation.model_dump(),
         )
         for caption, row in zip(captions, expected.tolist(), strict=True):
             ids = row[begin:]

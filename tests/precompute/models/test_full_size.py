@@ -49,7 +49,9 @@ def test_what_is_filled_reads_pictures(filled, pictures):
     config = DecodeConfig(prompt="a cat", generation=Generation(max_new_tokens=4))
     checks = certificate(filled, pictures, config)["checks"]
     assert [c["name"] for c in checks if c["passed"]][:3] == [
-        "final_state", "attention_rows", "contributions"
+        "final_state",
+        "attention_rows",
+        "contributions",
     ]
 
 

@@ -71,9 +71,7 @@ def test_a_first_gpu_that_is_full_gets_no_block():
 
 def test_the_map_loads_and_reads_as_one(checkpoint, captioner, pictures):
     """The same map with all its GPUs called `cpu`: every name in it must be a module's."""
-    places = device_map(
-        InstructBlipForConditionalGeneration, captioner.model.config, "cuda", 3
-    )
+    places = device_map(InstructBlipForConditionalGeneration, captioner.model.config, "cuda", 3)
     assert len(set(places.values())) > 1
     model = InstructBlipForConditionalGeneration.from_pretrained(
         checkpoint, device_map=dict.fromkeys(places, "cpu")
@@ -95,9 +93,7 @@ def test_more_gpus_than_there_are(device, there, checkpoint, monkeypatch):
 
 def test_modules_with_accelerates_hooks_read_as_without(checkpoint, captioner, pictures):
     """What accelerate hangs before every block on several GPUs, here with all of them the CPU."""
-    places = device_map(
-        InstructBlipForConditionalGeneration, captioner.model.config, "cuda", 3
-    )
+    places = device_map(InstructBlipForConditionalGeneration, captioner.model.config, "cuda", 3)
     model = InstructBlipForConditionalGeneration.from_pretrained(checkpoint).eval()
     # A weight outside all modules; accelerate warns of it and places it all the same.
     with pytest.warns(UserWarning, match="query_tokens"):

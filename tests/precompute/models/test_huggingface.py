@@ -37,9 +37,7 @@ def test_a_checkpoint_loads_from_its_folder(checkpoint, captioner, pixels):
     loaded = huggingface.load(checkpoint, Placement("cpu", torch.float32))
     assert torch.equal(loaded.library_final_state(pixels), captioner.library_final_state(pixels))
     assert loaded.processor.num_query_tokens == captioner.model.config.num_query_tokens
-    assert [path.name for path in huggingface.weight_files(checkpoint)] == [
-        "model.safetensors"
-    ]
+    assert [path.name for path in huggingface.weight_files(checkpoint)] == ["model.safetensors"]
 
 
 def test_a_prompt_has_one_image_token_a_query(captioner):

@@ -45,19 +45,27 @@ def asking(whoops, config, tmp_path_factory):
         writer.writeheader()
         writer.writerows(rows)
     (dataset,) = config.datasets
-    return config.model_copy(update={
-        "datasets": (dataset.model_copy(update={"path": str(folder)}),),
-        "questions": QuestionsConfig(
-            template="question: {question} short answer:", layers=(0, 2, 3),
-            generation=Generation(max_new_tokens=4),
-        ),
-    })
+    return config.model_copy(
+        update={
+            "datasets": (dataset.model_copy(update={"path": str(folder)}),),
+            "questions": QuestionsConfig(
+                template="question: {question} short answer:",
+                layers=(0, 2, 3),
+                generation=Generation(max_new_tokens=4),
+            ),
+        }
+    )
 
 
 @pytest.mark.parametrize(
     ("answer", "expected", "score"),
-    [("In the Snow.", "in snow", 1), ("snow", "a snow", 1), ("the", "snow", 0), ("", "snow", 0),
-     ("snow in", "in snow", 0)],
+    [
+        ("In the Snow.", "in snow", 1),
+        ("snow", "a snow", 1),
+        ("the", "snow", 0),
+        ("", "snow", 0),
+        ("snow in", "in snow", 0),
+    ],
 )
 def test_accuracy(answer, expected, score):
     assert accuracy(answer, expected) == score
@@ -109,10 +117,12 @@ def test_the_stage(asking, run, captioner, tmp_path):
 
 
 def test_batches_that_do_not_fit_are_halved_and_told(asking, captioner, tmp_path):
-    shard = asking.model_copy(update={
-        "capture": CaptureConfig(part_size=6, batch_size=6),
-        "decode": asking.decode.model_copy(update={"batch_size": 6}),
-    })
+    shard = asking.model_copy(
+        update={
+            "capture": CaptureConfig(part_size=6, batch_size=6),
+            "decode": asking.decode.model_copy(update={"batch_size": 6}),
+        }
+    )
     (plan,) = plan_runs(shard)
     (items,) = plan.shards.values()
     stage, done = stage_folder(tmp_path, "questions", {}), []
@@ -124,8 +134,11 @@ def test_batches_that_do_not_fit_are_halved_and_told(asking, captioner, tmp_path
     assert cramped.manifest["meta"]["batches"] == [["img-0"], ["img-1"], ["img-4"]]
     assert set(cramped.manifest["meta"]["decoder_batches"]) == {1}
     answers = [
-        {(row["image_id"], row["question"], row["layer"]): row["text"]
-         for row in read_table([part], "answer").to_pylist()} for part in (roomy, cramped)
+        {
+            (row["image_id"], row["question"], row["layer"]): row["text"]
+            for row in read_table([part], "answer").to_pylist()
+        }
+        for part in (roomy, cramped)
     ]
     assert answers[0] == answers[1] and len(answers[0]) == 5 * 3
     assert done == [6, 6]
@@ -135,9 +148,16 @@ def test_a_template_may_have_other_braces(asking, captioner, pictures):
     (item, *_) = (i for i in load("whoops", Path(asking.datasets[0].path)) if i.questions)
     states = tower_states(captioner, pictures[:1])
     plain, braces = (
-        ask(captioner, [item], states, [3], asking.model_copy(update={
-            "questions": asking.questions.model_copy(update={"template": template})
-        })) for template in ("{question} {json}", "{question} { } }")
+        ask(
+            captioner,
+            [item],
+            states,
+            [3],
+            asking.model_copy(
+                update={"questions": asking.questions.model_copy(update={"template": template})}
+            ),
+        )
+        for template in ("{question} {json}", "{question} { } }")
     )
     assert [row["question"] for row in plain] == [row["question"] for row in braces]
 

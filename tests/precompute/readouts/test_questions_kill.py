@@ -40,11 +40,17 @@ def go(config, captioner, whoops, tmp_path_factory):
             asked = [["where is this?", "in the snow"], ["what is it?", "a cat"]]
             writer.writerow({**row, "question_answering_pairs": json.dumps(asked)})
     (dataset,) = config.datasets
-    (plan,) = plan_runs(config.model_copy(update={
-        "datasets": (dataset.model_copy(update={"path": str(folder)}),),
-        "questions": QuestionsConfig(layers=(0, 2, 3), generation=Generation(max_new_tokens=4)),
-        "score": ScoreConfig(metrics=("rouge_l",)),
-    }))
+    (plan,) = plan_runs(
+        config.model_copy(
+            update={
+                "datasets": (dataset.model_copy(update={"path": str(folder)}),),
+                "questions": QuestionsConfig(
+                    layers=(0, 2, 3), generation=Generation(max_new_tokens=4)
+                ),
+                "score": ScoreConfig(metrics=("rouge_l",)),
+            }
+        )
+    )
 
     def into(results):
         with Watch() as watch:

@@ -55,11 +55,18 @@ def test_other_weights_are_another_run(config, captioner, tmp_path):
     assert plan_runs(other)[0].run_id != plan_runs(config)[0].run_id
 
 
-@pytest.mark.parametrize(("name", "decides"), [
-    ("config.json", True), ("generation_config.json", True), ("processor_config.json", True),
-    ("tokenizer.json", True), ("qformer_tokenizer/tokenizer_config.json", True),
-    ("README.md", False), (".cache/etag.json", False),
-])
+@pytest.mark.parametrize(
+    ("name", "decides"),
+    [
+        ("config.json", True),
+        ("generation_config.json", True),
+        ("processor_config.json", True),
+        ("tokenizer.json", True),
+        ("qformer_tokenizer/tokenizer_config.json", True),
+        ("README.md", False),
+        (".cache/etag.json", False),
+    ],
+)
 def test_what_a_checkpoint_says_beside_its_weights_makes_another_run(
     config, checkpoint, tmp_path, name, decides
 ):
@@ -79,7 +86,8 @@ def test_the_versions_are_those_of_the_back_ends_libraries(config, monkeypatch):
     assert planned.decides["versions"]["transformers"] == version("transformers")
     monkeypatch.setattr(huggingface, "LIBRARIES", ("torch", "no-such-package"))
     assert plan_runs(config)[0].decides["versions"] == {
-        "torch": version("torch"), "no-such-package": None
+        "torch": version("torch"),
+        "no-such-package": None,
     }
 
 
@@ -87,9 +95,11 @@ def test_weights_are_read_once_for_all_data_sets(config, monkeypatch, tmp_path):
     calls = []
     monkeypatch.setattr(plan, "weights_sha256", lambda model: calls.append(model) or "w")
     (dataset,) = config.datasets
-    two = config.model_copy(update={
-        "datasets": (dataset, dataset.model_copy(update={"name": "again"})),
-    })
+    two = config.model_copy(
+        update={
+            "datasets": (dataset, dataset.model_copy(update={"name": "again"})),
+        }
+    )
     first, second = plan_runs(two)
     assert first.decides == second.decides and first.run_id != second.run_id
     told = describe(two, tmp_path)
@@ -102,7 +112,8 @@ def test_weights_are_read_once_for_all_data_sets(config, monkeypatch, tmp_path):
 def test_shards_hold_every_image_once_in_order(config):
     (planned,) = plan_runs(changed(config, "capture", part_size=4))
     assert {name: len(items) for name, items in planned.shards.items()} == {
-        "images-000000": 4, "images-000004": 2
+        "images-000000": 4,
+        "images-000004": 2,
     }
     ids = [item.image_id for items in planned.shards.values() for item in items]
     assert ids == [item.image_id for item in planned.items]

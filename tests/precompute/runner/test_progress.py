@@ -32,8 +32,15 @@ def lines(text: str) -> list[str]:
 @pytest.fixture
 def opened():
     def opened(terminal: bool, width: int = 80) -> Screen:
-        return Screen(Console(file=io.StringIO(), width=width, force_terminal=terminal,
-                              _environ={"TERM": "xterm" if terminal else "dumb"}))
+        return Screen(
+            Console(
+                file=io.StringIO(),
+                width=width,
+                force_terminal=terminal,
+                _environ={"TERM": "xterm" if terminal else "dumb"},
+            )
+        )
+
     return opened
 
 
@@ -84,8 +91,11 @@ def test_a_log_gets_a_line_a_stage_and_the_name_of_a_run_once(opened, tmp_path):
                 advance(1)
     screen.clear()
     assert [re.sub(r"[\d.]+ s$", "x s", line) for line in written(screen).splitlines()] == [
-        "one", "  capture: 3 images in x s", f"  {LONG}: 3 images in x s",
-        "two", "  capture: 3 images in x s",
+        "one",
+        "  capture: 3 images in x s",
+        f"  {LONG}: 3 images in x s",
+        "two",
+        "  capture: 3 images in x s",
     ]
 
 

@@ -82,10 +82,14 @@ def on_the_first_part(run, act):
 def test_workers_of_which_one_is_killed_make_what_one_process_makes(
     config, engine, one_thread, tmp_path
 ):
-    (plan,) = plan_runs(config.model_copy(update={
-        "experiments": (ExperimentConfig(name="means", conditions=("mean:2", "skip:1")),),
-        "score": ScoreConfig(metrics=("exact", "uniqueness")),
-    }))
+    (plan,) = plan_runs(
+        config.model_copy(
+            update={
+                "experiments": (ExperimentConfig(name="means", conditions=("mean:2", "skip:1")),),
+                "score": ScoreConfig(metrics=("exact", "uniqueness")),
+            }
+        )
+    )
     captioner = captioner_of(config.model)
     with Watch() as watch:
         execute(plan, tmp_path / "alone", captioner, watch)
@@ -143,8 +147,9 @@ def test_a_part_that_kills_its_workers_is_given_up(watch, stage):
 
 def test_too_many_broken_pictures_stop_the_run(config, engine, tmp_path):
     (dataset,) = config.datasets
-    (plan,) = plan_runs(config.model_copy(
-        update={"datasets": (dataset.model_copy(update={"max_broken": 0.1}),)}))
+    (plan,) = plan_runs(
+        config.model_copy(update={"datasets": (dataset.model_copy(update={"max_broken": 0.1}),)})
+    )
     with Watch(engine) as watch, pytest.raises(PartFailed, match=r"at most 10\.0% of the 6"):
         execute(plan, tmp_path, captioner_of(config.model), watch)
 

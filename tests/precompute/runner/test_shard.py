@@ -22,11 +22,16 @@ def plan(config):
         ExperimentConfig(name="means", conditions=("mean:2",)),
         ExperimentConfig(name="skips", conditions=("skip:1",)),
     )
-    (planned,) = plan_runs(config.model_copy(update={
-        "experiments": experiments, "heads": HeadsConfig(layers=(2,)),
-        "head_effect": HeadEffectConfig(batch_size=2, exact_top=1, exact_random=1),
-        "score": ScoreConfig(metrics=("exact", "rouge_l", "uniqueness")),
-    }))
+    (planned,) = plan_runs(
+        config.model_copy(
+            update={
+                "experiments": experiments,
+                "heads": HeadsConfig(layers=(2,)),
+                "head_effect": HeadEffectConfig(batch_size=2, exact_top=1, exact_random=1),
+                "score": ScoreConfig(metrics=("exact", "rouge_l", "uniqueness")),
+            }
+        )
+    )
     return planned
 
 

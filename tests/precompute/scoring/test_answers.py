@@ -1,6 +1,5 @@
 """Likeness of stored answers to the expected ones: values, the stage, what is unscored."""
 
-
 import pyarrow as pa
 import pytest
 from rouge_score.rouge_scorer import RougeScorer
@@ -36,11 +35,21 @@ def write_answers(run, images, complete=True):
     stage = stage_folder(run, "questions", {})
     for image in images:
         with write_part(stage, f"part-{image}") as part:
-            part.table("answer", [
-                {"condition_id": "baseline", "image_id": image, "layer": layer,
-                 "question": question, "text": text, "expected": expected, "score": 0.0}
-                for layer, question, text, expected in ANSWERS
-            ])
+            part.table(
+                "answer",
+                [
+                    {
+                        "condition_id": "baseline",
+                        "image_id": image,
+                        "layer": layer,
+                        "question": question,
+                        "text": text,
+                        "expected": expected,
+                        "score": 0.0,
+                    }
+                    for layer, question, text, expected in ANSWERS
+                ],
+            )
     if complete:
         mark_complete(stage, [f"part-{image}" for image in images])
     update_run(run, stages={"questions": stage.name})
@@ -59,7 +68,8 @@ def asked(tmp_path):
 
 def configured(*metrics):
     return Config(
-        model=ModelConfig(path="nowhere"), decode=DecodeConfig(prompt="a"),
+        model=ModelConfig(path="nowhere"),
+        decode=DecodeConfig(prompt="a"),
         datasets=(DatasetConfig(name="tiny", kind="whoops", path="nowhere"),),
         score={"metrics": metrics, "bertscore": SMALL},
     )

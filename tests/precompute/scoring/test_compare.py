@@ -35,10 +35,21 @@ def test_pairs_of_one_image():
     others = [("shuffled", ("x",)), ("shuffled", ("y",))]
     expected = {
         0: [("final", final), ("reference", own), *others, ("self", ("c", "0"))],
-        1: [("previous", ("",)), ("final", final), ("reference", own), *others,
-            ("baseline", ("a cow",)), ("self", ("c", "1"))],
-        2: [("previous", ("a dog",)), ("final", final), ("reference", own), *others,
-            ("self", ("c", "2"))],
+        1: [
+            ("previous", ("",)),
+            ("final", final),
+            ("reference", own),
+            *others,
+            ("baseline", ("a cow",)),
+            ("self", ("c", "1")),
+        ],
+        2: [
+            ("previous", ("a dog",)),
+            ("final", final),
+            ("reference", own),
+            *others,
+            ("self", ("c", "2")),
+        ],
     }
     assert got == [(layer, *row) for layer, rows in expected.items() for row in rows]
 
@@ -91,16 +102,26 @@ def write_captions(run, stories, refs=(), labels=()):
     images = sorted({image for of in stories.values() for image in of})
     stage = stage_folder(run, "capture", {})
     with write_part(stage, "p") as part:
-        part.table("image", [
-            {"image_id": image, "refs": dict(refs).get(image, []),
-             "label": dict(labels).get(image)}
-            for image in images
-        ])
-        part.table("caption", [
-            {"condition_id": condition, "image_id": image, "layer": layer, "text": text}
-            for condition, of in stories.items()
-            for image, story in of.items() for layer, text in enumerate(story)
-        ])
+        part.table(
+            "image",
+            [
+                {
+                    "image_id": image,
+                    "refs": dict(refs).get(image, []),
+                    "label": dict(labels).get(image),
+                }
+                for image in images
+            ],
+        )
+        part.table(
+            "caption",
+            [
+                {"condition_id": condition, "image_id": image, "layer": layer, "text": text}
+                for condition, of in stories.items()
+                for image, story in of.items()
+                for layer, text in enumerate(story)
+            ],
+        )
     return read_part(stage / "p")
 
 
@@ -137,15 +158,22 @@ def test_other_conditions_are_held_against_the_baseline(tmp_path):
     capture = write_captions(tmp_path, {"baseline": {"i": ["a cat", "a dog"]}})
     stage = stage_folder(tmp_path, "sweep.s", {})
     with write_part(stage, "p") as part:
-        part.table("caption", [
-            {"condition_id": "skip:1", "image_id": "i", "layer": layer, "text": text}
-            for layer, text in enumerate(["a cat", "a cow"])
-        ] + [{"condition_id": "skip:2", "image_id": "i", "layer": 1, "text": "a dog"}])
-    got = scored(read_part(stage / "p"), "exact", tmp_path, corpus=Corpus({}, {}, ""),
-                 baseline=capture)
+        part.table(
+            "caption",
+            [
+                {"condition_id": "skip:1", "image_id": "i", "layer": layer, "text": text}
+                for layer, text in enumerate(["a cat", "a cow"])
+            ]
+            + [{"condition_id": "skip:2", "image_id": "i", "layer": 1, "text": "a dog"}],
+        )
+    got = scored(
+        read_part(stage / "p"), "exact", tmp_path, corpus=Corpus({}, {}, ""), baseline=capture
+    )
     assert got == {
-        ("skip:1", "i", 0, "exact", "final"): 0.0, ("skip:1", "i", 0, "exact", "baseline"): 1.0,
-        ("skip:1", "i", 1, "exact", "previous"): 0.0, ("skip:1", "i", 1, "exact", "final"): 1.0,
+        ("skip:1", "i", 0, "exact", "final"): 0.0,
+        ("skip:1", "i", 0, "exact", "baseline"): 1.0,
+        ("skip:1", "i", 1, "exact", "previous"): 0.0,
+        ("skip:1", "i", 1, "exact", "final"): 1.0,
         ("skip:1", "i", 1, "exact", "baseline"): 0.0,
         # Of the last layer alone there is nothing before and nothing to settle on.
         ("skip:2", "i", 1, "exact", "baseline"): 1.0,
@@ -158,19 +186,33 @@ def test_heads_are_held_against_their_layer_the_one_below_and_references(tmp_pat
     stage = stage_folder(tmp_path, "heads", {})
     texts = {(1, 0): "a cow", (1, 1): "a dog", (2, 0): "", (2, 1): "a cat on a mat"}
     with write_part(stage, "p") as part:
-        part.table("head_caption", [
-            {"condition_id": "baseline", "image_id": "i", "layer": layer, "head": head,
-             "text": text} for (layer, head), text in texts.items()])
+        part.table(
+            "head_caption",
+            [
+                {
+                    "condition_id": "baseline",
+                    "image_id": "i",
+                    "layer": layer,
+                    "head": head,
+                    "text": text,
+                }
+                for (layer, head), text in texts.items()
+            ],
+        )
     metric = METRICS["rouge_l"](ScoreConfig(), corpus := read_corpus([capture], {}))
-    table = score_heads(read_part(stage / "p"), "rouge_l", metric, rouge_l,
-                        knowledge(corpus, metric, 1), capture)
+    table = score_heads(
+        read_part(stage / "p"), "rouge_l", metric, rouge_l, knowledge(corpus, metric, 1), capture
+    )
     got = {(r["layer"], r["head"], r["against"]): r["value"] for r in table.to_pylist()}
     story = ["a cow", "a dog", "a cat"]
     assert got == {
         (layer, head, against): rouge_l([text], [own])[0] if text else None
         for (layer, head), text in texts.items()
-        for against, own in (("baseline", [story[layer]]), ("previous", [story[layer - 1]]),
-                             ("reference", refs["i"]))
+        for against, own in (
+            ("baseline", [story[layer]]),
+            ("previous", [story[layer - 1]]),
+            ("reference", refs["i"]),
+        )
     }
 
 
@@ -202,9 +244,7 @@ def test_uniqueness_by_comparing_all(tmp_path):
     got = scored(part, "uniqueness", tmp_path)
     for image, layer in itertools.product(stories, range(3)):
         text = normalise(stories[image][layer])
-        alone = not any(
-            normalise(stories[o][layer]) == text for o in stories if o != image
-        )
+        alone = not any(normalise(stories[o][layer]) == text for o in stories if o != image)
         value = got["baseline", image, layer, "uniqueness", "self"]
         assert value == (float(alone) if text else None)
     assert got["c", "i", 0, "uniqueness", "self"] == 1.0
@@ -221,11 +261,21 @@ def test_what_decides_the_numbers_is_in_the_settings():
     assert "shuffles" not in alone
 
 
-@pytest.mark.parametrize(("name", "package"), [
-    ("bleu", "sacrebleu"), ("rouge_l", "rouge-score"), ("coco_bleu4", "pycocoevalcap"),
-    ("coco_rouge_l", "pycocoevalcap"), ("cider", "pycocoevalcap"), ("bertscore", "bert-score"),
-    ("n_nouns", "wn"), ("noun_depth", "wn"), ("exact", None), ("uniqueness", None),
-])
+@pytest.mark.parametrize(
+    ("name", "package"),
+    [
+        ("bleu", "sacrebleu"),
+        ("rouge_l", "rouge-score"),
+        ("coco_bleu4", "pycocoevalcap"),
+        ("coco_rouge_l", "pycocoevalcap"),
+        ("cider", "pycocoevalcap"),
+        ("bertscore", "bert-score"),
+        ("n_nouns", "wn"),
+        ("noun_depth", "wn"),
+        ("exact", None),
+        ("uniqueness", None),
+    ],
+)
 def test_a_metrics_stage_says_which_version_of_its_package_made_it(name, package):
     metric = METRICS[name](ScoreConfig(), Corpus({"i": ("a cat",)}, {}, "sha"))
     versions = score_settings(name, metric, "capture-1", Corpus({}, {}, ""), 3).get("versions", {})
@@ -235,17 +285,24 @@ def test_a_metrics_stage_says_which_version_of_its_package_made_it(name, package
 
 def test_synonyms_are_read_beside_the_pictures(tmp_path):
     (tmp_path / "synset_words.txt").write_text(
-        "n02056570 king penguin, Aptenodytes patagonica\nn1 crane\nn2 crane, lifter\n")
+        "n02056570 king penguin, Aptenodytes patagonica\nn1 crane\nn2 crane, lifter\n"
+    )
     found = imagenet_classes.synonyms(tmp_path)
     assert found["crane"] == ["crane", "crane", "lifter"]  # no wnids of ImageNet
     penguin = found["king penguin"]
     assert penguin[:2] == ["king penguin", "Aptenodytes patagonica"]
     assert {"penguin", "seabird", "bird"} < set(penguin)
     assert not {"animal", "vertebrate", "object"} & set(penguin)
-    config = Config.model_validate({
-        "model": {"path": "x"}, "decode": {"prompt": "p"},
-        "datasets": [{"name": "here", "kind": "imagenet", "path": str(tmp_path)},
-                     {"name": "away", "kind": "imagenet", "path": "nowhere"}]})
+    config = Config.model_validate(
+        {
+            "model": {"path": "x"},
+            "decode": {"prompt": "p"},
+            "datasets": [
+                {"name": "here", "kind": "imagenet", "path": str(tmp_path)},
+                {"name": "away", "kind": "imagenet", "path": "nowhere"},
+            ],
+        }
+    )
     assert synonyms(config, "here") == found
     lion = synonyms(config, "away")["lion"]
     assert lion[:3] == ["lion", "king of beasts", "Panthera leo"]

@@ -20,7 +20,8 @@ WORDS = ("a", "big", "dog", "sits", "on", "the", "red", "mat", "in", "snow")
 
 def configured(*metrics):
     return Config(
-        model=ModelConfig(path="nowhere"), decode=DecodeConfig(prompt="a"),
+        model=ModelConfig(path="nowhere"),
+        decode=DecodeConfig(prompt="a"),
         datasets=(DatasetConfig(name="tiny", kind="whoops", path="nowhere"),),
         score={"metrics": metrics},
     )
@@ -44,7 +45,8 @@ def told():
     refs["i4"] = []
     captions = {
         (image, layer): f"{own[0] if own else 'x'} {some()}" if layer else some()
-        for image, own in refs.items() for layer in (0, 1)
+        for image, own in refs.items()
+        for layer in (0, 1)
     }
     captions["i7", 0] = ""
     return refs, captions
@@ -62,10 +64,14 @@ def run(tmp_path, told):
         some = images[int(name[1:]) : int(name[1:]) + 3]
         with write_part(stage, name) as part:
             part.table("image", [{"image_id": image, "refs": refs[image]} for image in some])
-            part.table("caption", [
-                {"condition_id": "baseline", "image_id": image, "layer": layer, "text": text}
-                for (image, layer), text in captions.items() if image in some
-            ])
+            part.table(
+                "caption",
+                [
+                    {"condition_id": "baseline", "image_id": image, "layer": layer, "text": text}
+                    for (image, layer), text in captions.items()
+                    if image in some
+                ],
+            )
     mark_complete(stage, names)
     update_run(run, stages={"capture": stage.name})
     return run
@@ -89,11 +95,16 @@ def test_each_layer_and_its_interval_are_the_packages(run, told):
     for layer, row in rows.iterrows():
         of = {i: captions[i, layer] for i in images if refs[i] and captions[i, layer]}
         assert row["mean"] == pytest.approx(
-            package(list(of.values()), [refs[i] for i in of]), abs=1e-6)
+            package(list(of.values()), [refs[i] for i in of]), abs=1e-6
+        )
         samples = []
         for weights in bootstrap_weights(len(images))[:1000]:
-            drawn = [i for i, times in zip(images, weights, strict=True)
-                     for _ in range(int(times)) if i in of]
+            drawn = [
+                i
+                for i, times in zip(images, weights, strict=True)
+                for _ in range(int(times))
+                if i in of
+            ]
             samples.append(package_of(drawn, of, refs))
         expected = np.percentile(samples, (2.5, 97.5))
         assert (row.low, row.high) == pytest.approx(tuple(expected), abs=1e-6)
@@ -121,8 +132,9 @@ def test_without_references_there_is_nothing(tmp_path):
     stage = stage_folder(run, "capture", {})
     with write_part(stage, "p") as part:
         part.table("image", [{"image_id": "i"}])
-        part.table("caption", [{"condition_id": "baseline", "image_id": "i", "layer": 0,
-                                "text": "a"}])
+        part.table(
+            "caption", [{"condition_id": "baseline", "image_id": "i", "layer": 0, "text": "a"}]
+        )
     mark_complete(stage, ["p"])
     update_run(run, stages={"capture": stage.name})
     go(run, configured("coco_bleu4"))

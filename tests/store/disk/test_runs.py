@@ -22,8 +22,11 @@ from store.disk.runs import (
 from store.errors import PartDamaged, RunMismatch, RunNotFound
 from store.parts.write import stage_folder
 
-JSON = st.recursive(st.integers() | st.text() | st.booleans() | st.none(),
-                    lambda inner: st.dictionaries(st.text(), inner, max_size=3), max_leaves=5)
+JSON = st.recursive(
+    st.integers() | st.text() | st.booleans() | st.none(),
+    lambda inner: st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
 
 
 @given(st.dictionaries(st.text(), JSON))

@@ -14,8 +14,10 @@ L, H, N = 3, 2, 5
 def image(i: int, width: int | None = 4, **changed: object) -> ImageTensors:
     rng = np.random.default_rng(i)
     values = {
-        "image_id": f"i{i}ü", "cls_attention": rng.random((L, H, N)),
-        "contribution": rng.random((L, H, N)), "token_norm": rng.random((L + 1, N)),
+        "image_id": f"i{i}ü",
+        "cls_attention": rng.random((L, H, N)),
+        "contribution": rng.random((L, H, N)),
+        "token_norm": rng.random((L + 1, N)),
         "cls_state": None if width is None else rng.normal(size=(L + 1, width)),
         "model_input": bytes(range(i + 1)),
     }

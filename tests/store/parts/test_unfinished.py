@@ -38,8 +38,10 @@ def test_sweep_removes_only_what_dead_processes_of_this_host_left(stage: Path) -
     dead.wait()
     here = Owner.here()
     tokens = {
-        "dead": Owner(here.host, dead.pid, 1), "reused": Owner(here.host, here.pid, 1),
-        "elsewhere": Owner("other+1", dead.pid, 1), "mine": here,
+        "dead": Owner(here.host, dead.pid, 1),
+        "reused": Owner(here.host, here.pid, 1),
+        "elsewhere": Owner("other+1", dead.pid, 1),
+        "mine": here,
     }
     made = {name: stage / owner.token(name) for name, owner in tokens.items()}
     for path in made.values():
@@ -118,8 +120,9 @@ class Worker:
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["go", "go", "go", "die"])),
-                max_size=30))
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["go", "go", "go", "die"])), max_size=30)
+)
 def test_any_interleaving_leaves_whole_parts(script: list[tuple[int, str]]) -> None:
     dead = subprocess.Popen(["true"])
     dead.wait()
@@ -166,8 +169,12 @@ write_capture_part(stage, "p0", [0, 1], 2, 2, (2, 2))
 
 @pytest.mark.parametrize("where", ["tensors", "hash", "manifest", "rename", "after"])
 def test_a_killed_writer_leaves_a_whole_part_or_rubbish(stage: Path, where: str) -> None:
-    done = subprocess.run([sys.executable, "-c", KILLED, str(stage), where], cwd=ROOT,
-                          env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(stage), where],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
     assert done.returncode == -signal.SIGKILL
     assert has_part(stage, "p0") == (where == "after")
     assert len(hidden(stage)) == (where != "after")

@@ -69,8 +69,10 @@ def test_the_first_of_two_writers_wins_and_the_other_drops_its_copy(stage: Path)
 def test_two_different_parts_under_one_name_are_a_conflict(stage: Path) -> None:
     with write_part(stage, "p0", {"images": ["i0"]}):
         pass
-    with pytest.raises(PartConflict, match="different work different names"), \
-            write_part(stage, "p0", {"images": ["i1"]}):
+    with (
+        pytest.raises(PartConflict, match="different work different names"),
+        write_part(stage, "p0", {"images": ["i1"]}),
+    ):
         pass
     assert hidden(stage) == []
 
@@ -84,14 +86,17 @@ def test_a_folder_that_is_no_part_is_not_taken_for_one(stage: Path) -> None:
         pass
 
 
-@pytest.mark.parametrize(("rows", "message"), [
-    ([{"image_id": "i", "layer": 1, "condition_id": "b", "resid_nrom": 1.0}], "resid_nrom"),
-    ([{"image_id": "i", "layer": 1}], "condition_id"),
-    ([{"image_id": None, "layer": 1, "condition_id": "b"}], "image_id"),
-    ([{"image_id": "i", "layer": 2**40, "condition_id": "b"}], "layer int32"),
-    ([{"image_id": "i", "layer": "one", "condition_id": "b"}], "must fit"),
-    (stat_rows(1) + stat_rows(1), "unique"),
-])
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([{"image_id": "i", "layer": 1, "condition_id": "b", "resid_nrom": 1.0}], "resid_nrom"),
+        ([{"image_id": "i", "layer": 1}], "condition_id"),
+        ([{"image_id": None, "layer": 1, "condition_id": "b"}], "image_id"),
+        ([{"image_id": "i", "layer": 2**40, "condition_id": "b"}], "layer int32"),
+        ([{"image_id": "i", "layer": "one", "condition_id": "b"}], "must fit"),
+        (stat_rows(1) + stat_rows(1), "unique"),
+    ],
+)
 def test_rows_that_do_not_fit_are_refused(
     stage: Path, rows: list[dict[str, object]], message: str
 ) -> None:

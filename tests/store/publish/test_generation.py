@@ -138,8 +138,16 @@ def test_a_table_that_is_sorted_in_pieces_has_the_same_rows(
 
 
 def test_the_same_scores_in_two_stages_are_refused(run: Path) -> None:
-    rows = [{"condition_id": "baseline", "image_id": "img00003", "layer": 2, "metric": "exact",
-             "against": "final", "value": 1.0}]
+    rows = [
+        {
+            "condition_id": "baseline",
+            "image_id": "img00003",
+            "layer": 2,
+            "metric": "exact",
+            "against": "final",
+            "value": 1.0,
+        }
+    ]
     for label in ("score.exact", "score.exact.again"):
         with write_part(stage_folder(run, label, {}), "part-00000") as part:
             part.table("score", rows)
@@ -191,8 +199,18 @@ def test_older_parts_are_upgraded_and_newer_refused(run: Path) -> None:
 def test_nan_is_published_as_null(run: Path) -> None:
     stage = stage_folder(run, "extra", {})
     with write_part(stage, "p0") as part:
-        part.table("answer", [{"condition_id": "baseline", "image_id": "img00000", "layer": 1,
-                               "question": "where", "score": np.nan}])
+        part.table(
+            "answer",
+            [
+                {
+                    "condition_id": "baseline",
+                    "image_id": "img00000",
+                    "layer": 1,
+                    "question": "where",
+                    "score": np.nan,
+                }
+            ],
+        )
     publish(run)
     with open_run(run) as opened:
         assert len(opened.table("answer", "score IS NULL")) == 1
@@ -207,6 +225,8 @@ def test_a_run_without_parts_publishes_empty_tables(tmp_path: Path) -> None:
 def test_publishing_is_due_after_ten_times_its_duration(run: Path) -> None:
     side = json.loads((run / "results-1.json").read_text())
     for age, due in ((9, False), (11, True)):
-        write_json(run / "results-1.json",
-                   {**side, "seconds": 10.0, "published_at": time.time() - 10 * age})
+        write_json(
+            run / "results-1.json",
+            {**side, "seconds": 10.0, "published_at": time.time() - 10 * age},
+        )
         assert is_due(run) == due

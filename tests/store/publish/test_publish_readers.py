@@ -21,8 +21,10 @@ def test_a_link_is_relative_and_old_generations_go_after_the_grace(run: Path) ->
     assert (run / "results.duckdb").readlink() == Path("results-1.duckdb")
     add_part(run, "more", [20])
     publish(run)
-    assert {p.name for p in run.glob("results-*.duckdb")} == \
-        {"results-1.duckdb", "results-2.duckdb"}
+    assert {p.name for p in run.glob("results-*.duckdb")} == {
+        "results-1.duckdb",
+        "results-2.duckdb",
+    }
     publish(run, grace=0.0)
     assert [p.name for p in run.glob("results-*.duckdb")] == ["results-2.duckdb"]
     assert current_generation(run) == 2
@@ -53,9 +55,12 @@ print(len(open_run(sys.argv[1]).table("image")), flush=True)
 
 def test_publish_with_a_reader_open_in_another_process(run: Path) -> None:
     reader = subprocess.Popen(
-        [sys.executable, "-c", READER, str(run)], cwd=ROOT, text=True,
+        [sys.executable, "-c", READER, str(run)],
+        cwd=ROOT,
+        text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
     assert reader.stdin is not None and reader.stdout is not None
     assert reader.stdout.readline() == "12\n"
@@ -110,8 +115,12 @@ publish.publish(Path(sys.argv[1]))
 @pytest.mark.parametrize("where", ["build", "sidecar", "link", "clean"])
 def test_a_killed_publisher_harms_nobody(run: Path, where: str) -> None:
     add_part(run, "more", [20])
-    done = subprocess.run([sys.executable, "-c", KILLED, str(run), where], cwd=ROOT, check=False,
-                          env={**os.environ, "PYTHONPATH": str(ROOT)})
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(run), where],
+        cwd=ROOT,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
     assert done.returncode == -9
     with open_run(run) as opened:
         assert len(opened.table("image")) == (13 if where == "clean" else 12)

@@ -28,8 +28,11 @@ def final(run):
 
 
 def scores(run, condition, metric, against):
-    rows = run.table("score", 'condition_id = ? AND metric = ? AND "against" = ? AND layer = ?',
-                     [condition, metric, against, L])
+    rows = run.table(
+        "score",
+        'condition_id = ? AND metric = ? AND "against" = ? AND layer = ?',
+        [condition, metric, against, L],
+    )
     return dict(zip(rows["image_id"], rows["value"], strict=True))
 
 
@@ -41,7 +44,8 @@ def test_conditions_of_most_layers_come_first(run):
         layers.setdefault(condition, set()).add(layer)
     assert found["condition_id"].iloc[0] == "baseline"
     assert dict(zip(found["condition_id"], found["n_layers"], strict=True)) == {
-        condition: len(of) for condition, of in layers.items()}
+        condition: len(of) for condition, of in layers.items()
+    }
     assert found["n_layers"].is_monotonic_decreasing
     assert found["n_layers"].nunique() > 1
 
@@ -54,8 +58,9 @@ def test_conditions_leave_out_the_baseline(run):
 def test_every_edit_and_what_the_last_layer_then_says(run, final):
     found = queries.edited_captions(run, "img00004")
     about = run.table("condition").set_index("condition_id")
-    expected = {of: text for (of, image), text in final.items()
-                if image == "img00004" and of != BASELINE}
+    expected = {
+        of: text for (of, image), text in final.items() if image == "img00004" and of != BASELINE
+    }
     assert dict(zip(found["condition_id"], found["text"], strict=True)) == expected
     assert len(found) == len(expected) > 20
     for row in found.itertuples():
@@ -67,15 +72,21 @@ def test_every_edit_and_what_the_last_layer_then_says(run, final):
 def test_the_share_of_captions_with_a_phrase(run, final, phrase):
     found = queries.phrase_share(run, phrase).set_index("condition_id")
     specs = run.table("condition").set_index("condition_id")["spec"]
-    samples = {name: (json.loads(spec).get("pruning") or {}).get("sample", [])
-               for name, spec in specs.dropna().items()}
+    samples = {
+        name: (json.loads(spec).get("pruning") or {}).get("sample", [])
+        for name, spec in specs.dropna().items()
+    }
     assert any(samples.values())
     for condition in {condition for condition, _ in final}:
-        texts = [text for (of, image), text in final.items()
-                 if of == condition and image not in samples.get(condition, [])]
+        texts = [
+            text
+            for (of, image), text in final.items()
+            if of == condition and image not in samples.get(condition, [])
+        ]
         assert found.loc[condition, "n"] == len(texts)
         assert found.loc[condition, "found"] == sum(
-            phrase.strip().lower() in text.lower() for text in texts)
+            phrase.strip().lower() in text.lower() for text in texts
+        )
 
 
 @pytest.mark.parametrize("against", ["baseline", "reference"])
@@ -110,8 +121,9 @@ def test_the_last_layer_of_every_condition_and_the_baseline(run):
 
 
 def test_what_the_gradient_foretold_is_averaged_where_removal_was_measured(run):
-    rows = [row for row in run.table("head_effect").to_dict("records")
-            if not math.isnan(row["without"])]
+    rows = [
+        row for row in run.table("head_effect").to_dict("records") if not math.isnan(row["without"])
+    ]
     found = queries.foretold(run)
     assert found["n"].sum() == len(rows)
     for row in found.itertuples():
@@ -146,7 +158,8 @@ def test_changes_name_their_condition(run):
     assert len(queries.changes(run, "mean:2")) > 0
     pruned = queries.changes_of_kind(run, "prune")
     assert set(pruned["condition_id"]) == {
-        name for name in run.table("condition")["condition_id"] if name.startswith("prune:")}
+        name for name in run.table("condition")["condition_id"] if name.startswith("prune:")
+    }
 
 
 def test_heads_of_the_data_set(run):

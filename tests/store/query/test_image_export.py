@@ -25,8 +25,14 @@ def opened(run):
 
 def test_all_images_with_the_values_asked_for(opened):
     frame = collect(opened, Selection(parse_predicates(TEXT))).frame
-    assert list(frame.columns) == ["image_id", "label", "category", "caption",
-                                   "rouge_l:final@2", "|delta_attn|"]
+    assert list(frame.columns) == [
+        "image_id",
+        "label",
+        "category",
+        "caption",
+        "rouge_l:final@2",
+        "|delta_attn|",
+    ]
     assert len(frame) == 12
     stats = opened.table("layer_stat")
     largest = stats["delta_attn"].abs().groupby(stats["image_id"]).max()
@@ -34,8 +40,12 @@ def test_all_images_with_the_values_asked_for(opened):
 
 
 def test_the_query_can_be_asked_again(opened):
-    chosen = Selection(parse_predicates(TEXT), Search("a", 5), among=("img00001", "img00003"),
-                       category=("physics", "biology"))
+    chosen = Selection(
+        parse_predicates(TEXT),
+        Search("a", 5),
+        among=("img00001", "img00003"),
+        category=("physics", "biology"),
+    )
     for order in (None, Sort(Quantity("map_shift")), Likeness("img00001", "rouge_l")):
         made = collect(opened, chosen, order, tag="funny")
         query = made.query
@@ -49,7 +59,7 @@ def test_the_query_can_be_asked_again(opened):
 
 
 def test_csv_begins_with_the_query_and_reads_back(opened):
-    made = collect(opened, Selection(), written={"img00002": ("x; y", "a, \"b\"\nc")})
+    made = collect(opened, Selection(), written={"img00002": ("x; y", 'a, "b"\nc')})
     text = made.csv()
     first = next(csv.reader(io.StringIO(text)))
     assert len(first) == 1  # one cell, so that no part of it begins a cell of its own
@@ -57,13 +67,14 @@ def test_csv_begins_with_the_query_and_reads_back(opened):
     read = pd.read_csv(io.StringIO(text), skiprows=1, keep_default_na=False)
     assert list(read["image_id"]) == list(made.frame["image_id"])
     row = read[read["image_id"] == "img00002"].iloc[0]
-    assert (row["tags"], row["note"]) == ("x; y", "a, \"b\"\nc")
+    assert (row["tags"], row["note"]) == ("x; y", 'a, "b"\nc')
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
 def test_no_cell_of_a_csv_is_a_formula_and_parquet_holds_it_as_it_is(opened, text):
-    made = collect(opened, Selection(parse_predicates("delta_attn@3>-9")),
-                   written={"img00000": (text, text)})
+    made = collect(
+        opened, Selection(parse_predicates("delta_attn@3>-9")), written={"img00000": (text, text)}
+    )
     rows = list(csv.reader(io.StringIO(made.csv(), newline="")))
     cells = [cell for row in rows for cell in row]
     assert f"'{text}" in cells

@@ -23,8 +23,12 @@ class Memory:
     def __init__(self, **tables):
         self.con = duckdb.connect()
         for name, given_rows in tables.items():
-            rows = pa.Table.from_pylist(given_rows, schema=pa.schema(
-                [pa.field(field.name, field.type) for field in TABLES[name].arrow]))
+            rows = pa.Table.from_pylist(
+                given_rows,
+                schema=pa.schema(
+                    [pa.field(field.name, field.type) for field in TABLES[name].arrow]
+                ),
+            )
             self.con.register("rows", rows)
             self.con.execute(f"CREATE TABLE {name} AS SELECT * FROM rows")
             self.con.unregister("rows")
@@ -42,10 +46,20 @@ def judgements(draw):
 
 
 def rows_of(told):
-    return [{"judge": judge, "condition_id": "baseline", "image_id": image, "layer": layer,
-             "criterion": criterion, "vote": vote, "score": score,
-             "status": "off_menu" if score is None else "ok", "reply_id": f"{judge}{image}{vote}"}
-            for (judge, image, layer, criterion, vote), score in told.items()]
+    return [
+        {
+            "judge": judge,
+            "condition_id": "baseline",
+            "image_id": image,
+            "layer": layer,
+            "criterion": criterion,
+            "vote": vote,
+            "score": score,
+            "status": "off_menu" if score is None else "ok",
+            "reply_id": f"{judge}{image}{vote}",
+        }
+        for (judge, image, layer, criterion, vote), score in told.items()
+    ]
 
 
 def kappa(pairs):
@@ -68,9 +82,17 @@ def test_agreement_is_that_of_the_first_scored_votes(told):
         for image, layer in itertools.product(IMAGES, LAYERS):
             if criterion == "information" and layer == LAYERS[0]:
                 continue  # no choice there
-            both = [next((told[judge, image, layer, criterion, vote] for vote in range(2)
-                          if told[judge, image, layer, criterion, vote] is not None), None)
-                    for judge in JUDGES]
+            both = [
+                next(
+                    (
+                        told[judge, image, layer, criterion, vote]
+                        for vote in range(2)
+                        if told[judge, image, layer, criterion, vote] is not None
+                    ),
+                    None,
+                )
+                for judge in JUDGES
+            ]
             if None not in both:
                 pairs.append(tuple(both))
         assert (criterion in got) == bool(pairs)
@@ -79,23 +101,41 @@ def test_agreement_is_that_of_the_first_scored_votes(told):
             assert (row["judge"], row["other"], row["n"]) == (*JUDGES, len(pairs))
             assert row["equal"] == pytest.approx(np.mean([a == b for a, b in pairs]))
             expected = kappa(pairs)
-            assert (pd.isna(row["kappa"]) if expected is None
-                    else row["kappa"] == pytest.approx(expected))
+            assert (
+                pd.isna(row["kappa"])
+                if expected is None
+                else row["kappa"] == pytest.approx(expected)
+            )
 
 
 @settings(max_examples=60, deadline=None)
 @given(judgements(), st.lists(st.sampled_from((None, 0.1, 0.5, 0.5, 0.9)), min_size=8, max_size=8))
 def test_rank_correlation_is_that_of_pandas(told, scored):
     at = list(itertools.product(IMAGES, LAYERS))
-    run = Memory(judgement=rows_of(told), score=[
-        {"condition_id": "baseline", "image_id": image, "layer": layer, "metric": "bertscore",
-         "against": "final", "value": value}
-        for (image, layer), value in zip(at, scored, strict=True)])
+    run = Memory(
+        judgement=rows_of(told),
+        score=[
+            {
+                "condition_id": "baseline",
+                "image_id": image,
+                "layer": layer,
+                "metric": "bertscore",
+                "against": "final",
+                "value": value,
+            }
+            for (image, layer), value in zip(at, scored, strict=True)
+        ],
+    )
     rows = []
     for (image, layer), value in zip(at, scored, strict=True):
-        each = [[told["j-aa", image, layer, criterion, vote] for vote in range(2)
-                 if told["j-aa", image, layer, criterion, vote] is not None]
-                for criterion in CRITERIA]
+        each = [
+            [
+                told["j-aa", image, layer, criterion, vote]
+                for vote in range(2)
+                if told["j-aa", image, layer, criterion, vote] is not None
+            ]
+            for criterion in CRITERIA
+        ]
         if value is not None and all(each):
             rows.append((layer, np.mean([np.mean(votes) for votes in each]), value))
     frame = pd.DataFrame(rows, columns=["layer", "judged", "scored"])
@@ -113,13 +153,29 @@ def test_rank_correlation_is_that_of_pandas(told, scored):
 
 
 def replied():
-    told = {("j-aa", image, layer, criterion, 0): 3
-            for image, layer, criterion in itertools.product(IMAGES, LAYERS, CRITERIA)}
+    told = {
+        ("j-aa", image, layer, criterion, 0): 3
+        for image, layer, criterion in itertools.product(IMAGES, LAYERS, CRITERIA)
+    }
     told["j-aa", "b", 5, "entities", 0] = None
-    return Memory(judgement=rows_of(told), reply=[
-        {"reply_id": f"j-aa{image}0", "judge": "j-aa", "model_asked": "j", "prompt_sha256": "p",
-         "model_answered": f"j-{i % 2}", "image_sha256": "i", "text": "x" * 5000 if i else None,
-         "tokens_in": 7, "tokens_out": i, "at": "now"} for i, image in enumerate(IMAGES)])
+    return Memory(
+        judgement=rows_of(told),
+        reply=[
+            {
+                "reply_id": f"j-aa{image}0",
+                "judge": "j-aa",
+                "model_asked": "j",
+                "prompt_sha256": "p",
+                "model_answered": f"j-{i % 2}",
+                "image_sha256": "i",
+                "text": "x" * 5000 if i else None,
+                "tokens_in": 7,
+                "tokens_out": i,
+                "at": "now",
+            }
+            for i, image in enumerate(IMAGES)
+        ],
+    )
 
 
 def test_a_judge_is_summed_up():

@@ -12,11 +12,15 @@ from store.query.predicates import (
 
 names = st.from_regex(r"[A-Za-z][A-Za-z0-9_.\-]{0,12}", fullmatch=True)
 quantities = st.builds(
-    Quantity, names, st.none() | names,
-    st.none() | st.integers(0, 99) | st.sampled_from(("max", "min")), st.booleans())
+    Quantity,
+    names,
+    st.none() | names,
+    st.none() | st.integers(0, 99) | st.sampled_from(("max", "min")),
+    st.booleans(),
+)
 predicates = st.builds(
-    Predicate, quantities, st.sampled_from(OPERATORS),
-    st.floats(-3e38, 3e38, allow_nan=False))
+    Predicate, quantities, st.sampled_from(OPERATORS), st.floats(-3e38, 3e38, allow_nan=False)
+)
 
 
 @given(st.lists(predicates, max_size=4).map(tuple))
@@ -31,18 +35,21 @@ def test_spaces_and_any_layer_are_allowed():
     )
 
 
-@pytest.mark.parametrize(("text", "message"), [
-    ("map_shift", r"expected metric\[:against\]\[@layer\] < number.*got 'map_shift'"),
-    ("map_shift = 1", "expected metric"),
-    ("|map_shift > 1", "expected metric"),
-    ("map_shift@top > 1", "a layer is a whole number, max, min or any; got 'top'"),
-    ("map_shift > much", "a threshold is a number; got 'much'"),
-    ("map_shift > nan", "a threshold is an ordinary number; got nan"),
-    ("map_shift > 1e39", "a threshold is an ordinary number"),
-    ("'; DROP TABLE image; -- > 1", "expected metric"),
-    ("a\"b > 1", "a metric is a name"),
-    ("x" * 10_000, "expected metric"),
-])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("map_shift", r"expected metric\[:against\]\[@layer\] < number.*got 'map_shift'"),
+        ("map_shift = 1", "expected metric"),
+        ("|map_shift > 1", "expected metric"),
+        ("map_shift@top > 1", "a layer is a whole number, max, min or any; got 'top'"),
+        ("map_shift > much", "a threshold is a number; got 'much'"),
+        ("map_shift > nan", "a threshold is an ordinary number; got nan"),
+        ("map_shift > 1e39", "a threshold is an ordinary number"),
+        ("'; DROP TABLE image; -- > 1", "expected metric"),
+        ('a"b > 1', "a metric is a name"),
+        ("x" * 10_000, "expected metric"),
+    ],
+)
 def test_what_cannot_be_read_is_said(text, message):
     with pytest.raises(ValueError, match=message):
         parse_predicates(text)

@@ -30,8 +30,7 @@ ROOT = Path(__file__).parents[3]
 
 def test_a_run_is_found_by_folder_name_and_short_name(run: Path) -> None:
     results = run.parent
-    for arguments in ((run,), (str(run),), (results,), (results, run.name),
-                      (results, "synthetic")):
+    for arguments in ((run,), (str(run),), (results,), (results, run.name), (results, "synthetic")):
         with open_run(*arguments) as opened:
             assert opened.path == run and opened.generation == 1
 
@@ -98,12 +97,22 @@ def test_arrays_under_a_condition_are_read_where_they_were_kept(tmp_path: Path) 
             opened.condition_tensors("img00006", "skip:4")
 
 
-@pytest.mark.parametrize("query", [
-    "SELECT * FROM read_csv('/etc/passwd')", "SELECT * FROM '/etc/passwd'",
-    "COPY image TO 'out.csv'", "ATTACH 'other.duckdb'", "CREATE TABLE mine (a INTEGER)",
-    "DELETE FROM image", "UPDATE image SET label = 'x'", "DROP TABLE image",
-    "SET enable_external_access = true", "SELECT * FROM glob('/*')", "INSTALL httpfs",
-])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT * FROM read_csv('/etc/passwd')",
+        "SELECT * FROM '/etc/passwd'",
+        "COPY image TO 'out.csv'",
+        "ATTACH 'other.duckdb'",
+        "CREATE TABLE mine (a INTEGER)",
+        "DELETE FROM image",
+        "UPDATE image SET label = 'x'",
+        "DROP TABLE image",
+        "SET enable_external_access = true",
+        "SELECT * FROM glob('/*')",
+        "INSTALL httpfs",
+    ],
+)
 def test_a_reader_can_neither_write_nor_reach_files(
     run: Path, query: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,8 +179,12 @@ def test_a_read_only_folder_opens() -> None:
         for path in paths:
             path.chmod(0o555 if path.is_dir() else 0o444)
         done = subprocess.run(
-            [sys.executable, "-c", READ, str(run)], cwd=ROOT, text=True, capture_output=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False,
+            [sys.executable, "-c", READ, str(run)],
+            cwd=ROOT,
+            text=True,
+            capture_output=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            check=False,
         )
         for path in paths:
             path.chmod(0o755)

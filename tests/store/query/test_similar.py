@@ -13,8 +13,9 @@ from tests.store.memory import Memory
 
 IMAGES = ("a", "b", "c", "d", "e")
 scores = st.sampled_from((None, float("nan"), -0.25, 0.0, 0.3, 0.5, 0.9, 1.0, 1.5))
-stories = st.fixed_dictionaries({image: st.lists(scores, min_size=4, max_size=4)
-                                 for image in IMAGES})
+stories = st.fixed_dictionaries(
+    {image: st.lists(scores, min_size=4, max_size=4) for image in IMAGES}
+)
 
 
 def memory(told):
@@ -22,22 +23,35 @@ def memory(told):
     for image, values in told.items():
         for layer, value in enumerate(values, start=1):
             at = {"condition_id": "baseline", "image_id": image, "layer": layer}
-            rows += [{**at, "metric": "rouge_l", "against": "previous", "value": value},
-                     # What must not be taken for it.
-                     {**at, "metric": "rouge_l", "against": "final", "value": 0.1 * layer},
-                     {**at, "metric": "exact", "against": "previous", "value": 0.0},
-                     {**at, "condition_id": "skip:1", "metric": "rouge_l", "against": "previous",
-                      "value": 0.2}]
-    return Memory(run=[{"run_id": "r", "n_layers": 4}], score=rows,
-                  image=[{"image_id": image} for image in told])
+            rows += [
+                {**at, "metric": "rouge_l", "against": "previous", "value": value},
+                # What must not be taken for it.
+                {**at, "metric": "rouge_l", "against": "final", "value": 0.1 * layer},
+                {**at, "metric": "exact", "against": "previous", "value": 0.0},
+                {
+                    **at,
+                    "condition_id": "skip:1",
+                    "metric": "rouge_l",
+                    "against": "previous",
+                    "value": 0.2,
+                },
+            ]
+    return Memory(
+        run=[{"run_id": "r", "n_layers": 4}],
+        score=rows,
+        image=[{"image_id": image} for image in told],
+    )
 
 
 def slow(told, mine):
     """Image -> distance, one layer after the other."""
+
     def change(image):
-        return {layer: max(1 - float(np.float32(value)), 0.0)
-                for layer, value in enumerate(told[image])
-                if value is not None and not np.isnan(value)}
+        return {
+            layer: max(1 - float(np.float32(value)), 0.0)
+            for layer, value in enumerate(told[image])
+            if value is not None and not np.isnan(value)
+        }
 
     q = change(mine)
     found = {}
@@ -59,16 +73,25 @@ def test_the_order_is_that_of_a_loop(told, mine):
     got = rows.dropna(subset="sort_value").set_index("image_id")["sort_value"].astype(float)
     assert dict(got) == pytest.approx(expected, abs=2e-7)
     assert got.is_monotonic_increasing
-    assert list(rows["image_id"][len(got):]) == sorted(set(told) - set(expected))
+    assert list(rows["image_id"][len(got) :]) == sorted(set(told) - set(expected))
     # A root near 0 magnifies what rounding leaves.
     assert got.get(mine, 0.0) == pytest.approx(0.0, abs=1e-7)
 
 
 def test_the_same_layers_are_near_and_others_far():
-    rows = queries.filter_images(memory({
-        "a": [1.0, 0.0, 1.0, 1.0], "b": [1.0, 0.5, 1.0, 1.0], "c": [0.0, 1.0, 1.0, 1.0],
-        "d": [0.5, 0.5, 1.0, 1.0], "e": [1.0, 1.0, 1.0, 1.0]}), Selection(),
-        Likeness("a", "rouge_l"))
+    rows = queries.filter_images(
+        memory(
+            {
+                "a": [1.0, 0.0, 1.0, 1.0],
+                "b": [1.0, 0.5, 1.0, 1.0],
+                "c": [0.0, 1.0, 1.0, 1.0],
+                "d": [0.5, 0.5, 1.0, 1.0],
+                "e": [1.0, 1.0, 1.0, 1.0],
+            }
+        ),
+        Selection(),
+        Likeness("a", "rouge_l"),
+    )
     # b changes half as much, at the same layer; d at that and another; c elsewhere; e never.
     assert list(rows["image_id"]) == ["a", "b", "d", "c", "e"]
     assert rows["sort_value"][3] == 1.0
@@ -84,8 +107,13 @@ def test_an_image_that_never_changes_or_is_not_there_is_like_none():
 
 
 def test_stories_are_compared_by_the_best_metric_there_is():
-    curves = [{"condition_id": "baseline", "layer": 1, "metric": metric, "against": against}
-              for metric, against in (("exact", "previous"), ("rouge_l", "previous"),
-                                      ("bertscore", "final"))]
+    curves = [
+        {"condition_id": "baseline", "layer": 1, "metric": metric, "against": against}
+        for metric, against in (
+            ("exact", "previous"),
+            ("rouge_l", "previous"),
+            ("bertscore", "final"),
+        )
+    ]
     assert similar.metric_of(Memory(curve=curves)) == "rouge_l"
     assert similar.metric_of(Memory(curve=curves), "skip:1") is None

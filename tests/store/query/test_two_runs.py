@@ -34,14 +34,18 @@ def shallow(folder):
 
 
 def values(run, condition, layer):
-    frame = run.table("score", "condition_id = ? AND metric = 'rouge_l' AND \"against\" = "
-                      "'reference' AND layer = ?", [condition, layer])
+    frame = run.table(
+        "score",
+        "condition_id = ? AND metric = 'rouge_l' AND \"against\" = 'reference' AND layer = ?",
+        [condition, layer],
+    )
     return dict(zip(frame["image_id"], frame["value"], strict=True))
 
 
 def compared(pair, one, two, tops):
-    return compare_queries.curves(pair, Compared(
-        one, two, "rouge_l", "reference", compare_queries.depths(*tops)))
+    return compare_queries.curves(
+        pair, Compared(one, two, "rouge_l", "reference", compare_queries.depths(*tops))
+    )
 
 
 @pytest.mark.parametrize("condition", ["skip:5", "prune"])
@@ -56,11 +60,13 @@ def test_curves_of_two_conditions_are_those_of_plain_loops(run, condition):
     images = sorted(run.table("image")["image_id"])
     weights = bootstrap_weights(len(images))
     assert list(frame.index) == sorted(
-        set(run.table("score", "condition_id = ?", [condition])["layer"]))
+        set(run.table("score", "condition_id = ?", [condition])["layer"])
+    )
     for layer, row in frame.iterrows():
         one, two = values(run, "baseline", layer), values(run, condition, layer)
-        apart = np.array([np.nan if image in sample else two[image] - one[image]
-                          for image in images])
+        apart = np.array(
+            [np.nan if image in sample else two[image] - one[image] for image in images]
+        )
         assert row["n"] == len(images) - len(sample) == np.isfinite(apart).sum()
         assert row["difference"] == pytest.approx(np.nanmean(apart))
         assert row["two"] - row["one"] == pytest.approx(row["difference"])
@@ -73,7 +79,8 @@ def test_the_last_layer_is_that_of_table_change(run):
         last = compared(pair, "baseline", row.condition_id, (L, L)).iloc[-1]
         found = last[["n", "one", "two", "difference", "low", "high"]].astype(float).tolist()
         assert found == pytest.approx(
-            [row.n, row.baseline, row.edited, row.difference, row.low, row.high])
+            [row.n, row.baseline, row.edited, row.difference, row.low, row.high]
+        )
     pair.close()
 
 
@@ -81,8 +88,13 @@ def test_towers_of_other_depth_meet_at_the_same_share_of_it(run, shallow):
     pair = compare_queries.open_pair(run, shallow)
     assert compare_queries.shared_images(pair) == 10
     frame = compared(pair, "baseline", "baseline", (L, 4))
-    assert frame[["layer", "other_layer"]].values.tolist() == [[0, 0], [2, 1], [3, 2], [4, 3],
-                                                               [6, 4]]
+    assert frame[["layer", "other_layer"]].values.tolist() == [
+        [0, 0],
+        [2, 1],
+        [3, 2],
+        [4, 3],
+        [6, 4],
+    ]
     for row in frame.itertuples():
         one = values(run, "baseline", row.layer)
         two = values(shallow, "baseline", row.other_layer)
@@ -103,13 +115,17 @@ def test_images_are_ranked_by_the_size_of_the_difference(run, shallow):
     for row in first.itertuples():
         assert row.difference == pytest.approx(two[row.image_id] - one[row.image_id])
         for opened, layer, text in ((run, 2, row.one_text), (shallow, 1, row.two_text)):
-            caption = opened.table("caption", "condition_id = 'baseline' AND image_id = ? AND "
-                                   "layer = ?", [row.image_id, layer])
+            caption = opened.table(
+                "caption",
+                "condition_id = 'baseline' AND image_id = ? AND layer = ?",
+                [row.image_id, layer],
+            )
             assert caption["text"].tolist() == [text]
 
 
 def test_the_same_id_in_another_data_set_is_another_picture(folder, run, tmp_path, monkeypatch):
     from tests import synthetic
+
     made = synthetic._Scene.__init__
 
     def init(self, *args):
@@ -130,7 +146,9 @@ def test_measures_are_those_that_both_sides_have(run):
     both = {tuple(row) for row in compare_queries.measures(pair, "baseline", "skip:5").values}
     pair.close()
     curves = run.table("curve")
-    sides = [{tuple(row) for row in curves[curves["condition_id"] == name][
-        ["metric", "against"]].values} for name in ("baseline", "skip:5")]
+    sides = [
+        {tuple(row) for row in curves[curves["condition_id"] == name][["metric", "against"]].values}
+        for name in ("baseline", "skip:5")
+    ]
     assert both == sides[0] & sides[1]
     assert ("rouge_l", "reference") in both

@@ -21,12 +21,14 @@ def values_of(opened: Run) -> Values:
     found: Values = {}
     for row in opened.table("score").itertuples():
         if row.layer == LAST and row.against in SIDES:
-            found.setdefault((row.condition_id, row.metric, row.against), {})[row.image_id] = \
+            found.setdefault((row.condition_id, row.metric, row.against), {})[row.image_id] = (
                 row.value
+            )
     for row in opened.table("caption").itertuples():
         if row.layer == LAST:
-            found.setdefault((row.condition_id, "final_logprob", "final"), {})[row.image_id] = \
+            found.setdefault((row.condition_id, "final_logprob", "final"), {})[row.image_id] = (
                 row.final_logprob
+            )
     for row in opened.table("image_stat").itertuples():
         found.setdefault((row.condition_id, row.metric, "self"), {})[row.image_id] = row.value
     return found
@@ -46,11 +48,15 @@ def test_changes_equal_a_loop_over_pairs(tmp_path: Path, monkeypatch: pytest.Mon
     assert set(change.index) == expected
     for condition, *what in expected:
         edited, baseline = values[condition, *what], values["baseline", *what]
-        pairs = [image for image in set(edited) & set(baseline) - without[condition]
-                 if np.isfinite(edited[image]) and np.isfinite(baseline[image])]
+        pairs = [
+            image
+            for image in set(edited) & set(baseline) - without[condition]
+            if np.isfinite(edited[image]) and np.isfinite(baseline[image])
+        ]
         row = change.loc[condition, *what]
         n, mean, low, high = slow_summary(
-            {image: edited[image] - baseline[image] for image in pairs}, images, weights)
+            {image: edited[image] - baseline[image] for image in pairs}, images, weights
+        )
         assert row.n == n
         assert (row.difference, row.low, row.high) == pytest.approx((mean, low, high))
         assert row.baseline == pytest.approx(np.mean([baseline[image] for image in pairs]))

@@ -20,8 +20,9 @@ def brute_force(there: list[bool]) -> int | None:
     return next((layer for layer in range(len(there)) if all(there[layer:])), None)
 
 
-TEXTS = st.lists(st.sampled_from(["a cat", "A  cat.", "a dog", "", "a cat!"]),
-                 min_size=1, max_size=6)
+TEXTS = st.lists(
+    st.sampled_from(["a cat", "A  cat.", "a dog", "", "a cat!"]), min_size=1, max_size=6
+)
 
 
 @settings(max_examples=15, deadline=None)
@@ -31,16 +32,39 @@ def test_convergence_equals_brute_force(
 ) -> None:
     rng = np.random.default_rng(seed)
     run = begin_run(tmp_path_factory.mktemp("r"), "c", 5, 1, (1, 1), 0)
-    scores = [[None if rng.random() < 0.1 else float(rng.choice([0.5, 0.9, 1.0]))
-               for _ in story] for story in stories]
+    scores = [
+        [None if rng.random() < 0.1 else float(rng.choice([0.5, 0.9, 1.0])) for _ in story]
+        for story in stories
+    ]
     at = [(i, layer) for i, story in enumerate(stories) for layer in range(len(story))]
     with write_part(stage_folder(run, "capture", {}), "p0") as part:
         part.table("image", [{"image_id": image_id(i)} for i in range(len(stories))])
-        part.table("caption", [{"condition_id": "baseline", "image_id": image_id(i),
-                                "layer": layer, "text": stories[i][layer]} for i, layer in at])
-        part.table("score", [{"condition_id": "baseline", "image_id": image_id(i),
-                              "layer": layer, "metric": "rouge_l", "against": "final",
-                              "value": scores[i][layer]} for i, layer in at])
+        part.table(
+            "caption",
+            [
+                {
+                    "condition_id": "baseline",
+                    "image_id": image_id(i),
+                    "layer": layer,
+                    "text": stories[i][layer],
+                }
+                for i, layer in at
+            ],
+        )
+        part.table(
+            "score",
+            [
+                {
+                    "condition_id": "baseline",
+                    "image_id": image_id(i),
+                    "layer": layer,
+                    "metric": "rouge_l",
+                    "against": "final",
+                    "value": scores[i][layer],
+                }
+                for i, layer in at
+            ],
+        )
     publish(run)
     with open_run(run) as opened:
         stats = opened.table("image_stat").set_index(["metric", "image_id"]).value
@@ -55,8 +79,13 @@ def test_convergence_equals_brute_force(
 def test_only_what_was_decoded_at_all_layers_converges(tmp_path: Path) -> None:
     run = make_run(tmp_path, n_images=4, conditions=True)
     with open_run(run) as opened:
-        layers = opened.sql("SELECT condition_id, count(DISTINCT layer) AS n FROM caption "
-                            "GROUP BY condition_id").set_index("condition_id").n
+        layers = (
+            opened.sql(
+                "SELECT condition_id, count(DISTINCT layer) AS n FROM caption GROUP BY condition_id"
+            )
+            .set_index("condition_id")
+            .n
+        )
         stats = opened.table("image_stat", "metric LIKE 'convergence%'")
     whole = set(layers[layers == 6].index)
     assert 1 < len(whole) < len(layers)

@@ -43,8 +43,12 @@ def test_curves_equal_a_slow_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         curve = opened.table("curve").set_index(KEY)
         without = left_out(opened.table("condition"))
     assert any(without.values()) and not all(without.values())
-    data = data[[image not in without[condition] for condition, image
-                 in zip(data.condition_id, data.image_id, strict=True)]]
+    data = data[
+        [
+            image not in without[condition]
+            for condition, image in zip(data.condition_id, data.image_id, strict=True)
+        ]
+    ]
     groups = {at: group for at, group in data.groupby(KEY) if group.value.notna().any()}
     assert set(groups) == set(curve.index)
     for at in list(groups)[::7]:

@@ -24,15 +24,20 @@ def test_head_curves_equal_a_slow_loop(tmp_path: Path, monkeypatch: pytest.Monke
         at = ["condition_id", "image_id", "layer", "head"]
         frames = [
             opened.table("head_stat").melt(at, STATS, "metric").assign(against="self"),
-            opened.table("head_effect").melt(at, ["gradient", "without"], "metric")
+            opened.table("head_effect")
+            .melt(at, ["gradient", "without"], "metric")
             .assign(against="self"),
             opened.table("head_score"),
         ]
         curve = opened.table("head_curve").set_index(KEY)
         without = left_out(opened.table("condition"))
     data = pd.concat(frames).astype({"value": float}).dropna(subset="value")
-    data = data[[image not in without[condition] for condition, image
-                 in zip(data.condition_id, data.image_id, strict=True)]]
+    data = data[
+        [
+            image not in without[condition]
+            for condition, image in zip(data.condition_id, data.image_id, strict=True)
+        ]
+    ]
     groups = dict(list(data.groupby(KEY)))
     assert set(groups) == set(curve.index)
     for key in list(groups)[::11]:

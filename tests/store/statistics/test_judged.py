@@ -31,12 +31,24 @@ def judged(tmp_path):
             rows[key] = None if missing else int(rng.choice(menu))
     for judge in JUDGES:
         with write_part(stage_folder(run, f"judge.{judge}", {"judge": judge}), "replies-0") as part:
-            part.table("judgement", [
-                {"judge": j, "condition_id": BASELINE, "image_id": image_id(i), "layer": layer,
-                 "criterion": criterion, "vote": vote, "score": score,
-                 "status": "off_menu" if score is None else "ok", "reply_id": f"{i}-{vote}"}
-                for (j, i, layer, criterion, vote), score in rows.items() if j == judge
-            ])
+            part.table(
+                "judgement",
+                [
+                    {
+                        "judge": j,
+                        "condition_id": BASELINE,
+                        "image_id": image_id(i),
+                        "layer": layer,
+                        "criterion": criterion,
+                        "vote": vote,
+                        "score": score,
+                        "status": "off_menu" if score is None else "ok",
+                        "reply_id": f"{i}-{vote}",
+                    }
+                    for (j, i, layer, criterion, vote), score in rows.items()
+                    if j == judge
+                ],
+            )
     publish(run)
     return run, rows
 
@@ -75,8 +87,10 @@ def test_steps_are_paired_differences_of_neighbouring_judged_layers(judged):
     assert len(curve) == len(JUDGES) * (len(LAYERS) - 1) * (len(CRITERIA) + 1)
     for judge, (below, layer) in itertools.product(JUDGES, itertools.pairwise(LAYERS)):
         for criterion in CRITERIA:
-            pairs = [(votes(rows, judge, i, below, criterion), votes(rows, judge, i, layer,
-                                                                     criterion)) for i in IMAGES]
+            pairs = [
+                (votes(rows, judge, i, below, criterion), votes(rows, judge, i, layer, criterion))
+                for i in IMAGES
+            ]
             steps = [np.mean(b) - np.mean(a) for a, b in pairs if a and b]
             point = curve.loc[f"judge_step.{judge}.{criterion}", layer]
             assert (point.n, point["mean"]) == (len(steps), pytest.approx(np.mean(steps)))
@@ -102,7 +116,8 @@ def test_image_statistics(judged):
             expected[f"judge_rise.{judge}", image_id(i)] = means[-1] - means[0]
         cells = [votes(rows, judge, i, *at) for at in itertools.product(LAYERS, CRITERIA)]
         expected[f"judge_spread.{judge}", image_id(i)] = np.mean(
-            [np.std(cell, ddof=1) for cell in cells if len(cell) > 1])
+            [np.std(cell, ddof=1) for cell in cells if len(cell) > 1]
+        )
     assert got == pytest.approx(expected, rel=1e-6)
     assert (f"judge_rise.{JUDGES[0]}", image_id(3)) not in got
 
@@ -112,8 +127,11 @@ def test_one_caption_has_the_mean_of_every_judge(judged):
     with open_run(run) as opened:
         for image, layer in itertools.product(IMAGES, LAYERS):
             found = judge_queries.of_caption(opened, image_id(image), layer)
-            expected = {judge: value for judge in JUDGES
-                        if (value := mean(rows, judge, image, layer)) is not None}
+            expected = {
+                judge: value
+                for judge in JUDGES
+                if (value := mean(rows, judge, image, layer)) is not None
+            }
             assert dict(zip(found["judge"], found["value"], strict=True)) == pytest.approx(expected)
         assert judge_queries.of_caption(opened, image_id(0), 1).empty
 

@@ -26,6 +26,7 @@ def test_first_stays_by_trying_every_layer(holds: list[bool]) -> None:
 
 def slow(rule: str, curves: dict[str, list[float]]) -> float:
     """The rules in words, one layer at a time."""
+
     def holds(layer: int) -> bool:
         if rule == "fluency_onset":
             sure, again = curves["mean_logprob"], curves["repetition"]
@@ -41,28 +42,40 @@ def slow(rule: str, curves: dict[str, list[float]]) -> float:
 
 def write_curves(run: Path, values: dict[str, np.ndarray]) -> None:
     at = [(i, layer) for i in range(IMAGES) for layer in range(LAYERS)]
-    where = [{"condition_id": "baseline", "image_id": image_id(i), "layer": layer}
-             for i, layer in at]
+    where = [
+        {"condition_id": "baseline", "image_id": image_id(i), "layer": layer} for i, layer in at
+    ]
     against = {"repetition": "self", "cider": "reference", "grounded_gain_cider": "shuffled"}
     with write_part(stage_folder(run, "capture", {}), "p0") as part:
         part.table("image", [{"image_id": image_id(i)} for i in range(IMAGES)])
-        part.table("caption", [
-            {**row, "text": "a", "mean_logprob": values["mean_logprob"][of]}
-            for row, of in zip(where, at, strict=True)])
-        part.table("score", [
-            {**row, "metric": metric, "against": kind, "value": values[metric][of]}
-            for metric, kind in against.items() for row, of in zip(where, at, strict=True)])
-        part.table("answer", [
-            {**row, "question": q, "text": "a", "expected": "a",
-             "score": values[q][of]} for q in ("q1", "q2")
-            for row, of in zip(where, at, strict=True)])
+        part.table(
+            "caption",
+            [
+                {**row, "text": "a", "mean_logprob": values["mean_logprob"][of]}
+                for row, of in zip(where, at, strict=True)
+            ],
+        )
+        part.table(
+            "score",
+            [
+                {**row, "metric": metric, "against": kind, "value": values[metric][of]}
+                for metric, kind in against.items()
+                for row, of in zip(where, at, strict=True)
+            ],
+        )
+        part.table(
+            "answer",
+            [
+                {**row, "question": q, "text": "a", "expected": "a", "score": values[q][of]}
+                for q in ("q1", "q2")
+                for row, of in zip(where, at, strict=True)
+            ],
+        )
 
 
 @settings(max_examples=12, deadline=None)
 @given(seed=st.integers(0, 9999))
-def test_landmarks_equal_a_slow_loop(
-    tmp_path_factory: pytest.TempPathFactory, seed: int
-) -> None:
+def test_landmarks_equal_a_slow_loop(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
     rng = np.random.default_rng(seed)
     rise = np.sort(rng.random((1, LAYERS)), axis=1)
     shape = (IMAGES, LAYERS)
@@ -71,7 +84,8 @@ def test_landmarks_equal_a_slow_loop(
         "repetition": 0.1 * rng.random(shape),
         "cider": np.minimum(rise * 1.3, 1) + 0.004 * rng.normal(size=shape),
         "grounded_gain_cider": rise + rng.normal(size=shape) * 0.3 - (seed % 3 == 0),
-        "q1": rng.integers(0, 2, shape), "q2": rng.integers(0, 2, shape),
+        "q1": rng.integers(0, 2, shape),
+        "q2": rng.integers(0, 2, shape),
     }
     values = {name: of.astype(np.float32) for name, of in values.items()}
     run = begin_run(tmp_path_factory.mktemp("r"), "c", LAYERS, 1, (1, 1), 0)
@@ -85,12 +99,13 @@ def test_landmarks_equal_a_slow_loop(
     for name, row in found.iterrows():
         drawn = []
         for weight in weights:
-            curves = {m: (weight @ of.astype(float) / IMAGES).tolist()
-                      for m, of in values.items()}
+            curves = {m: (weight @ of.astype(float) / IMAGES).tolist() for m, of in values.items()}
             drawn.append(slow(str(name), curves))
         ordered = sorted(drawn)
-        low, high = ordered[int(np.ceil(0.025 * len(ordered))) - 1], ordered[
-            int(np.ceil(0.975 * len(ordered))) - 1]
+        low, high = (
+            ordered[int(np.ceil(0.025 * len(ordered))) - 1],
+            ordered[int(np.ceil(0.975 * len(ordered))) - 1],
+        )
         here = slow(str(name), {m: of.astype(float).mean(0).tolist() for m, of in values.items()})
         for got, expected in ((row.layer, here), (row.low, low), (row.high, high)):
             assert (np.inf if pd.isna(got) else got) == expected

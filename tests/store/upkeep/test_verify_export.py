@@ -66,12 +66,13 @@ def test_exports_read_back(run: Path, tmp_path: Path, suffix: str) -> None:
     pd.testing.assert_frame_equal(back[columns], frame[columns], check_dtype=False)
     if suffix == ".csv":
         assert back.token_ids[0] == str(frame.token_ids[0].tolist())
-    assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith((".", "out"))) == \
-        [path.name]
+    assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith((".", "out"))) == [
+        path.name
+    ]
 
 
 def test_frames_are_exported_and_nonsense_is_refused(run: Path, tmp_path: Path) -> None:
-    frame = pd.DataFrame({"text": ["a, \"b\"\nc", None], "n": [1, 2]})
+    frame = pd.DataFrame({"text": ['a, "b"\nc', None], "n": [1, 2]})
     back = pd.read_csv(export_table(None, frame, tmp_path / "f.csv"))
     assert back.text[0] == frame.text[0] and pd.isna(back.text[1])
     with pytest.raises(ValueError, match=r"\.csv or \.parquet"):

@@ -9,8 +9,9 @@ from tests.synthetic import make_run
 
 
 def test_two_conditions_side_by_side(open_page):
-    at = open_page("compare", condition="skip:5", versus="baseline", metric="rouge_l:reference",
-                   layer="6")
+    at = open_page(
+        "compare", condition="skip:5", versus="baseline", metric="rouge_l:reference", layer="6"
+    )
     assert not at.exception
     text = words(at)
     assert "the same 14 images on both sides" in text
@@ -62,20 +63,30 @@ def test_the_link_holds_ids(open_page):
 
 
 def test_a_picture_shows_its_maps_on_both_sides(open_page):
-    at = open_page("compare", condition="skip:5", versus="baseline", layer="4",
-                   metric="rouge_l:final", image="img00003", head="1")
+    at = open_page(
+        "compare",
+        condition="skip:5",
+        versus="baseline",
+        layer="4",
+        metric="rouge_l:final",
+        image="img00003",
+        head="1",
+    )
     assert not at.exception
     assert "img00003: what CLS attends to" in words(at)
     assert words(at).count("<span>≥ 0.") == 1  # under skip:5 no maps were taken
 
 
-@pytest.mark.parametrize(("query", "note"), [
-    ({"versus": "gone"}, "the condition to compare with “gone”"),
-    ({"with_run": "gone"}, "the run to compare with “gone”"),
-    ({"metric": "gone"}, "the measure “gone”"),
-    ({"layer": "99"}, "layer “99”"),
-    ({"head": "99"}, "head “99”"),
-])
+@pytest.mark.parametrize(
+    ("query", "note"),
+    [
+        ({"versus": "gone"}, "the condition to compare with “gone”"),
+        ({"with_run": "gone"}, "the run to compare with “gone”"),
+        ({"metric": "gone"}, "the measure “gone”"),
+        ({"layer": "99"}, "layer “99”"),
+        ({"head": "99"}, "head “99”"),
+    ],
+)
 def test_an_unknown_value_falls_back_with_a_note(open_page, query, note):
     at = open_page("compare", **query)
     assert not at.exception
@@ -93,8 +104,7 @@ def test_towers_of_other_depth_are_said_to_be_so(open_page, tmp_path):
     make_run(tmp_path, "deep", n_images=6, n_layers=6)
     make_run(tmp_path, "flat", n_images=6, n_layers=4, seed=1)
     deep, flat = (run.name for run in list_runs(tmp_path))
-    at = open_page("compare", tmp_path, run=deep, with_run=flat, metric="rouge_l:final",
-                   layer="3")
+    at = open_page("compare", tmp_path, run=deep, with_run=flat, metric="rouge_l:final", layer="3")
     assert not at.exception
     assert "The towers have 6 and 4 layers" in words(at)
     assert f"{flat}, baseline, layer 2" in words(at)

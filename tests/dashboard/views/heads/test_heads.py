@@ -25,8 +25,13 @@ def test_heads_come_by_their_effect_first(open_page):
 
 
 def test_heads_are_those_of_the_condition_where_it_was_measured(open_page, edited):
-    own = data.asked(data.key_of(list_runs(edited)[0]), condition_queries.head_curve,
-                     "attn_to_patches", "self", "skip:5")
+    own = data.asked(
+        data.key_of(list_runs(edited)[0]),
+        condition_queries.head_curve,
+        "attn_to_patches",
+        "self",
+        "skip:5",
+    )
     at = open_page("heads", condition="skip:5", heads_by="attn_to_patches:self")
     assert not at.exception
     text = words(at)
@@ -81,7 +86,11 @@ def test_table_1_has_the_controls_at_equal_count(open_page):
     for measure in ("ROUGE-L against the references", "Convergence layer"):
         rows = groups[measure]
         assert [row[0] for row in rows] == [
-            "Algorithm 1", "random heads, seed 0", "random heads, seed 1", "heads of least norm"]
+            "Algorithm 1",
+            "random heads, seed 0",
+            "random heads, seed 1",
+            "heads of least norm",
+        ]
         assert [row[-1] for row in rows] == ["11"] * 4  # those of the sample are left out
     for row in itertools.chain(*groups.values()):
         before, after, difference = map(float, row[1:4])
@@ -123,8 +132,9 @@ def test_the_strongest_cell_is_that_of_the_largest_gradient(open_page, edited):
 
 
 def test_without_numbers_there_is_no_strongest_cell():
-    empty = pd.DataFrame({"layer": [1], "head": [0], "gradient": [None],
-                          "contribution_share": [None]})
+    empty = pd.DataFrame(
+        {"layer": [1], "head": [0], "gradient": [None], "contribution_share": [None]}
+    )
     assert comparison.strongest(empty) is None
     shares = empty.assign(contribution_share=0.5)
     assert comparison.strongest(shares) == (1, 0, "contribution_share")

@@ -16,7 +16,8 @@ def captions(edited):
     """condition_id -> the last caption of the picture, and kind, straight from the tables."""
     with open_run(list_runs(edited)[0]) as run:
         frame = run.table("caption", "image_id = ? AND layer = 6", [IMAGE]).merge(
-            run.table("condition"), on="condition_id")
+            run.table("condition"), on="condition_id"
+        )
     return frame.set_index("condition_id")
 
 
@@ -67,11 +68,22 @@ def test_a_run_without_edits_says_nothing_of_them(visit):
 
 
 def test_captions_are_grouped_in_the_order_of_layers_and_unchanged_ones_are_last():
-    rows = [("mean:3", [3], "a cat"), ("mean:10", [10], "a dog"), ("mean:1-3", [1, 2, 3], "a cat"),
-            ("mean:2", [2], "a fish"), ("mean:1", [1], None)]
-    frame = pd.DataFrame([{"condition_id": name, "kind": "mean", "layers": layers, "spec": None,
-                           "text": text} for name, layers, text in rows])
+    rows = [
+        ("mean:3", [3], "a cat"),
+        ("mean:10", [10], "a dog"),
+        ("mean:1-3", [1, 2, 3], "a cat"),
+        ("mean:2", [2], "a fish"),
+        ("mean:1", [1], None),
+    ]
+    frame = pd.DataFrame(
+        [
+            {"condition_id": name, "kind": "mean", "layers": layers, "spec": None, "text": text}
+            for name, layers, text in rows
+        ]
+    )
     assert what_if.grouped(frame, "a cat") == [
-        ("", {"mean:1": "layer 1"}), ("a fish", {"mean:2": "layer 2"}),
+        ("", {"mean:1": "layer 1"}),
+        ("a fish", {"mean:2": "layer 2"}),
         ("a dog", {"mean:10": "layer 10"}),
-        ("a cat", {"mean:3": "layer 3", "mean:1-3": "layers 1-3"})]
+        ("a cat", {"mean:3": "layer 3", "mean:1-3": "layers 1-3"}),
+    ]

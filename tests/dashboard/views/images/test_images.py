@@ -23,8 +23,9 @@ from store.query.predicates import Quantity, format_predicates, parse_predicates
 from tests.dashboard.opening import count, opened, words
 from tests.dashboard.test_injection import HOSTILE
 
-BARS = pd.DataFrame({"low": [0.0, 0.25, 0.5, 0.75], "high": [0.25, 0.5, 0.75, 1.0],
-                     "n": [3, 4, 1, 2]})
+BARS = pd.DataFrame(
+    {"low": [0.0, 0.25, 0.5, 0.75], "high": [0.25, 0.5, 0.75, 1.0], "n": [3, 4, 1, 2]}
+)
 
 
 @pytest.fixture
@@ -33,21 +34,33 @@ def folder(edited, tmp_path):
     return shutil.copytree(edited, tmp_path / "results", symlinks=True)
 
 
-
-
-@pytest.mark.parametrize(("ends", "bounds"), [
-    ([0.3, 0.6], Bounds(0.3, 0.6)), ([0.6, 0.3], Bounds(0.3, 0.6)),
-    ([0.123456, 0.6], Bounds(0.1235, 0.6)), ([0.001, 0.6], Bounds(None, 0.6)),
-    ([0.3, 1.2], Bounds(0.3, None)), ([-1, 2], Bounds()),
-])
+@pytest.mark.parametrize(
+    ("ends", "bounds"),
+    [
+        ([0.3, 0.6], Bounds(0.3, 0.6)),
+        ([0.6, 0.3], Bounds(0.3, 0.6)),
+        ([0.123456, 0.6], Bounds(0.1235, 0.6)),
+        ([0.001, 0.6], Bounds(None, 0.6)),
+        ([0.3, 1.2], Bounds(0.3, None)),
+        ([-1, 2], Bounds()),
+    ],
+)
 def test_what_a_drag_means(ends, bounds):
     assert brush.interval({"selection": {"interval": {"low": ends}}}, BARS) == bounds
 
 
-@pytest.mark.parametrize(("text", "layer"), [
-    ("map_shift@3>0", 3), ("map_shift@3>0;rouge_l:final@3<2", 3), ("map_shift@0>1", 0),
-    ("map_shift@3>0;n_tokens@2>0", None), ("map_shift@max>0", None), ("", None),
-    ("map_shift@2>0;convergence_layer>=0", 2)])
+@pytest.mark.parametrize(
+    ("text", "layer"),
+    [
+        ("map_shift@3>0", 3),
+        ("map_shift@3>0;rouge_l:final@3<2", 3),
+        ("map_shift@0>1", 0),
+        ("map_shift@3>0;n_tokens@2>0", None),
+        ("map_shift@max>0", None),
+        ("", None),
+        ("map_shift@2>0;convergence_layer>=0", 2),
+    ],
+)
 def test_the_one_layer_that_filters_look_at(text, layer):
     assert filters.one_layer(parse_predicates(text)) == layer
 
@@ -78,8 +91,11 @@ def test_cards_lead_to_what_they_show(open_page):
 
 
 def test_no_brush_is_no_interval():
-    for event in ({"selection": {}}, {"selection": {"interval": {}}},
-                  {"selection": {"interval": {"low": []}}}):
+    for event in (
+        {"selection": {}},
+        {"selection": {"interval": {}}},
+        {"selection": {"interval": {"low": []}}},
+    ):
         assert brush.interval(event, BARS) == Bounds()
 
 
@@ -94,12 +110,15 @@ def test_bars_within_the_interval_are_coloured_and_the_brush_lies_there():
     assert "value" not in beyond["params"][0]
 
 
-@pytest.mark.parametrize(("text", "quantity", "bounds"), [
-    ("map_shift@3>=0.2;map_shift@3<0.5", "map_shift@3", Bounds(0.2, 0.5)),
-    ("map_shift@3>0.1;map_shift@3>0.2", "map_shift@3", Bounds(0.2, None)),
-    ("map_shift>0.1;map_shift@max<=0.5", "map_shift@max", Bounds(0.1, 0.5)),
-    ("convergence_layer>=1;convergence_layer<=3", "convergence_layer", Bounds(1.0, 3.0)),
-])
+@pytest.mark.parametrize(
+    ("text", "quantity", "bounds"),
+    [
+        ("map_shift@3>=0.2;map_shift@3<0.5", "map_shift@3", Bounds(0.2, 0.5)),
+        ("map_shift@3>0.1;map_shift@3>0.2", "map_shift@3", Bounds(0.2, None)),
+        ("map_shift>0.1;map_shift@max<=0.5", "map_shift@max", Bounds(0.1, 0.5)),
+        ("convergence_layer>=1;convergence_layer<=3", "convergence_layer", Bounds(1.0, 3.0)),
+    ],
+)
 def test_predicates_of_one_number_are_one_card(text, quantity, bounds):
     ((found, mine),) = filters.grouped(parse_predicates(f"{text}"))
     assert (str(found), filters.bounds_of(mine)) == (quantity, bounds)
@@ -107,8 +126,11 @@ def test_predicates_of_one_number_are_one_card(text, quantity, bounds):
 
 def test_cards_stand_in_the_order_of_the_text():
     found = filters.grouped(parse_predicates("n_tokens@2>1;map_shift@3>0;n_tokens@2<9;map_shift<1"))
-    assert [str(quantity) for quantity, _ in found] == ["n_tokens@2", "map_shift@3",
-                                                        "map_shift@min"]
+    assert [str(quantity) for quantity, _ in found] == [
+        "n_tokens@2",
+        "map_shift@3",
+        "map_shift@min",
+    ]
 
 
 def test_an_end_that_is_not_moved_stays_as_it_was():
@@ -124,8 +146,12 @@ def test_an_interval_over_any_layer_means_what_its_histogram_shows(edited):
     assert bars["n"].sum() == 14
     low, high = float(bars["low"].iloc[3]), float(bars["high"].iloc[-3])
     chosen = filters.within(quantity, Bounds(low, high))
-    largest = data._open(key).table("layer_stat", "condition_id = 'baseline'").groupby(
-        "image_id")["map_shift"].max()
+    largest = (
+        data._open(key)
+        .table("layer_stat", "condition_id = 'baseline'")
+        .groupby("image_id")["map_shift"]
+        .max()
+    )
     assert data.count(key, Selection(chosen)) == largest.between(low, high).sum() > 0
 
 
@@ -228,7 +254,7 @@ def test_a_damaged_file_of_notes_is_said_and_pages_go_on(open_page, folder):
 
 def test_hostile_tags_and_notes_are_shown_as_they_are_written(open_page, folder):
     dataset = notes.dataset(data.key_of(list_runs(folder)[0]))
-    tag = HOSTILE[0][:kept.TAG_LENGTH].strip()
+    tag = HOSTILE[0][: kept.TAG_LENGTH].strip()
     kept.add_tag(folder / kept.FILE_NAME, dataset, "img00002", tag)
     for text in (*HOSTILE, "last"):
         kept.write_note(folder / kept.FILE_NAME, dataset, "img00002", text)
@@ -251,12 +277,18 @@ def test_exports_hold_tags_and_the_query(folder, monkeypatch):
     assert PARQUET_KEY.encode() in made.parquet()
     assert json.dumps(made.query)
     assert len(pd.read_csv(io.StringIO(made.csv()), skiprows=1)) == queries.count_images(
-        data._open(key), chosen)
+        data._open(key), chosen
+    )
 
 
-@pytest.mark.parametrize(("found", "bounds", "same"), [
-    (Bounds(0.301, 0.6), Bounds(0.3, 0.6), True), (Bounds(0.33, 0.6), Bounds(0.3, 0.6), False),
-    (Bounds(None, 0.6), Bounds(-7.0, 0.6), True), (Bounds(None, None), Bounds(0.3, None), False),
-])
+@pytest.mark.parametrize(
+    ("found", "bounds", "same"),
+    [
+        (Bounds(0.301, 0.6), Bounds(0.3, 0.6), True),
+        (Bounds(0.33, 0.6), Bounds(0.3, 0.6), False),
+        (Bounds(None, 0.6), Bounds(-7.0, 0.6), True),
+        (Bounds(None, None), Bounds(0.3, None), False),
+    ],
+)
 def test_a_brush_that_comes_back_rounded_is_no_new_one(found, bounds, same):
     assert brush._alike(found, bounds, BARS) == same

@@ -1,6 +1,5 @@
 """Presets: what they mean for a run, image by image, and what they say where a run lacks data."""
 
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -49,13 +48,26 @@ def run(tmp_path_factory):
             ):
                 rows.append({**at, "metric": metric, "against": against, "value": value})
             if layer in (2, 3, 4):
-                judged += [{**at, "judge": JUDGE, "criterion": criterion, "vote": 0,
-                            "score": int(rng.choice([1, 3, 5])), "status": "ok", "reply_id": image}
-                           for criterion in ("entities", "specificity")]
+                judged += [
+                    {
+                        **at,
+                        "judge": JUDGE,
+                        "criterion": criterion,
+                        "vote": 0,
+                        "score": int(rng.choice([1, 3, 5])),
+                        "status": "ok",
+                        "reply_id": image,
+                    }
+                    for criterion in ("entities", "specificity")
+                ]
     add(run, "score.more", "score", rows)
     add(run, f"judge.{JUDGE}", "judgement", judged)
-    add(run, f"judge.replies.{JUDGE}", "reply", [
-        {"reply_id": image, "judge": JUDGE, "model_asked": "j"} for image in images])
+    add(
+        run,
+        f"judge.replies.{JUDGE}",
+        "reply",
+        [{"reply_id": image, "judge": JUDGE, "model_asked": "j"} for image in images],
+    )
     publish(run)
     return run
 
@@ -63,8 +75,10 @@ def run(tmp_path_factory):
 @pytest.fixture(scope="module")
 def frames(run):
     with open_run(run) as there:
-        return {name: there.table(name) for name in (
-            "caption", "score", "image_stat", "judgement", "landmark")}
+        return {
+            name: there.table(name)
+            for name in ("caption", "score", "image_stat", "judgement", "landmark")
+        }
 
 
 def scores(frames, metric, layer):
@@ -79,6 +93,7 @@ def found(run, name, layer=None):
     assert not preset.lacks
     with open_run(run) as there:
         from store.query import images as queries
+
         rows = queries.filter_images(there, Selection(preset.predicates))
     return preset, set(rows["image_id"])
 
@@ -101,9 +116,13 @@ def fluent_but_wrong(frames, layer):
     caption = frames["caption"]
     sure = caption[caption["layer"] == layer].set_index("image_id")["mean_logprob"].astype(float)
     dull, gain = (scores(frames, metric, layer) for metric in ("repetition", "grounded_gain_cider"))
-    return {image for image in sure.index if sure[image] >= sure.median() - 1e-3
-            and dull[image] <= dull.quantile(0.75) + 1e-3
-            and gain[image] <= gain.quantile(0.25) + 1e-3}
+    return {
+        image
+        for image in sure.index
+        if sure[image] >= sure.median() - 1e-3
+        and dull[image] <= dull.quantile(0.75) + 1e-3
+        and gain[image] <= gain.quantile(0.25) + 1e-3
+    }
 
 
 def test_every_page_reads_grounding_from_the_same_measure(run, frames, monkeypatch):
@@ -116,10 +135,17 @@ def test_every_page_reads_grounding_from_the_same_measure(run, frames, monkeypat
         own = scores(frames, "grounded_gain_cider", row["layer"])["img00000"]
         assert row["bars"]["grounded"] == pytest.approx(own / full, rel=1e-5)
     assert rooms(["grounded_gain_rouge_l", "grounded_gain_cider"])["glance"] == [
-        "grounded_gain_cider"]
-    marks = pd.DataFrame({"metric": ["grounding_onset_rouge_l", "grounding_onset_cider"],
-                          "layer": [1, 3], "low": 1, "high": 3})
-    (_, told), = landmark_words.where(marks)
+        "grounded_gain_cider"
+    ]
+    marks = pd.DataFrame(
+        {
+            "metric": ["grounding_onset_rouge_l", "grounding_onset_cider"],
+            "layer": [1, 3],
+            "low": 1,
+            "high": 3,
+        }
+    )
+    ((_, told),) = landmark_words.where(marks)
     assert told.startswith("layer 3, by CIDEr ")
 
 
@@ -130,14 +156,19 @@ def test_late_correction(run, frames):
     layer = min(int(np.floor(settles.quantile(0.8))) + 1, int(settles.max()))
     assert preset.predicates[0].threshold == layer
     before, end = (scores(frames, "grounded_gain_cider", at) for at in (layer - 1, L))
-    expected = {image for image in settles.index if settles[image] >= layer
-                and before[image] <= before.median() + 1e-3 and end[image] > 0}
+    expected = {
+        image
+        for image in settles.index
+        if settles[image] >= layer and before[image] <= before.median() + 1e-3 and end[image] > 0
+    }
     assert images
     assert images == expected
 
 
-@pytest.mark.parametrize(("name", "judge_is_high"), [
-    ("Judge high, BERTScore low", True), ("BERTScore high, judge low", False)])
+@pytest.mark.parametrize(
+    ("name", "judge_is_high"),
+    [("Judge high, BERTScore low", True), ("BERTScore high, judge low", False)],
+)
 def test_judge_and_bertscore_disagree(run, frames, name, judge_is_high):
     preset, images = found(run, name)
     layer = preset.predicates[0].quantity.layer
@@ -146,8 +177,11 @@ def test_judge_and_bertscore_disagree(run, frames, name, judge_is_high):
     judged = rows[rows["layer"] == layer].groupby("image_id")["score"].mean().astype(float)
     bert = scores(frames, "bertscore", layer)
     high, low = (judged, bert) if judge_is_high else (bert, judged)
-    expected = {image for image in judged.index if high[image] >= high.quantile(0.75) - 1e-3
-                and low[image] <= low.quantile(0.25) + 1e-3}
+    expected = {
+        image
+        for image in judged.index
+        if high[image] >= high.quantile(0.75) - 1e-3 and low[image] <= low.quantile(0.25) + 1e-3
+    }
     assert images
     assert images == expected
 
@@ -185,8 +219,11 @@ def test_what_a_run_lacks_is_said_and_cannot_be_clicked(tmp_path, monkeypatch):
     assert len(buttons) == 3
     assert all(button.disabled for button in buttons)
     bodies = "\n".join(element.proto.body for element in at.get("html"))
-    for lacks in ("It needs the metric repetition and a grounded gain", "It needs a judge",
-                  "It needs convergence layers and a grounded gain"):
+    for lacks in (
+        "It needs the metric repetition and a grounded gain",
+        "It needs a judge",
+        "It needs convergence layers and a grounded gain",
+    ):
         assert lacks in bodies
 
 

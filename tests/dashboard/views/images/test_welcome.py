@@ -37,10 +37,14 @@ def test_heads_are_asked_for_where_most_came_from(visit, edited):
     sums = {}
     for top in range(rows - high + 1):
         for left in range(columns - wide + 1):
-            patches = [row * columns + column for row in range(top, top + high)
-                       for column in range(left, left + wide)]
+            patches = [
+                row * columns + column
+                for row in range(top, top + high)
+                for column in range(left, left + wide)
+            ]
             sums["-".join(map(str, sorted({patches[0], patches[-1]})))] = sum(
-                float(given[head, patch + 1]) for head in range(len(given)) for patch in patches)
+                float(given[head, patch + 1]) for head in range(len(given)) for patch in patches
+            )
     assert query["patch"] == [max(sums, key=sums.get)]
 
 

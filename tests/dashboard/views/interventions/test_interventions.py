@@ -31,8 +31,9 @@ def test_the_page_has_figure_2_the_words_and_the_images(open_page):
 def test_a_phrase_is_counted_when_it_is_asked_for_and_its_chart_names_it(open_page, edited):
     at = open_page("interventions")
     with open_run(list_runs(edited)[0]) as run:
-        text = run.table("caption", "condition_id = 'baseline' AND layer = 6 "
-                                    "AND image_id = 'img00000'")["text"][0]
+        text = run.table(
+            "caption", "condition_id = 'baseline' AND layer = 6 AND image_id = 'img00000'"
+        )["text"][0]
     phrase = " ".join(text.split()[-3:])
     next(button for button in at.button if button.label == f"Try “{phrase}”").click().run()
     assert not at.exception
@@ -63,6 +64,7 @@ def test_the_table_of_conditions_leaves_specifications_to_the_file(open_page):
 
 def test_without_a_condition_the_one_that_changed_most_is_shown(open_page, edited):
     from store.query import conditions as condition_queries
+
     key = data.key_of(list_runs(edited)[0])
     values = data.asked(key, condition_queries.at_last_layer, "rouge_l", "baseline")
     least = values.loc[values["mean"].idxmin(), "condition_id"]
@@ -82,11 +84,14 @@ def test_all_measures_of_a_condition_stand_in_a_table(open_page):
     assert "ROUGE-L against the references" in set(table["measure"])
 
 
-@pytest.mark.parametrize("query", [
-    {"measure": "rouge_l:reference", "numbers": "paper"},
-    {"measure": "nothing", "phrase": "<b>50%", "ranked": "9"},
-    {"measure": "n_tokens:self"},
-])
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"measure": "rouge_l:reference", "numbers": "paper"},
+        {"measure": "nothing", "phrase": "<b>50%", "ranked": "9"},
+        {"measure": "n_tokens:self"},
+    ],
+)
 def test_other_ways_to_look(open_page, query):
     at = open_page("interventions", **query)
     assert not at.exception
@@ -96,8 +101,10 @@ def test_other_ways_to_look(open_page, query):
         assert "is no score of single images" in words(at)
 
 
-@pytest.mark.parametrize(("page", "says"), [
-    ("interventions", "[[experiments]]"), ("pruning", "[[pruning]]"), ("heads", "[heads]")])
+@pytest.mark.parametrize(
+    ("page", "says"),
+    [("interventions", "[[experiments]]"), ("pruning", "[[pruning]]"), ("heads", "[heads]")],
+)
 def test_a_run_without_conditions_says_what_to_add(open_page, tmp_path, page, says):
     make_run(tmp_path, n_images=2)
     at = open_page(page, tmp_path)
