@@ -55,6 +55,7 @@ test: lint
 
 lint: .venv/all
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 setup-lavis: .venv-lavis/all
