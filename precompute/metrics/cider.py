@@ -127,7 +127,7 @@ def write(frequencies: Frequencies, stage: Path) -> None:
 
 def read(stage: Path) -> Frequencies:
     """Document frequencies from a stage's folder."""
-    table = pq.read_table(stage / FILE_NAME)
+    table = pq.read_table(stage / FILE_NAME, partitioning=None)
     pairs = zip(table["ngram"].to_pylist(), table["images"].to_pylist(), strict=True)
     return Frequencies(
         int(table.schema.metadata[_IMAGES]),

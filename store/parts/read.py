@@ -114,7 +114,7 @@ def verify_part(part: Part) -> list[str]:
             elif file_sha256(path) != info["sha256"]:
                 problems.append(f"{part.id}/{name}: sha256 differs from part.json")
             elif name.endswith(".parquet"):
-                rows = pq.read_table(path).num_rows
+                rows = pq.read_table(path, partitioning=None).num_rows
                 if rows != info["rows"]:
                     problems.append(f"{part.id}/{name}: expected {info['rows']} rows, got {rows}")
         except (OSError, pa.ArrowException) as error:
@@ -138,7 +138,7 @@ def part_tables(part: Part) -> dict[str, pa.Table]:
 def _read(part: Part, table: str) -> pa.Table:
     check_sizes(part)
     try:
-        return pq.read_table(part.path / f"{table}.parquet")
+        return pq.read_table(part.path / f"{table}.parquet", partitioning=None)
     except (OSError, pa.ArrowException) as error:
         raise PartDamaged(
             f"{part.id}/{table}.parquet must be a Parquet file; got: {error}. Remove the part and "

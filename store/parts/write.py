@@ -109,7 +109,9 @@ class PartWriter:
         # Publish takes the row of an image in table `image` as its row in the file.
         ids = tensors.read_ids(self.tensors_path)
         if "image" in self._rows:
-            listed = pq.read_table(self.path / "image.parquet")["image_id"].to_pylist()
+            listed = pq.read_table(self.path / "image.parquet", partitioning=None)[
+                "image_id"
+            ].to_pylist()
             if listed != ids:
                 raise RowsRefused(
                     f"table image and {tensors.FILE_NAME} must list the same images in the same "

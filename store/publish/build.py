@@ -27,7 +27,8 @@ _SQL_TYPES = {
     pa.list_(pa.int32()): "INTEGER[]",
     pa.list_(pa.string()): "VARCHAR[]",
 }
-_FILES = "FROM read_parquet($files, filename=true, file_row_number=true)"
+# Hive partitions are off: a folder named `text=hello` above the results would give every caption.
+_FILES = "FROM read_parquet($files, filename=true, file_row_number=true, hive_partitioning=false)"
 _SORTED = 4_000_000
 """Rows that are sorted at once, if there is a choice."""
 _PART_ID = r"([^/\\]+)[/\\]([^/\\]+)[/\\]image\.parquet$"
@@ -93,7 +94,7 @@ def _upgrade(
     scratch: Path,
     upgrades: Mapping[int, Upgrade] | None,
 ) -> dict[str, Path]:
-    tables = {name: pq.read_table(path) for name, path in paths.items()}
+    tables = {name: pq.read_table(path, partitioning=None) for name, path in paths.items()}
     tables = upgraded(tables, part.manifest["schema_version"], f"part {part.id}", upgrades)
     folder = scratch / part.path.parent.name / part.name
     folder.mkdir(parents=True)
@@ -168,24 +169,28 @@ def _may_repeat(con: duckdb.DuckDBPyConnection, name: str, files: Sequence[Sourc
     return bool(found[0][0])
 
 
+def values_of(name: str) -> list[str]:
+    """What the columns of a table are made of, as SQL over a part's rows; none of an image's place.
+
+    A floating column's NaN becomes NULL, which alone means "not there": in SQL a NaN is larger than
+    every number.
+    """
+    return [
+        f'CASE WHEN isnan("{column}") THEN NULL ELSE "{column}" END AS "{column}"'
+        if pa.types.is_floating(kind)
+        else f'"{column}"'  # quoted: `at` is a word of SQL, too
+        for column, kind in TABLES[name].columns.items()
+        if (name, column) not in (("image", "part"), ("image", "row_in_part"))
+    ]
+
+
 def _columns(name: str) -> str:
-    chosen = []
-    for column, kind in TABLES[name].columns.items():
-        if (name, column) == ("image", "part"):
-            # Where the arrays are: known here, not when the part was written.
-            chosen.append(
-                f"regexp_replace(regexp_extract(filename, '{_PART_ID}'), "
-                f"'{_PART_ID}', '\\1/\\2') AS part"
-            )
-        elif (name, column) == ("image", "row_in_part"):
-            chosen.append("file_row_number::INTEGER AS row_in_part")
-        elif pa.types.is_floating(kind):
-            # NULL alone means "not there": in SQL a NaN is larger than every number.
-            value = f'"{column}"'
-            chosen.append(f"CASE WHEN isnan({value}) THEN NULL ELSE {value} END AS {value}")
-        else:
-            chosen.append(f'"{column}"')  # quoted: `at` is a word of SQL, too
-    return ", ".join(chosen)
+    # Where an image's arrays are: known here, not when the part was written; its last columns.
+    place = [
+        f"regexp_replace(regexp_extract(filename, '{_PART_ID}'), '{_PART_ID}', '\\1/\\2') AS part",
+        "file_row_number::INTEGER AS row_in_part",
+    ]
+    return ", ".join(values_of(name) + (place if name == "image" else []))
 
 
 def count(con: duckdb.DuckDBPyConnection, table: str) -> int:

@@ -1,6 +1,6 @@
-"""Is a run what it says? Every part read and hashed again, and counted against the tables."""
+"""Is a run what it says? Every part read and hashed again, and held against the tables."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,15 @@ from store.disk.generations import current_generation, generation_path
 from store.disk.runs import read_run
 from store.errors import NotPublished, StoreError
 from store.parts.unfinished import of_other_hosts
-from store.parts.write import Part, read_part, verify_part
-from store.publish.build import SHARED
+from store.parts.write import Part, iter_tables, read_part, verify_part
+from store.publish.build import SHARED, values_of
 from store.publish.generation import published_manifest
 from store.publish.summaries import COMPUTED
 from store.query.run import open_run
-from store.schema import SCHEMA_VERSION
+from store.schema import BASELINE, SCHEMA_VERSION
 
-_COMPUTED = ("run", *COMPUTED, *SHARED)
-"""Tables that publish fills or joins: their rows are not those of the parts."""
+_COMPUTED = ("run", *COMPUTED)
+"""Tables that publish fills: their rows are not those of the parts."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def verify_run(run: Path) -> Report:
     read_run(run)
     parts, damage = _look_at_parts(run)
     problems = [problem for those in damage.values() for problem in those]
-    found, notes = _against_published(run, parts)
+    found, notes = _against_published(run, parts, whole=not damage)
     n_bytes = sum(file["bytes"] for p in parts.values() for file in p.manifest["files"].values())
     notes += of_other_hosts(run)
     return Report(run.name, len(parts), n_bytes, (*problems, *found), tuple(notes), tuple(damage))
@@ -91,7 +91,9 @@ def _look_at_parts(run: Path) -> tuple[dict[str, Part], dict[str, list[str]]]:
     return parts, damage
 
 
-def _against_published(run: Path, parts: dict[str, Part]) -> tuple[list[str], list[str]]:
+def _against_published(
+    run: Path, parts: dict[str, Part], whole: bool
+) -> tuple[list[str], list[str]]:
     try:
         side = published_manifest(run)
     except NotPublished as error:
@@ -121,9 +123,9 @@ def _against_published(run: Path, parts: dict[str, Part]) -> tuple[list[str], li
     current = all(part.manifest["schema_version"] == SCHEMA_VERSION for part in parts.values())
     if not current:
         notes.append("some parts are of an older schema: their rows are not counted")
-    elif not problems:
+    elif whole and not problems:
         try:
-            problems += _count(run, [parts[name] for name in published])
+            problems += _compare(run, [parts[name] for name in published])
         except duckdb.Error as error:
             problems.append(
                 f"the published tables cannot be read: {error}. Remove the files "
@@ -139,18 +141,49 @@ def _tables_changed(run: Path, side: Mapping[str, Any]) -> bool:
     return path is not None and "sha256" in side and file_sha256(path) != side["sha256"]
 
 
-def _count(run: Path, parts: list[Part]) -> list[str]:
-    expected: dict[str, int] = {}
-    for part in parts:
-        for table, rows in part.rows.items():
-            expected[table] = expected.get(table, 0) + rows
+def _compare(run: Path, parts: list[Part]) -> list[str]:
+    """Hold the rows of the published tables against those of the parts, by content.
+
+    The parts are read by Arrow, one at a time, and not by the reader that filled the tables; rows
+    are hashed, and the hashes added up, so that their order does not matter.
+    """
+    tables = sorted({table for part in parts for table in part.rows} - {*_COMPUTED})
     problems = []
-    with open_run(run) as opened:
-        for table, rows in expected.items():
-            if table not in _COMPUTED:
-                there = int(opened.sql(f"SELECT count(*) AS n FROM {table}")["n"].iloc[0])
-                if there != rows:
-                    problems.append(
-                        f"table {table}: expected {rows} rows of the parts, got {there}"
-                    )
+    with open_run(run) as opened, duckdb.connect() as con:
+        for table in tables:
+            expected = _of_parts(con, parts, table)
+            query = _hashes(table, table)
+            there = _sum(opened.sql(query).itertuples(index=False), table)
+            if there != expected:
+                problems.append(
+                    f"table {table}: expected the {expected[0]} rows of the parts, got "
+                    f"{there[0]} rows{' that differ' if there[0] == expected[0] else ''}. Remove "
+                    "the files results*.duckdb and publish again: nothing is lost"
+                )
     return problems
+
+
+def _of_parts(con: duckdb.DuckDBPyConnection, parts: Iterable[Part], table: str) -> tuple[int, int]:
+    found: list[tuple[str, int, str]] = []
+    for _, rows in iter_tables(parts, table):
+        con.register("rows_of_part", rows)
+        found += con.execute(_hashes(table, "rows_of_part")).fetchall()
+    return _sum(found, table)
+
+
+def _hashes(table: str, source: str) -> str:
+    """SQL for rows of hash, count and sum; of a table that parts share, a row for each of its rows.
+
+    Publishing adds the baseline to the conditions, where no part names it.
+    """
+    rows = f"(SELECT {', '.join(values_of(table))} FROM {source}) AS r"
+    if table in SHARED:
+        where = f"WHERE condition_id <> '{BASELINE}'" if table == "condition" else ""
+        return f"SELECT DISTINCT hash(r)::VARCHAR, 1, hash(r)::VARCHAR FROM {rows} {where}"
+    return f"SELECT '', count(*), coalesce(sum(hash(r)::HUGEINT), 0)::VARCHAR FROM {rows}"
+
+
+def _sum(rows: Iterable[tuple[Any, ...]], table: str) -> tuple[int, int]:
+    """Number of rows and the sum of their hashes; what parts share counts once."""
+    once = set(rows) if table in SHARED else list(rows)
+    return sum(int(n) for _, n, _ in once), sum(int(of_rows) for _, _, of_rows in once)

@@ -26,8 +26,9 @@ from store.parts.write import list_parts, read_part, stage_folder, write_part
 from store.publish import build
 from store.publish.generation import current_parts, is_due, publish, published_manifest
 from store.schema import SCHEMA_VERSION, TABLES
+from store.upkeep.verify import verify_run
 from tests.store.small_parts import add_part, capture
-from tests.synthetic import begin_run, write_capture_part
+from tests.synthetic import begin_run, make_run, write_capture_part
 
 
 def tables_of(run: Path) -> dict[str, str]:
@@ -230,3 +231,13 @@ def test_publishing_is_due_after_ten_times_its_duration(run: Path) -> None:
             {**side, "seconds": 10.0, "published_at": time.time() - 10 * age},
         )
         assert is_due(run) == due
+
+
+def test_no_folder_above_a_run_gives_its_columns(tmp_path: Path) -> None:
+    plain = make_run(tmp_path / "results")
+    above = Path(*(f"{column}=hello" for column in ("text", "label", "dataset", "source", "part")))
+    named = make_run(tmp_path / above / "mean_logprob=3" / "layer=1" / "results")
+    assert verify_run(named).ok
+    with open_run(plain) as expected, open_run(named) as got:
+        for table in TABLES.keys() - {"run"}:
+            pd.testing.assert_frame_equal(got.table(table), expected.table(table))

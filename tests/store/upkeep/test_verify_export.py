@@ -1,12 +1,16 @@
 """Verifying a run, and taking its tables elsewhere."""
 
+import json
 import shutil
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 import pytest
 
 from store import open_run
+from store.disk.files import file_sha256
+from store.disk.generations import sidecar_path
 from store.errors import TableNotFound
 from store.query.export import export_table
 from store.upkeep.verify import verify_run
@@ -54,6 +58,36 @@ def test_a_broken_published_file_is_found(run: Path) -> None:
     (run / "results-1.duckdb").write_bytes(b"broken" * 1000)
     (problem,) = verify_run(run).problems
     assert "nothing is lost" in problem
+
+
+def changed(run: Path, statement: str) -> tuple[str, ...]:
+    """What is wrong once the published tables are other than the parts, and their hash is right."""
+    path = run / "results-1.duckdb"
+    with duckdb.connect(str(path)) as con:
+        con.execute(statement)
+    side = sidecar_path(run, 1)
+    said = json.loads(side.read_text(encoding="utf-8"))
+    side.write_text(json.dumps({**said, "sha256": file_sha256(path)}), encoding="utf-8")
+    return verify_run(run).problems
+
+
+@pytest.mark.parametrize(
+    ("statement", "table"),
+    [
+        ("UPDATE caption SET text = 'hello'", "caption"),
+        (
+            "UPDATE image SET label = 'hello' WHERE image_id = (SELECT min(image_id) FROM image)",
+            "image",
+        ),
+        ("UPDATE score SET value = value + 1e-6 WHERE layer = 2", "score"),
+        ("INSERT INTO skipped VALUES ('a.png', 'hello')", "skipped"),
+        ("DELETE FROM head_stat WHERE layer = 1 AND head = 0", "head_stat"),
+        ("INSERT INTO condition VALUES ('skip:1', 'skip', [1], [], NULL, NULL)", "condition"),
+    ],
+)
+def test_published_rows_are_compared_by_content(run: Path, statement: str, table: str) -> None:
+    (problem,) = changed(run, statement)
+    assert f"table {table}: expected the" in problem
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
