@@ -9,9 +9,10 @@ from pathlib import Path
 
 from PIL import Image
 
+from precompute.config.layers import check_layers
 from precompute.forward.batches import BatchSize, fitting
 from precompute.forward.parity import certificate
-from precompute.heads.captions import caption_heads, require_heads
+from precompute.heads.captions import caption_heads
 from precompute.heads.effect import measure_heads
 from precompute.heads.pruning import prune, require_prunable
 from precompute.images import ImageItem, readable, require_few_broken
@@ -105,7 +106,7 @@ def _steps(
         ValueError: experiments, heads or prunings do not fit the tower or the data set.
     """
     experiments = read_experiments(run, plan)
-    require_heads(plan.config, read_run(run)["n_layers"])
+    check_layers(plan.config, read_run(run)["n_layers"])
     require_prunable(run, plan)
     stage = stage_folder(run, "capture", capture_settings(plan.config))
     update_run(run, stages={"capture": stage.name})
@@ -154,7 +155,7 @@ def ask_questions(run: Path, plan: Plan, captioner: Callable[[], Captioner], wat
     asked = {name: items for name, items in plan.shards.items() if any(i.questions for i in items)}
     if plan.config.questions is None or not asked:
         return
-    stage = stage_folder(run, "questions", questions_settings(plan.config, plan.items))
+    stage = stage_folder(run, "questions", questions_settings(plan.config.questions))
     update_run(run, stages={"questions": stage.name})
 
     def make(part: PartWriter, name: str, advance: Advance) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.filesize import decimal
 
+from precompute.config.layers import check_layers
 from precompute.config.settings import Config, DatasetConfig
 from precompute.estimate.cost import (
     A100,
@@ -43,7 +44,8 @@ def describe(config: Config, results: Path) -> str:
     size, and the text says so.
 
     Raises:
-        ValueError: the model is not on this machine, and its dimensions are not known.
+        ValueError: the model is not on this machine, and its dimensions are not known; or the
+            configuration names layers that it does not have.
     """
     size = size_of(config.model)
     known = "by its config.json"
@@ -54,6 +56,7 @@ def describe(config: Config, results: Path) -> str:
             f"expected a model that is on this machine or one of {', '.join(PUBLISHED)}, whose "
             f"dimensions are known; {missing_weights(config.model)}"
         )
+    check_layers(config, size.n_layers)
     model = (
         f"{config.model.path}, {known}: {size.n_layers} layers x {size.n_heads} heads, "
         f"{size.grid[0]} x {size.grid[1]} patches, width {size.width}, "

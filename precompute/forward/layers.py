@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
+from precompute.config.layers import require_layers
 from precompute.forward.batches import by_image
 from precompute.models.tower import Block, Heads, VisionTower
 
@@ -163,7 +164,7 @@ def run_layers(
         ValueError: an edit or `first` names a layer that the tower does not have.
     """
     edits = edits or {}
-    _check_layers(tower, {first, *edits})
+    require_layers({first, *edits}, 1, tower.n_layers, "edited layers")
     return _records(tower, state, edits, first)
 
 
@@ -187,16 +188,8 @@ def run_states(
         ValueError: an edit or `first` names a layer that the tower does not have.
     """
     edits = edits or {}
-    _check_layers(tower, {first, *edits})
+    require_layers({first, *edits}, 1, tower.n_layers, "edited layers")
     return _states(tower, state, edits, first, attention)
-
-
-def _check_layers(tower: VisionTower, layers: set[int]) -> None:
-    if wrong := sorted(layer for layer in layers if not 1 <= layer <= tower.n_layers):
-        raise ValueError(
-            f"layers run 1..{tower.n_layers} in this tower; got {wrong}. "
-            "Layer l names the block that makes Z^l from Z^(l-1)."
-        )
 
 
 def _records(

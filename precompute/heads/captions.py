@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from precompute.config.layers import HEADS, require_layers
 from precompute.config.settings import Config
 from precompute.forward.batches import BatchSize
 from precompute.forward.decode import decode_states
@@ -31,30 +32,6 @@ VERSION = 1
 """Of what a part holds and how it is computed; part of the stage's identity."""
 
 
-def require_heads(config: Config, n_layers: int) -> None:
-    """Check the layers whose heads are to be decoded.
-
-    Raises:
-        ValueError: the tower does not have one of them.
-    """
-    require_layers(config.heads.layers if config.heads else (), n_layers, "under [heads]")
-
-
-def require_layers(layers: Sequence[int], n_layers: int, where: str) -> None:
-    """Check layers whose heads are meant.
-
-    Args:
-        layers: of a configuration.
-        n_layers: of the tower.
-        where: which layers these are, for the message.
-
-    Raises:
-        ValueError: the tower does not have one of them.
-    """
-    if wrong := [layer for layer in layers if not 1 <= layer <= n_layers]:
-        raise ValueError(f"layers {where} must be in 1..{n_layers}; got {wrong}.")
-
-
 def caption_heads(run: Path, plan: Plan, captioner: Callable[[], Captioner], watch: Watch) -> None:
     """Make what is missing of stage `heads`, if the configuration has one.
 
@@ -66,8 +43,7 @@ def caption_heads(run: Path, plan: Plan, captioner: Callable[[], Captioner], wat
     if plan.config.heads is None:
         return
     info = read_run(run)
-    require_heads(plan.config, info["n_layers"])
-    layers = sorted(set(plan.config.heads.layers))
+    layers = require_layers(plan.config.heads.layers, 1, info["n_layers"], HEADS)
     capture = info["stages"]["capture"]
     sources, sizes = sources_of(watch, run / "parts" / capture, plan.shards)
     settings = {"version": VERSION, "capture": capture, "layers": layers}

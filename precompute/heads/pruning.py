@@ -15,7 +15,6 @@ import numpy as np
 
 from precompute.config.experiments import PruningConfig
 from precompute.heads import importance as by
-from precompute.heads.captions import require_layers
 from precompute.heads.pruned import controls, curve, pruned, weigh
 from precompute.interventions.conditions import Condition, Edit, Shape, check
 from precompute.interventions.sweep import sweep
@@ -41,13 +40,12 @@ def require_prunable(run: Path, plan: Plan) -> None:
     """Check the prunings of a configuration against a run's tower and data set.
 
     Raises:
-        ValueError: a layer, a count of heads or a sample that does not fit.
+        ValueError: a count of heads or a sample that does not fit.
     """
     info = read_run(run)
-    n_layers, n_heads, n_images = info["n_layers"], info["n_heads"], len(plan.items)
+    n_heads, n_images = info["n_heads"], len(plan.items)
     for config in plan.config.pruning:
         where = f"of pruning {config.name!r}"
-        require_layers(config.layers or (), n_layers, where)
         counts = [*config.counts, *([config.top_k] if config.top_k else [])]
         if wrong := [count for count in counts if not 1 <= count < n_heads]:
             raise ValueError(

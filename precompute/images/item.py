@@ -3,9 +3,11 @@
 import hashlib
 import io
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from PIL import Image, ImageOps
+
+from store.disk.files import canonical
 
 
 class UnreadableImage(ValueError):
@@ -82,22 +84,20 @@ def readable(
 
 
 def fingerprint(items: Iterable[ImageItem]) -> str:
-    """Hash ids, pictures and references, one picture in memory at a time.
+    """Hash pictures and all that is known of them, one picture in memory at a time.
 
-    A picture that cannot be read counts as such: mending it changes the fingerprint.
+    Every field of an `ImageItem` counts, since every one is stored: a run made of a corrected list
+    of classes is another run. A picture that cannot be read counts as such.
 
     Returns:
         A sha256 in hexadecimal.
     """
     total = hashlib.sha256()
     for item in items:
+        known = {field.name: getattr(item, field.name) for field in fields(item)}
         try:
-            picture = hashlib.sha256(item.read()).hexdigest()
+            known["read"] = hashlib.sha256(item.read()).hexdigest()
         except UnreadableImage:
-            picture = "unreadable"
-        for field in (item.image_id, picture, *item.references):
-            encoded = field.encode()
-            # Lengths keep ("ab", "c") and ("a", "bc") apart.
-            total.update(len(encoded).to_bytes(8, "big") + encoded)
-        total.update(b"\n")
+            known["read"] = None
+        total.update(canonical(known).encode() + b"\n")
     return total.hexdigest()

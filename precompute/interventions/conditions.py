@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Literal, get_args
 
+from precompute.config.layers import require_layers
 from store.disk.files import short_hash
 
 Kind = Literal["mean", "confuse", "skip", "heads"]
@@ -252,12 +253,7 @@ def check(condition: Condition, shape: Shape) -> None:
         ValueError: it has no such layer, or another number of heads.
     """
     for edit in condition.edits:
-        if edit.layers[-1] > shape.n_layers:
-            raise ValueError(
-                f"layers of {condition.id} must be in 1..{shape.n_layers} for this tower; got "
-                f"{edit.layers[-1]}. Layer l names the block that makes Z^l; the paper's are one "
-                'less (docs/method.md, "Conditions").'
-            )
+        require_layers(edit.layers, 1, shape.n_layers, f"layers of {condition.id}")
         if edit.scale is not None and len(edit.scale) != shape.n_heads:
             raise ValueError(
                 f"{condition.id} must scale the {shape.n_heads} heads of this tower; got "

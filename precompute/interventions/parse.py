@@ -15,6 +15,7 @@ from dataclasses import replace
 from itertools import product
 from typing import Any
 
+from precompute.config.layers import require_layers
 from precompute.interventions.conditions import Condition, Edit, MeanSource, Shape, check
 
 PAPER_LAYERS = 39
@@ -163,12 +164,7 @@ def _span(first: int, last: int, n_layers: int, paper: bool) -> tuple[int, int]:
     if paper:
         return from_paper(first, last, n_layers)
     # Before the range is counted out: it may be of any length.
-    if first < 1 or last > n_layers:
-        raise ValueError(
-            f"layers must be in 1..{n_layers} for this tower; got {first if first < 1 else last}. "
-            "Layer l names the block that makes Z^l; the paper's are one less, `paper:` before "
-            "the entry counts like it."
-        )
+    require_layers({first, last}, 1, n_layers, "layers of a condition")
     return first, last
 
 

@@ -5,6 +5,7 @@ import re
 from pydantic import BaseModel, ConfigDict
 
 from precompute.config.judge import JudgeConfig
+from precompute.config.layers import JUDGE, require_layers
 from precompute.interventions.parse import from_paper
 from precompute.judge.prompt import template_sha256
 from store.disk.files import short_hash
@@ -45,18 +46,13 @@ def judge_of(config: JudgeConfig, n_layers: int) -> Judge:
     """The judge of a configuration, for a tower of `n_layers` blocks.
 
     Raises:
-        ValueError: a layer that the tower does not have, or the same one twice.
+        ValueError: a layer that the tower does not have.
     """
-    layers = tuple(sorted(config.layers or default_layers(n_layers)))
-    if layers[-1] > n_layers or len(set(layers)) < len(layers):
-        raise ValueError(
-            f"a judge's layers must be different ones of 0..{n_layers}; got {list(layers)}. "
-            "Correct `layers` in [judge], or leave it out."
-        )
+    layers = require_layers(config.layers or default_layers(n_layers), 0, n_layers, JUDGE)
     return Judge(
         model=config.model,
         prompt_sha256=template_sha256(),
-        layers=layers,
+        layers=tuple(layers),
         detail=config.detail,
         temperature=config.temperature,
         answer_tokens=config.answer_tokens,

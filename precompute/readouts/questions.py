@@ -5,8 +5,6 @@ are not stored, so the tower is run again on the pictures that have questions.
 """
 
 import functools
-import hashlib
-import json
 from collections.abc import Sequence
 
 import torch
@@ -14,6 +12,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
+from precompute.config.layers import QUESTIONS, require_layers
 from precompute.config.settings import Config, Generation, QuestionsConfig
 from precompute.forward.batches import BatchSize, fitting
 from precompute.forward.layers import run_states
@@ -48,29 +47,20 @@ def accuracy(answer: str, expected: str) -> float:
     return float(given == right)
 
 
-def questions_settings(config: Config, items: Sequence[ImageItem]) -> dict[str, object]:
-    """What identifies the stage beside the run itself; the run's data set knows no questions."""
-    asked = [[item.image_id, item.questions] for item in items if item.questions]
-    assert config.questions is not None
-    return {
-        "version": VERSION,
-        **config.questions.model_dump(mode="json"),
-        "questions": hashlib.sha256(json.dumps(asked).encode()).hexdigest(),
-    }
+def questions_settings(config: QuestionsConfig) -> dict[str, object]:
+    """What identifies the stage beside the run itself, whose data set has the questions."""
+    return {"version": VERSION, **config.model_dump(mode="json")}
 
 
-def require_layers(config: QuestionsConfig, n_layers: int) -> list[int]:
-    """The layers that are asked.
+def asked_layers(config: QuestionsConfig, n_layers: int) -> Sequence[int]:
+    """The states that are asked, ascending; all, if the configuration names none.
 
     Raises:
         ValueError: the tower does not have one of them.
     """
-    layers = range(n_layers + 1) if config.layers is None else config.layers
-    if wrong := [layer for layer in layers if layer > n_layers]:
-        raise ValueError(
-            f"layers under [questions] must be in 0..{n_layers} for this tower; got {wrong}."
-        )
-    return sorted(set(layers))
+    if config.layers is None:
+        return range(n_layers + 1)
+    return require_layers(config.layers, 0, n_layers, QUESTIONS)
 
 
 def write_answers(
@@ -90,7 +80,7 @@ def write_answers(
         advance: called with the number of images done, after every batch.
     """
     assert config.questions is not None
-    layers = require_layers(config.questions, captioner.tower.n_layers)
+    layers = asked_layers(config.questions, captioner.tower.n_layers)
     of_tower = BatchSize(config.capture.batch_size, "capture.batch_size")
     of_decoder = BatchSize(config.decode.batch_size, "decode.batch_size")
     rows: list[Row] = []

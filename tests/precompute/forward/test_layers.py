@@ -114,5 +114,5 @@ def test_head_scale_equals_a_hook_that_scales_the_heads(captioner, pixels):
 
 @pytest.mark.parametrize("where", [{"first": 0}, {"first": 4}, {"edits": {7: LayerEdit()}}])
 def test_a_layer_that_is_not_there_is_refused(captioner, pixels, where):
-    with pytest.raises(ValueError, match=r"layers run 1\.\.3 in this tower; got \[\d\]"):
+    with pytest.raises(ValueError, match=r"edited layers must be in 1\.\.3 for .*; got \d\."):
         run_layers(captioner.tower, captioner.tower.embed(pixels), **where)

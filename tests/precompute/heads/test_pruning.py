@@ -177,7 +177,6 @@ def test_a_saved_pruning_that_does_not_fit_is_refused(folder, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"layers": (0, 2)}, r"layers of pruning 'x' must be in 1..3; got \[0\]"),
         ({"top_k": 8}, r"top_k and counts of pruning 'x' must be in 1..7, .* got \[8\]"),
         ({"counts": (0, 3)}, r"got \[0\]"),
         ({"m": 6}, r"got m = 6 of the 6 images of tiny"),

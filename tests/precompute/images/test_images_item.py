@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import io
 import pickle
@@ -59,14 +60,39 @@ def test_fingerprint_is_a_sha256_that_repeats(picture):
     assert len(fingerprint([])) == len(hashlib.sha256().hexdigest())
 
 
-def test_fingerprint_sees_ids_references_their_bounds_and_their_order(picture):
+CHANGED = {
+    "image_id": "b",
+    "source": "elsewhere.png",
+    "references": ("one",),
+    "label": "husky",
+    "category": "dogs",
+    "explanation": "Dogs do not fly.",
+    "questions": (("what?", "a dog"),),
+}
+
+
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(ImageItem)])
+def test_whatever_is_stored_of_a_picture_decides_its_fingerprint(picture, field):
+    before = fingerprint([item(picture)])
+    if field == "read":
+        picture.write_bytes(picture.read_bytes() + b"more")
+        changed = item(picture)
+    else:
+        changed = dataclasses.replace(item(picture), **{field: CHANGED[field]})
+    assert fingerprint([changed]) != before
+
+
+def test_fingerprint_sees_bounds_order_and_what_is_not_there(picture):
     variants = [
-        [item(picture)],
-        [item(picture, "b")],
-        [item(picture, references=("onet", "wo"))],
-        [item(picture, references=("two", "one"))],
-        [item(picture), item(picture, "b")],
-        [item(picture, "b"), item(picture)],
+        [item(picture, references=("a", "bc"))],
+        [item(picture, references=("ab", "c"))],
+        [item(picture, references=("a", "b", "c"))],
+        [item(picture, references=())],
+        [item(picture, references=("",))],
+        [dataclasses.replace(item(picture, references=()), label="")],
+        [dataclasses.replace(item(picture, references=()), category="")],
+        [item(picture, "a"), item(picture, "b")],
+        [item(picture, "b"), item(picture, "a")],
     ]
     assert len({fingerprint(items) for items in variants}) == len(variants)
 

@@ -1,6 +1,7 @@
 """WHOOPS in every layout that it is in the field in: the same ids, references and pictures."""
 
 import csv
+import dataclasses
 import json
 import pickle
 import zipfile
@@ -14,6 +15,11 @@ from precompute.images import UnknownLayout, UnreadableImage, fingerprint, load,
 from precompute.images.whoops import as_list, item_from_row
 
 CAPTIONS = ["a snowman in the desert", "a man of snow, on sand", 'it says "snow"', "ü", "five"]
+
+
+def placeless(items):
+    """Pictures without where they lie, which differs between layouts."""
+    return [dataclasses.replace(item, source="") for item in items]
 
 
 def row(image_id, **changes):
@@ -124,7 +130,7 @@ def test_every_layout_gives_the_same(write, tmp_path, bytes_of, reference):
         )
         assert item.read() == bytes_of(item.image_id)
         assert item.open().mode == "RGB"
-    assert fingerprint(found) == fingerprint(reference), "the same run, whatever the layout"
+    assert fingerprint(placeless(found)) == fingerprint(placeless(reference)), "all but where"
 
 
 @pytest.mark.parametrize("write", LAYOUTS, ids=lambda w: w.__name__)
@@ -143,7 +149,7 @@ def test_the_hub_gives_the_same(write, tmp_path, bytes_of, reference, hub_cache)
     config = DatasetConfig(name="w", kind="whoops", path=f"hub:{tmp_path / 'set'}")
     found = load_dataset(config)
     assert found.layout.endswith("of the hub, split test")
-    assert fingerprint(found) == fingerprint(reference)
+    assert fingerprint(placeless(found)) == fingerprint(placeless(reference))
     assert [item.questions for item in found] == [item.questions for item in reference]
     assert len({item.source for item in found}) == 3
     again = pickle.loads(pickle.dumps(found.items))

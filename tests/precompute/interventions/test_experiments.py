@@ -74,7 +74,10 @@ def test_a_condition_of_a_stage_that_was_not_ended_is_refused(run, config, tmp_p
 @pytest.mark.parametrize(
     ("conditions", "said"),
     [
-        (("mean:4",), r"experiment 'bad': condition 'mean:4': layers must be in 1\.\.3"),
+        (
+            ("mean:4",),
+            r"experiment 'bad': condition 'mean:4': layers of a condition must be in 1\.\.3",
+        ),
         (("heads:1-only-8",), r"heads must be in 0\.\.7"),
         (("mean:1@nobody",), r"mean is of a data set of the configuration \(tiny\).*'nobody'"),
     ],

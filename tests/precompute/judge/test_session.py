@@ -274,5 +274,5 @@ def test_a_caption_that_instructs_the_judge_stays_data(run, server, config, judg
 
 
 def test_a_layer_that_the_tower_lacks(config, judge):
-    with pytest.raises(ValueError, match=r"0\.\.5; got \[1, 9\]"):
+    with pytest.raises(ValueError, match=r"0\.\.5 for this tower; got 9\."):
         judge(config.model_copy(update={"layers": (1, 9)}))

@@ -12,7 +12,7 @@ from precompute.config.settings import CaptureConfig, Generation, QuestionsConfi
 from precompute.forward.capture import capture
 from precompute.images import load
 from precompute.pipeline import ask_questions
-from precompute.readouts.questions import accuracy, ask, require_layers, tower_states, write_answers
+from precompute.readouts.questions import accuracy, ask, asked_layers, tower_states, write_answers
 from precompute.runner.plan import plan_runs
 from precompute.runner.stage import Watch
 from store import open_run
@@ -169,8 +169,10 @@ def test_without_questions_there_is_no_stage(config, run, tmp_path):
 
 
 def test_errors_say_what_to_do():
-    with pytest.raises(ValueError, match=r"must be in 0..3 .* got \[4\]"):
-        require_layers(QuestionsConfig(layers=(1, 4)), 3)
-    assert require_layers(QuestionsConfig(), 2) == [0, 1, 2]
+    for wrong in (4, -1):
+        with pytest.raises(ValueError, match=rf"must be in 0\.\.3 .* got {wrong}\."):
+            asked_layers(QuestionsConfig(layers=(1, wrong)), 3)
+    assert list(asked_layers(QuestionsConfig(), 2)) == [0, 1, 2]
+    assert list(asked_layers(QuestionsConfig(layers=(2, 0, 2)), 2)) == [0, 2]
     with pytest.raises(ValidationError, match="template"):
         QuestionsConfig(template="no place for it")
