@@ -26,6 +26,7 @@ from precompute.models.tower import VisionTower
 from precompute.models.vision import (
     generate_arguments,
     library_final_state,
+    library_patterns,
     n_weights,
     to_pictures,
     to_pixels,
@@ -99,6 +100,12 @@ class BlipCaptioner:
     ) -> Float[Tensor, "batch token width"]:
         """Z^L by the library: its encoder's output, before `post_layernorm`."""
         return library_final_state(self.model.vision_model, pixels)
+
+    def library_patterns(
+        self, pixels: Float[Tensor, "batch 3 y x"]
+    ) -> list[Float[Tensor, "batch head token"]]:
+        """The CLS token's attention in every block, by the library's eager attention."""
+        return library_patterns(self.model.vision_model, pixels)
 
     def library_captions(
         self, images: Sequence[Image.Image], prompt: str, generation: Generation

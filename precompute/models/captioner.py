@@ -50,7 +50,7 @@ class Memory:
 class Captioner(Protocol):
     """A model that says what a state of its vision tower shows.
 
-    The two `library_` methods run the library's own code, untouched: the parity certificate holds
+    The `library_` methods run the library's own code, untouched: the parity certificate holds
     everything else against them.
     """
 
@@ -87,6 +87,12 @@ class Captioner(Protocol):
         self, pixels: Float[Tensor, "batch 3 y x"]
     ) -> Float[Tensor, "batch token width"]:
         """Z^L by the library's own forward."""
+        ...
+
+    def library_patterns(
+        self, pixels: Float[Tensor, "batch 3 y x"]
+    ) -> list[Float[Tensor, "batch head token"]]:
+        """The CLS token's attention in every block, by the library's own softmax."""
         ...
 
     def library_captions(

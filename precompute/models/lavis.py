@@ -26,6 +26,7 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from precompute.config.settings import Generation
 from precompute.models.captioner import Memory, Placement, mean_logprob, to_end
+from precompute.models.hooks import kept_outputs
 from precompute.models.lavis_files import Files, describe, read_weights, weight_files
 from precompute.models.lavis_model import assemble, fill
 from precompute.models.size import ModelSize
@@ -157,6 +158,16 @@ class LavisCaptioner:
         with self.model.maybe_autocast():
             state: Tensor = self.model.visual_encoder(pixels)
         return state
+
+    def library_patterns(
+        self, pixels: Float[Tensor, "batch 3 y x"]
+    ) -> list[Float[Tensor, "batch head token"]]:
+        """The CLS token's attention in every block, as LAVIS's softmax leaves it."""
+        # In evaluation the dropout that follows the softmax gives back what it takes.
+        modules = [block.attn.attn_drop for block in self.model.visual_encoder.blocks]
+        with kept_outputs(modules, lambda output: output[:, :, 0].clone()) as patterns:
+            self.library_final_state(pixels)
+        return patterns
 
     def library_captions(
         self, images: Sequence[Image.Image], prompt: str, generation: Generation

@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from precompute.config.settings import Generation
+from precompute.models.hooks import kept_outputs
 from precompute.models.tower import VisionTower, block
 
 
@@ -68,6 +69,24 @@ def library_final_state(
     """Z^L by the library: its encoder's output, before `post_layernorm`."""
     state: Tensor = vision.encoder(inputs_embeds=vision.embeddings(pixels)).last_hidden_state
     return state
+
+
+def library_patterns(
+    vision: Any, pixels: Float[Tensor, "batch 3 y x"]
+) -> list[Float[Tensor, "batch head token"]]:
+    """The CLS token's attention in every block, by the library's eager attention.
+
+    Fused attention has no pattern to give; the library's setting is put back.
+    """
+    setting = vision.config._attn_implementation
+    modules = [layer.self_attn for layer in vision.encoder.layers]
+    vision.set_attn_implementation("eager")
+    try:
+        with kept_outputs(modules, lambda output: output[1][:, :, 0].clone()) as patterns:
+            library_final_state(vision, pixels)
+    finally:
+        vision.set_attn_implementation(setting)
+    return patterns
 
 
 def generate_arguments(generation: Generation) -> dict[str, object]:

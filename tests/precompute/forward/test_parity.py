@@ -3,11 +3,15 @@
 import copy
 import dataclasses
 
+import pytest
 import torch
 
 from precompute.config.settings import DecodeConfig, Generation
+from precompute.forward import layers
 from precompute.forward.parity import certificate
 from precompute.models.huggingface import HuggingFaceCaptioner, view_tower
+from precompute.models.vision import library_patterns
+from tests.precompute.models import tiny
 
 CONFIG = DecodeConfig(prompt="a short image caption.", generation=Generation(max_new_tokens=5))
 
@@ -31,7 +35,7 @@ def test_the_tiny_model_passes(captioner, pictures):
     checks = outcome(captioner, pictures)
     assert {name for name, check in checks.items() if check["passed"]} == {
         "final_state",
-        "attention_rows",
+        "attention",
         "contributions",
         "captions",
     }
@@ -79,5 +83,41 @@ def test_bfloat16_passes_within_its_bound(captioner, pictures):
     model = copy.deepcopy(captioner.model).to(torch.bfloat16)
     half = HuggingFaceCaptioner(model, captioner.processor, view_tower(model.vision_model))
     checks = outcome(half, pictures)
-    for name in ("final_state", "attention_rows", "contributions"):
+    for name in ("final_state", "attention", "contributions"):
         assert checks[name]["passed"], checks[name]
+
+
+@pytest.mark.parametrize("layer", [1, 3])
+def test_another_pattern_is_seen_in_its_layer(captioner, pictures, monkeypatch, layer):
+    """Ours is wrong in one layer and head alone; its rows still sum to 1."""
+    ours = layers.cls_pattern
+    calls = []
+
+    def wrong(heads):
+        pattern = ours(heads)
+        calls.append(pattern)
+        if len(calls) == layer:
+            pattern[:, 1] = pattern[:, 1].flip(-1)
+        return pattern
+
+    monkeypatch.setattr(layers, "cls_pattern", wrong)
+    check = outcome(captioner, pictures)["attention"]
+    moved = (calls[layer - 1][:, 1] - calls[layer - 1][:, 1].flip(-1)).abs().max()
+    assert not check["passed"]
+    assert check["value"] == pytest.approx(float(moved), abs=1e-5)
+
+
+@pytest.mark.parametrize("make", [tiny.blip2, tiny.blip], ids=["blip2", "blip"])
+def test_the_library_gives_its_patterns_and_keeps_its_setting(make):
+    vision = make()[0].vision_model
+    setting = vision.config._attn_implementation
+    pixels = torch.randn(2, 3, vision.config.image_size, vision.config.image_size)
+    with torch.inference_mode():
+        patterns = library_patterns(vision, pixels)
+        assert vision.config._attn_implementation == setting
+        vision.set_attn_implementation("eager")
+        expected = vision(pixels, output_attentions=True).attentions
+    for pattern, full in zip(patterns, expected, strict=True):
+        torch.testing.assert_close(pattern, full[:, :, 0])
+        assert pattern.shape == full.shape[:2] + full.shape[3:]
+    assert not any(layer.self_attn._forward_hooks for layer in vision.encoder.layers)

@@ -50,7 +50,7 @@ def test_what_is_filled_reads_pictures(filled, pictures):
     checks = certificate(filled, pictures, config)["checks"]
     assert [c["name"] for c in checks if c["passed"]][:3] == [
         "final_state",
-        "attention_rows",
+        "attention",
         "contributions",
     ]
 
