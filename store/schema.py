@@ -18,6 +18,14 @@ SAMPLE = "unnest(json_extract_string(spec, '$.pruning.sample[*]')) AS image_id"
 """Column of a query over `condition`: the images by which a pruning was chosen. It is judged on the
 others alone."""
 
+OUTLIER_MADS = 10.0
+"""Scaled MADs above the median from which a patch token's norm counts as an outlier. Published norm
+thresholds belong to one model each; this rule is taken from the picture at hand. It decides
+`n_outlier_tokens` and which patches a page marks."""
+
+MAD_TO_SIGMA = 1.4826
+"""A normal distribution's standard deviation over its median absolute deviation: what scales it."""
+
 _F = pa.float32()
 _I = pa.int32()
 _S = pa.string()

@@ -1,4 +1,4 @@
-"""Fixtures of all tests: every jaxtyping annotation is checked while they run."""
+"""What holds for all tests: annotations of every module, shapes included, are checked."""
 
 import os
 
@@ -6,13 +6,5 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 from jaxtyping import install_import_hook
 
-# Before anything of precompute is imported: afterwards its annotations could not be checked.
-install_import_hook(
-    [
-        "precompute.forward.attention",
-        "precompute.forward.capture",
-        "precompute.forward.layers",
-        "precompute.models",
-    ],
-    "beartype.beartype",
-)
+# Before anything of the project is imported: afterwards its annotations could not be checked.
+install_import_hook(["store", "precompute", "dashboard"], "beartype.beartype")

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from store.schema import MAD_TO_SIGMA, OUTLIER_MADS
+
 Floats = NDArray[np.floating]
 Bools = NDArray[np.bool_]
 Pixels = NDArray[np.uint8]
@@ -29,10 +31,6 @@ so that over a picture low values dim it and leave it its own colours."""
 OPACITY = 0.55
 """Of a map over a picture, unless one is asked for: both can be read."""
 
-OUTLIER_MADS = 10.0
-"""Scaled MADs above the median: the rule by which the run counted its outlier tokens."""
-
-_MAD_TO_SIGMA = 1.4826
 _SHARED_QUANTILE = 0.998
 
 
@@ -114,7 +112,7 @@ def outliers(norms: Floats, grid: tuple[int, int]) -> Bools:
     patches = patch_map(norms, grid)
     median = np.median(patches)
     mad = np.median(np.abs(patches - median))
-    return np.asarray(patches > median + OUTLIER_MADS * _MAD_TO_SIGMA * mad)
+    return np.asarray(patches > median + OUTLIER_MADS * MAD_TO_SIGMA * mad)
 
 
 def colour(values: Floats, scale: Scale, palette: tuple[str, ...] = INFERNO) -> Pixels:

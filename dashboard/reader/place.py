@@ -28,12 +28,10 @@ class Choice:
     Attributes:
         default: its value where the link has none.
         allowed: all its values.
-        what: it in words, for the note of an unknown value.
     """
 
     default: str
     allowed: Collection[str]
-    what: str
 
 
 def choices(header: Mapping[str, Any], peak: tuple[int, int] | None) -> dict[str, Choice]:
@@ -49,21 +47,19 @@ def choices(header: Mapping[str, Any], peak: tuple[int, int] | None) -> dict[str
     curve = next((name for name in ("final_logprob", *curves) if name in curves), "")
     difference = _SWITCH if header["difference"] else _SWITCH[:1]
     return {
-        "layer": Choice(str(peak[0] if peak else layers), _numbers(layers + 1), "layer"),
-        "head": Choice(str(peak[1]) if peak else mean, [mean, *_numbers(heads)], "head"),
-        "map": Choice(payload.KINDS[0], payload.KINDS, "the map"),
-        "cells": Choice(metrics[0] if metrics else "", metrics, "the measure of heads"),
-        "curve": Choice(curve, curves, "the curve"),
-        "against": Choice(against[0], against, "to compare captions with"),
-        "opacity": Choice(
-            f"{overlays.OPACITY:.2f}", [f"{step / 20:.2f}" for step in range(21)], "the opacity"
-        ),
-        "own": Choice("false", _SWITCH, "own scale"),
-        "smooth": Choice("false", _SWITCH, "smooth"),
-        "hide": Choice("false", _SWITCH, "hide"),
-        "fold": Choice("true", _SWITCH, "fold"),
-        "difference": Choice("false", difference, "difference"),
-        "patch": Choice(NO_PATCH, _boxes(*header["grid"]), "the box of patches"),
+        "layer": Choice(str(peak[0] if peak else layers), _numbers(layers + 1)),
+        "head": Choice(str(peak[1]) if peak else mean, [mean, *_numbers(heads)]),
+        "map": Choice(payload.KINDS[0], payload.KINDS),
+        "cells": Choice(metrics[0] if metrics else "", metrics),
+        "curve": Choice(curve, curves),
+        "against": Choice(against[0], against),
+        "opacity": Choice(f"{overlays.OPACITY:.2f}", [f"{step / 20:.2f}" for step in range(21)]),
+        "own": Choice("false", _SWITCH),
+        "smooth": Choice("false", _SWITCH),
+        "hide": Choice("false", _SWITCH),
+        "fold": Choice("true", _SWITCH),
+        "difference": Choice("false", difference),
+        "patch": Choice(NO_PATCH, _boxes(*header["grid"])),
     }
 
 
@@ -103,8 +99,8 @@ def _numbers(n: int) -> list[str]:
 def read(known: Mapping[str, Choice]) -> dict[str, str]:
     """What the link says, with a note for every value that is not known."""
     for name, choice in known.items():
-        selection.note_unknown(name, choice.allowed, choice.what)
-    return within({name: st.query_params.get(name) for name in known}, known)
+        selection.note_unknown(name, choice.allowed)
+    return within({name: selection.asked(name) for name in known}, known)
 
 
 def within(said: object, known: Mapping[str, Choice]) -> dict[str, str]:
@@ -144,6 +140,6 @@ def moved(known: Mapping[str, Choice]) -> None:
     changes = {
         name: value
         for name, value in here.items()
-        if value != st.query_params.get(name, known[name].default)
+        if value != (selection.asked(name) or known[name].default)
     }
     selection.link(**changes)

@@ -71,7 +71,7 @@ def _figure5(key: Key, ask: Ask, about: About) -> None:
     with st.container(border=True):
         judge = judges[0]
         if len(judges) > 1:
-            judge = selection.menu("Judge", judges, name="judge", what="the judge")
+            judge = selection.menu("Judge", judges, name="judge")
         _all(
             drawn.made(key, figures.figure5, about, judge),
             f"No reply of judge {judge} has a score.",
@@ -95,7 +95,6 @@ def _figure6(key: Key, ask: Ask, about: About, image_id: str) -> None:
             "Layer, in our numbers",
             layers,
             name="heads_at",
-            what="the layer",
             default=layers[-1],
             look="segments",
         )
@@ -125,13 +124,12 @@ def _table1(key: Key, ask: Ask, about: About) -> None:
     groups = sorted(rows["group"].unique())
     group = groups[0]
     if len(groups) > 1:
-        group = selection.menu("Pruning", groups, name="group", what="the pruning", look="segments")
+        group = selection.menu("Pruning", groups, name="group", look="segments")
     counts = [str(n) for n in sorted(rows.loc[rows["group"] == group, "n_pruned"].unique())]
     count = selection.menu(
         "Heads pruned",
         counts,
         name="pruned",
-        what="the number of heads",
         default=counts[len(counts) // 2],
         look="segments",
     )

@@ -83,12 +83,10 @@ def _choose(judges: pd.DataFrame) -> dict[str, Any]:
             "Judge",
             names,
             name="judge",
-            what="the judge",
-            told=(
+            more=(
                 "Another model, wording, choice of layers or limit is another judge. Judges are "
                 "never merged."
             ),
-            resets=("replies",),
         )
     return dict(judges.iloc[names.index(name)])
 
@@ -137,10 +135,9 @@ def _steps(steps: pd.DataFrame, layers: list[int]) -> None:
         "Criterion",
         there,
         name="criterion",
-        what="the criterion",
         default=default,
         shown=lambda name: words.CRITERIA[name].label,
-        told="\n\n".join(
+        more="\n\n".join(
             f"{words.CRITERIA[name].label}: {words.CRITERIA[name].meaning}" for name in there
         ),
     )
@@ -241,12 +238,7 @@ def _by_rise(key: Key, judge: str, condition: str) -> None:
     if quantity.name not in data.quantities(key):
         plain.line("No image has scores of both.", "small")
         return
-    most = (
-        selection.menu(
-            "Order", ("largest", "least"), name="rise", what="the order", look="segments"
-        )
-        == "largest"
-    )
+    most = selection.menu("Order", ("largest", "least"), name="rise", look="segments") == "largest"
     rows = data.page(key, Selection(condition=condition), Sort(quantity, most), _CARDS, 0)
     cards.show(key, rows[rows["sort_value"].notna()], condition, "rise")
 
@@ -256,9 +248,7 @@ def _replies(key: Key, judge: str, condition: str) -> None:
     counts = data.asked(key, judge_queries.statuses, judge, condition)
     options = [_ALL, *counts["status"]]
     with st.container(width=220):
-        chosen = selection.menu(
-            "Status", options, name="status", what="the status", resets=("replies",)
-        )
+        chosen = selection.menu("Status", options, name="status")
     status = None if chosen == _ALL else str(chosen)
     n = int(
         counts["replies"].sum()

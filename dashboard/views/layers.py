@@ -50,7 +50,6 @@ def show(place: Place) -> None:
             "What to see",
             list(there),
             name="room",
-            what="the room",
             look="segments",
             shown=TITLES.__getitem__,
         )

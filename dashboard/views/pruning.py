@@ -51,7 +51,7 @@ def _group(rows: pd.DataFrame) -> pd.DataFrame:
     groups = sorted(rows["group"].unique())
     if len(groups) < 2:
         return rows
-    group = selection.menu("Pruning", groups, name="group", what="the pruning", look="segments")
+    group = selection.menu("Pruning", groups, name="group", look="segments")
     own: pd.DataFrame = rows[rows["group"] == group]
     return own
 
@@ -86,7 +86,6 @@ def _table(rows: pd.DataFrame) -> None:
         "Heads pruned",
         counts,
         name="pruned",
-        what="the number of heads",
         default=counts[len(counts) // 2],
         look="segments",
     )
@@ -107,9 +106,8 @@ def _curve(rows: pd.DataFrame) -> None:
         "Measure",
         condition_frames.telling(rows),
         name="quality",
-        what="the measure",
         shown=selection.title,
-        told=(
+        more=(
             "Table 1's measures that a pruning changed come first, then the others by their "
             "largest difference over half its interval; those that no pruning changed come last."
         ),

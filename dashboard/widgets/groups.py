@@ -31,7 +31,7 @@ def choose(key: Key) -> dict[str, tuple[str, ...]]:
 
 
 def _menu(name: str, counts: dict[str, int]) -> tuple[str, ...]:
-    asked = read(st.query_params.get(name, ""))
+    asked = read(selection.asked(name) or "")
     chosen = [value for value in asked if value in counts]
     for value in asked:
         if value not in counts:

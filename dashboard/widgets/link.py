@@ -1,8 +1,8 @@
 """The one selection that drives every page and lives in the link.
 
-A parameter of the link holds a short id, never the label of a menu: labels are reworded. It is in
-the URL alone, where it stays from page to page; a choice writes it there, which is one step of the
-browser's history. A value that does not exist falls back to the default, and a note says so.
+A parameter of the link (`dashboard.widgets.parameters`) is in the URL alone, where it stays from
+page to page; a choice writes it there, which is one step of the browser's history. A value that
+does not exist falls back to the default, and a note says so.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -17,6 +17,7 @@ from dashboard.data import run as data
 from dashboard.data.run import Key
 from dashboard.names import metrics as words
 from dashboard.widgets import text as plain
+from dashboard.widgets.parameters import PARAMETERS
 from store.disk.runs import read_run
 from store.errors import NotPublished
 from store.schema import BASELINE
@@ -51,21 +52,25 @@ class Place:
         return self.key or data.key_of(self.run)
 
 
-def note_unknown(
-    name: str, known: Collection[str], what: str, instead: str = "the default"
-) -> None:
+def asked(name: str) -> str | None:
+    """What the link says of a parameter; None if nothing."""
+    assert name in PARAMETERS, f"{name} must be one of the parameters of links"
+    return st.query_params.get(name)
+
+
+def note_unknown(name: str, known: Collection[str], instead: str = "the default") -> None:
     """Say so if the link names something that does not exist.
 
     Args:
         name: of the parameter.
         known: its values.
-        what: it in words: "the measure".
         instead: what is shown in place of an unknown one.
     """
-    asked = st.query_params.get(name)
+    value = asked(name)
     # The Image page compares with none; where that is no choice it is no mistake either.
-    if asked is not None and asked != NONE and asked not in known:
-        note(f"The link names {what} “{asked[:80]}”, which is not here; {instead} is shown.")
+    if value is not None and value != NONE and value not in known:
+        what = PARAMETERS[name].what
+        note(f"The link names {what} “{value[:80]}”, which is not here; {instead} is shown.")
 
 
 def note(text: str) -> None:
@@ -99,8 +104,6 @@ def choose_run() -> Place | None:
                 "Run",
                 list(runs),
                 name="run",
-                what="the run",
-                always=True,
                 look="radio" if len(runs) <= _LISTED else "select",
             )
         ]
@@ -111,14 +114,13 @@ def choose_run() -> Place | None:
             return Place(run, None, BASELINE)
         known = data.conditions(key)
         if len(known) < 2:
-            note_unknown("condition", known, "the condition", BASELINE)
+            note_unknown("condition", known, BASELINE)
             return Place(run, key, BASELINE)
         condition = menu(
             "Condition",
             known,
             name="condition",
-            what="the condition",
-            told="Which edit of the model: in the baseline nothing is edited.",
+            more="Which edit of the model: in the baseline nothing is edited.",
         )
     return Place(run, key, condition)
 
@@ -128,13 +130,10 @@ def menu(
     ids: Sequence[str],
     *,
     name: str,
-    what: str,
     default: str | None = None,
     shown: Callable[[str], str] = str,
     look: Literal["select", "segments", "radio"] = "select",
-    told: str | None = None,
-    always: bool = False,
-    resets: Sequence[str] = (),
+    more: str | None = None,
 ) -> str:
     """Draw a choice of one, whose parameter of the link holds an id.
 
@@ -142,22 +141,18 @@ def menu(
         label: of the menu.
         ids: what can be chosen; at least one.
         name: of the parameter and of the widget.
-        what: in words, for the note of an unknown value.
         default: what the link leaves out; the first of the ids without it.
         shown: an id in words.
         look: a menu, or all choices side by side, or below each other.
-        told: behind a question mark.
-        always: the link has the default, too.
-        resets: parameters that mean nothing any more after another choice, such as a page.
+        more: behind a question mark.
     """
     default = default if default is not None and default in ids else ids[0]
-    note_unknown(name, ids, what, shown(default))
-    asked = st.query_params.get(name)
-    st.session_state[name] = asked if asked in ids else default
+    note_unknown(name, ids, shown(default))
+    value = asked(name)
+    st.session_state[name] = value if value in ids else default
 
     def chosen() -> None:
-        value = st.session_state[name]
-        link(**{name: value if always or value != default else None}, **dict.fromkeys(resets))
+        put(name, st.session_state[name], default)
 
     def marked(value: str) -> str:  # what a menu shows is text already
         return plain.label(shown(value))
@@ -165,21 +160,16 @@ def menu(
     if look == "segments":
         return str(
             st.segmented_control(
-                label, ids, key=name, format_func=marked, required=True, on_change=chosen, help=told
+                label, ids, key=name, format_func=marked, required=True, on_change=chosen, help=more
             )
         )
     if look == "radio":
-        return str(st.radio(label, ids, key=name, format_func=marked, on_change=chosen, help=told))
-    return str(st.selectbox(label, ids, key=name, format_func=shown, on_change=chosen, help=told))
+        return str(st.radio(label, ids, key=name, format_func=marked, on_change=chosen, help=more))
+    return str(st.selectbox(label, ids, key=name, format_func=shown, on_change=chosen, help=more))
 
 
 def measure(
-    label: str,
-    pairs: Sequence[tuple[str, str]],
-    *,
-    name: str,
-    default: str | None = None,
-    resets: Sequence[str] = (),
+    label: str, pairs: Sequence[tuple[str, str]], *, name: str, default: str | None = None
 ) -> tuple[str, str]:
     """Draw the choice of a metric and what it is held against; its id is `metric:against`.
 
@@ -188,13 +178,9 @@ def measure(
         pairs: metric and against of each; at least one.
         name: of the parameter and of the widget.
         default: an id; the first of the pairs without it.
-        resets: as of `menu`.
     """
     ids = [":".join(pair) for pair in pairs]
-    chosen = menu(
-        label, ids, name=name, what="the measure", default=default, resets=resets, shown=title
-    )
-    metric, _, against = chosen.partition(":")
+    metric, _, against = menu(label, ids, name=name, default=default, shown=title).partition(":")
     return metric, against
 
 
@@ -207,27 +193,20 @@ def title(measure: str) -> str:
 def pages(count: int, name: str) -> int:
     """Draw the choice of a page, if there are several; the page, from 1."""
     known = [str(number) for number in range(1, count + 1)] or ["1"]
-    note_unknown(name, known, "page", "page 1")
-    asked = st.query_params.get(name)
-    st.session_state[name] = int(asked) if asked in known else 1
+    note_unknown(name, known, "page 1")
+    value = asked(name)
+    st.session_state[name] = int(value) if value in known else 1
     if count < 2:
         return 1
 
     def turned() -> None:
-        number = st.session_state[name]
-        link(**{name: None if number == 1 else str(number)})
+        put(name, str(st.session_state[name]), "1")
 
     return st.pagination(count, key=name, on_change=turned)
 
 
 def text(
-    label: str,
-    *,
-    name: str,
-    placeholder: str,
-    icon: str | None = None,
-    told: str | None = None,
-    resets: Sequence[str] = (),
+    label: str, *, name: str, placeholder: str, icon: str | None = None, more: str | None = None
 ) -> str:
     """Draw a field whose text is a parameter of the link; the text.
 
@@ -236,16 +215,15 @@ def text(
         name: of the parameter and of the widget.
         placeholder: in the empty field.
         icon: in front of it.
-        told: behind a question mark.
-        resets: parameters that mean nothing any more after another text.
+        more: behind a question mark.
     """
-    asked = st.session_state[name] = st.query_params.get(name, "")
+    value = st.session_state[name] = asked(name) or ""
 
     def typed() -> None:
-        link(**{name: st.session_state[name] or None}, **dict.fromkeys(resets))
+        put(name, st.session_state[name], "")
 
-    st.text_input(label, key=name, placeholder=placeholder, icon=icon, help=told, on_change=typed)
-    return asked
+    st.text_input(label, key=name, placeholder=placeholder, icon=icon, help=more, on_change=typed)
+    return value
 
 
 def choose_numbers() -> bool:
@@ -256,11 +234,20 @@ def choose_numbers() -> bool:
             list(_NUMBERS),
             name="numbers",
             look="segments",
-            what="the numbers of layers",
             shown=_NUMBERS.__getitem__,
         )
         == "paper"
     )
+
+
+def put(name: str, value: str, default: str) -> None:
+    """Write what was chosen into the link, and take out what means nothing any more.
+
+    The link leaves a default out, but for the run's: without it, it would mean another run once
+    there are more.
+    """
+    kept = value if name == "run" or value != default else None
+    link(**dict.fromkeys(PARAMETERS[name].resets), **{name: kept})
 
 
 def link(**values: str | None) -> None:
@@ -269,6 +256,7 @@ def link(**values: str | None) -> None:
     All are one entry of the browser's history, and none if nothing changes. The run goes along,
     which the link of a first visit leaves out.
     """
+    assert values.keys() <= PARAMETERS.keys(), f"{', '.join(values)} must be parameters of links"
     here = st.query_params.to_dict()
     if "run" in st.session_state:
         values = {"run": st.session_state["run"], **values}
@@ -289,14 +277,11 @@ def choose_image(key: Key) -> str | None:
     first = data.first_image(key)
     if first is None:
         return None
-    # Another picture starts at its own strongest cell.
-    asked = text(
-        "Image id", name="image", placeholder=first, resets=("layer", "head", "patch")
-    ).strip()
-    if asked and data.image(key, asked) is None:
-        note(f"There is no image “{asked[:80]}” in this run; the first one, {first}, is shown.")
-        asked = ""
-    return asked or first
+    named = text("Image id", name="image", placeholder=first).strip()
+    if named and data.image(key, named) is None:
+        note(f"There is no image “{named[:80]}” in this run; the first one, {first}, is shown.")
+        named = ""
+    return named or first
 
 
 def set_image(image_id: str) -> None:

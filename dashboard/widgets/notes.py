@@ -60,10 +60,8 @@ def choose_tag(key: Key) -> str | None:
         "Tagged",
         [_ANY, *known],
         name="tag",
-        what="the tag",
-        resets=("page",),
         shown=lambda tag: f"{tag} ({known[tag]:,})" if tag else "all images",
-        told="Tags are given on the page Image.",
+        more="Tags are given on the page Image.",
     )
     return chosen or None
 

@@ -5,24 +5,58 @@ from dataclasses import dataclass
 from precompute.config.settings import Config, Generation
 from precompute.models.size import ModelSize
 
-_XL, _XXL = (24, 2048, 32128), (24, 4096, 32128)
+
+def _with_t5(*, reader: int, decoder: int, decoder_width: int) -> ModelSize:
+    """EVA-CLIP ViT-g and a Q-Former before a Flan-T5; the weights by the size of the T5."""
+    return ModelSize(
+        n_layers=39,
+        n_heads=16,
+        grid=(16, 16),
+        width=1408,
+        tower=985_952_256,
+        reader=reader,
+        decoder=decoder,
+        source=32,
+        decoder_layers=24,
+        decoder_width=decoder_width,
+        vocabulary=32128,
+    )
+
+
+def _blip(*, n_layers: int, n_heads: int, width: int, tower: int, decoder: int) -> ModelSize:
+    """A BLIP for captions at 384 pixels: its decoder reads the state itself."""
+    return ModelSize(
+        n_layers=n_layers,
+        n_heads=n_heads,
+        grid=(24, 24),
+        width=width,
+        tower=tower,
+        reader=0,
+        decoder=decoder,
+        source=577,
+        decoder_layers=12,
+        decoder_width=768,
+        vocabulary=30524,
+    )
+
+
+_XL = {"decoder": 1_626_229_760, "decoder_width": 2048}
+_XXL = {"decoder": 6_373_021_696, "decoder_width": 4096}
+_BLIP2_XL = _with_t5(reader=1_264_466_432, **_XL)
 
 PUBLISHED = {
-    "Salesforce/instructblip-flan-t5-xl": ModelSize(
-        39, 16, (16, 16), 1408, 985_952_256, 1_344_988_928, 1_626_229_760, 32, *_XL),
-    "Salesforce/instructblip-flan-t5-xxl": ModelSize(
-        39, 16, (16, 16), 1408, 985_952_256, 4_819_548_928, 6_373_021_696, 32, *_XXL),
-    "Salesforce/blip2-flan-t5-xl": ModelSize(
-        39, 16, (16, 16), 1408, 985_952_256, 1_264_466_432, 1_626_229_760, 32, *_XL),
-    "Salesforce/blip2-flan-t5-xxl": ModelSize(
-        39, 16, (16, 16), 1408, 985_952_256, 4_739_026_432, 6_373_021_696, 32, *_XXL),
-    "data/lavis-blip2-flan-t5-xl": ModelSize(
-        39, 16, (16, 16), 1408, 985_952_256, 1_264_466_432, 1_626_229_760, 32, *_XL),
-    "Salesforce/blip-image-captioning-base": ModelSize(
-        12, 12, (24, 24), 768, 86_090_496, 0, 137_881_148, 577, 12, 768, 30524),
-    "Salesforce/blip-image-captioning-large": ModelSize(
-        24, 16, (24, 24), 1024, 303_690_752, 0, 142_599_740, 577, 12, 768, 30524),
-}  # fmt: skip
+    "Salesforce/instructblip-flan-t5-xl": _with_t5(reader=1_344_988_928, **_XL),
+    "Salesforce/instructblip-flan-t5-xxl": _with_t5(reader=4_819_548_928, **_XXL),
+    "Salesforce/blip2-flan-t5-xl": _BLIP2_XL,
+    "Salesforce/blip2-flan-t5-xxl": _with_t5(reader=4_739_026_432, **_XXL),
+    "data/lavis-blip2-flan-t5-xl": _BLIP2_XL,
+    "Salesforce/blip-image-captioning-base": _blip(
+        n_layers=12, n_heads=12, width=768, tower=86_090_496, decoder=137_881_148
+    ),
+    "Salesforce/blip-image-captioning-large": _blip(
+        n_layers=24, n_heads=16, width=1024, tower=303_690_752, decoder=142_599_740
+    ),
+}
 """Models whose dimensions are known without a file, from their published configurations."""
 
 _PROMPT_TOKENS = 8
@@ -45,8 +79,18 @@ class Device:
     step: float
 
 
-A100 = Device("an A100 at a third of its bfloat16 peak, 60% of its bandwidth", 1.0e14, 1.2e12, 0.03)
-CPU = Device("a laptop's CPU at 200 GFLOP/s and 30 GB/s in float32", 2.0e11, 3.0e10, 0.01)
+A100 = Device(
+    "an A100 at a third of its bfloat16 peak, 60% of its bandwidth",
+    flops=1.0e14,
+    bandwidth=1.2e12,
+    step=0.03,
+)
+CPU = Device(
+    "a laptop's CPU at 200 GFLOP/s and 30 GB/s in float32",
+    flops=2.0e11,
+    bandwidth=3.0e10,
+    step=0.01,
+)
 
 
 def array_bytes(size: ModelSize, cls_state: bool) -> int:

@@ -7,11 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-OUTLIER_MADS = 10.0
-"""Scaled MADs above the median from which a patch token's norm counts as an outlier. Published
-norm thresholds belong to one model each; this rule is taken from the picture at hand."""
-
-_MAD_TO_SIGMA = 1.4826
+from store.schema import MAD_TO_SIGMA, OUTLIER_MADS
 
 
 def attn_to_patches(pattern: Float[Tensor, "*batch head token"]) -> Float[Tensor, "*batch head"]:
@@ -53,4 +49,4 @@ def n_outliers(token_norm: Float[Tensor, "*batch token"]) -> Int[Tensor, "*batch
     norms = token_norm[..., 1:].float()
     median = norms.quantile(0.5, -1, keepdim=True)
     mad = (norms - median).abs().quantile(0.5, -1, keepdim=True)
-    return (norms > median + OUTLIER_MADS * _MAD_TO_SIGMA * mad).sum(-1)
+    return (norms > median + OUTLIER_MADS * MAD_TO_SIGMA * mad).sum(-1)

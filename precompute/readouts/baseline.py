@@ -10,7 +10,6 @@ from PIL import Image
 from torch import Tensor
 
 from precompute.config.settings import Config
-from precompute.forward.attention import OUTLIER_MADS
 from precompute.forward.batches import BatchSize, fitting
 from precompute.forward.capture import Capture, capture
 from precompute.forward.decode import decode_layers
@@ -21,6 +20,7 @@ from precompute.runner.engine import Advance
 from precompute.runner.rows import Row, caption_rows, image_tensors, stat_table
 from store.parts.tensors import TensorWriter
 from store.parts.write import PartWriter
+from store.schema import OUTLIER_MADS
 
 log = logging.getLogger(__name__)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.widgets.parameters import PARAMETERS
 from store.disk.runs import list_runs
 from tests import synthetic
 from tests.dashboard.opening import APP, app
@@ -15,17 +16,6 @@ from tests.test_hostile import NAMES
 
 ROOT = Path(__file__).parents[2]
 PAGES = tuple(re.findall(r'url_path="(\w+)"', APP.read_text(encoding="utf-8")))
-PARAMETERS = sorted(
-    {"apart", "category", "find_in", "label", "page", "skipped", "sort_at"}
-    | {
-        key
-        for file in (ROOT / "dashboard").rglob("*.py")
-        for key in re.findall(
-            r'(?<=key=")\w+|(?<=name=")\w+|(?<=query_params\.get\(")\w+|\w+(?=": Choice\()',
-            file.read_text(encoding="utf-8"),
-        )
-    }
-)
 VALUES = (
     "",
     " ",

@@ -92,7 +92,6 @@ def _sides(place: Place) -> _Sides | None:
             "Compared with run",
             list(runs),
             name="with_run",
-            what="the run to compare with",
             default=next(name for name in runs if name != mine) if alone else mine,
         )
     other = data.key_of(runs[chosen])
@@ -105,10 +104,8 @@ def _sides(place: Place) -> _Sides | None:
             "under condition",
             known,
             name="versus",
-            resets=("apart",),
-            what="the condition to compare with",
             default=_most_layers(other, known),
-            told=(
+            more=(
                 "Which edit of the model stands on the other side: first one that has captions of "
                 "all layers, if there is one."
             ),
@@ -150,7 +147,6 @@ def _draw(sides: _Sides) -> None:
             "Measure",
             ids,
             name="metric",
-            resets=("apart",),
             default=next((name for name in _FIRST if name in map(":".join, ids)), None),
         )
     measure = f"{metric}:{against}"
@@ -166,10 +162,8 @@ def _draw(sides: _Sides) -> None:
                 "Layer (Z^l)",
                 layers,
                 name="layer",
-                what="layer",
                 default=layers[int(frame["difference"].abs().argmax())],
-                resets=("apart",),
-                told=(
+                more=(
                     "Whose images and maps are shown below; first the layer where the two means "
                     "lie furthest apart."
                 ),
@@ -296,6 +290,6 @@ def _row(sides: _Sides, row: dict[Any, Any], layer: int) -> None:
             image_id,
             sides.one.condition,
             layer=str(layer),
-            head=st.query_params.get("head", selection.MEAN),
+            head=selection.asked("head") or selection.MEAN,
             versus=sides.two.condition if sides.one.key == sides.two.key else None,
         )

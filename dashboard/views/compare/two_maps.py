@@ -38,7 +38,7 @@ def show(
         names: of both.
         first: the picture to show if the link names none that both have.
     """
-    asked = st.query_params.get("image", "")
+    asked = selection.asked("image") or ""
     there = bool(asked) and all(data.image(side.key, asked) is not None for side in (one, two))
     image_id = asked if there else first
     if image_id is None:
@@ -46,7 +46,7 @@ def show(
     st.subheader("One picture on both sides")
     n_heads = [int(data.run_row(side.key)["n_heads"]) for side in (one, two)]
     heads = ["mean", *map(str, range(min(n_heads)))]
-    chosen = selection.menu("Head", heads, name="head", what="head")
+    chosen = selection.menu("Head", heads, name="head")
     head = None if chosen == "mean" else int(chosen)
     plain.line(f"{image_id}: what CLS attends to. Both maps share one colour scale.", "small")
     tensors = [_tensors(side, image_id) for side in (one, two)]

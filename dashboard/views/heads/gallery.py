@@ -57,7 +57,6 @@ def show(key: Key, image_id: str, condition: str) -> None:
                 "Layer",
                 names,
                 name="heads_at",
-                what="the layer",
                 default=names[-1],
                 look="segments",
             )

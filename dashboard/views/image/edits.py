@@ -37,7 +37,6 @@ def show(key: Key, image_id: str, condition: str) -> None:
         "Edit",
         kinds,
         name="edit",
-        what="the kind of edit",
         default=own[0] if own else None,
         look="segments",
         shown=KINDS.__getitem__,

@@ -46,7 +46,7 @@ def show(key: Key, image_id: str, condition: str, paper: bool = False) -> None:
 def _layers(captions: dict[int, str], label: str) -> list[int]:
     """Draw the choice of layers; the link has it where it is not the default."""
     default = film.turning_points(captions)
-    asked = st.query_params.get("film", "").split("-")
+    asked = (selection.asked("film") or "").split("-")
     known = [str(layer) for layer in captions]
     # Of a link to another run or condition, the layers that are here.
     st.session_state["film"] = [layer for layer in asked if layer in known] or [

@@ -60,7 +60,6 @@ def _against(key: Key, condition: str) -> str | None:
         "Compared with",
         [selection.NONE, *known],
         name="versus",
-        what="the condition to compare with",
         default=selection.NONE if condition == BASELINE else BASELINE,
     )
     return None if chosen in (selection.NONE, condition) else chosen

@@ -70,7 +70,7 @@ def show(
     metric: str,
     *,
     key: str,
-    told: str,
+    alt: str,
     brushed: Callable[[Bounds], None],
 ) -> None:
     """Draw the histogram; a drag over it tells the interval.
@@ -80,7 +80,7 @@ def show(
         bounds: as of `chart`.
         metric: whose unit the axis names.
         key: of the chart; another interval is another chart, so that its brush starts there.
-        told: the chart in words.
+        alt: the chart in words.
         brushed: what to do with a new interval.
     """
     if frame.empty:
@@ -98,7 +98,7 @@ def show(
     st.altair_chart(
         chart(frame, bounds, words.word(metric).unit or "value"),
         key=name,
-        alt=told,
+        alt=alt,
         on_select=dragged,
         selection_mode=_NAME,
     )

@@ -53,9 +53,8 @@ def choose(key: Key, condition: str, top: int) -> tuple[Predicate, ...]:
         text = selection.text(
             "Filters",
             name="filter",
-            resets=("page",),
             placeholder="none; for instance |delta_attn| > 0.1; rouge_l:final@2 < 0.5",
-            told="metric[:against][@layer] < number; bars for the absolute value; @max and @min "
+            more="metric[:against][@layer] < number; bars for the absolute value; @max and @min "
             "for the largest and the least over layers, no layer for any; several joined by "
             "a semicolon, an interval being two.",
         )
@@ -169,7 +168,7 @@ def _builder(key: Key, condition: str, top: int, predicates: tuple[Predicate, ..
         Bounds(),
         quantity.metric,
         key=f"new {quantity}",
-        told="How the metric spreads over all images.",
+        alt="How the metric spreads over all images.",
         brushed=lambda bounds: _write((*predicates, *within(quantity, bounds))),
     )
     if not frame.empty:
@@ -222,7 +221,7 @@ def _card(
         quantity.metric,
         key=f"histogram-{i} {quantity}",
         brushed=set_bounds,
-        told=f"How {label(quantity)} spreads over all images.",
+        alt=f"How {label(quantity)} spreads over all images.",
     )
     _ends(bounds, str(i), set_bounds)
 

@@ -96,7 +96,6 @@ def _search(top: int) -> Search | None:
         name="find",
         placeholder="words of a caption",
         icon=":material/search:",
-        resets=("page",),
     )
     layer = _layer("Search in", top, "find_in")
     return Search(found, layer) if found.strip() else None
@@ -104,7 +103,7 @@ def _search(top: int) -> Search | None:
 
 def _alike(key: Key, condition: str) -> Order | None:
     """Draw to which image the others are compared, if the link names one; that order."""
-    asked = st.query_params.get("similar_to")
+    asked = selection.asked("similar_to")
     if asked is None:
         return None
     by = similar.order(key, condition, asked)
@@ -134,9 +133,7 @@ def _alike(key: Key, condition: str) -> Order | None:
 
 def _sort(key: Key, top: int) -> Sort | None:
     names = [_ID, *data.quantities(key)]
-    name = selection.menu(
-        "Sort by", names, name="sort", what="the order", shown=_named, resets=("page",)
-    )
+    name = selection.menu("Sort by", names, name="sort", shown=_named)
     if name == _ID:
         return None
     quantity = filters.named(name)
@@ -147,9 +144,7 @@ def _sort(key: Key, top: int) -> Sort | None:
             "Order",
             ("largest", "least"),
             name="order",
-            what="the direction",
             look="segments",
-            resets=("page",),
         )
         == "largest"
     )
@@ -162,8 +157,6 @@ def _layer(label: str, top: int, name: str) -> int | None:
         label,
         [_ANY, *map(str, range(top, -1, -1))],
         name=name,
-        what="layer",
-        resets=("page",),
         shown=lambda layer: "any layer" if layer == _ANY else f"layer {layer}",
     )
     return None if chosen == _ANY else int(chosen)

@@ -41,7 +41,6 @@ def show(key: Key, condition: str | None, metric: str, against: str) -> None:
             "Show",
             list(_SHOWN),
             name="changed",
-            what="what to show",
             look="segments",
             shown=_SHOWN.__getitem__,
         )

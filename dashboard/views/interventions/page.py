@@ -62,7 +62,7 @@ def _measure(key: Key) -> tuple[str, str, bool]:
         paper = selection.choose_numbers()
     with left:
         metric, against = selection.measure(
-            "Measure of the last layer's captions", pairs, name="measure", resets=("ranked",)
+            "Measure of the last layer's captions", pairs, name="measure"
         )
     return metric, against, paper
 

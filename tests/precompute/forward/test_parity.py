@@ -111,13 +111,15 @@ def test_another_pattern_is_seen_in_its_layer(captioner, pictures, monkeypatch, 
 def test_the_library_gives_its_patterns_and_keeps_its_setting(make):
     vision = make()[0].vision_model
     setting = vision.config._attn_implementation
+    attention = [layer.self_attn for layer in vision.encoder.layers]
+    hooks = [len(module._forward_hooks) for module in attention]
     pixels = torch.randn(2, 3, vision.config.image_size, vision.config.image_size)
     with torch.inference_mode():
         patterns = library_patterns(vision, pixels)
         assert vision.config._attn_implementation == setting
+        assert [len(module._forward_hooks) for module in attention] == hooks
         vision.set_attn_implementation("eager")
         expected = vision(pixels, output_attentions=True).attentions
     for pattern, full in zip(patterns, expected, strict=True):
         torch.testing.assert_close(pattern, full[:, :, 0])
         assert pattern.shape == full.shape[:2] + full.shape[3:]
-    assert not any(layer.self_attn._forward_hooks for layer in vision.encoder.layers)
