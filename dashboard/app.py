@@ -18,6 +18,7 @@ from dashboard.widgets import text as plain
 from store.errors import StoreError
 from store.query.ask import DatabaseError
 
+_HERE = Path(__file__).parent
 _SIDEBAR = 232  # pixels; the rest of 1280 holds matrix, map and captions side by side
 
 
@@ -37,10 +38,11 @@ def _images(here: selection.Place) -> None:
     images.show(here)
 
 
+# An icon of Material as the page's own would be fetched from another host.
 st.set_page_config(
-    "Peel", page_icon=":material/layers:", layout="wide", initial_sidebar_state=_SIDEBAR
+    "Peel", page_icon=str(_HERE / "icon.svg"), layout="wide", initial_sidebar_state=_SIDEBAR
 )
-st.logo(Path(__file__).parent / "peel.svg", size="large")
+st.logo(_HERE / "peel.svg", size="large")
 plain.narrow_margins()
 one = st.Page(
     _page(image.show),

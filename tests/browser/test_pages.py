@@ -47,8 +47,9 @@ def screen(request, browser):
 def look(screen, address, path, name):
     """Open a page; what is wrong with it by day and by night, in words."""
     tab, width = screen
+    found, asked = [], []
+    tab.on("request", lambda request: asked.append(request.url))
     tab.goto(f"{address}/{path}")
-    found = []
     for scheme in day_and_night(tab):
         picture(tab, f"{name}-{width}-{scheme}")
         wide = tab.evaluate(
@@ -57,6 +58,8 @@ def look(screen, address, path, name):
         )
         found += [f"{scheme}: {wide} pixels too wide"] if wide > 0 else []
         found += ["an exception"] * tab.locator("[data-testid=stException]").count()
+        others = {url for url in asked if not url.startswith((address, "data:", "blob:"))}
+        found += [f"{scheme}: asks {url}" for url in sorted(others)]
         if (width, scheme) != (390, "dark"):  # each width and scheme, not each pair
             found += [f"{scheme}: {rule}" for rule in violations(tab)]
     return found
