@@ -157,18 +157,25 @@ def judge(
     from_batch: Annotated[
         Path | None, typer.Option("--read-batch", help="Take the answers of such a batch.")
     ] = None,
+    forgotten: Annotated[
+        str | None,
+        typer.Option("--forget", help="Take the reply of this id out; it is asked anew."),
+    ] = None,
     results: Results = Path("results"),
 ) -> None:
     """Let a vision model score captions. Its key is PEEL_JUDGE_KEY; every reply is kept."""
     # Imported late, as openai takes a second that no other command should wait.
     from precompute.judge.exchange import read_batch, write_batch
     from precompute.judge.plan import dry_run
+    from precompute.judge.seal import forget
     from precompute.judge.session import ask_all, ask_by_batch
 
     with plain_errors():
         settings = judge_config(read_config(config).judge, base_url, model)
         folder = find_run(results, name)
-        if only_show:
+        if forgotten:
+            typer.echo(forget(folder, forgotten))
+        elif only_show:
             typer.echo(printable(dry_run(folder, settings)))
         elif to_batch:
             n = ask_by_batch(

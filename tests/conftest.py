@@ -1,4 +1,4 @@
-"""What holds for all tests: annotations of every module, shapes included, are checked."""
+"""What holds for all tests: every shape that an annotation names is checked while they run."""
 
 import os
 
@@ -6,5 +6,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 from jaxtyping import install_import_hook
 
+from tests.shapes import checked
+
 # Before anything of the project is imported: afterwards its annotations could not be checked.
-install_import_hook(["store", "precompute", "dashboard"], "beartype.beartype")
+install_import_hook(["store", "precompute", "dashboard"], f"{checked.__module__}.checked")

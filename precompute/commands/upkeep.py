@@ -60,10 +60,27 @@ def verify(
         for report in reports:
             found = "whole" if report.ok else f"{len(report.problems)} problems"
             size = f"{report.n_parts} parts, {report.n_bytes / 1e6:.1f} MB"
-            said = [f"{report.run_id}: {size}: {found}", *report.problems, *report.notes]
-            typer.echo(printable("\n  ".join(said)))
+            lines = [f"{report.run_id}: {size}: {found}", *report.problems, *report.notes]
+            typer.echo(printable("\n  ".join(lines)))
+        for folder in folders:
+            for warning in ledger_warnings(folder):
+                typer.echo(printable(warning))
         if not all(report.ok for report in reports):
             raise typer.Exit(1)
+
+
+def ledger_warnings(run: Path) -> list[str]:
+    """A sentence for each ledger of a run that holds the judge's key of the environment."""
+    from precompute.judge.key import KEY, key
+    from precompute.judge.ledger import holds_key, ledgers
+
+    secret = key()
+    return [
+        f"{path} holds the key that {KEY} has: a server repeated it. Do not share this file; use "
+        "another key, and take it out of the file."
+        for path in ledgers(run)
+        if secret and holds_key(path, secret)
+    ]
 
 
 def export(

@@ -5,11 +5,16 @@ from dataclasses import dataclass, field
 from precompute.config.judge import JudgeConfig
 from precompute.judge.ledger import JudgeError, Spent
 from precompute.judge.prompt import CRITERIA
+from precompute.judge.transport import Refused
 
 _CHARS_A_TOKEN = 3
 _PICTURE_TOKENS = {"low": 100, "auto": 1000, "high": 1000}
 _OUT_A_SCORE = 7
 _OUT_BESIDE = 80
+
+
+class CapReached(Refused):
+    """Sending once more would break the cap."""
 
 
 @dataclass(frozen=True)
@@ -68,14 +73,16 @@ class Budget:
     Attributes:
         max_requests: the cap.
         max_tokens: the cap.
-        requests: sent so far, in earlier processes those that were answered.
+        requests: sent so far, by earlier processes too.
         tokens: spent so far.
+        largest: tokens of the answer that cost most, and its question: what the next may cost.
     """
 
     max_requests: int
     max_tokens: int
     requests: int
     tokens: int
+    largest: int = 0
     _reserved: int = field(default=0, repr=False)
 
     def require(self, expected: Estimate) -> None:
@@ -92,23 +99,32 @@ class Budget:
                 "[judge] to judge fewer, or raise max_requests and max_tokens."
             )
 
-    def reserve(self, tokens: int) -> bool:
-        """Set aside what a question may cost at most; False if it may break a cap."""
+    def reserve(self, tokens: int) -> int:
+        """Set aside what a question may cost at most: as expected, or what one has cost.
+
+        Returns:
+            What was set aside; 0 if it may break a cap.
+        """
+        most = max(tokens, self.largest)
         if self.requests >= self.max_requests:
-            return False
-        if self.tokens + self._reserved + tokens > self.max_tokens:
-            return False
-        self._reserved += tokens
-        return True
+            return 0
+        if self.tokens + self._reserved + most > self.max_tokens:
+            return 0
+        self._reserved += most
+        return most
 
     def settle(self, reserved: int, tokens: int) -> None:
         """Replace what was set aside by what it cost."""
         self._reserved -= reserved
         self.tokens += tokens
+        self.largest = max(self.largest, tokens)
 
-    def send(self) -> bool:
-        """Count a request that is about to be sent; False if it must not be."""
+    def send(self) -> None:
+        """Count a request that is about to be sent.
+
+        Raises:
+            CapReached: it must not be.
+        """
         if self.requests >= self.max_requests:
-            return False
+            raise CapReached(f"the cap of {self.max_requests:,} requests is reached.")
         self.requests += 1
-        return True

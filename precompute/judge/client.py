@@ -1,8 +1,7 @@
 """Asking an OpenAI-compatible server. What each server does not take is left out and remembered."""
 
 import base64
-import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,14 +10,12 @@ import openai
 from pydantic import BaseModel, Field, ValidationError
 
 from precompute.config.judge import JudgeConfig
-from precompute.judge.budget import Budget
 from precompute.judge.identity import Judge
+from precompute.judge.key import KEY, key, redacted
 from precompute.judge.ledger import JudgeError
 from precompute.judge.prompt import render, schema
 from precompute.judge.questions import Story
-
-KEY = "PEEL_JUDGE_KEY"
-"""A name of its own: a key for one service must not go to whatever `base_url` says."""
+from precompute.judge.transport import BoundedClient, Refused
 
 _REFUSALS = (
     "content_filter",
@@ -31,10 +28,6 @@ _NO_MORE = ("insufficient_quota", "billing_hard_limit_reached")
 
 class Unanswered(Exception):
     """No answer, for a reason that may pass: the question stays open."""
-
-
-class CapReached(openai.OpenAIError):
-    """Sending once more would break the cap."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +138,7 @@ class Client:
 
         Raises:
             Unanswered: they did not pass.
-            CapReached: no more may be sent.
+            precompute.judge.budget.CapReached: no more may be sent.
             JudgeError: the server will not answer any question: key, model or address are wrong.
         """
         while True:
@@ -168,9 +161,18 @@ class Client:
                 raise Unanswered(self._said(error)) from None
             except openai.APIStatusError as error:
                 self._give_up(error)
+            except Refused as error:
+                raise Unanswered(str(error)) from None
 
     def _give_up(self, error: openai.APIStatusError) -> None:
         said = f"{error.status_code}: {self._said(error)}"
+        if 300 <= error.status_code < 400:
+            to = redacted(error.response.headers.get("location", "nowhere"))[:200]
+            raise JudgeError(
+                f"{self._client.base_url} sends elsewhere ({error.status_code}, {to}), where "
+                "pictures and captions do not follow. If that is where they should go, make it "
+                "`base_url` in [judge]."
+            ) from None
         if error.status_code in (408, 409, 429) and error.code not in _NO_MORE:
             raise Unanswered(said) from None
         remedy = {
@@ -181,32 +183,26 @@ class Client:
         raise JudgeError(f"{self._client.base_url} answers {said}. {remedy}".strip()) from None
 
     def _said(self, error: openai.APIError) -> str:
-        # Servers repeat the key in their errors.
-        return error.message.replace(self._client.api_key, "***")[:500]
+        return redacted(error.message)[:500]
 
 
 @asynccontextmanager
-async def open_client(config: JudgeConfig, judge: Judge, budget: Budget) -> AsyncIterator[Client]:
-    """A client that counts every request it sends, retries too.
+async def open_client(
+    config: JudgeConfig, judge: Judge, before: Callable[[], None]
+) -> AsyncIterator[Client]:
+    """A client of a judge's server.
 
     Args:
         config: where, how long, how often.
         judge: who is asked.
-        budget: is asked before every request.
+        before: called before every request, retries too; raises `CapReached` if it must not go.
     """
-
-    async def count(_: object) -> None:
-        if not budget.send():
-            raise CapReached(f"the cap of {budget.max_requests:,} requests is reached.")
-
     async with openai.AsyncOpenAI(
-        # Servers on one's own machine want no key; the library wants a word, which is taken out of
-        # what is shown as a key would be: it must not be one that errors are made of.
-        api_key=os.environ.get(KEY) or "no-key-is-set",
+        api_key=key()
+        or "no-key-is-set",  # servers on one's own machine want none, the library does
         base_url=config.base_url,
-        timeout=config.timeout,
         max_retries=config.retries,
-        http_client=openai.DefaultAsyncHttpxClient(event_hooks={"request": [count]}),
+        http_client=BoundedClient(config.timeout, before),
     ) as client:
         yield Client(client, judge)
 

@@ -1,22 +1,29 @@
 """Every reply of a judge, on disk the moment it comes: one line of JSON each, only ever appended.
 
-A line that a kill cut in two is passed over, and its question asked again. No line is changed or
-removed; parts are made from them (`precompute.judge.seal`).
+Between them stands a line for each request, written before it is sent: a cap holds over as many
+starts as it takes. A line that a kill cut in two, or that is too long to be a reply, is skipped,
+and its question asked again. Parts are made from the replies (`precompute.judge.seal`).
 """
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from precompute.judge.identity import Judge
-from store.disk.files import fsync
+from precompute.judge.key import redacted
+from precompute.judge.transport import LARGEST
+from store.disk.files import Owner, fsync
+from store.disk.runs import now
 
 FOLDER = "ledger"
+
+_LONGEST = 8 * LARGEST
+"""Bytes of a line: a reply as JSON, each character escaped, and what is known of it."""
 
 
 class JudgeError(ValueError):
@@ -66,24 +73,40 @@ class Entry(BaseModel):
     answer_format: str
     at: str
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _without_the_key(cls, value: object) -> object:
+        """Every way into a ledger leads through here, and every way out to a part."""
+        return redacted(value) if isinstance(value, str) else value
+
     @property
     def tokens(self) -> int:
-        """In and out, as far as the server told."""
+        """In and out, as far as the server said."""
         return (self.tokens_in or 0) + (self.tokens_out or 0)
+
+
+class _Sent(BaseModel, extra="forbid"):
+    """A line for a request that was about to be sent."""
+
+    sent: str
 
 
 @dataclass
 class Spent:
-    """Which replies a ledger has, and what they cost.
+    """Which replies a ledger has, and what was sent and spent for them.
 
     Attributes:
         ids: of the replies.
+        sent: requests; older ledgers count replies alone.
+        largest: tokens of the reply that cost most.
         counted: how many of them say their tokens.
         tokens_in: of those.
         tokens_out: of those.
     """
 
     ids: set[str] = field(default_factory=set)
+    sent: int = 0
+    largest: int = 0
     counted: int = 0
     tokens_in: int = 0
     tokens_out: int = 0
@@ -95,6 +118,12 @@ class Spent:
             self.counted += 1
             self.tokens_in += entry.tokens_in or 0
             self.tokens_out += entry.tokens_out or 0
+            self.largest = max(self.largest, entry.tokens)
+
+    @property
+    def requests(self) -> int:
+        """Sent so far, as far as is known."""
+        return max(self.sent, len(self.ids))
 
     @property
     def tokens(self) -> int:
@@ -146,12 +175,20 @@ class Ledger:
     def add(self, entries: Sequence[Entry]) -> int:
         """Put those replies on the disk whose questions have none; returns how many."""
         new = [entry for entry in entries if entry.reply_id not in self.spent.ids]
-        self._file.write(b"".join(entry.model_dump_json().encode() + b"\n" for entry in new))
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        self._write(entry.model_dump_json() for entry in new)
         for entry in new:
             self.spent.add(entry)
         return len(new)
+
+    def count_request(self) -> None:
+        """Put on the disk that a request is about to be sent."""
+        self._write([_Sent(sent=now()).model_dump_json()])
+        self.spent.sent += 1
+
+    def _write(self, lines: Iterable[str]) -> None:
+        self._file.write(b"".join(line.encode() + b"\n" for line in lines))
+        self._file.flush()
+        os.fsync(self._file.fileno())
 
 
 def _end_line(path: Path, handle: int) -> None:
@@ -166,27 +203,73 @@ def _end_line(path: Path, handle: int) -> None:
 
 
 def read_ledger(path: Path) -> Iterator[Entry]:
-    """The replies of a ledger, in the order they came; cut lines are passed over."""
+    """The replies of a ledger, in the order they came; the first to each question."""
+    seen: set[str] = set()
+    for line in _lines(path):
+        try:
+            entry = Entry.model_validate_json(line)
+        except ValidationError:
+            continue
+        if entry.reply_id not in seen:
+            seen.add(entry.reply_id)
+            yield entry
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """The lines of a ledger but those that are too long to be a reply; none if there is no file."""
     if not path.exists():
         return
-    seen: set[str] = set()
     with path.open("rb") as file:
-        for line in file:
-            try:
-                entry = Entry.model_validate_json(line)
-            except ValidationError:
-                continue
-            if entry.reply_id not in seen:
-                seen.add(entry.reply_id)
-                yield entry
+        while line := file.readline(_LONGEST):
+            if len(line) < _LONGEST:
+                yield line
+            else:
+                _skip_line(file)
+
+
+def _skip_line(file: BinaryIO) -> None:
+    while (more := file.readline(_LONGEST)) and not more.endswith(b"\n"):
+        pass
 
 
 def spent(path: Path) -> Spent:
-    """Which replies a ledger has, and what they cost."""
-    total = Spent()
+    """Which replies a ledger has, and what was sent and spent for them."""
+    total = Spent(sent=sum(line.startswith(b'{"sent":') for line in _lines(path)))
     for entry in read_ledger(path):
         total.add(entry)
     return total
+
+
+def drop(path: Path, reply_id: str) -> bool:
+    """Rewrite a ledger without the lines of one reply, however long they are.
+
+    Returns:
+        Whether it had any; if not, it stays as it is.
+    """
+    begins = b'{"reply_id":"' + reply_id.encode() + b'"'
+    temporary = path.parent / Owner.here().token(path.name)
+    found, dropping, at_start = False, False, True
+    with path.open("rb") as old, temporary.open("wb") as new:
+        while piece := old.readline(_LONGEST):
+            if at_start:
+                dropping = piece.startswith(begins)
+                found |= dropping
+            at_start = piece.endswith(b"\n")
+            if not dropping:
+                new.write(piece)
+        new.flush()
+        os.fsync(new.fileno())
+    if found:
+        temporary.replace(path)
+        fsync(path.parent)
+    else:
+        temporary.unlink()
+    return found
+
+
+def holds_key(path: Path, key: str) -> bool:
+    """Whether a ledger has a key in it, as ledgers of earlier versions may."""
+    return any(key.encode() in line for line in _lines(path))
 
 
 def ledger_path(run: Path, judge: Judge) -> Path:

@@ -1,14 +1,14 @@
 """What a judge is to do on a run, what it will cost, and how that is said."""
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from precompute.config.judge import JudgeConfig
 from precompute.judge.budget import Budget, Estimate, estimate
-from precompute.judge.client import KEY, Reply
+from precompute.judge.client import Reply
 from precompute.judge.identity import Judge, judge_of
+from precompute.judge.key import key
 from precompute.judge.ledger import Entry, JudgeError, Spent, ledger_path, spent
 from precompute.judge.prompt import render
 from precompute.judge.questions import Question, captions_of, questions, stories
@@ -43,7 +43,7 @@ def judge_on(run: Path, config: JudgeConfig) -> Judge:
 
 def budget_of(config: JudgeConfig, had: Spent) -> Budget:
     """The caps, and what earlier processes have spent."""
-    return Budget(config.max_requests, config.max_tokens, len(had.ids), had.tokens)
+    return Budget(config.max_requests, config.max_tokens, had.requests, had.tokens, had.largest)
 
 
 def plan(run: Path, config: JudgeConfig, judge: Judge, had: Spent) -> Plan:
@@ -70,8 +70,7 @@ def describe(todo: Plan, budget: Budget) -> str:
     return "\n".join(
         [
             f"{judge.name} on {todo.run.name}",
-            f"  endpoint   {todo.config.base_url}, key "
-            f"{'set' if os.environ.get(KEY) else 'not set'}",
+            f"  endpoint   {todo.config.base_url}, key {'set' if key() else 'not set'}",
             f"  layers     {', '.join(map(str, judge.layers))}",
             f"  questions  {len(todo.questions)} ({todo.config.votes} a picture): "
             f"{done} answered, {len(todo.open)} to ask",

@@ -3,12 +3,22 @@
 from pathlib import Path
 
 from precompute.judge.identity import Judge
-from precompute.judge.ledger import Entry, ledger_path, of_captions, read_ledger
+from precompute.judge.ledger import (
+    Entry,
+    JudgeError,
+    drop,
+    ledger_path,
+    ledgers,
+    of_captions,
+    read_ledger,
+)
 from precompute.judge.questions import captions_of
 from precompute.judge.verdict import VERSION, judgement_rows
 from store.disk.files import short_hash
 from store.disk.runs import update_run
 from store.parts.write import iter_tables, list_parts, stage_folder, write_part
+from store.publish.generation import publish
+from store.upkeep.repair import set_parts_aside
 
 PART_REPLIES = 5000
 """Replies a part, at most."""
@@ -65,3 +75,36 @@ def _reply_row(entry: Entry) -> dict[str, object]:
         "tokens_out": entry.tokens_out,
         "at": entry.at,
     }
+
+
+def forget(run: Path, reply_id: str) -> str:
+    """Take a reply out of a run: its ledger, the parts made of it, the tables. It is asked again.
+
+    For what should never have been kept, such as hundreds of megabytes that keep tables from being
+    made. The parts that held it are set aside, not deleted, and made anew without it.
+
+    Returns:
+        What was done, in words.
+
+    Raises:
+        JudgeError: the run has no such reply.
+    """
+    holders = [path for path in ledgers(run) if drop(path, reply_id)]
+    stages = (run / "parts").glob("judge.*/")
+    parts = [
+        part
+        for stage in stages
+        for part, table in iter_tables(list_parts(stage), "reply")
+        if reply_id in table["reply_id"].to_pylist()
+    ]
+    if not holders and not parts:
+        raise JudgeError(
+            f"{run.name} has no reply {reply_id!r}. `python -m precompute export {run.name} reply "
+            "FILE.csv` lists them by reply_id."
+        )
+    set_parts_aside(run, [part.id for part in parts])
+    for path in holders:
+        if entry := next(read_ledger(path), None):
+            seal(run, entry.judge)
+    publish(run, allow_fewer=True)
+    return f"{run.name}: reply {reply_id} is forgotten; the question is open again."

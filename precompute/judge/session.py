@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from precompute.config.judge import JudgeConfig
-from precompute.judge.budget import Budget
-from precompute.judge.client import CapReached, Client, Unanswered, open_client
+from precompute.judge.budget import Budget, CapReached
+from precompute.judge.client import Client, Unanswered, open_client
 from precompute.judge.identity import Judge
 from precompute.judge.ledger import Entry, JudgeError, Ledger
 from precompute.judge.plan import Plan, budget_of, describe, entry_of, judge_on, plan
@@ -110,6 +110,11 @@ class _Session:
         """Whether nothing more is to be asked; what is under way is waited for."""
         return self.ended or self.watch.stopping
 
+    def count_request(self) -> None:
+        """Before a request is sent: within the cap, and on the disk."""
+        self.budget.send()
+        self.ledger.count_request()
+
     def end(self, why: str, error: Exception | None = None) -> None:
         self.ended, self.why, self.error = True, why, self.error or error
 
@@ -123,7 +128,7 @@ async def _ask(session: _Session) -> None:
     waiting, total = iter(todo.open), len(todo.questions)
     screen, label = session.watch.screen, f"judge.{todo.judge.name}"
     with screen.stage(todo.run, label, total, total - len(todo.open), "questions") as advance:
-        async with open_client(todo.config, todo.judge, session.budget) as client:
+        async with open_client(todo.config, todo.judge, session.count_request) as client:
             # Not a TaskGroup: an error in one worker must not cancel answers others wait for.
             await asyncio.gather(
                 *(_work(session, client, waiting, advance) for _ in range(todo.config.concurrency))
@@ -137,7 +142,8 @@ async def _work(
     expected, answer_tokens = session.todo.expected, session.todo.judge.answer_tokens
     most = expected.tokens_in + answer_tokens
     while not session.over:
-        if not session.budget.reserve(most):
+        reserved = session.budget.reserve(most)
+        if not reserved:
             session.end("the cap is reached; raise max_requests or max_tokens in [judge]")
             return
         used = 0
@@ -162,7 +168,7 @@ async def _work(
         except Exception as error:  # raised when all questions under way have ended
             session.end(str(error), error)
         finally:
-            session.budget.settle(most, used)
+            session.budget.settle(reserved, used)
 
 
 async def _answer(session: _Session, client: Client, question: Question) -> Entry:

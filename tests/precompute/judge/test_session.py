@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from precompute.judge.client import KEY
+from precompute.judge.key import KEY
 from precompute.judge.ledger import JudgeError, ledgers, read_ledger
 from precompute.judge.plan import dry_run
 from precompute.judge.session import ask_all
