@@ -22,7 +22,7 @@ from precompute.interventions.sweep import sweep
 from precompute.metrics import METRICS
 from precompute.metrics.metric import Metric
 from precompute.models.captioner import Captioner
-from precompute.models.lazy import Lazy
+from precompute.runner.lazy import Lazy
 from precompute.runner.plan import Plan
 from precompute.runner.stage import Advance, Watch, make_parts
 from precompute.scoring.corpus import read_corpus, synonyms

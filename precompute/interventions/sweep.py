@@ -22,7 +22,7 @@ from precompute.interventions.apply import Prepared, States, edited_states, prep
 from precompute.interventions.conditions import Condition, Shape, check
 from precompute.interventions.means import mean_images
 from precompute.models.captioner import Captioner
-from precompute.models.lazy import Lazy
+from precompute.runner.lazy import Lazy
 from precompute.models.tower import VisionTower
 from precompute.runner.plan import Plan
 from precompute.runner.rows import Row, caption_row, image_tensors, stat_table

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from precompute.config.settings import Config
 from precompute.metrics import METRICS, Corpus, Metric, Score
-from precompute.models.lazy import Lazy
+from precompute.runner.lazy import Lazy
 from precompute.runner.stage import Advance, Watch, make_parts
 from precompute.scoring.compare import Pair, score_pairs
 from store.disk.runs import read_run, update_run

@@ -13,7 +13,7 @@ from pathlib import Path
 from precompute.config.settings import Config
 from precompute.heads.captions import STAGE as HEADS
 from precompute.metrics import METRICS, Corpus, Metric, Score
-from precompute.models.lazy import Lazy
+from precompute.runner.lazy import Lazy
 from precompute.runner.stage import Advance, Watch, make_parts
 from precompute.scoring.compare import Known, knowledge, score_heads, score_part, score_settings
 from precompute.scoring.corpus import read_corpus, synonyms
