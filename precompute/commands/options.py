@@ -10,8 +10,8 @@ import typer
 from precompute.estimate.preflight import NotReady
 from precompute.forward.batches import DoesNotFit
 from precompute.pipeline import ParityError
-from precompute.runner.engine import WorkersLost
-from precompute.runner.stage import PartFailed, Stopped
+from precompute.runner.engine import PartFailed, WorkersLost
+from precompute.runner.watch import Stopped
 from precompute.terminal import printable
 from store.disk.runs import list_runs
 from store.errors import StoreError

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 from precompute.config.experiments import ExperimentConfig, PruningConfig
 from precompute.config.settings import Config, Generation
-from precompute.heads.pruning import CAPTIONS
-from precompute.interventions.conditions import Condition, MeanSource, Shape
-from precompute.interventions.experiments import SAVED
+from precompute.interventions.conditions import Condition, Shape
+from precompute.interventions.experiments import mean_source
 from precompute.interventions.means import label, needed
 from precompute.interventions.parse import expand
+from precompute.interventions.saved import PREFIX
 from precompute.models.size import ModelSize
+from precompute.runner import stage_names
 from store.parts import token_attention
 
 
@@ -54,7 +55,13 @@ def workload(
     wanted = config.capture.token_attention
     chosen = min(wanted, n_images) if isinstance(wanted, int) else len(wanted)
     found = [
-        Work("capture", n_images, n_images * (size.n_layers + 1), kept=n_images, generation=plain),
+        Work(
+            stage_names.CAPTURE,
+            n_images,
+            n_images * (size.n_layers + 1),
+            kept=n_images,
+            generation=plain,
+        ),
         *([Work(token_attention.STAGE, chosen)] if chosen else []),
         *_experiments(config, dataset, size, n_images),
     ]
@@ -65,17 +72,21 @@ def workload(
         )
         # The backward pass costs two forward ones; a removal runs half of the blocks on average.
         found.append(
-            Work("head_effect", n_images * (3 + removed / 2), forced=n_images * (3 + removed))
+            Work(
+                stage_names.HEAD_EFFECT,
+                n_images * (3 + removed / 2),
+                forced=n_images * (3 + removed),
+            )
         )
     for pruning in config.pruning:
         found += _pruning(pruning, size, n_images, plain)
     if config.heads:
-        found.append(_heads("heads", config.heads.layers, size, n_images, plain))
+        found.append(_heads(stage_names.HEADS, config.heads.layers, size, n_images, plain))
     if config.questions and n_questions:
         layers = config.questions.layers or range(size.n_layers + 1)
         found.append(
             Work(
-                "questions",
+                stage_names.QUESTIONS,
                 n_images,
                 n_questions * len(set(layers)),
                 generation=config.questions.generation,
@@ -98,7 +109,7 @@ def _experiments(config: Config, dataset: str, size: ModelSize, n_images: int) -
         if first:
             sweeps.append(
                 _sweep(
-                    f"sweep.{experiment.name}",
+                    stage_names.SWEEP + experiment.name,
                     first,
                     size,
                     n_images,
@@ -121,14 +132,8 @@ def _conditions(
     def run_of(name: str) -> str | None:
         return None if name == dataset else name
 
-    mean = MeanSource(
-        run_of(experiment.mean_of) if experiment.mean_of else None,
-        experiment.mean_images,
-        experiment.seed,
-        experiment.state,
-        experiment.pool,
-    )
-    texts = [entry for entry in experiment.conditions if not entry.startswith(SAVED)]
+    mean = mean_source(experiment, run_of)
+    texts = [entry for entry in experiment.conditions if not entry.startswith(PREFIX)]
     try:
         found = {
             c.id: c
@@ -165,9 +170,9 @@ def _pruning(
 ) -> Iterator[Work]:
     """The sample's heads, the main condition, its controls, and the curve; equal ones count too."""
     layers = config.layers or range(1, size.n_layers + 1)
-    stage, first = CAPTIONS + config.name, min(layers)
+    stage, first = stage_names.PRUNING + config.name, min(layers)
     controls = 2 + len(config.random_seeds)
-    yield _heads(f"importance.{config.name}", layers, size, config.m, generation)
+    yield _heads(stage_names.IMPORTANCE + config.name, layers, size, config.m, generation)
     yield _sweep(stage, [first], size, n_images, True, True, generation)
     if config.top_k is not None or config.threshold is not None:
         yield _sweep(

@@ -4,8 +4,7 @@ The paper's Z_h (Figure 6). It is not the condition `heads:l-only-h`, which goes
 layers above and is decoded at the end.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 import torch
 from jaxtyping import Float
@@ -15,18 +14,19 @@ from precompute.config.settings import Config
 from precompute.forward.batches import BatchSize
 from precompute.forward.decode import decode_states
 from precompute.forward.layers import Attention, LayerEdit, attend, run_states
-from precompute.heads.effect import final_captions
 from precompute.images import ImageItem
 from precompute.models.captioner import Captioner
 from precompute.models.tower import VisionTower
-from precompute.runner.plan import Plan
+from precompute.runner import stage_names
+from precompute.runner.captured import baseline_batches, captured, final_captions
+from precompute.runner.engine import Advance
+from precompute.runner.job import Job
 from precompute.runner.rows import caption_row
-from precompute.runner.stage import Advance, Watch, make_parts, sources_of
-from store.disk.runs import read_run, update_run
-from store.parts.write import Part, PartWriter, stage_folder
+from precompute.runner.stage import make_parts, open_stage
+from store.disk.runs import read_run
+from store.parts.write import Part, PartWriter
 from store.schema import BASELINE
 
-STAGE = "heads"
 VERSION = 1
 """Of what a part holds and how it is computed; part of the stage's identity."""
 
@@ -55,7 +55,7 @@ def require_layers(layers: Sequence[int], n_layers: int, where: str) -> None:
         raise ValueError(f"layers {where} must be in 1..{n_layers}; got {wrong}.")
 
 
-def caption_heads(run: Path, plan: Plan, captioner: Callable[[], Captioner], watch: Watch) -> None:
+def caption_heads(job: Job) -> None:
     """Make what is missing of stage `heads`, if the configuration has one.
 
     Raises:
@@ -63,23 +63,21 @@ def caption_heads(run: Path, plan: Plan, captioner: Callable[[], Captioner], wat
         ValueError: a layer that the tower does not have.
         Stopped: Ctrl-C.
     """
+    plan, captioner = job.plan, job.captioner
     if plan.config.heads is None:
         return
-    info = read_run(run)
-    require_heads(plan.config, info["n_layers"])
+    require_heads(plan.config, read_run(job.run)["n_layers"])
     layers = sorted(set(plan.config.heads.layers))
-    capture = info["stages"]["capture"]
-    sources, sizes = sources_of(watch, run / "parts" / capture, plan.shards)
-    settings = {"version": VERSION, "capture": capture, "layers": layers}
-    stage = stage_folder(run, STAGE, settings)
-    update_run(run, stages={STAGE: stage.name})
+    capture = captured(job)
+    settings = {"version": VERSION, "capture": capture.stage, "layers": layers}
+    stage = open_stage(job.run, stage_names.HEADS, settings)
 
     def make(part: PartWriter, name: str, advance: Advance) -> None:
         write_head_captions(
-            part, captioner(), sources[name], plan.shards[name], layers, plan.config, advance
+            part, captioner(), capture.parts[name], plan.shards[name], layers, plan.config, advance
         )
 
-    make_parts(watch, run, stage, sizes, make)
+    make_parts(job.maker, job.run, stage, capture.sizes, make)
 
 
 def write_head_captions(
@@ -102,18 +100,14 @@ def write_head_captions(
         config: prompt, generation, batch sizes.
         advance: called with the number of images done, after every batch.
     """
-    part.meta["batches"] = source.manifest["meta"]["batches"]
-    by_id = {item.image_id: item for item in items}
     final = final_captions(source, captioner.tower.n_layers)
     places: list[tuple[str, int, int]] = []
 
     def states() -> Iterator[tuple[Tensor, list[int]]]:
-        for ids in part.meta["batches"]:
-            pixels = captioner.pixels([by_id[image_id].open() for image_id in ids])
+        for ids, pixels in baseline_batches(part, captioner, source, items, advance):
             for layer, head, alone in tower_heads(captioner.tower, pixels, layers):
                 places.extend((image_id, layer, head) for image_id in ids)
                 yield from zip(alone, [final[image_id] for image_id in ids], strict=True)
-            advance(len(ids))
 
     of_decoder = BatchSize(config.decode.batch_size, "decode.batch_size")
     captions = list(decode_states(captioner, states(), config.decode, of_decoder))

@@ -6,7 +6,7 @@ a run stays whole by itself. The label of the stage says whose images they are.
 
 import hashlib
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
@@ -24,12 +24,15 @@ from precompute.images import ImageItem, readable
 from precompute.interventions.conditions import Condition, MeanSource
 from precompute.models.captioner import Captioner
 from precompute.models.tower import VisionTower
+from precompute.runner import stage_names
+from precompute.runner.engine import Advance
+from precompute.runner.job import Job
 from precompute.runner.plan import Plan, plan_of
-from precompute.runner.stage import Advance, Watch, make_parts
-from store.disk.runs import read_run, update_run
+from precompute.runner.stage import make_parts, open_stage
+from store.disk.runs import read_run
 from store.errors import RunMismatch, RunNotFound
 from store.parts.means import FILE_NAME, StateSums, add_up, read_sums, write_sums
-from store.parts.write import PartWriter, require_complete, stage_folder
+from store.parts.write import PartWriter, require_complete
 from store.query.run import find_run
 
 VERSION = 1
@@ -112,32 +115,23 @@ def _of_sums(source: MeanSource) -> MeanSource:
 def label(source: MeanSource) -> str:
     """The stage that holds the sums of a mean: `means`, and what differs from the default."""
     text = _of_sums(source).text
-    return "means" + text.replace("@", ".").replace("~", ".")
+    return stage_names.MEANS + text.replace("@", ".").replace("~", ".")
 
 
-def make_means(
-    run: Path,
-    source: MeanSource,
-    images: Plan,
-    states: Iterable[int],
-    captioner: Callable[[], Captioner],
-    watch: Watch,
-) -> None:
+def make_means(job: Job, source: MeanSource, images: Plan, states: Iterable[int]) -> None:
     """Sum states over images into parts, where they are missing.
 
     Args:
-        run: the folder of the run that uses the mean.
+        job: the run that uses the mean.
         source: which mean.
         images: the run whose images it is of.
         states: which Z^l.
-        captioner: gives the model; called only if a part has to be made.
-        watch: screen, Ctrl-C, publishing.
     """
     chosen = drawn(images.items, source)
     parts = images.shards_of(chosen)
     wanted = tuple(sorted(states))
-    stage = stage_folder(
-        run,
+    stage = open_stage(
+        job.run,
         label(source),
         {
             "version": VERSION,
@@ -146,16 +140,17 @@ def make_means(
             "states": wanted,
         },
     )
-    update_run(run, stages={label(source): stage.name})
+    captioner, dataset = job.captioner, images.dataset.name
     weights, size = str(images.decides["weights"]), images.config.capture.batch_size
 
     def make(part: PartWriter, name: str, advance: Advance) -> None:
         ids, sums = sum_states(captioner(), parts[name], wanted, size, advance)
-        value = StateSums(images.dataset.name, weights, wanted, tuple(ids), sums)
+        value = StateSums(dataset, weights, wanted, tuple(ids), sums)
         write_sums(part.path / FILE_NAME, value)
         part.meta["images"] = len(ids)
 
-    make_parts(watch, run, stage, {name: len(items) for name, items in parts.items()}, make)
+    sizes = {name: len(items) for name, items in parts.items()}
+    make_parts(job.maker, job.run, stage, sizes, make)
 
 
 @torch.inference_mode()

@@ -16,7 +16,8 @@ from precompute.judge.plan import Plan, budget_of, describe, entry_of, judge_on,
 from precompute.judge.questions import Question
 from precompute.judge.seal import seal
 from precompute.judge.verdict import status
-from precompute.runner.stage import Advance, Stopped, Watch
+from precompute.runner.engine import Advance
+from precompute.runner.watch import Stopped, Watch
 from store.publish.generation import is_due, publish
 
 IN_A_ROW = 5

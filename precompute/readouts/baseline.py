@@ -1,9 +1,10 @@
-"""One shard of images in -> one part out."""
+"""The capture: what the unedited model makes of every image, a shard of them a part."""
 
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from pathlib import Path
 
 import pyarrow as pa
 from PIL import Image
@@ -14,13 +15,16 @@ from precompute.forward.attention import OUTLIER_MADS
 from precompute.forward.batches import BatchSize, fitting
 from precompute.forward.capture import Capture, capture
 from precompute.forward.decode import decode_layers
-from precompute.images import ImageItem, UnreadableImage
+from precompute.images import ImageItem, UnreadableImage, require_few_broken
 from precompute.images.prefetch import readable_ahead
 from precompute.models.captioner import Captioner
+from precompute.runner import stage_names
 from precompute.runner.engine import Advance
+from precompute.runner.job import Job
 from precompute.runner.rows import Row, caption_rows, image_tensors, stat_table
+from precompute.runner.stage import make_parts, open_stage
 from store.parts.tensors import TensorWriter
-from store.parts.write import PartWriter
+from store.parts.write import PartWriter, has_part, read_part, read_table
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +39,43 @@ def capture_settings(config: Config) -> dict[str, object]:
         "cls_state": config.capture.cls_state,
         "outlier_mads": OUTLIER_MADS,
     }
+
+
+def capture_images(job: Job) -> None:
+    """Make what is missing of the capture.
+
+    Raises:
+        PartFailed: a part could not be made, or more pictures are broken than may be.
+        Stopped: Ctrl-C.
+    """
+    plan, captioner = job.plan, job.captioner
+    stage = open_stage(job.run, stage_names.CAPTURE, capture_settings(plan.config))
+    shards, seen = plan.shards, dict[str, list[str]]()
+
+    def make(part: PartWriter, name: str, advance: Advance) -> None:
+        broken = write_capture(
+            part, captioner(), shards[name], plan.dataset.name, plan.config, advance
+        )
+        if broken:
+            every = [*_broken(stage, seen), *broken]
+            require_few_broken(every, len(plan.items), plan.dataset.max_broken)
+
+    sizes = {name: len(items) for name, items in shards.items()}
+    make_parts(job.maker, job.run, stage, sizes, make)
+
+
+def _broken(stage: Path, seen: dict[str, list[str]]) -> list[str]:
+    """What is wrong with each picture that the parts of a capture have skipped, whoever made them.
+
+    Args:
+        stage: the capture.
+        seen: part -> its reasons, of those that need not be read again; others are added.
+    """
+    for path in sorted(stage.glob("[!.]*/")):
+        if path.name not in seen and has_part(stage, path.name):
+            table = read_table([read_part(path)], "skipped")
+            seen[path.name] = table["reason"].to_pylist()
+    return [reason for reasons in seen.values() for reason in reasons]
 
 
 def write_capture(
