@@ -10,27 +10,38 @@ from typing import Annotated
 
 import typer
 
-from precompute.commands.options import ConfigPath, Overrides, Results, plain_errors, runs_of
-from precompute.commands.own_pictures import DEMO, links, story_config
-from precompute.commands.upkeep import export, import_, publish, verify
-from precompute.config.judge import judge_config
-from precompute.config.settings import Config, read_config
-from precompute.estimate.preflight import NotReady, require_ready, require_room, require_scorable
-from precompute.estimate.report import describe
+from precompute.commands import (
+    DEMO,
+    ConfigPath,
+    Overrides,
+    Results,
+    export,
+    import_,
+    links,
+    plain_errors,
+    publish,
+    runs_of,
+    story_config,
+    verify,
+)
+from precompute.config import Config, judge_config, read_config
+from precompute.estimate import NotReady, describe, require_ready, require_room, require_scorable
 from precompute.metrics import require_known
 from precompute.models import captioner_of
 from precompute.pipeline import execute, log_file
-from precompute.readouts.questions import ask_questions
-from precompute.runner.job import Job
-from precompute.runner.open_engine import open_engine
-from precompute.runner.plan import Plan, plan_runs
-from precompute.runner.shard import read_shard
-from precompute.runner.shortfall import Unfinished
-from precompute.runner.stage import Maker
-from precompute.runner.watch import Watch
-from precompute.scoring.answers import score_answers
-from precompute.scoring.corpus_bleu import score_corpus
-from precompute.scoring.stage import score as score_run
+from precompute.readouts import ask_questions
+from precompute.runner import (
+    Job,
+    Maker,
+    Plan,
+    Unfinished,
+    Watch,
+    open_engine,
+    plan_runs,
+    read_shard,
+)
+from precompute.scoring import score as score_run
+from precompute.scoring import score_answers, score_corpus
 from precompute.terminal import duration, printable, wrapped
 from store.disk.runs import read_run
 from store.parts.failures import Failure

@@ -9,26 +9,14 @@ from pathlib import Path
 
 from PIL import Image
 
-from precompute.forward.batches import BatchSize, fitting
-from precompute.forward.parity import certificate
-from precompute.heads.captions import caption_heads, require_heads
-from precompute.heads.effect import measure_heads
-from precompute.heads.pruning import prune, require_prunable
+from precompute.forward import BatchSize, certificate, fitting
+from precompute.heads import caption_heads, measure_heads, prune, require_heads, require_prunable
 from precompute.images import ImageItem, readable
-from precompute.interventions.experiments import read_experiments, run_experiments
-from precompute.models.captioner import Captioner
-from precompute.readouts.baseline import capture_images
-from precompute.readouts.questions import ask_questions
-from precompute.readouts.token_attention import keep_token_attention
-from precompute.runner.engine import PartFailed
-from precompute.runner.job import Job
-from precompute.runner.plan import Plan
-from precompute.runner.shard import WHOLE
-from precompute.runner.shortfall import Unfinished
-from precompute.runner.watch import Stopped
-from precompute.scoring.answers import score_answers
-from precompute.scoring.corpus_bleu import score_corpus
-from precompute.scoring.stage import score
+from precompute.interventions import read_experiments, run_experiments
+from precompute.models import Captioner
+from precompute.readouts import ask_questions, capture_images, keep_token_attention
+from precompute.runner import WHOLE, Job, PartFailed, Plan, Stopped, Unfinished
+from precompute.scoring import score, score_answers, score_corpus
 from store.disk.runs import create_run, read_run
 from store.errors import StoreError
 from store.parts.unfinished import sweep

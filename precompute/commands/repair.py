@@ -3,13 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from precompute.config.settings import Config
-from precompute.models.captioner import Captioner
+from precompute.config import Config
+from precompute.models import Captioner
 from precompute.pipeline import execute
-from precompute.runner.job import Job
-from precompute.runner.plan import Plan, plan_runs
-from precompute.runner.stage import Maker
-from precompute.runner.watch import Watch
+from precompute.runner import Job, Maker, Plan, Watch, plan_runs
 from store.disk.runs import read_run
 from store.parts.unfinished import A_DAY, sweep
 from store.publish.generation import lost_parts, publish

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from precompute.config.settings import Config, Generation
-from precompute.models.size import ModelSize
+from precompute.config import Config, Generation
+from precompute.models import ModelSize
 
 _XL, _XXL = (24, 2048, 32128), (24, 4096, 32128)
 

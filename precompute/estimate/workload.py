@@ -3,14 +3,17 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from precompute.config.experiments import ExperimentConfig, PruningConfig
-from precompute.config.settings import Config, Generation
-from precompute.interventions.conditions import Condition, Shape
-from precompute.interventions.experiments import mean_source
-from precompute.interventions.means import label, needed
-from precompute.interventions.parse import expand
-from precompute.interventions.saved import PREFIX
-from precompute.models.size import ModelSize
+from precompute.config import Config, ExperimentConfig, Generation, PruningConfig
+from precompute.interventions import (
+    SAVED,
+    Condition,
+    Shape,
+    expand,
+    mean_source,
+    means_label,
+    means_needed,
+)
+from precompute.models import ModelSize
 from precompute.runner import stage_names
 from store.parts import token_attention
 
@@ -118,9 +121,9 @@ def _experiments(config: Config, dataset: str, size: ModelSize, n_images: int) -
                     config.decode.generation,
                 )
             )
-    for source, states in needed(every).items():
+    for source, states in means_needed(every).items():
         images = source.n if source.run else min(source.n, n_images)
-        yield Work(label(source), images * max(states) / size.n_layers)
+        yield Work(means_label(source), images * max(states) / size.n_layers)
     yield from sweeps
 
 
@@ -133,7 +136,7 @@ def _conditions(
         return None if name == dataset else name
 
     mean = mean_source(experiment, run_of)
-    texts = [entry for entry in experiment.conditions if not entry.startswith(PREFIX)]
+    texts = [entry for entry in experiment.conditions if not entry.startswith(SAVED)]
     try:
         found = {
             c.id: c

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from precompute.forward.batches import by_image
-from precompute.models.tower import Block, Heads, VisionTower
+from precompute.models import Block, Heads, VisionTower
 
 
 @dataclass(frozen=True)

@@ -10,19 +10,21 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from precompute.config.settings import Config
-from precompute.forward.batches import BatchSize
-from precompute.forward.decode import decode_states
-from precompute.forward.layers import Attention, LayerEdit, attend, run_states
+from precompute.config import Config
+from precompute.forward import Attention, BatchSize, LayerEdit, attend, decode_states, run_states
 from precompute.images import ImageItem
-from precompute.models.captioner import Captioner
-from precompute.models.tower import VisionTower
-from precompute.runner import stage_names
-from precompute.runner.captured import baseline_batches, captured, final_captions
-from precompute.runner.engine import Advance
-from precompute.runner.job import Job
-from precompute.runner.rows import caption_row
-from precompute.runner.stage import make_parts, open_stage
+from precompute.models import Captioner, VisionTower
+from precompute.runner import (
+    Advance,
+    Job,
+    baseline_batches,
+    caption_row,
+    capture_of,
+    final_captions,
+    make_parts,
+    open_stage,
+    stage_names,
+)
 from store.disk.runs import read_run
 from store.parts.write import Part, PartWriter
 from store.schema import BASELINE
@@ -68,7 +70,7 @@ def caption_heads(job: Job) -> None:
         return
     require_heads(plan.config, read_run(job.run)["n_layers"])
     layers = sorted(set(plan.config.heads.layers))
-    capture = captured(job)
+    capture = capture_of(job)
     settings = {"version": VERSION, "capture": capture.stage, "layers": layers}
     stage = open_stage(job.run, stage_names.HEADS, settings)
 

@@ -16,18 +16,20 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from precompute.config.experiments import HeadEffectConfig
-from precompute.config.settings import Config
-from precompute.forward.batches import BatchSize, fitting
-from precompute.forward.layers import LayerEdit, run_states
+from precompute.config import Config, HeadEffectConfig
+from precompute.forward import BatchSize, LayerEdit, fitting, run_states
 from precompute.images import ImageItem, readable
-from precompute.models.captioner import Captioner
-from precompute.runner import stage_names
-from precompute.runner.captured import captured, final_captions
-from precompute.runner.engine import Advance
-from precompute.runner.job import Job
-from precompute.runner.rows import Row
-from precompute.runner.stage import make_parts, open_stage
+from precompute.models import Captioner
+from precompute.runner import (
+    Advance,
+    Job,
+    Row,
+    capture_of,
+    final_captions,
+    make_parts,
+    open_stage,
+    stage_names,
+)
 from store.disk.runs import read_run
 from store.parts.write import PartWriter
 from store.schema import BASELINE
@@ -71,7 +73,7 @@ def measure_heads(job: Job) -> None:
     config = plan.config.head_effect
     if config is None:
         return
-    capture, n_layers = captured(job), read_run(job.run)["n_layers"]
+    capture, n_layers = capture_of(job), read_run(job.run)["n_layers"]
     settings = {"version": VERSION, "capture": capture.stage, **config.model_dump()}
     stage = open_stage(job.run, stage_names.HEAD_EFFECT, settings)
 

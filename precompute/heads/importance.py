@@ -14,17 +14,14 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from precompute.config.experiments import PruningConfig
-from precompute.config.settings import Config
-from precompute.forward.batches import BatchSize
-from precompute.forward.decode import decode_states
+from precompute.config import Config, PruningConfig
+from precompute.forward import BatchSize, decode_states
 from precompute.heads.captions import tower_heads
 from precompute.images import ImageItem
 from precompute.metrics import Score
-from precompute.models.captioner import Captioner
-from precompute.runner.captured import baseline_batches
-from precompute.runner.engine import Advance
-from precompute.scoring.compare import Pair, score_pairs
+from precompute.models import Captioner
+from precompute.runner import Advance, baseline_batches
+from precompute.scoring import Pair, score_pairs
 from store.parts.write import Part, PartWriter, read_table
 
 VERSION = 2

@@ -9,9 +9,9 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from precompute.config.experiments import PruningConfig
+from precompute.config import PruningConfig
 from precompute.heads.importance import Scales
-from precompute.interventions.conditions import Condition, Edit
+from precompute.interventions import Condition, Edit
 
 
 def weigh(weights: Mapping[int, Sequence[float]], config: PruningConfig) -> Scales:

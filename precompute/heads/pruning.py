@@ -11,22 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from precompute.config.experiments import PruningConfig
+from precompute.config import PruningConfig
 from precompute.heads import importance as by
 from precompute.heads.captions import require_layers
 from precompute.heads.pruned import controls, curve, pruned, weigh
-from precompute.interventions.conditions import Condition
-from precompute.interventions.saved import save
-from precompute.interventions.sweep import sweep
-from precompute.metrics import METRICS
-from precompute.metrics.metric import Metric
-from precompute.runner import stage_names
-from precompute.runner.engine import Advance
-from precompute.runner.job import Job
-from precompute.runner.lazy import Lazy
-from precompute.runner.plan import Plan
-from precompute.runner.stage import make_parts, open_stage
-from precompute.scoring.corpus import read_corpus, synonyms
+from precompute.interventions import Condition, save_condition, sweep
+from precompute.metrics import METRICS, Metric
+from precompute.runner import Advance, Job, Lazy, Plan, make_parts, open_stage, stage_names
+from precompute.scoring import read_corpus, synonyms
 from store.disk.runs import read_run
 from store.parts.write import Part, PartWriter, iter_tables, require_complete
 
@@ -67,7 +59,7 @@ def prune(job: Job) -> None:
             label = stage_names.PRUNING + config.name
             main, equal, others = _conditions(job, config)
             stage = sweep(job, label, [main], all_layers=True, with_capture=True)
-            save(stage, main, read_run(job.run))
+            save_condition(stage, main, read_run(job.run))
             if equal:
                 sweep(job, f"{label}.controls", equal, all_layers=True)
             if others:

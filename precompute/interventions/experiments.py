@@ -6,16 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from precompute.config.experiments import ExperimentConfig
-from precompute.config.settings import local_path
+from precompute.config import ExperimentConfig, local_path
 from precompute.interventions.conditions import Condition, MeanSource, Shape
-from precompute.interventions.means import make_means, needed, source_run
+from precompute.interventions.means import make_means, means_needed, source_run
 from precompute.interventions.parse import expand
-from precompute.interventions.saved import PREFIX, saved
+from precompute.interventions.saved import SAVED, saved
 from precompute.interventions.sweep import sweep
-from precompute.runner import stage_names
-from precompute.runner.job import Job
-from precompute.runner.plan import Plan
+from precompute.runner import Job, Plan, stage_names
 from store.disk.runs import read_run
 from store.parts.write import is_complete, stage_settings
 
@@ -142,8 +139,8 @@ def _named(
     run_of: Callable[[str], str | None],
 ) -> list[Condition]:
     try:
-        if entry.startswith(PREFIX):
-            return saved(local_path(entry.removeprefix(PREFIX)), info)
+        if entry.startswith(SAVED):
+            return saved(local_path(entry.removeprefix(SAVED)), info)
         return expand(entry, Shape(info["n_layers"], info["n_heads"]), mean, run_of)
     except ValueError as error:
         raise ValueError(f"experiment {experiment.name!r}: {error}") from error
@@ -184,7 +181,7 @@ def run_experiments(job: Job, experiments: Experiments) -> None:
         experiments: from `read_experiments`.
     """
     every = [c for _, conditions in experiments.conditions for c in conditions]
-    for source, states in needed(every).items():
+    for source, states in means_needed(every).items():
         images = experiments.sources[source.run] if source.run else job.plan
         with job.maker.if_whole():
             make_means(job, source, images, states)

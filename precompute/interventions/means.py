@@ -17,18 +17,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from precompute.config.settings import Config
-from precompute.forward.batches import BatchSize, fitting
-from precompute.forward.layers import run_states
+from precompute.config import Config
+from precompute.forward import BatchSize, fitting, run_states
 from precompute.images import ImageItem, readable
 from precompute.interventions.conditions import Condition, MeanSource
-from precompute.models.captioner import Captioner
-from precompute.models.tower import VisionTower
-from precompute.runner import stage_names
-from precompute.runner.engine import Advance
-from precompute.runner.job import Job
-from precompute.runner.plan import Plan, plan_of
-from precompute.runner.stage import make_parts, open_stage
+from precompute.models import Captioner, VisionTower
+from precompute.runner import Advance, Job, Plan, make_parts, open_stage, plan_of, stage_names
 from store.disk.runs import read_run
 from store.errors import RunMismatch, RunNotFound
 from store.parts.means import FILE_NAME, StateSums, add_up, read_sums, write_sums
@@ -99,7 +93,7 @@ def drawn(items: Iterable[ImageItem], source: MeanSource) -> list[str]:
     return sorted(random.Random(source.seed).sample(ids, min(source.n, len(ids))))
 
 
-def needed(conditions: Iterable[Condition]) -> dict[MeanSource, set[int]]:
+def means_needed(conditions: Iterable[Condition]) -> dict[MeanSource, set[int]]:
     """Which states of which sums conditions need; `state` and `pool` do not matter to sums."""
     states: dict[MeanSource, set[int]] = {}
     for condition in conditions:
@@ -112,7 +106,7 @@ def _of_sums(source: MeanSource) -> MeanSource:
     return replace(source, state=MeanSource.state, pool=MeanSource.pool)
 
 
-def label(source: MeanSource) -> str:
+def means_label(source: MeanSource) -> str:
     """The stage that holds the sums of a mean: `means`, and what differs from the default."""
     text = _of_sums(source).text
     return stage_names.MEANS + text.replace("@", ".").replace("~", ".")
@@ -132,7 +126,7 @@ def make_means(job: Job, source: MeanSource, images: Plan, states: Iterable[int]
     wanted = tuple(sorted(states))
     stage = open_stage(
         job.run,
-        label(source),
+        means_label(source),
         {
             "version": VERSION,
             "run": images.run_id,
@@ -196,7 +190,7 @@ def mean_images(run: Path, source: MeanSource) -> int:
 
 def _folder(run: Path, source: MeanSource) -> Path:
     stages: dict[str, str] = read_run(run).get("stages", {})
-    return run / "parts" / stages.get(label(source), label(source))
+    return run / "parts" / stages.get(means_label(source), means_label(source))
 
 
 def read_means(

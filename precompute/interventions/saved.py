@@ -8,14 +8,14 @@ from typing import Any
 from precompute.interventions.conditions import Condition, Edit, Shape, check
 from store.disk.files import write_json
 
-PREFIX = "file:"
+SAVED = "file:"
 """Before the path of such a file, as an entry of `conditions`."""
 
 FILE_NAME = "condition.json"
 """In the folder of the condition's captions."""
 
 
-def save(stage: Path, condition: Condition, run: Mapping[str, Any]) -> None:
+def save_condition(stage: Path, condition: Condition, run: Mapping[str, Any]) -> None:
     """Write a condition beside its captions.
 
     Args:

@@ -12,23 +12,27 @@ from typing import Any
 import pyarrow as pa
 from torch import Tensor
 
-from precompute.config.settings import Config
-from precompute.forward.batches import BatchSize
-from precompute.forward.capture import capture, capture_edited
-from precompute.forward.decode import decode_states
-from precompute.forward.layers import run_states
+from precompute.config import Config
+from precompute.forward import BatchSize, capture, capture_edited, decode_states, run_states
 from precompute.images import ImageItem
 from precompute.interventions.apply import Prepared, States, edited_states, prepare
 from precompute.interventions.conditions import Condition, Shape, check
 from precompute.interventions.means import mean_images
-from precompute.models.captioner import Captioner
-from precompute.models.tower import VisionTower
-from precompute.runner.captured import baseline_batches, captured, final_captions
-from precompute.runner.engine import Advance
-from precompute.runner.job import Job
-from precompute.runner.lazy import Lazy
-from precompute.runner.rows import Row, caption_row, image_tensors, stat_table
-from precompute.runner.stage import make_parts, open_stage
+from precompute.models import Captioner, VisionTower
+from precompute.runner import (
+    Advance,
+    Job,
+    Lazy,
+    Row,
+    baseline_batches,
+    caption_row,
+    capture_of,
+    final_captions,
+    image_tensors,
+    make_parts,
+    open_stage,
+    stat_table,
+)
 from store.disk.runs import read_run
 from store.parts.tensors import TensorWriter, condition_file
 from store.parts.write import Part, PartWriter, read_table
@@ -62,7 +66,7 @@ def sweep(
     """
     plan, captioner, info = job.plan, job.captioner, read_run(job.run)
     _check(conditions, Shape(info["n_layers"], info["n_heads"]))
-    capture = captured(job)
+    capture = capture_of(job)
     rows = [_row(job.run, plan.dataset.name, condition) for condition in conditions]
     stage = open_stage(
         job.run,

@@ -4,8 +4,8 @@ import re
 
 from pydantic import BaseModel, ConfigDict
 
-from precompute.config.judge import JudgeConfig
-from precompute.interventions.parse import from_paper
+from precompute.config import JudgeConfig
+from precompute.interventions import from_paper
 from precompute.judge.prompt import template_sha256
 from store.disk.files import short_hash
 

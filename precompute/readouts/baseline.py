@@ -10,19 +10,21 @@ import pyarrow as pa
 from PIL import Image
 from torch import Tensor
 
-from precompute.config.settings import Config
-from precompute.forward.attention import OUTLIER_MADS
-from precompute.forward.batches import BatchSize, fitting
-from precompute.forward.capture import Capture, capture
-from precompute.forward.decode import decode_layers
-from precompute.images import ImageItem, UnreadableImage, require_few_broken
-from precompute.images.prefetch import readable_ahead
-from precompute.models.captioner import Captioner
-from precompute.runner import stage_names
-from precompute.runner.engine import Advance
-from precompute.runner.job import Job
-from precompute.runner.rows import Row, caption_rows, image_tensors, stat_table
-from precompute.runner.stage import make_parts, open_stage
+from precompute.config import Config
+from precompute.forward import OUTLIER_MADS, BatchSize, Capture, capture, decode_layers, fitting
+from precompute.images import ImageItem, UnreadableImage, readable_ahead, require_few_broken
+from precompute.models import Captioner
+from precompute.runner import (
+    Advance,
+    Job,
+    Row,
+    caption_rows,
+    image_tensors,
+    make_parts,
+    open_stage,
+    stage_names,
+    stat_table,
+)
 from store.parts.tensors import TensorWriter
 from store.parts.write import PartWriter, has_part, read_part, read_table
 

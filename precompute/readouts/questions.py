@@ -14,15 +14,11 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from precompute.config.settings import Config, Generation, QuestionsConfig
-from precompute.forward.batches import BatchSize, fitting
-from precompute.forward.layers import run_states
+from precompute.config import Config, Generation, QuestionsConfig
+from precompute.forward import BatchSize, fitting, run_states
 from precompute.images import ImageItem, readable
-from precompute.models.captioner import Captioner
-from precompute.runner import stage_names
-from precompute.runner.engine import Advance
-from precompute.runner.job import Job
-from precompute.runner.stage import make_parts, open_stage
+from precompute.models import Captioner
+from precompute.runner import Advance, Job, make_parts, open_stage, stage_names
 from store.parts.write import PartWriter
 from store.schema import BASELINE
 from store.text import normalise

@@ -14,14 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from precompute.forward.batches import BatchSize, fitting
-from precompute.forward.layers import attend, run_states
+from precompute.forward import BatchSize, attend, fitting, run_states
 from precompute.images import ImageItem, readable
-from precompute.models.captioner import Captioner
-from precompute.models.tower import Heads, VisionTower
-from precompute.runner.engine import Advance
-from precompute.runner.job import Job
-from precompute.runner.stage import make_parts, open_stage
+from precompute.models import Captioner, Heads, VisionTower
+from precompute.runner import Advance, Job, make_parts, open_stage
 from store.parts import token_attention
 from store.parts.write import PartWriter
 

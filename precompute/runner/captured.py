@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from precompute.images import ImageItem
-from precompute.models.captioner import Captioner
+from precompute.models import Captioner
 from precompute.runner.engine import Advance
 from precompute.runner.job import Job
 from precompute.runner.shard import WHOLE
@@ -31,7 +31,7 @@ class Captured:
     sizes: Mapping[str, int]
 
 
-def captured(job: Job) -> Captured:
+def capture_of(job: Job) -> Captured:
     """The capture of a run.
 
     Raises:

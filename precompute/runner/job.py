@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from precompute.models.captioner import Captioner
+from precompute.models import Captioner
 from precompute.runner.plan import Plan
 from precompute.runner.stage import Maker
 

@@ -2,7 +2,7 @@
 
 from contextlib import AbstractContextManager, nullcontext
 
-from precompute.config.settings import Config
+from precompute.config import Config
 from precompute.models import device_of
 from precompute.runner.engine import Engine, Here
 

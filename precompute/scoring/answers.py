@@ -11,12 +11,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from precompute.config.settings import Config
+from precompute.config import Config
 from precompute.metrics import METRICS, Corpus, Metric, Score
-from precompute.runner import stage_names
-from precompute.runner.engine import Advance
-from precompute.runner.lazy import Lazy
-from precompute.runner.stage import Maker, make_parts, open_stage
+from precompute.runner import Advance, Lazy, Maker, make_parts, open_stage, stage_names
 from precompute.scoring.compare import Pair, score_pairs
 from store.disk.runs import read_run
 from store.parts.write import Part, PartWriter, is_complete, list_parts, read_table

@@ -14,13 +14,10 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from precompute.config.settings import Config
+from precompute.config import Config
+from precompute.metrics import tokeniser, versions_of
 from precompute.metrics.coco_corpus import SUMMANDS, bleu4, summands
-from precompute.metrics.metric import versions_of
-from precompute.metrics.ptb import tokeniser
-from precompute.runner import stage_names
-from precompute.runner.engine import Advance
-from precompute.runner.stage import Maker, make_parts, open_stage
+from precompute.runner import Advance, Maker, make_parts, open_stage, stage_names
 from precompute.scoring.corpus import read_corpus
 from store.disk.runs import read_run
 from store.parts.write import Part, PartWriter, iter_tables, require_complete

@@ -10,12 +10,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from precompute.config.settings import Config
+from precompute.config import Config
 from precompute.metrics import METRICS, Corpus, Metric, Score
-from precompute.runner import stage_names
-from precompute.runner.engine import Advance
-from precompute.runner.lazy import Lazy
-from precompute.runner.stage import Maker, make_parts, open_stage
+from precompute.runner import Advance, Lazy, Maker, make_parts, open_stage, stage_names
 from precompute.scoring.compare import Known, knowledge, score_heads, score_part, score_settings
 from precompute.scoring.corpus import read_corpus, synonyms
 from store.disk.runs import read_run

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from precompute.interventions.conditions import Condition, Edit
-from precompute.interventions.saved import FILE_NAME, save, saved
+from precompute.interventions.saved import FILE_NAME, save_condition, saved
 
 RUN = {
     "run_id": "tiny-12345678",
@@ -25,7 +25,7 @@ def condition():
 
 @pytest.fixture
 def path(condition, tmp_path):
-    save(tmp_path, condition, RUN)
+    save_condition(tmp_path, condition, RUN)
     return tmp_path / FILE_NAME
 
 
