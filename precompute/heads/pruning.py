@@ -78,7 +78,7 @@ def _conditions(
     stage = _score_sample(job, config, sources, sample, layers)
     scores = by.read_scores(require_complete(stage))
     weights, temperature = by.importance(scores, config.temperature)
-    told = {
+    origin = {
         "group": config.name,
         "layers": layers,
         "softmax": config.softmax,
@@ -88,11 +88,11 @@ def _conditions(
         "importance": {str(layer): of for layer, of in weights.items()},
     }
     scales = weigh(weights, config)
-    main = pruned(config.name, scales, told, "importance")
+    main = pruned(config.name, scales, origin, "importance")
     norms = contribution_norms(sources, sample, layers)
     # By id: where few heads are left, two ways to choose them may choose the same.
-    equal = {c.id: c for c in controls(config, weights, scales, norms, told) if c.id != main.id}
-    others = {c.id: c for c in curve(config, weights, norms, told)}
+    equal = {c.id: c for c in controls(config, weights, scales, norms, origin) if c.id != main.id}
+    others = {c.id: c for c in curve(config, weights, norms, origin)}
     known = {main.id, *equal}
     return main, list(equal.values()), [c for c in others.values() if c.id not in known]
 
