@@ -20,7 +20,7 @@ TABLES = ("answer", "answer_score", "curve")
 POINTS = [
     ("precompute.readouts.questions", "ask", 1),  # nothing is asked yet
     ("precompute.readouts.questions", "ask", 3),  # the first parts are on the disk
-    ("precompute.pipeline", "write_answers", 2),
+    ("precompute.readouts.questions", "write_answers", 2),
     ("precompute.pipeline", "score_answers", 1),  # all are asked, none is scored
     ("precompute.scoring.answers", "score_answer_part", 2),
 ]
