@@ -10,23 +10,38 @@ from typing import Annotated
 
 import typer
 
-from precompute.commands.options import ConfigPath, Overrides, Results, plain_errors, runs_of
-from precompute.commands.own_pictures import DEMO, links, story_config
-from precompute.commands.upkeep import export, import_, publish, verify
-from precompute.config.judge import judge_config
-from precompute.config.settings import Config, read_config
-from precompute.estimate.preflight import NotReady, require_ready, require_room, require_scorable
-from precompute.estimate.report import describe
+from precompute.commands import (
+    DEMO,
+    ConfigPath,
+    Overrides,
+    Results,
+    export,
+    import_,
+    links,
+    plain_errors,
+    publish,
+    runs_of,
+    story_config,
+    verify,
+)
+from precompute.config import Config, judge_config, read_config
+from precompute.estimate import NotReady, describe, require_ready, require_room, require_scorable
 from precompute.metrics import require_known
 from precompute.models import captioner_of
-from precompute.pipeline import ask_questions, execute, log_file
-from precompute.runner.engine import open_engine
-from precompute.runner.plan import Plan, plan_runs
-from precompute.runner.shard import read_shard
-from precompute.runner.stage import Unfinished, Watch
-from precompute.scoring.answers import score_answers
-from precompute.scoring.corpus_bleu import score_corpus
-from precompute.scoring.stage import score as score_run
+from precompute.pipeline import execute, log_file
+from precompute.readouts import ask_questions
+from precompute.runner import (
+    Job,
+    Maker,
+    Plan,
+    Unfinished,
+    Watch,
+    open_engine,
+    plan_runs,
+    read_shard,
+)
+from precompute.scoring import score as score_run
+from precompute.scoring import score_answers, score_corpus
 from precompute.terminal import duration, printable, wrapped
 from store.disk.runs import read_run
 from store.parts.failures import Failure
@@ -75,11 +90,12 @@ def run(
         settings = read_config(config, overrides or ())
         plans = _ready(settings, results)
         captioner, complete, failures = captioner_of(settings.model), False, list[Failure]()
-        with open_engine(settings) as engine, Watch(engine, share) as watch:
+        with open_engine(settings) as engine, Watch() as watch:
             for planned in plans:
                 begun = time.monotonic()
                 with _telling_unfinished(failures):
-                    folder = execute(planned, results, captioner, watch, accept_mismatch)
+                    job = Job(planned, results, captioner, Maker(watch, engine, share))
+                    folder = execute(job, accept_mismatch)
                     typer.echo(_completed(folder, time.monotonic() - begun))
                     complete = True
         if complete:
@@ -105,7 +121,7 @@ def story(
         (planned,) = _ready(settings, results)
         captioner = captioner_of(settings.model)
         with Watch() as watch:
-            execute(planned, results, captioner, watch)
+            execute(Job(planned, results, captioner, Maker(watch)))
         typer.echo(f"`{_dashboard(results)}` shows:")
         typer.echo("\n".join(links(planned.run_id, planned.items)))
 
@@ -131,12 +147,13 @@ def score(
         require_known(metrics or ())
         with Watch() as watch:
             for folder in runs_of(results, name):
-                own = read_config(config) if config else Config(**read_run(folder)["config"])
-                require_scorable(own.score, metrics or own.score.metrics)
+                settings = read_config(config) if config else Config(**read_run(folder)["config"])
+                require_scorable(settings.score, metrics or settings.score.metrics)
                 with log_file(folder):
-                    score_run(folder, own, watch, metrics or ())
-                    score_corpus(folder, own, watch, metrics or ())
-                    score_answers(folder, own, watch, metrics or ())
+                    maker = Maker(watch)
+                    score_run(folder, settings, maker, metrics or ())
+                    score_corpus(folder, settings, maker, metrics or ())
+                    score_answers(folder, settings, maker, metrics or ())
                     publish_run(folder)
                 watch.screen.clear()
                 typer.echo(f"{folder} is scored.")
@@ -204,14 +221,15 @@ def questions(config: ConfigPath, results: Results = Path("results")) -> None:
         if settings.questions is None:
             raise ValueError(f"{config} asks no questions; a section [questions] makes it.")
         captioner, failures = captioner_of(settings.model), list[Failure]()
-        with open_engine(settings) as engine, Watch(engine) as watch:
+        with open_engine(settings) as engine, Watch() as watch:
             for planned in plans:
                 folder = find_run(results, planned.run_id)
                 with _telling_unfinished(failures), log_file(folder):
-                    ask_questions(folder, planned, captioner, watch)
-                    score_answers(folder, settings, watch)
+                    maker = Maker(watch, engine)
+                    ask_questions(Job(planned, results, captioner, maker))
+                    score_answers(folder, settings, maker)
                     publish_run(folder)
-                    watch.end_run(folder)
+                    maker.end_run(folder)
                     typer.echo(f"{folder} has its answers.")
         if failures:
             raise typer.Exit(1)

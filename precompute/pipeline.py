@@ -9,34 +9,18 @@ from pathlib import Path
 
 from PIL import Image
 
-from precompute.config.layers import check_layers
-from precompute.forward.batches import BatchSize, fitting
-from precompute.forward.parity import certificate
-from precompute.heads.captions import caption_heads
-from precompute.heads.effect import measure_heads
-from precompute.heads.pruning import prune, require_prunable
-from precompute.images import ImageItem, readable, require_few_broken
-from precompute.interventions.experiments import read_experiments, run_experiments
-from precompute.models.captioner import Captioner
-from precompute.readouts.baseline import capture_settings, write_capture
-from precompute.readouts.questions import questions_settings, write_answers
-from precompute.readouts.token_attention import keep_token_attention
-from precompute.runner.plan import Plan
-from precompute.runner.shard import WHOLE
-from precompute.runner.stage import Advance, PartFailed, Stopped, Unfinished, Watch, make_parts
-from precompute.scoring.answers import score_answers
-from precompute.scoring.corpus_bleu import score_corpus
-from precompute.scoring.stage import score
-from store.disk.runs import create_run, read_run, update_run
+from precompute.config import check_layers
+from precompute.forward import BatchSize, certificate, fitting
+from precompute.heads import caption_heads, measure_heads, prune, require_prunable
+from precompute.images import ImageItem, readable
+from precompute.interventions import read_experiments, run_experiments
+from precompute.models import Captioner
+from precompute.readouts import ask_questions, capture_images, keep_token_attention
+from precompute.runner import WHOLE, Job, PartFailed, Plan, Stopped, Unfinished
+from precompute.scoring import score, score_answers, score_corpus
+from store.disk.runs import create_run, read_run
 from store.errors import StoreError
 from store.parts.unfinished import sweep
-from store.parts.write import (
-    PartWriter,
-    has_part,
-    read_part,
-    read_table,
-    stage_folder,
-)
 from store.publish.generation import publish
 
 log = logging.getLogger(__name__)
@@ -46,20 +30,11 @@ class ParityError(Exception):
     """The instrumented forward or its captions differ from the library's."""
 
 
-def execute(
-    plan: Plan,
-    results: Path,
-    captioner: Callable[[], Captioner],
-    watch: Watch,
-    accept_mismatch: bool = False,
-) -> Path:
+def execute(job: Job, accept_mismatch: bool = False) -> Path:
     """Make what is missing of a run.
 
     Args:
-        plan: which run.
-        results: the folder of all runs.
-        captioner: gives the model; called only if a part has to be made.
-        watch: screen, Ctrl-C, publishing.
+        job: the run.
         accept_mismatch: start though the certificate failed; the run says so ever after.
 
     Returns:
@@ -70,76 +45,55 @@ def execute(
         Stopped: Ctrl-C.
         Unfinished: other processes have a share of the work, or parts were given up.
     """
-    run = results / plan.run_id
+    run, plan, maker = job.run, job.plan, job.maker
     if not (run / "run.json").exists():
         n = min(plan.config.capture.batch_size, len(plan.items))
-        with watch.screen.stage(run, "certificate", n, 0) as advance:
-            manifest = watch.engine.call(
-                functools.partial(_manifest, plan, captioner, accept_mismatch)
+        with maker.watch.screen.stage(run, "certificate", n, 0) as advance:
+            manifest = maker.engine.call(
+                functools.partial(_manifest, plan, job.captioner, accept_mismatch)
             )
             advance(n)
-        run = create_run(results, plan.run_id, manifest)
+        create_run(job.results, plan.run_id, manifest)
     with log_file(run):
         sweep(run)
-        steps = _steps(run, plan, captioner, watch)  # what does not fit stops the run here
+        steps = _steps(job)  # what does not fit stops the run here
         log.info("%s: %d pictures, %s", plan.dataset.name, len(plan.items), plan.items.layout)
         try:
             for step in steps:
-                with watch.if_whole():
+                with maker.if_whole():
                     step()
         except Exception:  # a second Ctrl-C stops at once: it is none
-            if watch.shard == WHOLE:  # one share of several leaves that to the last
+            if maker.shard == WHOLE:  # one share of several leaves that to the last
                 _publish_despite(run)
             raise
-        if not watch.waits:
+        if not maker.waits:
             publish(run)
-        watch.end_run(run)
+        maker.end_run(run)
     return run
 
 
-def _steps(
-    run: Path, plan: Plan, captioner: Callable[[], Captioner], watch: Watch
-) -> list[Callable[[], object]]:
+def _steps(job: Job) -> list[Callable[[], object]]:
     """What a run does, in order.
 
     Raises:
         ValueError: experiments, heads or prunings do not fit the tower or the data set.
     """
+    run, plan, maker = job.run, job.plan, job.maker
     experiments = read_experiments(run, plan)
     check_layers(plan.config, read_run(run)["n_layers"])
     require_prunable(run, plan)
-    stage = stage_folder(run, "capture", capture_settings(plan.config))
-    update_run(run, stages={"capture": stage.name})
-    model = run, plan, captioner, watch
     return [
-        functools.partial(_capture, *model, stage),
-        functools.partial(keep_token_attention, *model),
-        functools.partial(run_experiments, run, plan, experiments, captioner, watch),
-        functools.partial(measure_heads, *model),
-        functools.partial(prune, *model),
-        functools.partial(caption_heads, *model),
-        functools.partial(score, run, plan.config, watch),
-        functools.partial(score_corpus, run, plan.config, watch),
-        functools.partial(ask_questions, *model),
-        functools.partial(score_answers, run, plan.config, watch),
+        functools.partial(capture_images, job),
+        functools.partial(keep_token_attention, job),
+        functools.partial(run_experiments, job, experiments),
+        functools.partial(measure_heads, job),
+        functools.partial(prune, job),
+        functools.partial(caption_heads, job),
+        functools.partial(score, run, plan.config, maker),
+        functools.partial(score_corpus, run, plan.config, maker),
+        functools.partial(ask_questions, job),
+        functools.partial(score_answers, run, plan.config, maker),
     ]
-
-
-def _capture(
-    run: Path, plan: Plan, captioner: Callable[[], Captioner], watch: Watch, stage: Path
-) -> None:
-    """Make what is missing of the capture."""
-    shards, seen = plan.shards, dict[str, list[str]]()
-
-    def make(part: PartWriter, name: str, advance: Advance) -> None:
-        broken = write_capture(
-            part, captioner(), shards[name], plan.dataset.name, plan.config, advance
-        )
-        if broken:
-            every = [*_broken(stage, seen), *broken]
-            require_few_broken(every, len(plan.items), plan.dataset.max_broken)
-
-    make_parts(watch, run, stage, {name: len(items) for name, items in shards.items()}, make)
 
 
 def _publish_despite(run: Path) -> None:
@@ -148,20 +102,6 @@ def _publish_despite(run: Path) -> None:
         publish(run)
     except StoreError as error:
         log.error("not published: %s", error)
-
-
-def ask_questions(run: Path, plan: Plan, captioner: Callable[[], Captioner], watch: Watch) -> None:
-    """Ask the layers the data set's questions, if it has any and the configuration wants them."""
-    asked = {name: items for name, items in plan.shards.items() if any(i.questions for i in items)}
-    if plan.config.questions is None or not asked:
-        return
-    stage = stage_folder(run, "questions", questions_settings(plan.config.questions))
-    update_run(run, stages={"questions": stage.name})
-
-    def make(part: PartWriter, name: str, advance: Advance) -> None:
-        write_answers(part, captioner(), asked[name], plan.config, advance)
-
-    make_parts(watch, run, stage, {name: len(items) for name, items in asked.items()}, make)
 
 
 def _manifest(
@@ -195,20 +135,6 @@ def _manifest(
         "parity": parity,
         "decides": decides,
     }
-
-
-def _broken(stage: Path, seen: dict[str, list[str]]) -> list[str]:
-    """What is wrong with each picture that the parts of a capture have skipped, whoever made them.
-
-    Args:
-        stage: the capture.
-        seen: part -> its reasons, of those that need not be read again; others are added.
-    """
-    for path in sorted(stage.glob("[!.]*/")):
-        if path.name not in seen and has_part(stage, path.name):
-            table = read_table([read_part(path)], "skipped")
-            seen[path.name] = table["reason"].to_pylist()
-    return [reason for reasons in seen.values() for reason in reasons]
 
 
 def first_pictures(items: Sequence[ImageItem], count: int) -> list[Image.Image]:

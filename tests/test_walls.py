@@ -1,11 +1,88 @@
-"""The house's walls: who may import what."""
+"""The architecture's walls: who may import what."""
 
 import ast
+from collections.abc import Iterator
+from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
+ALLOWED = {
+    "precompute": {
+        "terminal": set(),
+        "config": set(),
+        "metrics": {"config"},
+        "images": {"config", "metrics"},
+        "models": {"config"},
+        "forward": {"config", "models"},
+        "runner": {"config", "images", "models", "forward", "terminal"},
+        "readouts": {"config", "images", "models", "forward", "runner"},
+        "interventions": {"config", "images", "models", "forward", "runner"},
+        "scoring": {"config", "images", "metrics", "runner"},
+        "heads": {
+            "config",
+            "images",
+            "metrics",
+            "models",
+            "forward",
+            "runner",
+            "interventions",
+            "scoring",
+        },
+        "judge": {"config", "runner", "interventions"},
+        "estimate": {
+            "config",
+            "images",
+            "metrics",
+            "models",
+            "runner",
+            "interventions",
+            "terminal",
+        },
+        "pipeline": {
+            "images",
+            "models",
+            "forward",
+            "runner",
+            "readouts",
+            "interventions",
+            "heads",
+            "scoring",
+        },
+        "commands": {
+            "config",
+            "images",
+            "metrics",
+            "models",
+            "forward",
+            "runner",
+            "judge",
+            "estimate",
+            "pipeline",
+            "terminal",
+        },
+        "__main__": {
+            "config",
+            "metrics",
+            "models",
+            "runner",
+            "readouts",
+            "scoring",
+            "judge",
+            "estimate",
+            "pipeline",
+            "commands",
+            "terminal",
+        },
+        "demo": {"images"},
+        "rehearse": {"config", "models", "forward", "demo"},
+    },
+}
+"""Package -> room -> those of its rooms that it may import. A file beside the rooms is one, too."""
+
 OWNERS = {
     "transformers": (
         "precompute/models",
@@ -31,20 +108,71 @@ MAY_NOT_IMPORT = {
 }
 
 
+class Import(NamedTuple):
+    """A name of our own packages that a file imports: from which module, and as what."""
+
+    module: str
+    name: str
+    alias: str
+
+    @property
+    def room(self):
+        """Package and room that the name comes from."""
+        parts = [*self.module.split("."), self.name]
+        return parts[0], parts[1]
+
+
 def modules():
-    for room in MAY_NOT_IMPORT:
-        for path in sorted((ROOT / room).rglob("*.py")):
+    for package in MAY_NOT_IMPORT:
+        for path in sorted((ROOT / package).rglob("*.py")):
             yield path.relative_to(ROOT)
+
+
+def room_of(path):
+    return path.parts[0], path.parts[1].removesuffix(".py")
+
+
+@cache
+def nodes(path):
+    return list(ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))))
 
 
 def imported(path):
     """Top-level packages that a file imports, wherever in it."""
-    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative imports hide which room is meant"
             yield node.module.split(".")[0]
+
+
+def from_other_rooms(path) -> Iterator[Import]:
+    """What a file imports from rooms of our packages that it is not in, wherever in it."""
+    for node in nodes(path):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                package, _, rest = alias.name.partition(".")
+                assert package not in MAY_NOT_IMPORT or not rest, (
+                    f"{path}: `import {alias.name}` hides what is used; import the names"
+                )
+        elif isinstance(node, ast.ImportFrom) and node.module.split(".")[0] in MAY_NOT_IMPORT:
+            for alias in node.names:
+                found = Import(node.module, alias.name, alias.asname or alias.name)
+                if found.room != room_of(path):
+                    yield found
+
+
+@cache
+def door(package, room):
+    """The names that a room lets others use: its `__all__`, or what a file that is one has."""
+    folder = ROOT / package / room
+    if not folder.is_dir():
+        return None
+    for node in ast.parse((folder / "__init__.py").read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return ast.literal_eval(node.value)
+    return []
 
 
 def test_there_is_something_to_hold():
@@ -59,3 +187,60 @@ def test_imports_go_one_way_and_libraries_have_one_owner(path):
         for library, owners in OWNERS.items():
             if package == library:
                 assert path.as_posix().startswith(owners), f"{path} imports {package}"
+
+
+def is_private(name):
+    return name.startswith("_") and not name.endswith("__")
+
+
+@pytest.mark.parametrize("path", list(modules()), ids=str)
+def test_no_room_uses_anothers_private_names(path):
+    aliases = set()
+    for found in from_other_rooms(path):
+        assert not any(map(is_private, [*found.module.split("."), found.name])), (path, found)
+        aliases.add(found.alias)
+    for node in nodes(path):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            assert node.value.id not in aliases or not is_private(node.attr), (
+                f"{path}, line {node.lineno}: {ast.unparse(node)}"
+            )
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_rooms_import_those_that_the_table_allows_and_all_of_them(package):
+    used = {room: set() for room in ALLOWED[package]}
+    for path in modules():
+        if path.parts[0] == package and path != Path(package, "__init__.py"):
+            others = {found.room for found in from_other_rooms(path)}
+            rooms = {room for other, room in others if other == package}
+            used[room_of(path)[1]] |= rooms
+            allowed = ALLOWED[package][room_of(path)[1]]
+            assert rooms <= allowed, f"{path} imports {', '.join(sorted(rooms - allowed))}"
+    assert used == ALLOWED[package], "an entry of the table that nobody uses has to go"
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_the_table_has_no_cycle(package):
+    TopologicalSorter(ALLOWED[package]).prepare()  # raises CycleError, which names it
+
+
+@pytest.mark.parametrize("path", [path for path in modules() if path.parts[0] in ALLOWED], ids=str)
+def test_others_come_in_by_the_door(path):
+    """By a name in the room's `__all__`, or a name of a module that is in it."""
+    for found in from_other_rooms(path):
+        package, room = found.room
+        names = door(package, room) if package == path.parts[0] else None
+        if names is not None:
+            inside = found.module.split(".")[2:]
+            assert (inside[0] if inside else found.name) in names, (
+                f"{path} imports {found.name} from {found.module}; the door of "
+                f"{package}.{room} has: {', '.join(names) or 'nothing'}"
+            )
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_every_room_has_a_door_that_says_what_it_is(package):
+    for folder in sorted((ROOT / package).iterdir()):
+        if any(folder.glob("*.py")):
+            text = ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8")))
+            assert text and len(text.split()) >= 20, f"{folder} must say what it is for"

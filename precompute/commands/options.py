@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 
-from precompute.estimate.preflight import NotReady
-from precompute.forward.batches import DoesNotFit
+from precompute.estimate import NotReady
+from precompute.forward import DoesNotFit
 from precompute.pipeline import ParityError
-from precompute.runner.engine import WorkersLost
-from precompute.runner.stage import PartFailed, Stopped
+from precompute.runner import PartFailed, Stopped, WorkersLost
 from precompute.terminal import printable
 from store.disk.runs import list_runs
 from store.errors import StoreError

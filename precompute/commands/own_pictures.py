@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlencode
 
-from precompute.config.settings import PROJECT, Config, DatasetConfig
+from precompute.config import PROJECT, Config, DatasetConfig
 from precompute.images import ImageItem, UnreadableImage, load_dataset
 from precompute.metrics.bertscore import is_here
 

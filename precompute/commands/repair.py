@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from precompute.config.settings import Config
-from precompute.models.captioner import Captioner
+from precompute.config import Config
+from precompute.models import Captioner
 from precompute.pipeline import execute
-from precompute.runner.plan import Plan, plan_runs
-from precompute.runner.stage import Watch
+from precompute.runner import Job, Maker, Plan, Watch, plan_runs
 from store.disk.runs import read_run
 from store.parts.unfinished import A_DAY, sweep
 from store.publish.generation import lost_parts, publish
@@ -28,7 +27,7 @@ def repair(
         run: the run's folder.
         config: what the parts are made with; the run's own, if None.
         captioner: gives the model; called only if a part needs it.
-        watch: screen, Ctrl-C, publishing.
+        watch: screen and Ctrl-C.
         tell: called with a sentence for each thing that was done.
 
     Returns:
@@ -43,14 +42,14 @@ def repair(
     report = verify_run(run)
     if report.ok:
         return report
-    own = config or Config.model_validate(read_run(run)["config"])
-    plan = _plan(run, own)
+    settings = config or Config.model_validate(read_run(run)["config"])
+    plan = _plan(run, settings)
     for part, place in set_parts_aside(run, report.damaged).items():
         tell(f"{part} is damaged: it is now {place}")
     lost = lost_parts(run)
     for part in lost:
         tell(f"{part} is to be made again")
-    execute(plan, run.parent, lambda: captioner(own), watch)
+    execute(Job(plan, run.parent, lambda: captioner(settings), Maker(watch)))
     report = verify_run(run)
     if not report.ok and not lost_parts(run):
         for place in set_tables_aside(run):

@@ -8,9 +8,9 @@ import typer
 
 from precompute.commands.options import Results, RunName, plain_errors, runs_of
 from precompute.commands.repair import repair
-from precompute.config.settings import read_config
+from precompute.config import read_config
 from precompute.models import load_captioner
-from precompute.runner.stage import Watch
+from precompute.runner import Watch
 from precompute.terminal import printable
 from store.publish.generation import publish as publish_run
 from store.query.export import export_table

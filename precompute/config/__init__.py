@@ -1,1 +1,62 @@
-"""Config."""
+"""What a configuration may say: read from TOML, validated once, then frozen.
+
+It knows the names of settings and their ranges. What they lead to, the other rooms know; this one
+imports none of them.
+"""
+
+from precompute.config.experiments import (
+    ExperimentConfig,
+    HeadEffectConfig,
+    HeadsConfig,
+    PruningConfig,
+)
+from precompute.config.judge import JudgeConfig, judge_config
+from precompute.config.layers import (
+    HEADS_LAYERS,
+    JUDGE_LAYERS,
+    QUESTIONS_LAYERS,
+    check_layers,
+    require_layers,
+)
+from precompute.config.settings import (
+    PROJECT,
+    BertScoreConfig,
+    CaptureConfig,
+    Config,
+    DatasetConfig,
+    DecodeConfig,
+    Generation,
+    ModelConfig,
+    QuestionsConfig,
+    ScaleConfig,
+    ScoreConfig,
+    local_path,
+    read_config,
+)
+
+__all__ = [
+    "HEADS_LAYERS",
+    "JUDGE_LAYERS",
+    "PROJECT",
+    "QUESTIONS_LAYERS",
+    "BertScoreConfig",
+    "CaptureConfig",
+    "Config",
+    "DatasetConfig",
+    "DecodeConfig",
+    "ExperimentConfig",
+    "Generation",
+    "HeadEffectConfig",
+    "HeadsConfig",
+    "JudgeConfig",
+    "ModelConfig",
+    "PruningConfig",
+    "QuestionsConfig",
+    "ScaleConfig",
+    "ScoreConfig",
+    "check_layers",
+    "judge_config",
+    "local_path",
+    "read_config",
+    "require_layers",
+]

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 from precompute.config.settings import Config
 
-HEADS = "layers under [heads]"
-QUESTIONS = "layers under [questions]"
-JUDGE = "layers under [judge]"
+HEADS_LAYERS = "layers under [heads]"
+QUESTIONS_LAYERS = "layers under [questions]"
+JUDGE_LAYERS = "layers under [judge]"
 
 
 def require_layers(layers: Iterable[int], lowest: int, n_layers: int, what: str) -> list[int]:
@@ -43,10 +43,10 @@ def check_layers(config: Config, n_layers: int) -> None:
         ValueError: the tower does not have one of them.
     """
     if config.heads:
-        require_layers(config.heads.layers, 1, n_layers, HEADS)
+        require_layers(config.heads.layers, 1, n_layers, HEADS_LAYERS)
     if config.questions:
-        require_layers(config.questions.layers or (), 0, n_layers, QUESTIONS)
+        require_layers(config.questions.layers or (), 0, n_layers, QUESTIONS_LAYERS)
     if config.judge:
-        require_layers(config.judge.layers or (), 0, n_layers, JUDGE)
+        require_layers(config.judge.layers or (), 0, n_layers, JUDGE_LAYERS)
     for pruning in config.pruning:
         require_layers(pruning.layers or (), 1, n_layers, f"layers of pruning {pruning.name!r}")

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from precompute.config.settings import Config, Generation
-from precompute.models.size import ModelSize
+from precompute.config import Config, Generation
+from precompute.models import ModelSize
 
 
 def _with_t5(*, reader: int, decoder: int, decoder_width: int) -> ModelSize:

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from rich.filesize import decimal
 
-from precompute.config.settings import Config, DatasetConfig, ModelConfig, ScoreConfig, local_path
+from precompute.config import Config, DatasetConfig, ModelConfig, ScoreConfig, local_path
 from precompute.estimate.cost import PUBLISHED
 from precompute.estimate.report import array_bytes_of
 from precompute.estimate.workload import workload
@@ -15,7 +15,7 @@ from precompute.images import hub, load_dataset
 from precompute.metrics import require_known
 from precompute.metrics.bertscore import is_here
 from precompute.models import missing_weights, size_of
-from precompute.runner.plan import Plan
+from precompute.runner import Plan
 
 _DEMO = "`make demo` shows everything on the small captioner that comes with the project."
 _ROOM = 1.25  # arrays are four fifths of what a run writes; the rest is tables and pictures

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from rich.filesize import decimal
 
-from precompute.config.layers import check_layers
-from precompute.config.settings import Config, DatasetConfig
+from precompute.config import Config, DatasetConfig, check_layers
 from precompute.estimate.cost import (
     A100,
     CPU,
@@ -24,9 +23,8 @@ from precompute.estimate.cost import (
 )
 from precompute.estimate.workload import Work, workload
 from precompute.images import load_dataset
-from precompute.models import device_of, dtype_of, missing_weights, size_of
-from precompute.models.size import ModelSize
-from precompute.runner.plan import Plan, plan_of, shared_decisions
+from precompute.models import ModelSize, device_of, dtype_of, missing_weights, size_of
+from precompute.runner import Plan, plan_of, shared_decisions
 from precompute.terminal import duration
 from store.parts.token_attention import STAGE as TOKEN_ATTENTION
 from store.parts.write import has_part

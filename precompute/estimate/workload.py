@@ -3,14 +3,18 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from precompute.config.experiments import ExperimentConfig, PruningConfig
-from precompute.config.settings import Config, Generation
-from precompute.heads.pruning import CAPTIONS
-from precompute.interventions.conditions import Condition, MeanSource, Shape
-from precompute.interventions.experiments import SAVED
-from precompute.interventions.means import label, needed
-from precompute.interventions.parse import expand
-from precompute.models.size import ModelSize
+from precompute.config import Config, ExperimentConfig, Generation, PruningConfig
+from precompute.interventions import (
+    SAVED,
+    Condition,
+    Shape,
+    expand,
+    mean_source,
+    means_label,
+    means_needed,
+)
+from precompute.models import ModelSize
+from precompute.runner import stage_names
 from store.parts import token_attention
 
 
@@ -54,7 +58,13 @@ def workload(
     wanted = config.capture.token_attention
     chosen = min(wanted, n_images) if isinstance(wanted, int) else len(wanted)
     found = [
-        Work("capture", n_images, n_images * (size.n_layers + 1), kept=n_images, generation=plain),
+        Work(
+            stage_names.CAPTURE,
+            n_images,
+            n_images * (size.n_layers + 1),
+            kept=n_images,
+            generation=plain,
+        ),
         *([Work(token_attention.STAGE, chosen)] if chosen else []),
         *_experiments(config, dataset, size, n_images),
     ]
@@ -65,17 +75,21 @@ def workload(
         )
         # The backward pass costs two forward ones; a removal runs half of the blocks on average.
         found.append(
-            Work("head_effect", n_images * (3 + removed / 2), forced=n_images * (3 + removed))
+            Work(
+                stage_names.HEAD_EFFECT,
+                n_images * (3 + removed / 2),
+                forced=n_images * (3 + removed),
+            )
         )
     for pruning in config.pruning:
         found += _pruning(pruning, size, n_images, plain)
     if config.heads:
-        found.append(_heads("heads", config.heads.layers, size, n_images, plain))
+        found.append(_heads(stage_names.HEADS, config.heads.layers, size, n_images, plain))
     if config.questions and n_questions:
         layers = config.questions.layers or range(size.n_layers + 1)
         found.append(
             Work(
-                "questions",
+                stage_names.QUESTIONS,
                 n_images,
                 n_questions * len(set(layers)),
                 generation=config.questions.generation,
@@ -98,7 +112,7 @@ def _experiments(config: Config, dataset: str, size: ModelSize, n_images: int) -
         if first:
             sweeps.append(
                 _sweep(
-                    f"sweep.{experiment.name}",
+                    stage_names.SWEEP + experiment.name,
                     first,
                     size,
                     n_images,
@@ -107,9 +121,9 @@ def _experiments(config: Config, dataset: str, size: ModelSize, n_images: int) -
                     config.decode.generation,
                 )
             )
-    for source, states in needed(every).items():
+    for source, states in means_needed(every).items():
         images = source.n if source.run else min(source.n, n_images)
-        yield Work(label(source), images * max(states) / size.n_layers)
+        yield Work(means_label(source), images * max(states) / size.n_layers)
     yield from sweeps
 
 
@@ -121,13 +135,7 @@ def _conditions(
     def run_of(name: str) -> str | None:
         return None if name == dataset else name
 
-    mean = MeanSource(
-        run_of(experiment.mean_of) if experiment.mean_of else None,
-        experiment.mean_images,
-        experiment.seed,
-        experiment.state,
-        experiment.pool,
-    )
+    mean = mean_source(experiment, run_of)
     texts = [entry for entry in experiment.conditions if not entry.startswith(SAVED)]
     try:
         found = {
@@ -165,9 +173,9 @@ def _pruning(
 ) -> Iterator[Work]:
     """The sample's heads, the main condition, its controls, and the curve; equal ones count too."""
     layers = config.layers or range(1, size.n_layers + 1)
-    stage, first = CAPTIONS + config.name, min(layers)
+    stage, first = stage_names.PRUNING + config.name, min(layers)
     controls = 2 + len(config.random_seeds)
-    yield _heads(f"importance.{config.name}", layers, size, config.m, generation)
+    yield _heads(stage_names.IMPORTANCE + config.name, layers, size, config.m, generation)
     yield _sweep(stage, [first], size, n_images, True, True, generation)
     if config.top_k is not None or config.threshold is not None:
         yield _sweep(

@@ -1,1 +1,31 @@
-"""Forward."""
+"""The instrumented forward: states of a borrowed tower, edited or not, and what they say.
+
+`layers` runs blocks under edits, `attention` and `capture` make numbers of what is seen, `decode`
+turns states into captions, `batches` halves what the GPU does not hold, `parity` holds all of it
+against the library. Nothing here knows runs, parts, data sets, or why a block is edited.
+"""
+
+from precompute.forward.batches import BatchSize, DoesNotFit, fitting
+from precompute.forward.capture import Capture, Columns, capture, capture_edited
+from precompute.forward.decode import Caption, decode_layers, decode_states
+from precompute.forward.layers import Attention, LayerEdit, attend, constant, run_states
+from precompute.forward.parity import certificate
+
+__all__ = [
+    "Attention",
+    "BatchSize",
+    "Caption",
+    "Capture",
+    "Columns",
+    "DoesNotFit",
+    "LayerEdit",
+    "attend",
+    "capture",
+    "capture_edited",
+    "certificate",
+    "constant",
+    "decode_layers",
+    "decode_states",
+    "fitting",
+    "run_states",
+]

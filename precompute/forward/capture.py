@@ -10,7 +10,7 @@ from torch import Tensor
 from precompute.forward import attention
 from precompute.forward.batches import by_image
 from precompute.forward.layers import LayerEdit, LayerRecord, run_layers
-from precompute.models.tower import VisionTower
+from precompute.models import VisionTower
 
 Columns = dict[str, Tensor]
 """Column name -> values. A value that is undefined is NaN; parts store it as NULL."""

@@ -7,9 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from precompute.config.settings import DecodeConfig
+from precompute.config import DecodeConfig
 from precompute.forward.batches import BatchSize, fitting
-from precompute.models.captioner import Captioner, Memory
+from precompute.models import Captioner, Memory
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from precompute.config.layers import require_layers
+from precompute.config import require_layers
 from precompute.forward.batches import by_image
-from precompute.models.tower import Block, Heads, VisionTower
+from precompute.models import Block, Heads, VisionTower
 
 
 @dataclass(frozen=True)
@@ -264,31 +264,47 @@ def _scaled(z: Tensor, head_scale: Tensor | None) -> Tensor:
 
 
 def _record(tower: VisionTower, layer: int, state: Tensor, edit: LayerEdit) -> LayerRecord:
-    resid_pre, attn_out, *seen = _attend_and_observe(tower, layer, state, edit)
-    mlp_out, resid_post = _run_mlp(tower, layer, resid_pre, attn_out, edit)
-    # A constant is a batch of one, whatever the number of images.
-    pattern, contribution, head_out = (each.expand(len(state), -1, -1) for each in seen)
+    seen = _attend_and_observe(tower, layer, state, edit)
+    mlp_out, resid_post = _run_mlp(tower, layer, seen.resid_pre, seen.attn_out, edit)
+    n_images = len(state)
     return LayerRecord(
-        layer, resid_pre, attn_out, mlp_out, resid_post, pattern, contribution, head_out
+        layer=layer,
+        resid_pre=seen.resid_pre,
+        attn_out=seen.attn_out,
+        mlp_out=mlp_out,
+        resid_post=resid_post,
+        # A constant is a batch of one, whatever the number of images.
+        cls_pattern=seen.cls_pattern.expand(n_images, -1, -1),
+        contribution=seen.contribution.expand(n_images, -1, -1),
+        head_out=seen.head_out.expand(n_images, -1, -1),
     )
+
+
+class _Observed(NamedTuple):
+    """The first half of a block as `LayerRecord` has it; what heads did may be a batch of one."""
+
+    resid_pre: Tensor
+    attn_out: Tensor
+    cls_pattern: Tensor
+    contribution: Tensor
+    head_out: Tensor
 
 
 def _attend_and_observe(
     tower: VisionTower, layer: int, state: Tensor, edit: LayerEdit
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """The first half of a block and what is seen in it; queries, keys and values end with it.
-
-    Gives resid_pre, attn_out, the CLS pattern, contributions' lengths and the heads' gifts to CLS.
-    """
+) -> _Observed:
+    """The first half of a block and what is seen in it; queries, keys and values end with it."""
     resid_pre, attn_out, attention = _run_attention(tower, layer, state, edit, None)
     if attention is None:
         unknown = state.new_full((1, tower.n_heads, 1), torch.nan)
         over_tokens = unknown.float().expand(-1, -1, tower.n_tokens)
-        return resid_pre, attn_out, over_tokens, over_tokens, unknown.expand(-1, -1, tower.width)
+        over_width = unknown.expand(-1, -1, tower.width)
+        return _Observed(resid_pre, attn_out, over_tokens, over_tokens, over_width)
     block = tower.blocks[layer - 1]
     pattern = cls_pattern(attention.heads)
     contribution = contribution_norms(block, pattern, attention.heads.v)
     if edit.head_scale is not None:
         contribution = contribution * edit.head_scale.to(contribution).abs()[..., None]
     z = _scaled(attention.z[:, :, :1], edit.head_scale)[:, :, 0]
-    return resid_pre, attn_out, pattern, contribution, torch.einsum("bhe,hed->bhd", z, block.w_o)
+    head_out = torch.einsum("bhe,hed->bhd", z, block.w_o)
+    return _Observed(resid_pre, attn_out, pattern, contribution, head_out)

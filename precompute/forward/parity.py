@@ -12,10 +12,9 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from precompute.config.settings import DecodeConfig
+from precompute.config import DecodeConfig
 from precompute.forward.layers import LayerRecord, run_layers
-from precompute.models.captioner import Captioner
-from precompute.models.tower import VisionTower
+from precompute.models import Captioner, VisionTower
 
 _RELATIVE = {torch.float32: 1e-4, torch.float16: 0.02, torch.bfloat16: 0.05}
 """Largest difference allowed, as a share of the largest magnitude of what it is held against."""

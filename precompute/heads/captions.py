@@ -4,35 +4,36 @@ The paper's Z_h (Figure 6). It is not the condition `heads:l-only-h`, which goes
 layers above and is decoded at the end.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from precompute.config.layers import HEADS, require_layers
-from precompute.config.settings import Config
-from precompute.forward.batches import BatchSize
-from precompute.forward.decode import decode_states
-from precompute.forward.layers import Attention, LayerEdit, attend, run_states
-from precompute.heads.effect import final_captions
+from precompute.config import HEADS_LAYERS, Config, require_layers
+from precompute.forward import Attention, BatchSize, LayerEdit, attend, decode_states, run_states
 from precompute.images import ImageItem
-from precompute.models.captioner import Captioner
-from precompute.models.tower import VisionTower
-from precompute.runner.plan import Plan
-from precompute.runner.rows import caption_row
-from precompute.runner.stage import Advance, Watch, make_parts, sources_of
-from store.disk.runs import read_run, update_run
-from store.parts.write import Part, PartWriter, stage_folder
+from precompute.models import Captioner, VisionTower
+from precompute.runner import (
+    Advance,
+    Job,
+    baseline_batches,
+    caption_row,
+    capture_of,
+    final_captions,
+    make_parts,
+    open_stage,
+    stage_names,
+)
+from store.disk.runs import read_run
+from store.parts.write import Part, PartWriter
 from store.schema import BASELINE
 
-STAGE = "heads"
 VERSION = 1
 """Of what a part holds and how it is computed; part of the stage's identity."""
 
 
-def caption_heads(run: Path, plan: Plan, captioner: Callable[[], Captioner], watch: Watch) -> None:
+def caption_heads(job: Job) -> None:
     """Make what is missing of stage `heads`, if the configuration has one.
 
     Raises:
@@ -40,22 +41,21 @@ def caption_heads(run: Path, plan: Plan, captioner: Callable[[], Captioner], wat
         ValueError: a layer that the tower does not have.
         Stopped: Ctrl-C.
     """
+    plan, captioner = job.plan, job.captioner
     if plan.config.heads is None:
         return
-    info = read_run(run)
-    layers = require_layers(plan.config.heads.layers, 1, info["n_layers"], HEADS)
-    capture = info["stages"]["capture"]
-    sources, sizes = sources_of(watch, run / "parts" / capture, plan.shards)
-    settings = {"version": VERSION, "capture": capture, "layers": layers}
-    stage = stage_folder(run, STAGE, settings)
-    update_run(run, stages={STAGE: stage.name})
+    n_layers = read_run(job.run)["n_layers"]
+    layers = require_layers(plan.config.heads.layers, 1, n_layers, HEADS_LAYERS)
+    capture = capture_of(job)
+    settings = {"version": VERSION, "capture": capture.stage, "layers": layers}
+    stage = open_stage(job.run, stage_names.HEADS, settings)
 
     def make(part: PartWriter, name: str, advance: Advance) -> None:
         write_head_captions(
-            part, captioner(), sources[name], plan.shards[name], layers, plan.config, advance
+            part, captioner(), capture.parts[name], plan.shards[name], layers, plan.config, advance
         )
 
-    make_parts(watch, run, stage, sizes, make)
+    make_parts(job.maker, job.run, stage, capture.sizes, make)
 
 
 def write_head_captions(
@@ -78,18 +78,14 @@ def write_head_captions(
         config: prompt, generation, batch sizes.
         advance: called with the number of images done, after every batch.
     """
-    part.meta["batches"] = source.manifest["meta"]["batches"]
-    by_id = {item.image_id: item for item in items}
     final = final_captions(source, captioner.tower.n_layers)
     places: list[tuple[str, int, int]] = []
 
     def states() -> Iterator[tuple[Tensor, list[int]]]:
-        for ids in part.meta["batches"]:
-            pixels = captioner.pixels([by_id[image_id].open() for image_id in ids])
+        for ids, pixels in baseline_batches(part, captioner, source, items, advance):
             for layer, head, alone in tower_heads(captioner.tower, pixels, layers):
                 places.extend((image_id, layer, head) for image_id in ids)
                 yield from zip(alone, [final[image_id] for image_id in ids], strict=True)
-            advance(len(ids))
 
     of_decoder = BatchSize(config.decode.batch_size, "decode.batch_size")
     captions = list(decode_states(captioner, states(), config.decode, of_decoder))

@@ -7,27 +7,31 @@ removing the head would change, -gradient; how good a guess, the exact changes t
 
 import math
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 
 import torch
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from precompute.config.experiments import HeadEffectConfig
-from precompute.config.settings import Config
-from precompute.forward.batches import BatchSize, fitting
-from precompute.forward.layers import LayerEdit, run_states
+from precompute.config import Config, HeadEffectConfig
+from precompute.forward import BatchSize, LayerEdit, fitting, run_states
 from precompute.images import ImageItem, readable
-from precompute.models.captioner import Captioner
-from precompute.runner.plan import Plan
-from precompute.runner.rows import Row
-from precompute.runner.stage import Advance, Watch, make_parts, sources_of
-from store.disk.runs import read_run, update_run
-from store.parts.write import Part, PartWriter, read_table, stage_folder
+from precompute.models import Captioner
+from precompute.runner import (
+    Advance,
+    Job,
+    Row,
+    capture_of,
+    final_captions,
+    make_parts,
+    open_stage,
+    stage_names,
+)
+from store.disk.runs import read_run
+from store.parts.write import PartWriter
 from store.schema import BASELINE
 
 VERSION = 1
@@ -58,36 +62,26 @@ class Effects:
     gradient: Float[Tensor, "batch layer head"]
 
 
-def measure_heads(run: Path, plan: Plan, captioner: Callable[[], Captioner], watch: Watch) -> None:
+def measure_heads(job: Job) -> None:
     """Make what is missing of stage `head_effect`, if the configuration has one.
 
     Raises:
         StoreError: the capture is not complete.
         Stopped: Ctrl-C.
     """
+    plan, captioner = job.plan, job.captioner
     config = plan.config.head_effect
     if config is None:
         return
-    info = read_run(run)
-    capture = info["stages"]["capture"]
-    parts, sizes = sources_of(watch, run / "parts" / capture, plan.shards)
-    settings = {"version": VERSION, "capture": capture, **config.model_dump()}
-    stage = stage_folder(run, "head_effect", settings)
-    update_run(run, stages={"head_effect": stage.name})
+    capture, n_layers = capture_of(job), read_run(job.run)["n_layers"]
+    settings = {"version": VERSION, "capture": capture.stage, **config.model_dump()}
+    stage = open_stage(job.run, stage_names.HEAD_EFFECT, settings)
 
     def make(part: PartWriter, name: str, advance: Advance) -> None:
-        captions = final_captions(parts[name], info["n_layers"])
+        captions = final_captions(capture.parts[name], n_layers)
         write_effects(part, captioner(), plan.shards[name], captions, plan.config, advance)
 
-    make_parts(watch, run, stage, sizes, make)
-
-
-def final_captions(capture: Part, n_layers: int) -> dict[str, list[int]]:
-    """Token ids of the baseline's caption of Z^L, of every image of a part of the capture."""
-    table = read_table([capture], "caption").select(["image_id", "layer", "token_ids"])
-    return {
-        row["image_id"]: row["token_ids"] for row in table.to_pylist() if row["layer"] == n_layers
-    }
+    make_parts(job.maker, job.run, stage, capture.sizes, make)
 
 
 def write_effects(
@@ -104,7 +98,7 @@ def write_effects(
         part: where the shard is written.
         captioner: the model.
         items: the shard's images.
-        captions: image -> token ids of its final caption; images that have none are passed by.
+        captions: image -> token ids of its final caption; images that have none are skipped.
         config: batch sizes, how many heads are removed and which.
         advance: called with the number of images done, after every batch.
     """
@@ -116,15 +110,15 @@ def write_effects(
     def measure(
         batch: list[tuple[ImageItem, Image.Image]],
     ) -> list[tuple[Matrix, dict[Place, float]]]:
-        own = [captions[item.image_id] for item, _ in batch]
+        final = [captions[item.image_id] for item, _ in batch]
         pixels = captioner.pixels([picture for _, picture in batch])
-        effects = gradients(captioner, pixels, own, config.decode.prompt)
+        effects = gradients(captioner, pixels, final, config.decode.prompt)
         matrices = effects.gradient.tolist()
         chosen = [
             choose(of, settings, item.image_id)
             for of, (item, _) in zip(matrices, batch, strict=True)
         ]
-        exact = without(captioner, effects, own, chosen, config)
+        exact = without(captioner, effects, final, chosen, config)
         return list(zip(matrices, exact, strict=True))
 
     pictures = readable(item for item in items if item.image_id in captions)

@@ -14,16 +14,14 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from precompute.config.experiments import PruningConfig
-from precompute.config.settings import Config
-from precompute.forward.batches import BatchSize
-from precompute.forward.decode import decode_states
+from precompute.config import Config, PruningConfig
+from precompute.forward import BatchSize, decode_states
 from precompute.heads.captions import tower_heads
 from precompute.images import ImageItem
 from precompute.metrics import Score
-from precompute.models.captioner import Captioner
-from precompute.runner.stage import Advance
-from precompute.scoring.compare import Pair, score_pairs
+from precompute.models import Captioner
+from precompute.runner import Advance, baseline_batches
+from precompute.scoring import Pair, score_pairs
 from store.parts.write import Part, PartWriter, read_table
 
 VERSION = 2
@@ -69,33 +67,27 @@ def write_scores(
     table = read_table([capture], "caption").select(["image_id", "layer", "text", "token_ids"])
     captions = {(row["image_id"], row["layer"]): row for row in table.to_pylist()}
     last, n_heads = captioner.tower.n_layers, captioner.tower.n_heads
-    by_id = {item.image_id: item for item in items}
-    # No larger than those of the capture, which the GPU is known to hold.
-    whole = capture.manifest["meta"]["batches"]
-    batches = [own for ids in whole if (own := [i for i in ids if i in by_id])]
-    rows = {image_id: row for row, image_id in enumerate(chain(*batches))}
     places: list[tuple[int, int, str]] = []
 
     def states() -> Iterator[tuple[Tensor, list[int]]]:
-        for ids in batches:
-            pixels = captioner.pixels([by_id[image_id].open() for image_id in ids])
+        for ids, pixels in baseline_batches(part, captioner, capture, items, advance):
             for layer, head, alone in tower_heads(captioner.tower, pixels, layers):
                 places.extend((layer, head, image_id) for image_id in ids)
                 yield from zip(alone, [captions[i, last]["token_ids"] for i in ids], strict=True)
-            advance(len(ids))
 
     of_decoder = BatchSize(config.decode.batch_size, "decode.batch_size")
     captioned = decode_states(captioner, states(), config.decode, of_decoder)
     texts = [caption.text for caption in captioned]
-    part.meta |= {"batches": batches, "decoder_batches": of_decoder.used}
+    part.meta["decoder_batches"] = of_decoder.used
     pairs = [
         Pair(layer, "baseline", text, (captions[image_id, layer]["text"],))
         for (layer, _, image_id), text in zip(places, texts, strict=True)
     ]
-    found = {layer: np.full((len(rows), n_heads), np.nan) for layer in layers}
+    rows = {image_id: row for row, image_id in enumerate(chain(*part.meta["batches"]))}
+    scores = {layer: np.full((len(rows), n_heads), np.nan) for layer in layers}
     for (layer, head, image_id), value in zip(places, score_pairs(pairs, score()), strict=True):
-        found[layer][rows[image_id], head] = value
-    _write(part.path / FILE_NAME, list(rows), found)
+        scores[layer][rows[image_id], head] = value
+    _write(part.path / FILE_NAME, list(rows), scores)
 
 
 def _write(path: Path, images: Sequence[str], scores: Scores) -> None:

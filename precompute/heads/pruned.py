@@ -9,9 +9,9 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from precompute.config.experiments import PruningConfig
+from precompute.config import PruningConfig
 from precompute.heads.importance import Scales
-from precompute.interventions.conditions import Condition, Edit
+from precompute.interventions import Condition, Edit
 
 
 def weigh(weights: Mapping[int, Sequence[float]], config: PruningConfig) -> Scales:
@@ -37,7 +37,7 @@ def controls(
     weights: Mapping[int, Sequence[float]],
     main: Scales,
     norms: Mapping[int, Sequence[float]],
-    told: Mapping[str, Any],
+    origin: Mapping[str, Any],
 ) -> list[Condition]:
     """The controls at the main condition's count of heads; none if that keeps all.
 
@@ -46,39 +46,39 @@ def controls(
         weights: layer -> softmax of its heads' scores.
         main: the scales of the main condition; its layers may lose different numbers of heads.
         norms: layer -> mean contribution norm of its heads.
-        told: how the weights came about, for the specifications.
+        origin: how the weights came about, for the specifications.
     """
     removed = {layer: sum(s == 0 for s in of) for layer, of in main.items()}
     if not any(removed.values()):
         return []
-    return list(_controls(config, weights, norms, told, removed))
+    return list(_controls(config, weights, norms, origin, removed))
 
 
 def curve(
     config: PruningConfig,
     weights: Mapping[int, Sequence[float]],
     norms: Mapping[int, Sequence[float]],
-    told: Mapping[str, Any],
+    origin: Mapping[str, Any],
 ) -> Iterator[Condition]:
     """Algorithm 1 and its controls at the other counts of heads; the arguments are `controls`'."""
     for count in config.counts:
         scaled = {
             at: _factors(_without(of, least(of, count)), config) for at, of in weights.items()
         }
-        yield pruned(config.name, scaled, told, "importance")
-        yield from _controls(config, weights, norms, told, dict.fromkeys(weights, count))
+        yield pruned(config.name, scaled, origin, "importance")
+        yield from _controls(config, weights, norms, origin, dict.fromkeys(weights, count))
 
 
 def _controls(
     config: PruningConfig,
     weights: Mapping[int, Sequence[float]],
     norms: Mapping[int, Sequence[float]],
-    told: Mapping[str, Any],
+    origin: Mapping[str, Any],
     counts: Mapping[int, int],
 ) -> Iterator[Condition]:
     for algorithm, seed, gone in _removed(config, weights, norms, counts):
         scales = {at: _without([1.0] * len(of), gone[at]) for at, of in weights.items()}
-        yield pruned(config.name, scales, told, algorithm, seed)
+        yield pruned(config.name, scales, origin, algorithm, seed)
 
 
 def _removed(
@@ -109,7 +109,7 @@ def _without(scales: Sequence[float], gone: set[int]) -> list[float]:
 
 
 def pruned(
-    name: str, scales: Scales, told: Mapping[str, Any], algorithm: str, seed: int | None = None
+    name: str, scales: Scales, origin: Mapping[str, Any], algorithm: str, seed: int | None = None
 ) -> Condition:
     """A pruning's condition: scales, and in its specification how they came about.
 
@@ -117,7 +117,7 @@ def pruned(
         ValueError: all scales are 1.
     """
     pruning = {
-        **told,
+        **origin,
         "algorithm": algorithm,
         "seed": seed,
         "n_pruned": sum(s == 0 for of in scales.values() for s in of),

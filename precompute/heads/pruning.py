@@ -6,34 +6,20 @@ layer from which captions stay. The main one is saved, and can be applied to oth
 """
 
 import functools
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from precompute.config.experiments import PruningConfig
+from precompute.config import PruningConfig
 from precompute.heads import importance as by
 from precompute.heads.pruned import controls, curve, pruned, weigh
-from precompute.interventions.conditions import Condition, Edit, Shape, check
-from precompute.interventions.sweep import sweep
-from precompute.metrics import METRICS
-from precompute.metrics.metric import Metric
-from precompute.models.captioner import Captioner
-from precompute.models.lazy import Lazy
-from precompute.runner.plan import Plan
-from precompute.runner.stage import Advance, Watch, make_parts
-from precompute.scoring.corpus import read_corpus, synonyms
-from store.disk.files import write_json
-from store.disk.runs import read_run, update_run
-from store.parts.write import Part, PartWriter, iter_tables, require_complete, stage_folder
-
-SAVED = "condition.json"
-"""The main condition of a pruning, in the folder of its captions."""
-
-CAPTIONS = "pruning."
-"""Before a pruning's name: the stage of its conditions' captions."""
+from precompute.interventions import Condition, save_condition, sweep
+from precompute.metrics import METRICS, Metric
+from precompute.runner import Advance, Job, Lazy, Plan, make_parts, open_stage, stage_names
+from precompute.scoring import read_corpus, synonyms
+from store.disk.runs import read_run
+from store.parts.write import Part, PartWriter, iter_tables, require_complete
 
 
 def require_prunable(run: Path, plan: Plan) -> None:
@@ -58,7 +44,7 @@ def require_prunable(run: Path, plan: Plan) -> None:
             )
 
 
-def prune(run: Path, plan: Plan, captioner: Callable[[], Captioner], watch: Watch) -> None:
+def prune(job: Job) -> None:
     """Make what is missing of the prunings of a configuration: samples, conditions, captions.
 
     Raises:
@@ -66,49 +52,31 @@ def prune(run: Path, plan: Plan, captioner: Callable[[], Captioner], watch: Watc
         ValueError: a sample has no usable scores.
         Stopped: Ctrl-C.
     """
-    for config in plan.config.pruning:
-        with watch.if_whole():
-            stage = CAPTIONS + config.name
-            main, equal, others = _conditions(run, plan, config, captioner, watch)
-            sweep(run, plan, captioner, watch, stage, [main], True, True)
-            _save(run, plan, stage, main)
+    for config in job.plan.config.pruning:
+        with job.maker.if_whole():
+            label = stage_names.PRUNING + config.name
+            main, equal, others = _conditions(job, config)
+            stage = sweep(job, label, [main], all_layers=True, with_capture=True)
+            save_condition(stage, main, read_run(job.run))
             if equal:
-                sweep(run, plan, captioner, watch, f"{stage}.controls", equal, True)
+                sweep(job, f"{label}.controls", equal, all_layers=True)
             if others:
-                sweep(run, plan, captioner, watch, f"{stage}.curve", others)
-
-
-def _save(run: Path, plan: Plan, stage: str, condition: Condition) -> None:
-    info = read_run(run)
-    write_json(
-        run / "parts" / info["stages"][stage] / SAVED,
-        {
-            "condition_id": condition.id,
-            "name": condition.name,
-            "run": plan.run_id,
-            "weights_sha256": info["weights_sha256"],
-            **condition.spec(plan.dataset.name),
-        },
-    )
+                sweep(job, f"{label}.curve", others)
 
 
 def _conditions(
-    run: Path,
-    plan: Plan,
-    config: PruningConfig,
-    captioner: Callable[[], Captioner],
-    watch: Watch,
+    job: Job, config: PruningConfig
 ) -> tuple[Condition, list[Condition], list[Condition]]:
     """The main condition of a pruning, its controls at equal count, and those of its curve."""
-    info = read_run(run)
-    sources = require_complete(run / "parts" / info["stages"]["capture"])
+    info = read_run(job.run)
+    sources = require_complete(job.run / "parts" / info["stages"][stage_names.CAPTURE])
     ids = [row.as_py() for _, table in iter_tables(sources, "image") for row in table["image_id"]]
     sample = by.draw(ids, config)
     layers = sorted(set(config.layers or range(1, info["n_layers"] + 1)))
-    stage = _score_sample(run, plan, config, sources, sample, layers, captioner, watch)
+    stage = _score_sample(job, config, sources, sample, layers)
     scores = by.read_scores(require_complete(stage))
     weights, temperature = by.importance(scores, config.temperature)
-    told = {
+    origin = {
         "group": config.name,
         "layers": layers,
         "softmax": config.softmax,
@@ -118,31 +86,28 @@ def _conditions(
         "importance": {str(layer): of for layer, of in weights.items()},
     }
     scales = weigh(weights, config)
-    main = pruned(config.name, scales, told, "importance")
+    main = pruned(config.name, scales, origin, "importance")
     norms = contribution_norms(sources, sample, layers)
     # By id: where few heads are left, two ways to choose them may choose the same.
-    equal = {c.id: c for c in controls(config, weights, scales, norms, told) if c.id != main.id}
-    others = {c.id: c for c in curve(config, weights, norms, told)}
+    equal = {c.id: c for c in controls(config, weights, scales, norms, origin) if c.id != main.id}
+    others = {c.id: c for c in curve(config, weights, norms, origin)}
     known = {main.id, *equal}
     return main, list(equal.values()), [c for c in others.values() if c.id not in known]
 
 
 def _score_sample(
-    run: Path,
-    plan: Plan,
+    job: Job,
     config: PruningConfig,
     sources: Sequence[Part],
     sample: Sequence[str],
     layers: Sequence[int],
-    captioner: Callable[[], Captioner],
-    watch: Watch,
 ) -> Path:
     """The stage with the scores of the sample's heads, complete."""
-    metric = _metric(run, plan, config.metric, sources)
-    label = f"importance.{config.name}"
-    stage = stage_folder(
-        run,
-        label,
+    plan, captioner = job.plan, job.captioner
+    metric = _metric(plan, config.metric, sources)
+    stage = open_stage(
+        job.run,
+        stage_names.IMPORTANCE + config.name,
         {
             "version": by.VERSION,
             "capture": sources[0].path.parent.name,
@@ -152,7 +117,6 @@ def _score_sample(
             **metric.settings,
         },
     )
-    update_run(run, stages={label: stage.name})
     chosen = plan.shards_of(sample)
     captures = {part.name: part for part in sources}
     score = Lazy(functools.partial(metric.open, stage))
@@ -162,17 +126,18 @@ def _score_sample(
             part, captioner(), chosen[name], captures[name], layers, score, plan.config, advance
         )
 
-    make_parts(watch, run, stage, {name: len(items) for name, items in chosen.items()}, make)
+    sizes = {name: len(items) for name, items in chosen.items()}
+    make_parts(job.maker, job.run, stage, sizes, make)
     return stage
 
 
-def _metric(run: Path, plan: Plan, name: str, sources: Sequence[Part]) -> Metric:
+def _metric(plan: Plan, name: str, sources: Sequence[Part]) -> Metric:
     corpus = read_corpus(list(sources), synonyms(plan.config, plan.dataset.name))
     metric = METRICS[name](plan.config.score, corpus)
     if metric is None or "baseline" not in metric.against:
         raise ValueError(
             f"metric under [[pruning]] must compare captions, as bertscore does; got {name!r}, "
-            f"which does not, or not for {run.name}."
+            f"which does not, or not for {plan.run_id}."
         )
     return metric
 
@@ -190,39 +155,3 @@ def contribution_norms(
                 found.setdefault((row["layer"], row["head"]), []).append(row["contribution_norm"])
     n_heads = 1 + max(head for _, head in found)
     return {at: [float(np.mean(found[at, head])) for head in range(n_heads)] for at in layers}
-
-
-def saved(path: Path, run: Mapping[str, Any]) -> list[Condition]:
-    """The main condition of a pruning, for other data sets of the same model.
-
-    Args:
-        path: its `condition.json`.
-        run: run.json of the run that it is to be applied to.
-
-    Returns:
-        The condition; none for the run that it comes from, which has it.
-
-    Raises:
-        ValueError: no such file, or it does not fit the run's model.
-    """
-    try:
-        read = json.loads(path.read_text(encoding="utf-8"))
-        edits = [
-            Edit(edit["kind"], (int(at),), tuple(scale))
-            for edit in read["edits"]
-            for at, scale in edit["scale"].items()
-        ]
-        found = Condition(tuple(edits), name=read["name"], pruning=read["pruning"])
-        made_by, weights = read["run"], read["weights_sha256"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(
-            f"expected the {SAVED} of a pruning at {path}; got {error!r}. It lies in a run's "
-            "folder parts/pruning.<name>-<hash>."
-        ) from error
-    if weights != run["weights_sha256"]:
-        raise ValueError(
-            f"a saved pruning belongs to one model; {path} is of weights {weights[:12]}, this "
-            f"run's are {run['weights_sha256'][:12]}. Prune this model."
-        )
-    check(found, Shape(run["n_layers"], run["n_heads"]))
-    return [] if made_by == run["run_id"] else [found]

@@ -1,10 +1,14 @@
-"""Data sets of pictures. A new one is a file with a loader, and a line in `LOADERS`."""
+"""Data sets of pictures. A new one is a file with a loader, and a line in `LOADERS`.
+
+It lists pictures, opens them, and says what is known of them; models, runs and parts it must not
+know. `hub` and `imagenet_classes` are modules for others, too.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
 
-from precompute.config.settings import DatasetConfig, local_path
-from precompute.images import folder, imagenet, whoops
+from precompute.config import DatasetConfig, local_path
+from precompute.images import folder, hub, imagenet, imagenet_classes, whoops
 from precompute.images.image_set import (
     ImageSet,
     TooManyBroken,
@@ -13,6 +17,7 @@ from precompute.images.image_set import (
     subset,
 )
 from precompute.images.item import ImageItem, UnreadableImage, fingerprint, readable
+from precompute.images.prefetch import readable_ahead
 
 LOADERS: dict[str, Callable[[Path], ImageSet]] = {
     "whoops": whoops.load,
@@ -73,8 +78,11 @@ __all__ = [
     "UnknownLayout",
     "UnreadableImage",
     "fingerprint",
+    "hub",
+    "imagenet_classes",
     "load",
     "load_dataset",
     "readable",
+    "readable_ahead",
     "require_few_broken",
 ]

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from PIL import Image
 
-from precompute.images import ImageItem, UnreadableImage
+from precompute.images.item import ImageItem, UnreadableImage
 
 WORKERS = 4
 """Threads; decoding lets go of Python's lock."""

@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from precompute.forward.layers import Attention, LayerEdit, attend, constant, run_states
+from precompute.forward import Attention, LayerEdit, attend, constant, run_states
 from precompute.interventions.conditions import Condition, Edit
 from precompute.interventions.means import read_means
-from precompute.models.tower import VisionTower
+from precompute.models import VisionTower
 
 States = Sequence[Tensor]
 

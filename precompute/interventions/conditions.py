@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Literal, get_args
 
-from precompute.config.layers import require_layers
+from precompute.config import require_layers
 from store.disk.files import short_hash
 
 Kind = Literal["mean", "confuse", "skip", "heads"]

@@ -6,22 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from precompute.config.experiments import ExperimentConfig
-from precompute.config.settings import local_path
-from precompute.heads.pruning import CAPTIONS, saved
+from precompute.config import ExperimentConfig, local_path
 from precompute.interventions.conditions import Condition, MeanSource, Shape
-from precompute.interventions.means import make_means, needed, source_run
+from precompute.interventions.means import make_means, means_needed, source_run
 from precompute.interventions.parse import expand
+from precompute.interventions.saved import SAVED, saved
 from precompute.interventions.sweep import sweep
-from precompute.models.captioner import Captioner
-from precompute.runner.plan import Plan
-from precompute.runner.stage import Watch
+from precompute.runner import Job, Plan, stage_names
 from store.disk.runs import read_run
 from store.parts.write import is_complete, stage_settings
-
-STAGE = "sweep."
-SAVED = "file:"
-"""Before the path of a pruning's condition.json, as an entry of `conditions`."""
 
 
 @dataclass(frozen=True)
@@ -103,17 +96,11 @@ def read_experiments(run: Path, plan: Plan) -> Experiments:
         sources[found.run_id] = found
         return found.run_id
 
-    own = {STAGE + experiment.name for experiment in plan.config.experiments}
-    owners = dict(_of_other_settings(run, info, own))
+    labels = {stage_names.SWEEP + experiment.name for experiment in plan.config.experiments}
+    owners = dict(_of_other_settings(run, info, labels))
     taken = []
     for experiment in plan.config.experiments:
-        mean = MeanSource(
-            run_of(experiment.mean_of) if experiment.mean_of else None,
-            experiment.mean_images,
-            experiment.seed,
-            experiment.state,
-            experiment.pool,
-        )
+        mean = mean_source(experiment, run_of)
         found = {
             condition.id: condition
             for entry in experiment.conditions
@@ -126,6 +113,22 @@ def read_experiments(run: Path, plan: Plan) -> Experiments:
         owners.update((c.id, owner) for c in new)
         taken.append((experiment, new))
     return Experiments(tuple(taken), sources)
+
+
+def mean_source(experiment: ExperimentConfig, run_of: Callable[[str], str | None]) -> MeanSource:
+    """The mean of an experiment's conditions, unless one names another.
+
+    Args:
+        experiment: of a configuration.
+        run_of: the run that a name in it means; None for the condition's own run.
+    """
+    return MeanSource(
+        run_of(experiment.mean_of) if experiment.mean_of else None,
+        experiment.mean_images,
+        experiment.seed,
+        experiment.state,
+        experiment.pool,
+    )
 
 
 def _named(
@@ -144,18 +147,18 @@ def _named(
 
 
 def _of_other_settings(
-    run: Path, info: Mapping[str, Any], own: set[str]
+    run: Path, info: Mapping[str, Any], named: set[str]
 ) -> Iterator[tuple[str, _Owner]]:
     """The conditions that a run has from stages which this configuration does not name.
 
     Args:
         run: the run's folder.
         info: its run.json.
-        own: the stages of this configuration, which are made anew if their conditions change.
+        named: the stages of this configuration, which are made anew if their conditions change.
     """
     for label, name in info.get("stages", {}).items():
         stage = run / "parts" / name
-        if label in own or not label.startswith((STAGE, CAPTIONS)):
+        if label in named or not label.startswith(stage_names.OF_CONDITIONS):
             continue
         if not any(stage.glob("[!.]*/part.json")):
             continue
@@ -170,37 +173,21 @@ def _of_other_settings(
             yield condition_id, owner
 
 
-def run_experiments(
-    run: Path,
-    plan: Plan,
-    experiments: Experiments,
-    captioner: Callable[[], Captioner],
-    watch: Watch,
-) -> None:
+def run_experiments(job: Job, experiments: Experiments) -> None:
     """Make the means and sweeps of a run that are missing.
 
     Args:
-        run: the run's folder; its capture is complete.
-        plan: the run.
+        job: the run; its capture is complete.
         experiments: from `read_experiments`.
-        captioner: gives the model; called only if a part has to be made.
-        watch: screen, Ctrl-C, publishing.
     """
     every = [c for _, conditions in experiments.conditions for c in conditions]
-    for source, states in needed(every).items():
-        images = experiments.sources[source.run] if source.run else plan
-        with watch.if_whole():
-            make_means(run, source, images, states, captioner, watch)
+    for source, states in means_needed(every).items():
+        images = experiments.sources[source.run] if source.run else job.plan
+        with job.maker.if_whole():
+            make_means(job, source, images, states)
     for experiment, conditions in experiments.conditions:
-        with watch.if_whole():
-            if conditions:
-                sweep(
-                    run,
-                    plan,
-                    captioner,
-                    watch,
-                    STAGE + experiment.name,
-                    conditions,
-                    experiment.all_layers,
-                    experiment.capture,
-                )
+        if not conditions:
+            continue
+        with job.maker.if_whole():
+            label = stage_names.SWEEP + experiment.name
+            sweep(job, label, conditions, experiment.all_layers, experiment.capture)

@@ -6,7 +6,7 @@ a run stays whole by itself. The label of the stage says whose images they are.
 
 import hashlib
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
@@ -17,19 +17,16 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from precompute.config.settings import Config
-from precompute.forward.batches import BatchSize, fitting
-from precompute.forward.layers import run_states
+from precompute.config import Config
+from precompute.forward import BatchSize, fitting, run_states
 from precompute.images import ImageItem, readable
 from precompute.interventions.conditions import Condition, MeanSource
-from precompute.models.captioner import Captioner
-from precompute.models.tower import VisionTower
-from precompute.runner.plan import Plan, plan_of
-from precompute.runner.stage import Advance, Watch, make_parts
-from store.disk.runs import read_run, update_run
+from precompute.models import Captioner, VisionTower
+from precompute.runner import Advance, Job, Plan, make_parts, open_stage, plan_of, stage_names
+from store.disk.runs import read_run
 from store.errors import RunMismatch, RunNotFound
 from store.parts.means import FILE_NAME, StateSums, add_up, read_sums, write_sums
-from store.parts.write import PartWriter, require_complete, stage_folder
+from store.parts.write import PartWriter, require_complete
 from store.query.run import find_run
 
 VERSION = 1
@@ -96,7 +93,7 @@ def drawn(items: Iterable[ImageItem], source: MeanSource) -> list[str]:
     return sorted(random.Random(source.seed).sample(ids, min(source.n, len(ids))))
 
 
-def needed(conditions: Iterable[Condition]) -> dict[MeanSource, set[int]]:
+def means_needed(conditions: Iterable[Condition]) -> dict[MeanSource, set[int]]:
     """Which states of which sums conditions need; `state` and `pool` do not matter to sums."""
     states: dict[MeanSource, set[int]] = {}
     for condition in conditions:
@@ -109,36 +106,27 @@ def _of_sums(source: MeanSource) -> MeanSource:
     return replace(source, state=MeanSource.state, pool=MeanSource.pool)
 
 
-def label(source: MeanSource) -> str:
+def means_label(source: MeanSource) -> str:
     """The stage that holds the sums of a mean: `means`, and what differs from the default."""
     text = _of_sums(source).text
-    return "means" + text.replace("@", ".").replace("~", ".")
+    return stage_names.MEANS + text.replace("@", ".").replace("~", ".")
 
 
-def make_means(
-    run: Path,
-    source: MeanSource,
-    images: Plan,
-    states: Iterable[int],
-    captioner: Callable[[], Captioner],
-    watch: Watch,
-) -> None:
+def make_means(job: Job, source: MeanSource, images: Plan, states: Iterable[int]) -> None:
     """Sum states over images into parts, where they are missing.
 
     Args:
-        run: the folder of the run that uses the mean.
+        job: the run that uses the mean.
         source: which mean.
         images: the run whose images it is of.
         states: which Z^l.
-        captioner: gives the model; called only if a part has to be made.
-        watch: screen, Ctrl-C, publishing.
     """
     chosen = drawn(images.items, source)
     parts = images.shards_of(chosen)
     wanted = tuple(sorted(states))
-    stage = stage_folder(
-        run,
-        label(source),
+    stage = open_stage(
+        job.run,
+        means_label(source),
         {
             "version": VERSION,
             "run": images.run_id,
@@ -146,16 +134,17 @@ def make_means(
             "states": wanted,
         },
     )
-    update_run(run, stages={label(source): stage.name})
+    captioner, dataset = job.captioner, images.dataset.name
     weights, size = str(images.decides["weights"]), images.config.capture.batch_size
 
     def make(part: PartWriter, name: str, advance: Advance) -> None:
         ids, sums = sum_states(captioner(), parts[name], wanted, size, advance)
-        value = StateSums(images.dataset.name, weights, wanted, tuple(ids), sums)
+        value = StateSums(dataset, weights, wanted, tuple(ids), sums)
         write_sums(part.path / FILE_NAME, value)
         part.meta["images"] = len(ids)
 
-    make_parts(watch, run, stage, {name: len(items) for name, items in parts.items()}, make)
+    sizes = {name: len(items) for name, items in parts.items()}
+    make_parts(job.maker, job.run, stage, sizes, make)
 
 
 @torch.inference_mode()
@@ -201,7 +190,7 @@ def mean_images(run: Path, source: MeanSource) -> int:
 
 def _folder(run: Path, source: MeanSource) -> Path:
     stages: dict[str, str] = read_run(run).get("stages", {})
-    return run / "parts" / stages.get(label(source), label(source))
+    return run / "parts" / stages.get(means_label(source), means_label(source))
 
 
 def read_means(

@@ -15,7 +15,7 @@ from dataclasses import replace
 from itertools import product
 from typing import Any
 
-from precompute.config.layers import require_layers
+from precompute.config import require_layers
 from precompute.interventions.conditions import Condition, Edit, MeanSource, Shape, check
 
 PAPER_LAYERS = 39

@@ -4,7 +4,7 @@ A sweep reads the batches of the capture from its parts, so that states below an
 the baseline to the last bit.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -12,81 +12,82 @@ from typing import Any
 import pyarrow as pa
 from torch import Tensor
 
-from precompute.config.settings import Config
-from precompute.forward.batches import BatchSize
-from precompute.forward.capture import capture, capture_edited
-from precompute.forward.decode import decode_states
-from precompute.forward.layers import run_states
+from precompute.config import Config
+from precompute.forward import BatchSize, capture, capture_edited, decode_states, run_states
 from precompute.images import ImageItem
 from precompute.interventions.apply import Prepared, States, edited_states, prepare
 from precompute.interventions.conditions import Condition, Shape, check
 from precompute.interventions.means import mean_images
-from precompute.models.captioner import Captioner
-from precompute.models.lazy import Lazy
-from precompute.models.tower import VisionTower
-from precompute.runner.plan import Plan
-from precompute.runner.rows import Row, caption_row, image_tensors, stat_table
-from precompute.runner.stage import Advance, Watch, make_parts, sources_of
-from store.disk.runs import read_run, update_run
+from precompute.models import Captioner, VisionTower
+from precompute.runner import (
+    Advance,
+    Job,
+    Lazy,
+    Row,
+    baseline_batches,
+    caption_row,
+    capture_of,
+    final_captions,
+    image_tensors,
+    make_parts,
+    open_stage,
+    stat_table,
+)
+from store.disk.runs import read_run
 from store.parts.tensors import TensorWriter, condition_file
-from store.parts.write import Part, PartWriter, read_table, stage_folder
+from store.parts.write import Part, PartWriter, read_table
 
 VERSION = 1
 """Of what a sweep part holds and how it is computed; part of the stage's identity."""
 
 
 def sweep(
-    run: Path,
-    plan: Plan,
-    captioner: Callable[[], Captioner],
-    watch: Watch,
-    stage: str,
+    job: Job,
+    label: str,
     conditions: Sequence[Condition],
     all_layers: bool = False,
     with_capture: bool = False,
-) -> None:
+) -> Path:
     """Compute conditions for all images of a run whose capture is complete.
 
     Args:
-        run: the run's folder.
-        plan: the run.
-        captioner: gives the model; called only if a part has to be made.
-        watch: screen, Ctrl-C, publishing.
-        stage: the label of the stage, e.g. ``sweep.figure2`` or ``pruning.demo``.
+        job: the run.
+        label: of the stage, e.g. ``sweep.figure2`` or ``pruning.demo``.
         conditions: which; the sums of their means are in the run already.
         all_layers: whether every state is decoded, not only the last.
         with_capture: whether statistics and arrays are kept as of the baseline.
+
+    Returns:
+        The folder of the stage.
 
     Raises:
         StageIncomplete: the capture, or the sums of a mean, are not complete.
         ValueError: a condition does not fit the tower, or is there twice.
     """
-    info = read_run(run)
+    plan, captioner, info = job.plan, job.captioner, read_run(job.run)
     _check(conditions, Shape(info["n_layers"], info["n_heads"]))
-    baseline = run / "parts" / info["stages"]["capture"]
-    sources, sizes = sources_of(watch, baseline, plan.shards)
-    rows = [_row(run, condition, plan) for condition in conditions]
-    folder = stage_folder(
-        run,
-        stage,
+    capture = capture_of(job)
+    rows = [_row(job.run, plan.dataset.name, condition) for condition in conditions]
+    stage = open_stage(
+        job.run,
+        label,
         {
             "version": VERSION,
-            "capture": baseline.name,
+            "capture": capture.stage,
             "conditions": {row["condition_id"]: row["spec"] for row in rows},
             "all_layers": all_layers,
             "with_capture": with_capture,
         },
     )
-    update_run(run, stages={stage: folder.name})
+    run, shards = job.run, plan.shards
     prepared = Lazy(lambda: prepare(run, captioner().tower, conditions))
-    shards = plan.shards
 
     def make(part: PartWriter, name: str, advance: Advance) -> None:
         part.table("condition", rows)
         write_sweep(
             part,
             captioner(),
-            sources[name],
+            capture.parts[name],
             shards[name],
             prepared(),
             plan.config,
@@ -95,7 +96,8 @@ def sweep(
             with_capture,
         )
 
-    make_parts(watch, run, folder, sizes, make)
+    make_parts(job.maker, run, stage, capture.sizes, make)
+    return stage
 
 
 def _check(conditions: Sequence[Condition], shape: Shape) -> None:
@@ -106,13 +108,13 @@ def _check(conditions: Sequence[Condition], shape: Shape) -> None:
         check(condition, shape)
 
 
-def _row(run: Path, condition: Condition, plan: Plan) -> dict[str, Any]:
+def _row(run: Path, dataset: str, condition: Condition) -> dict[str, Any]:
     if condition.mean is None:
-        return condition.row(plan.run_id, plan.dataset.name, 0)
+        return condition.row(run.name, dataset, 0)
     images = mean_images(run, condition.mean)
-    of = condition.mean.run
+    source = condition.mean.run or run.name
     # A run is named by its data set and a hash.
-    return condition.row(of or plan.run_id, (of or plan.run_id).rpartition("-")[0], images)
+    return condition.row(source, source.rpartition("-")[0], images)
 
 
 def write_sweep(
@@ -139,18 +141,14 @@ def write_sweep(
         all_layers: whether every state is decoded, not only the last.
         with_capture: whether statistics and arrays are kept as of the baseline.
     """
-    part.meta["batches"] = source.manifest["meta"]["batches"]
-    by_id = {item.image_id: item for item in items}
-    baseline = read_table([source], "caption").to_pylist()
     last = captioner.tower.n_layers
-    final = {row["image_id"]: row["token_ids"] for row in baseline if row["layer"] == last}
+    final = final_captions(source, last)
     of_decoder = BatchSize(config.decode.batch_size, "decode.batch_size")
     places: list[tuple[str, str, int]] = []
     kept: list[dict[str, pa.Table]] = []
 
     def states() -> Iterator[tuple[Tensor, list[int]]]:
-        for ids in part.meta["batches"]:
-            pixels = captioner.pixels([by_id[image_id].open() for image_id in ids])
+        for ids, pixels in baseline_batches(part, captioner, source, items, advance):
             if with_capture:
                 computed = _captured(captioner, pixels, ids, prepared, files, kept)
             else:
@@ -161,7 +159,6 @@ def write_sweep(
                     places.extend((p.condition.id, image_id, layer) for image_id in ids)
                     state = above[layer - last - 1]
                     yield from zip(state, [final[i] for i in ids], strict=True)
-            advance(len(ids))
 
     with ExitStack() as stack:
         files = {}
@@ -170,13 +167,14 @@ def write_sweep(
         captions = list(decode_states(captioner, states(), config.decode, of_decoder))
     part.meta["decoder_batches"] = of_decoder.used
     rows = [caption_row(*place, c) for place, c in zip(places, captions, strict=True)]
-    part.table("caption", rows + (_below(prepared, baseline) if all_layers else []))
+    part.table("caption", rows + (_below(prepared, source) if all_layers else []))
     for name in ("layer_stat", "head_stat") if with_capture else ():
         part.table(name, pa.concat_tables(tables[name] for tables in kept) if kept else [])
 
 
-def _below(prepared: Sequence[Prepared], baseline: Sequence[Row]) -> list[Row]:
-    """Captions of the states below every condition's lowest edit: the baseline's own."""
+def _below(prepared: Sequence[Prepared], source: Part) -> list[Row]:
+    """Captions of the states below every condition's lowest edit: those of the baseline."""
+    baseline = read_table([source], "caption").to_pylist()
     return [
         {**row, "condition_id": p.condition.id}
         for p in prepared

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from precompute.config.judge import JudgeConfig
+from precompute.config import JudgeConfig
 from precompute.judge.ledger import JudgeError, Spent
 from precompute.judge.prompt import CRITERIA
 from precompute.judge.transport import Refused

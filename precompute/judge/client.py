@@ -9,7 +9,7 @@ from typing import Any
 import openai
 from pydantic import BaseModel, Field, ValidationError
 
-from precompute.config.judge import JudgeConfig
+from precompute.config import JudgeConfig
 from precompute.judge.identity import Judge
 from precompute.judge.key import KEY, key, redacted
 from precompute.judge.ledger import JudgeError

@@ -4,9 +4,8 @@ import re
 
 from pydantic import BaseModel, ConfigDict
 
-from precompute.config.judge import JudgeConfig
-from precompute.config.layers import JUDGE, require_layers
-from precompute.interventions.parse import from_paper
+from precompute.config import JUDGE_LAYERS, JudgeConfig, require_layers
+from precompute.interventions import from_paper
 from precompute.judge.prompt import template_sha256
 from store.disk.files import short_hash
 
@@ -48,7 +47,7 @@ def judge_of(config: JudgeConfig, n_layers: int) -> Judge:
     Raises:
         ValueError: a layer that the tower does not have.
     """
-    layers = require_layers(config.layers or default_layers(n_layers), 0, n_layers, JUDGE)
+    layers = require_layers(config.layers or default_layers(n_layers), 0, n_layers, JUDGE_LAYERS)
     return Judge(
         model=config.model,
         prompt_sha256=template_sha256(),

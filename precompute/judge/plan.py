@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from precompute.config.judge import JudgeConfig
+from precompute.config import JudgeConfig
 from precompute.judge.budget import Budget, Estimate, estimate
 from precompute.judge.client import Reply
 from precompute.judge.identity import Judge, judge_of

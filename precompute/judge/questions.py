@@ -8,6 +8,7 @@ from pathlib import Path
 
 from precompute.judge.identity import Judge
 from precompute.judge.prompt import render
+from precompute.runner import stage_names
 from store.disk.files import canonical
 from store.disk.runs import read_run
 from store.parts.tensors import FILE_NAME, read_image
@@ -64,7 +65,7 @@ class Question:
 
 def captions_of(run: Path) -> Path:
     """The stage that holds the captions of a run."""
-    return run / "parts" / str(read_run(run)["stages"]["capture"])
+    return run / "parts" / str(read_run(run)["stages"][stage_names.CAPTURE])
 
 
 def stories(run: Path, judge: Judge, images: int | None) -> list[Story]:

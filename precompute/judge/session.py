@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from precompute.config.judge import JudgeConfig
+from precompute.config import JudgeConfig
 from precompute.judge.budget import Budget, CapReached
 from precompute.judge.client import Client, Unanswered, open_client
 from precompute.judge.identity import Judge
@@ -16,7 +16,7 @@ from precompute.judge.plan import Plan, budget_of, describe, entry_of, judge_on,
 from precompute.judge.questions import Question
 from precompute.judge.seal import seal
 from precompute.judge.verdict import status
-from precompute.runner.stage import Advance, Stopped, Watch
+from precompute.runner import Advance, Stopped, Watch
 from store.publish.generation import is_due, publish
 
 IN_A_ROW = 5

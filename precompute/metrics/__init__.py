@@ -1,14 +1,16 @@
 """Metrics over captions: one a file, each a pure function, registered here by one line.
 
 A line says how a metric is made ready for a data set; None says that it has no meaning there.
-What cannot be scored never reaches a metric (`precompute.scoring.compare`).
+What cannot be scored never reaches a metric (`precompute.scoring.compare`). A metric knows texts
+and what is known of the data set, never runs, layers or conditions. `bertscore`, `coco_corpus` and
+`wordnet` are modules for others, too.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from precompute.config.settings import ScoreConfig
-from precompute.metrics import bertscore, cider
+from precompute.config import ScoreConfig
+from precompute.metrics import bertscore, cider, coco_corpus, wordnet
 from precompute.metrics.bleu import bleu
 from precompute.metrics.coco import coco_bleu4, coco_rouge_l
 from precompute.metrics.exact import exact
@@ -19,7 +21,18 @@ from precompute.metrics.ptb import tokeniser
 from precompute.metrics.rouge_l import rouge_l
 from precompute.metrics.uniqueness import open_uniqueness
 
-__all__ = ["METRICS", "Corpus", "Metric", "Score", "require_known"]
+__all__ = [
+    "METRICS",
+    "Corpus",
+    "Metric",
+    "Score",
+    "bertscore",
+    "coco_corpus",
+    "require_known",
+    "tokeniser",
+    "versions_of",
+    "wordnet",
+]
 
 Prepare = Callable[[ScoreConfig, Corpus], Metric | None]
 

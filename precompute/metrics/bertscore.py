@@ -19,7 +19,7 @@ import torch
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils import cached_file, logging
 
-from precompute.config.settings import BertScoreConfig, local_path
+from precompute.config import BertScoreConfig, local_path
 from precompute.metrics.metric import Metric, Score, versions_of
 
 PACKAGE = "package:"

@@ -8,7 +8,8 @@ A back end's file offers
     LIBRARIES: tuple[str, ...]                    packages whose versions decide its numbers
 
 and is imported only when a configuration chooses it: LAVIS and transformers 5 cannot share an
-environment, so that one of the two is never importable.
+environment, so that one of the two is never importable. A captioner gives its tower, reads states
+and writes texts; edits, layers' numbers, runs and parts it must not know.
 """
 
 import functools
@@ -21,8 +22,8 @@ from typing import Protocol, cast, runtime_checkable
 
 import torch
 
-from precompute.config.settings import ModelConfig, local_path
-from precompute.models.captioner import Captioner, Placement
+from precompute.config import ModelConfig, local_path
+from precompute.models.captioner import Captioner, Memory, Placement
 from precompute.models.checkpoint import (
     CheckpointMissing,
     find_folder,
@@ -30,6 +31,7 @@ from precompute.models.checkpoint import (
     setting_files,
 )
 from precompute.models.size import ModelSize
+from precompute.models.tower import Block, Heads, VisionTower
 
 ATTENTION = "sdpa"
 """How the instrumented forward attends, and the library where it has it."""
@@ -182,16 +184,24 @@ def _back_end(config: ModelConfig) -> _BackEnd:
 
 __all__ = [
     "ATTENTION",
+    "Block",
+    "Captioner",
     "CheckpointMissing",
+    "Heads",
+    "Memory",
+    "ModelSize",
+    "VisionTower",
     "captioner_of",
     "checkpoint_sha256",
     "device_of",
     "dtype_of",
     "find_folder",
+    "huggingface",
     "load_captioner",
     "missing_weights",
     "size_of",
     "versions",
+    "vision",
     "weight_files",
     "weights_sha256",
 ]

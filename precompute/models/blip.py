@@ -18,7 +18,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoConfig, BlipForConditionalGeneration, BlipProcessor
 from transformers.utils import logging
 
-from precompute.config.settings import Generation
+from precompute.config import Generation
 from precompute.models.captioner import Memory, Placement, mean_logprob, to_end
 from precompute.models.checkpoint import require_all_read, safetensors
 from precompute.models.size import ModelSize

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from PIL import Image
 from torch import Tensor
 
-from precompute.config.settings import Generation
+from precompute.config import Generation
 from precompute.models.tower import VisionTower
 
 

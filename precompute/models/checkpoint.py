@@ -8,7 +8,7 @@ from typing import Any
 from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
 
-from precompute.config.settings import ModelConfig, local_path
+from precompute.config import ModelConfig, local_path
 
 _INDEX = "model.safetensors.index.json"
 _SETTINGS = (".json", ".txt", ".model")

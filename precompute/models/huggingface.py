@@ -25,7 +25,7 @@ from transformers import (
 from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils import logging
 
-from precompute.config.settings import Generation
+from precompute.config import Generation
 from precompute.models.captioner import Memory, Placement, mean_logprob, to_end
 from precompute.models.checkpoint import fit_image_tokens, require_all_read, safetensors
 from precompute.models.gpus import device_map, require_gpus

@@ -24,7 +24,7 @@ from torch.nn.functional import linear
 from torch.nn.utils.rnn import pad_sequence
 from transformers.modeling_outputs import BaseModelOutput
 
-from precompute.config.settings import Generation
+from precompute.config import Generation
 from precompute.models.captioner import Memory, Placement, mean_logprob, to_end
 from precompute.models.hooks import kept_outputs
 from precompute.models.lavis_files import Files, describe, read_weights, weight_files

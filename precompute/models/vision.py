@@ -8,7 +8,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
 
-from precompute.config.settings import Generation
+from precompute.config import Generation
 from precompute.models.hooks import kept_outputs
 from precompute.models.tower import VisionTower, block
 

@@ -1,25 +1,32 @@
-"""One shard of images in -> one part out."""
+"""The capture: what the unedited model makes of every image, a shard of them a part."""
 
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from pathlib import Path
 
 import pyarrow as pa
 from PIL import Image
 from torch import Tensor
 
-from precompute.config.settings import Config
-from precompute.forward.batches import BatchSize, fitting
-from precompute.forward.capture import Capture, capture
-from precompute.forward.decode import decode_layers
-from precompute.images import ImageItem, UnreadableImage
-from precompute.images.prefetch import readable_ahead
-from precompute.models.captioner import Captioner
-from precompute.runner.engine import Advance
-from precompute.runner.rows import Row, caption_rows, image_tensors, stat_table
+from precompute.config import Config
+from precompute.forward import BatchSize, Capture, capture, decode_layers, fitting
+from precompute.images import ImageItem, UnreadableImage, readable_ahead, require_few_broken
+from precompute.models import Captioner
+from precompute.runner import (
+    Advance,
+    Job,
+    Row,
+    caption_rows,
+    image_tensors,
+    make_parts,
+    open_stage,
+    stage_names,
+    stat_table,
+)
 from store.parts.tensors import TensorWriter
-from store.parts.write import PartWriter
+from store.parts.write import PartWriter, has_part, read_part, read_table
 from store.schema import OUTLIER_MADS
 
 log = logging.getLogger(__name__)
@@ -35,6 +42,43 @@ def capture_settings(config: Config) -> dict[str, object]:
         "cls_state": config.capture.cls_state,
         "outlier_mads": OUTLIER_MADS,
     }
+
+
+def capture_images(job: Job) -> None:
+    """Make what is missing of the capture.
+
+    Raises:
+        PartFailed: a part could not be made, or more pictures are broken than may be.
+        Stopped: Ctrl-C.
+    """
+    plan, captioner = job.plan, job.captioner
+    stage = open_stage(job.run, stage_names.CAPTURE, capture_settings(plan.config))
+    shards, seen = plan.shards, dict[str, list[str]]()
+
+    def make(part: PartWriter, name: str, advance: Advance) -> None:
+        broken = write_capture(
+            part, captioner(), shards[name], plan.dataset.name, plan.config, advance
+        )
+        if broken:
+            every = [*_broken(stage, seen), *broken]
+            require_few_broken(every, len(plan.items), plan.dataset.max_broken)
+
+    sizes = {name: len(items) for name, items in shards.items()}
+    make_parts(job.maker, job.run, stage, sizes, make)
+
+
+def _broken(stage: Path, seen: dict[str, list[str]]) -> list[str]:
+    """What is wrong with each picture that the parts of a capture have skipped, whoever made them.
+
+    Args:
+        stage: the capture.
+        seen: part -> its reasons, of those that need not be read again; others are added.
+    """
+    for path in sorted(stage.glob("[!.]*/")):
+        if path.name not in seen and has_part(stage, path.name):
+            table = read_table([read_part(path)], "skipped")
+            seen[path.name] = table["reason"].to_pylist()
+    return [reason for reasons in seen.values() for reason in reasons]
 
 
 def write_capture(

@@ -12,13 +12,17 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from precompute.config.layers import QUESTIONS, require_layers
-from precompute.config.settings import Config, Generation, QuestionsConfig
-from precompute.forward.batches import BatchSize, fitting
-from precompute.forward.layers import run_states
+from precompute.config import (
+    QUESTIONS_LAYERS,
+    Config,
+    Generation,
+    QuestionsConfig,
+    require_layers,
+)
+from precompute.forward import BatchSize, fitting, run_states
 from precompute.images import ImageItem, readable
-from precompute.models.captioner import Captioner
-from precompute.runner.engine import Advance
+from precompute.models import Captioner
+from precompute.runner import Advance, Job, make_parts, open_stage, stage_names
 from store.parts.write import PartWriter
 from store.schema import BASELINE
 from store.text import normalise
@@ -60,7 +64,28 @@ def asked_layers(config: QuestionsConfig, n_layers: int) -> Sequence[int]:
     """
     if config.layers is None:
         return range(n_layers + 1)
-    return require_layers(config.layers, 0, n_layers, QUESTIONS)
+    return require_layers(config.layers, 0, n_layers, QUESTIONS_LAYERS)
+
+
+def ask_questions(job: Job) -> None:
+    """Ask the layers the data set's questions, if it has any and the configuration wants them.
+
+    Raises:
+        ValueError: a layer that the tower does not have.
+        Stopped: Ctrl-C.
+    """
+    plan, captioner = job.plan, job.captioner
+    asked = {name: items for name, items in plan.shards.items() if any(i.questions for i in items)}
+    if plan.config.questions is None or not asked:
+        return
+    settings = questions_settings(plan.config.questions)
+    stage = open_stage(job.run, stage_names.QUESTIONS, settings)
+
+    def make(part: PartWriter, name: str, advance: Advance) -> None:
+        write_answers(part, captioner(), asked[name], plan.config, advance)
+
+    sizes = {name: len(items) for name, items in asked.items()}
+    make_parts(job.maker, job.run, stage, sizes, make)
 
 
 def write_answers(
@@ -75,7 +100,7 @@ def write_answers(
     Args:
         part: where the shard is written.
         captioner: the model.
-        items: the shard's images; those without questions, or that cannot be read, are passed by.
+        items: the shard's images; those without questions, or that cannot be read, are skipped.
         config: template, layers, batch sizes.
         advance: called with the number of images done, after every batch.
     """
@@ -138,9 +163,9 @@ def ask(
             expected.setdefault(question, {}).setdefault(i, answer)  # asked twice: the first counts
     size = size or BatchSize(config.decode.batch_size, "decode.batch_size")
     rows: list[Row] = []
-    for question, of in expected.items():
+    for question, answer_of in expected.items():
         prompt = config.questions.template.replace("{question}", question)
-        places = [(layer, i) for layer in layers for i in of]
+        places = [(layer, i) for layer in layers for i in answer_of]
         decode = functools.partial(_answer, captioner, states, prompt, config.questions.generation)
         for some, answers in fitting(places, size, decode):
             for (layer, i), ids in zip(some, answers, strict=True):
@@ -152,8 +177,8 @@ def ask(
                         "layer": layer,
                         "question": question,
                         "text": text,
-                        "expected": of[i],
-                        "score": accuracy(text, of[i]),
+                        "expected": answer_of[i],
+                        "score": accuracy(text, answer_of[i]),
                     }
                 )
     return rows

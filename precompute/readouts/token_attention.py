@@ -5,8 +5,7 @@ enough of them to ask of a picture: where does this patch look?
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -15,16 +14,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from precompute.forward.batches import BatchSize, fitting
-from precompute.forward.layers import attend, run_states
+from precompute.forward import BatchSize, attend, fitting, run_states
 from precompute.images import ImageItem, readable
-from precompute.models.captioner import Captioner
-from precompute.models.tower import Heads, VisionTower
-from precompute.runner.plan import Plan
-from precompute.runner.stage import Advance, Watch, make_parts
-from store.disk.runs import update_run
+from precompute.models import Captioner, Heads, VisionTower
+from precompute.runner import Advance, Job, make_parts, open_stage
 from store.parts import token_attention
-from store.parts.write import PartWriter, stage_folder
+from store.parts.write import PartWriter
 
 log = logging.getLogger(__name__)
 
@@ -32,36 +27,34 @@ VERSION = 1
 """Of what a part holds and how it is computed; part of the stage's identity."""
 
 
-def keep_token_attention(
-    run: Path, plan: Plan, captioner: Callable[[], Captioner], watch: Watch
-) -> None:
+def keep_token_attention(job: Job) -> None:
     """Make what is missing of stage `token_attention`, if the configuration asks for any.
 
     Raises:
         Stopped: Ctrl-C.
     """
-    wanted = plan.config.capture.token_attention
+    plan, captioner = job.plan, job.captioner
+    wanted, batch_size = plan.config.capture.token_attention, plan.config.capture.batch_size
     ids = chosen(wanted, plan.items)
     if not isinstance(wanted, int) and (others := sorted(set(wanted) - ids)):
         log.warning("token_attention: %s has no image %s", plan.dataset.name, ", ".join(others))
     shards = plan.shards_of(ids)
     if not shards:
         return
-    stage = stage_folder(run, token_attention.STAGE, {"version": VERSION, "images": sorted(ids)})
-    update_run(run, stages={token_attention.STAGE: stage.name})
+    settings = {"version": VERSION, "images": sorted(ids)}
+    stage = open_stage(job.run, token_attention.STAGE, settings)
 
     def make(part: PartWriter, name: str, advance: Advance) -> None:
-        write_token_attention(
-            part, captioner(), shards[name], plan.config.capture.batch_size, advance
-        )
+        write_token_attention(part, captioner(), shards[name], batch_size, advance)
 
-    make_parts(watch, run, stage, {name: len(items) for name, items in shards.items()}, make)
+    sizes = {name: len(items) for name, items in shards.items()}
+    make_parts(job.maker, job.run, stage, sizes, make)
 
 
 def chosen(wanted: int | tuple[str, ...], items: Sequence[ImageItem]) -> set[str]:
     """The ids that a configuration names, or those of a data set's first images.
 
-    Ids of other data sets of the configuration are passed by.
+    Ids of other data sets of the configuration are skipped.
     """
     if isinstance(wanted, int):
         return {item.image_id for item in items[:wanted]}
@@ -75,7 +68,7 @@ def write_token_attention(
     batch_size: int,
     advance: Advance,
 ) -> None:
-    """Write one shard's chosen images; one that cannot be opened is passed by."""
+    """Write one shard's chosen images; one that cannot be opened is skipped."""
     tower = captioner.tower
     size = BatchSize(batch_size, "capture.batch_size")
 

@@ -13,10 +13,8 @@ from typing import TypeVar
 import torch
 from PIL import Image
 
-from precompute.config.settings import PROJECT, DecodeConfig, Generation
-from precompute.forward.capture import capture
-from precompute.forward.decode import decode_layers
-from precompute.forward.parity import certificate
+from precompute.config import PROJECT, DecodeConfig, Generation
+from precompute.forward import capture, certificate, decode_layers
 from precompute.models.huggingface import HuggingFaceCaptioner
 from precompute.rehearse.full_size import build
 

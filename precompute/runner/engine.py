@@ -2,13 +2,10 @@
 
 import logging
 from collections.abc import Callable, Generator, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from precompute.config.settings import Config
-from precompute.models import device_of
 from store.parts.failures import Failure
 from store.parts.write import PartWriter, write_part
 
@@ -112,24 +109,3 @@ class Here:
 def part_failed(work: Work, name: str, error: BaseException) -> PartFailed:
     """The error that names a part; the cause is to be chained."""
     return PartFailed(f"part {name} of {work.stage.name} in {work.run.name}: {error}")
-
-
-def open_engine(config: Config) -> AbstractContextManager[Engine]:
-    """The engine that a configuration asks for, while the block lasts.
-
-    Raises:
-        ValueError: Ray is not installed, or the machine has not what its workers ask for.
-    """
-    scale = config.scale
-    if scale.engine == "local":
-        return nullcontext(Here())
-    try:
-        from precompute.runner.ray_engine import open_ray
-    except ImportError as error:
-        raise ValueError(
-            f"engine = 'ray' under [scale] needs Ray; got {error}. "
-            ".venv/bin/pip install -r requirements-ray.txt"
-        ) from error
-    on_gpu = device_of(config.model) == "cuda"
-    gpus = scale.gpus if scale.gpus is not None else float(config.model.gpus if on_gpu else 0)
-    return open_ray(scale.workers, scale.cpus, gpus)

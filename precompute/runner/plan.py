@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from precompute.config.settings import Config, DatasetConfig
+from precompute.config import Config, DatasetConfig
 from precompute.images import ImageItem, ImageSet, fingerprint, load_dataset
 from precompute.models import (
     ATTENTION,

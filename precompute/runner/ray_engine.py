@@ -57,8 +57,8 @@ class _Lines(logging.Handler):
         self.lines.append((record.name, record.levelno, record.getMessage()))
 
 
-class _Maker:
-    """The actor. It keeps the stage's work, and with it whatever that has loaded."""
+class _Actor:
+    """A worker. It keeps the stage's work, and with it whatever that has loaded."""
 
     def __init__(self, folder: str) -> None:
         os.chdir(folder)  # relative paths mean the same everywhere
@@ -105,7 +105,7 @@ class RayEngine:
     """The actors of a run, and what each is doing."""
 
     def __init__(self, workers: int, cpus: float, gpus: float) -> None:
-        self._new = ray.remote(_Maker).options(num_cpus=cpus, num_gpus=gpus).remote
+        self._new = ray.remote(_Actor).options(num_cpus=cpus, num_gpus=gpus).remote
         self._starting: dict[Any, Worker] = {}
         self._idle: list[Worker] = []
         self._lost_starts = 0

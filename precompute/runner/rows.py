@@ -8,8 +8,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from precompute.forward.capture import Capture, Columns
-from precompute.forward.decode import Caption
+from precompute.forward import Caption, Capture, Columns
 from store.parts.tensors import ImageTensors
 from store.schema import BASELINE
 

@@ -1,99 +1,37 @@
-"""Make the parts that a stage lacks: progress, Ctrl-C, and publishing while it goes on."""
+"""Make the parts that a stage lacks."""
 
-import logging
-import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
 
-from precompute.images import ImageItem
-from precompute.runner.engine import Advance, Engine, Here, MakePart, PartFailed, Work
-from precompute.runner.progress import Screen
+from precompute.runner.engine import Engine, Here, MakePart, Work
+from precompute.runner.publishing import Publishing
 from precompute.runner.shard import WHOLE, Shard
-from store.errors import PublishRefused, StageIncomplete
-from store.parts.failures import Failure, write_failures
-from store.parts.write import Part, has_part, list_parts, mark_complete, require_complete
-from store.publish.generation import is_due, publish
-
-log = logging.getLogger(__name__)
-
-__all__ = ["Advance", "PartFailed", "Stopped", "Unfinished", "Watch", "make_parts", "sources_of"]
+from precompute.runner.shortfall import Shortfall
+from precompute.runner.watch import Stopped, Watch
+from store.disk.runs import update_run
+from store.errors import StageIncomplete
+from store.parts.write import has_part, mark_complete, stage_folder
 
 
-class Stopped(Exception):
-    """Somebody asked the run to stop; everything made so far is whole and published."""
-
-
-class Unfinished(RuntimeError):
-    """A run has done what it could and is not complete.
+@dataclass(frozen=True)
+class Maker:
+    """What makes the parts of one run in this process, or has workers make them.
 
     Attributes:
-        failures: parts that were given up; if there are none, other processes have work to do.
-    """
-
-    def __init__(self, told: str, failures: Sequence[Failure]) -> None:
-        super().__init__(told)
-        self.failures = failures
-
-
-class Watch:
-    """The screen, the Ctrl-C, the workers and the publishing of one process; a context manager.
-
-    Attributes:
-        screen: where it says how far it is.
-        engine: what makes parts.
+        watch: screen and Ctrl-C.
+        engine: who makes parts.
         shard: this process's share of them.
-        stopping: whether Ctrl-C was pressed.
+        publishing: of the run, while it goes on.
+        shortfall: what the run lacks so far.
     """
 
-    def __init__(self, engine: Engine | None = None, shard: Shard = WHOLE) -> None:
-        self.engine = engine or Here()
-        self.shard = shard
-        self._failures: list[Failure] = []
-        self._lacking: list[str] = []
-        self._refused = False
-        self.screen = Screen()
-        self.stopping = False
-
-    def __enter__(self) -> Self:
-        """Turn the first Ctrl-C into a stop after the part being made."""
-        self._before = signal.signal(signal.SIGINT, self._ask_to_stop)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.screen.clear()
-        signal.signal(signal.SIGINT, self._before)
-
-    def _ask_to_stop(self, *_: object) -> None:
-        self.stopping = True
-        self.screen.say("Stopping after this part; Ctrl-C again stops at once.")
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    def after_part(self, run: Path) -> None:
-        """Publish if it is time to. One share of several leaves that to the last.
-
-        Tables that are refused wait for the run's end, which raises it if it still holds: where a
-        condition has gone from one stage to another, both hold it until the first is made anew.
-        """
-        if self.stopping or self._refused or self.shard != WHOLE or not is_due(run):
-            return
-        try:
-            publish(run)
-        except PublishRefused as error:
-            log.warning("not published before the end: %s", error)
-            self._refused = True
-
-    def after_stage(self, run: Path, stage: str, failures: Sequence[Failure]) -> None:
-        """Keep what was given up, and stop if Ctrl-C was pressed.
-
-        Raises:
-            Stopped: it was.
-        """
-        write_failures(run, stage, failures)
-        self._failures += failures
-        if self.stopping:
-            raise Stopped("stopped after a whole part; the same command goes on from here.")
+    watch: Watch
+    engine: Engine = field(default_factory=Here)
+    shard: Shard = WHOLE
+    publishing: Publishing = field(default_factory=Publishing)
+    shortfall: Shortfall = field(default_factory=Shortfall)
 
     @contextmanager
     def if_whole(self) -> Iterator[None]:
@@ -101,48 +39,45 @@ class Watch:
         try:
             yield
         except StageIncomplete as lacking:
-            if self.shard == WHOLE and not self._failures:
+            if self.shard == WHOLE and not self.shortfall.failures:
                 raise
-            self._lacking.append(str(lacking))
+            self.shortfall.left_out.append(str(lacking))
 
     @property
     def waits(self) -> bool:
         """Whether other shares have work to do; the last of them publishes."""
-        return self.shard != WHOLE and bool(self._lacking)
+        return self.shard != WHOLE and bool(self.shortfall.left_out)
 
     def end_run(self, run: Path) -> None:
-        """Clear the screen, and begin to count anew.
+        """Clear the screen.
 
         Raises:
             Unfinished: something of the run was left out or given up.
         """
-        self.screen.clear()
-        self._refused = False
-        lacking, self._lacking = list(dict.fromkeys(self._lacking)), []
-        failures, self._failures = self._failures, []
-        if failures:
-            told = "".join(f"\n  - {failure}" for failure in failures)
-            raise Unfinished(
-                f"{run.name}: {len(failures)} parts were given up, and what needs them was left "
-                f"out; all else is made. The same command tries again.{told}",
-                failures,
-            )
-        if lacking:
-            told = "".join(f"\n  - {text}" for text in lacking)
-            raise Unfinished(
-                f"{run.name}: share {self.shard.number}/{self.shard.of} has made what can be made "
-                f"now. When the other shares have ended, run them all again.{told}",
-                failures,
-            )
+        self.watch.screen.clear()
+        self.shortfall.require_none(run, self.shard)
+
+
+def open_stage(run: Path, label: str, settings: Mapping[str, object]) -> Path:
+    """The folder of a stage, which is from now on the run's stage of this name.
+
+    Args:
+        run: the run's folder.
+        label: the stage's name in run.json.
+        settings: what identifies the stage beside the run itself; JSON values.
+    """
+    stage = stage_folder(run, label, settings)
+    update_run(run, stages={label: stage.name})
+    return stage
 
 
 def make_parts(
-    watch: Watch, run: Path, stage: Path, sizes: Mapping[str, int], make: MakePart
+    maker: Maker, run: Path, stage: Path, sizes: Mapping[str, int], make: MakePart
 ) -> None:
     """Make the missing parts of a stage, or this process's share, then mark it complete if it is.
 
     Args:
-        watch: screen, Ctrl-C, publishing.
+        maker: what makes them.
         run: the run's folder.
         stage: the stage's folder.
         sizes: every part of the stage -> its number of images.
@@ -153,45 +88,24 @@ def make_parts(
         Stopped: Ctrl-C.
         PartFailed: names the part; the cause is chained, its traceback in the log.
     """
-    work, own = Work(run, stage, make), watch.shard.own(list(sizes))
-    missing = {name: sizes[name] for name in own if not has_part(stage, name)}
-    total = sum(sizes[name] for name in own)
+    work, watch = Work(run, stage, make), maker.watch
+    share = maker.shard.own(list(sizes))
+    missing = {name: sizes[name] for name in share if not has_part(stage, name)}
+    total = sum(sizes[name] for name in share)
     failures = []
     if missing:
         done = total - sum(missing.values())
         with (
             watch.screen.stage(run, work.label, total, done) as advance,
-            closing(watch.engine.make(work, missing, advance, lambda: watch.stopping)) as ended,
+            closing(maker.engine.make(work, missing, advance, lambda: watch.stopping)) as ended,
         ):
             for failure in ended:
                 if failure:
                     failures.append(failure)
-                watch.after_part(run)
-    watch.after_stage(run, stage.name, failures)
-    with watch.if_whole():
+                if maker.shard == WHOLE and not watch.stopping:  # the last of several publishes
+                    maker.publishing.after_part(run)
+    maker.shortfall.give_up(run, stage.name, failures)
+    if watch.stopping:
+        raise Stopped("stopped after a whole part; the same command goes on from here.")
+    with maker.if_whole():
         mark_complete(stage, list(sizes))
-
-
-def sources_of(
-    watch: Watch, stage: Path, shards: Mapping[str, Sequence[ImageItem]]
-) -> tuple[dict[str, Part], dict[str, int]]:
-    """The parts of a stage on which another builds part by part, and the sizes of that one's.
-
-    Args:
-        watch: whether this process makes a share of them only; then it needs no others.
-        stage: the stage's folder.
-        shards: every part of it -> its images.
-
-    Returns:
-        Part name -> part; part name -> number of images, of all of the stage.
-
-    Raises:
-        StageIncomplete: parts are missing of which this process needs all.
-    """
-    parts = require_complete(stage) if watch.shard == WHOLE else list_parts(stage)
-    sources = {part.name: part for part in parts}
-    sizes = {
-        name: sources[name].rows["image"] if name in sources else len(items)
-        for name, items in shards.items()
-    }
-    return sources, sizes

@@ -11,13 +11,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from precompute.config.settings import Config
+from precompute.config import Config
 from precompute.metrics import METRICS, Corpus, Metric, Score
-from precompute.models.lazy import Lazy
-from precompute.runner.stage import Advance, Watch, make_parts
+from precompute.runner import Advance, Lazy, Maker, make_parts, open_stage, stage_names
 from precompute.scoring.compare import Pair, score_pairs
-from store.disk.runs import read_run, update_run
-from store.parts.write import Part, PartWriter, is_complete, list_parts, read_table, stage_folder
+from store.disk.runs import read_run
+from store.parts.write import Part, PartWriter, is_complete, list_parts, read_table
 
 VERSION = 1
 """Of what a metric's stage computes; part of the stage's identity."""
@@ -28,19 +27,19 @@ OF_ANSWERS = ("rouge_l", "bertscore")
 _KEY = ["condition_id", "image_id", "layer", "question"]
 
 
-def score_answers(run: Path, config: Config, watch: Watch, metrics: Sequence[str] = ()) -> None:
+def score_answers(run: Path, config: Config, maker: Maker, metrics: Sequence[str] = ()) -> None:
     """Score the stored answers of a run, if it has all of them; the caller publishes.
 
     Args:
         run: the run's folder.
         config: which metrics, and their settings.
-        watch: screen, Ctrl-C, publishing.
-        metrics: instead of the configuration's; those that do not suit answers are passed by.
+        maker: what makes parts.
+        metrics: instead of the configuration's; those that do not suit answers are skipped.
 
     Raises:
         OSError: a metric's model is not on this machine.
     """
-    name_of = read_run(run)["stages"].get("questions")
+    name_of = read_run(run)["stages"].get(stage_names.QUESTIONS)
     # Answers that are not all there are scored by the command that completes them.
     if name_of is None or not is_complete(run / "parts" / name_of):
         return
@@ -50,10 +49,9 @@ def score_answers(run: Path, config: Config, watch: Watch, metrics: Sequence[str
         metric = METRICS[name](config.score, Corpus({}, {}, "")) if name in OF_ANSWERS else None
         if metric is None:
             continue
-        stage = stage_folder(run, f"score.answers.{name}", answer_settings(name, metric, name_of))
-        update_run(run, stages={f"score.answers.{name}": stage.name})
+        stage = open_stage(run, f"score.answers.{name}", answer_settings(name, metric, name_of))
         ready = Lazy(functools.partial(metric.open, stage))
-        make_parts(watch, run, stage, sizes, functools.partial(_make, sources, name, ready))
+        make_parts(maker, run, stage, sizes, functools.partial(_make, sources, name, ready))
 
 
 def _make(

@@ -5,7 +5,7 @@ import json
 import random
 from collections.abc import Mapping, Sequence
 
-from precompute.config.settings import Config, local_path
+from precompute.config import Config, local_path
 from precompute.images import imagenet_classes
 from precompute.metrics import Corpus
 from store.parts.write import Part, iter_tables

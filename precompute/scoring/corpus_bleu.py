@@ -14,14 +14,13 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from precompute.config.settings import Config
+from precompute.config import Config
+from precompute.metrics import tokeniser, versions_of
 from precompute.metrics.coco_corpus import SUMMANDS, bleu4, summands
-from precompute.metrics.metric import versions_of
-from precompute.metrics.ptb import tokeniser
-from precompute.runner.stage import Advance, Watch, make_parts
+from precompute.runner import Advance, Maker, make_parts, open_stage, stage_names
 from precompute.scoring.corpus import read_corpus
-from store.disk.runs import read_run, update_run
-from store.parts.write import Part, PartWriter, iter_tables, require_complete, stage_folder
+from store.disk.runs import read_run
+from store.parts.write import Part, PartWriter, iter_tables, require_complete
 from store.publish.summaries import N_BOOTSTRAP, SEED, bootstrap_weights
 
 VERSION = 1
@@ -39,24 +38,24 @@ Row = dict[str, object]
 Array = NDArray[Any]
 
 
-def score_corpus(run: Path, config: Config, watch: Watch, metrics: Sequence[str] = ()) -> None:
+def score_corpus(run: Path, config: Config, maker: Maker, metrics: Sequence[str] = ()) -> None:
     """Corpus BLEU-4 of every layer, where the images have references; the caller publishes.
 
     Args:
         run: the run's folder.
         config: whether `coco_bleu4` is wanted.
-        watch: screen, Ctrl-C, publishing.
+        maker: what makes parts.
         metrics: instead of the configuration's.
 
     Raises:
         StoreError: the captions are not complete yet.
     """
-    capture = run / "parts" / read_run(run)["stages"]["capture"]
+    capture = run / "parts" / read_run(run)["stages"][stage_names.CAPTURE]
     parts = require_complete(capture)
     corpus = read_corpus(parts, {})
     if METRIC not in (metrics or config.score.metrics) or not corpus.references:
         return
-    stage = stage_folder(
+    stage = open_stage(
         run,
         STAGE,
         {
@@ -68,9 +67,8 @@ def score_corpus(run: Path, config: Config, watch: Watch, metrics: Sequence[str]
             **versions_of("pycocoevalcap"),
         },
     )
-    update_run(run, stages={STAGE: stage.name})
     sizes = {"all": sum(part.rows["image"] for part in parts)}
-    make_parts(watch, run, stage, sizes, functools.partial(_make, parts, corpus.references))
+    make_parts(maker, run, stage, sizes, functools.partial(_make, parts, corpus.references))
 
 
 def _make(

@@ -10,21 +10,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from precompute.config.settings import Config
-from precompute.heads.captions import STAGE as HEADS
+from precompute.config import Config
 from precompute.metrics import METRICS, Corpus, Metric, Score
-from precompute.models.lazy import Lazy
-from precompute.runner.stage import Advance, Watch, make_parts
+from precompute.runner import Advance, Lazy, Maker, make_parts, open_stage, stage_names
 from precompute.scoring.compare import Known, knowledge, score_heads, score_part, score_settings
 from precompute.scoring.corpus import read_corpus, synonyms
-from store.disk.runs import read_run, update_run
-from store.parts.write import Part, PartWriter, is_complete, require_complete, stage_folder
+from store.disk.runs import read_run
+from store.parts.write import Part, PartWriter, is_complete, require_complete
 
 log = logging.getLogger(__name__)
 
-CAPTURE = "capture"
-_CONDITIONS = ("sweep.", "pruning.")
-"""How the labels of stages begin whose captions are of conditions."""
 _OF_HEADS = ("baseline", "previous", "reference")
 
 Ready = Callable[[], tuple[Score, dict[str, Known]]]
@@ -45,7 +40,7 @@ class Captions:
     @property
     def of_heads(self) -> bool:
         """Whether they are what heads say."""
-        return self.label == HEADS
+        return self.label == stage_names.HEADS
 
     @property
     def folder(self) -> str:
@@ -53,13 +48,13 @@ class Captions:
         return next(iter(self.parts.values())).path.parent.name if self.parts else ""
 
 
-def score(run: Path, config: Config, watch: Watch, metrics: Sequence[str] = ()) -> None:
+def score(run: Path, config: Config, maker: Maker, metrics: Sequence[str] = ()) -> None:
     """Score the stored captions of a run; the caller publishes.
 
     Args:
         run: the run's folder.
         config: how to score; also names the data set's folder, where synonyms of labels are.
-        watch: screen, Ctrl-C, publishing.
+        maker: what makes parts.
         metrics: instead of the configuration's.
 
     Raises:
@@ -67,21 +62,21 @@ def score(run: Path, config: Config, watch: Watch, metrics: Sequence[str] = ()) 
         ValueError: a metric's model is not on this machine.
     """
     info = read_run(run)
-    parts = require_complete(run / "parts" / info["stages"][CAPTURE])
+    parts = require_complete(run / "parts" / info["stages"][stage_names.CAPTURE])
     capture = {part.name: part for part in parts}
     corpus = read_corpus(parts, synonyms(config, info["dataset"]))
     sources = list(caption_sources(run, info["stages"], capture))
     for name in metrics or config.score.metrics:
-        _score_by(name, run, config, watch, corpus, capture, sources)
+        _score_by(name, run, config, maker, corpus, capture, sources)
 
 
 def caption_sources(
     run: Path, stages: Mapping[str, str], capture: Mapping[str, Part]
 ) -> Iterator[Captions]:
     """The stages of a run that hold captions and are complete, the capture first."""
-    yield Captions(CAPTURE, capture)
+    yield Captions(stage_names.CAPTURE, capture)
     for label, folder in sorted(stages.items()):
-        if label != HEADS and not label.startswith(_CONDITIONS):
+        if label != stage_names.HEADS and not label.startswith(stage_names.OF_CONDITIONS):
             continue
         if is_complete(run / "parts" / folder):
             parts = require_complete(run / "parts" / folder)
@@ -94,7 +89,7 @@ def _score_by(
     name: str,
     run: Path,
     config: Config,
-    watch: Watch,
+    maker: Maker,
     corpus: Corpus,
     capture: Mapping[str, Part],
     sources: Sequence[Captions],
@@ -109,14 +104,14 @@ def _score_by(
             return
         if source.of_heads and not set(metric.against) & set(_OF_HEADS):
             continue
-        label = f"score.{name}" if source.label == CAPTURE else f"score.{name}.{source.label}"
+        suffix = "" if source.label == stage_names.CAPTURE else f".{source.label}"
+        label = f"score.{name}{suffix}"
         settings = score_settings(name, metric, source.folder, own, shuffles)
-        stage = stage_folder(run, label, settings)
-        update_run(run, stages={label: stage.name})
+        stage = open_stage(run, label, settings)
         if opened is None or metric.of_set:
             opened = Lazy(functools.partial(_ready, metric, stage, own, shuffles))
         make = functools.partial(_score_shard, name, metric, opened, source, capture)
-        make_parts(watch, run, stage, {n: capture[n].rows["image"] for n in source.parts}, make)
+        make_parts(maker, run, stage, {n: capture[n].rows["image"] for n in source.parts}, make)
 
 
 def _ready(
@@ -140,6 +135,6 @@ def _score_shard(
         rows = score_heads(captions, name, metric, *ready(), capture[shard])
         part.table("head_score", rows)
     else:
-        baseline = None if source.label == CAPTURE else capture[shard]
+        baseline = None if source.label == stage_names.CAPTURE else capture[shard]
         part.table("score", score_part(captions, name, metric, *ready(), baseline))
     advance(capture[shard].rows["image"])

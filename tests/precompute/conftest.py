@@ -19,8 +19,10 @@ from precompute.config.settings import (
 from precompute.demo.model import build_config, build_model, build_processor
 from precompute.models.huggingface import HuggingFaceCaptioner, view_tower
 from precompute.pipeline import execute
+from precompute.runner.job import Job
 from precompute.runner.plan import plan_runs
-from precompute.runner.stage import Watch
+from precompute.runner.stage import Maker
+from precompute.runner.watch import Watch
 
 
 @pytest.fixture(scope="session")
@@ -99,6 +101,6 @@ def run(config, captioner):
     def execute_into(results, config=config, **options):
         (plan,) = plan_runs(config)
         with Watch() as watch:
-            return execute(plan, results, lambda: captioner, watch, **options)
+            return execute(Job(plan, results, lambda: captioner, Maker(watch)), **options)
 
     return execute_into

@@ -11,7 +11,7 @@ from precompute.__main__ import app
 from precompute.config.settings import PROJECT
 from precompute.forward.batches import DoesNotFit
 from precompute.runner.engine import WorkersLost
-from precompute.runner.stage import Unfinished
+from precompute.runner.shortfall import Unfinished
 from store.parts.failures import Failure
 
 
@@ -188,8 +188,8 @@ def test_questions_that_were_given_up_end_the_command_with_a_status(
     assert peel("run", toml, "--results", tmp_path).exit_code == 0
     failure = Failure("questions-1", "images-000003", "ValueError: no", 3, "host")
 
-    def ask(run, _plan, _captioner, watch):
-        watch.after_stage(run, "questions-1", [failure])
+    def ask(job):
+        job.maker.shortfall.give_up(job.run, "questions-1", [failure])
 
     monkeypatch.setattr("precompute.__main__.ask_questions", ask)
     told = peel("questions", toml, "--results", tmp_path)

@@ -6,8 +6,10 @@ import pytest
 import torch
 
 from precompute.pipeline import execute
+from precompute.runner.job import Job
 from precompute.runner.plan import plan_runs
-from precompute.runner.stage import Watch
+from precompute.runner.stage import Maker
+from precompute.runner.watch import Watch
 from store import open_run
 from tests.kills import ended_by, in_child, kill_at
 
@@ -40,7 +42,7 @@ def go(config, captioner):
 
     def into(results):
         with Watch() as watch:
-            return execute(plan, results, lambda: captioner, watch)
+            return execute(Job(plan, results, lambda: captioner, Maker(watch)))
 
     return into
 

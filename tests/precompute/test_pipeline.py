@@ -11,9 +11,12 @@ from precompute.config.settings import CaptureConfig, ScoreConfig
 from precompute.forward.capture import capture
 from precompute.metrics.rouge_l import rouge_l
 from precompute.pipeline import ParityError, execute, score
+from precompute.runner.engine import PartFailed
+from precompute.runner.job import Job
 from precompute.runner.plan import plan_runs
 from precompute.runner.shard import WHOLE, Shard
-from precompute.runner.stage import PartFailed, Stopped, Watch
+from precompute.runner.stage import Maker
+from precompute.runner.watch import Stopped, Watch
 from store import open_run
 from store.publish.generation import publish
 
@@ -22,7 +25,9 @@ from store.publish.generation import publish
 def folder(config, captioner, tmp_path_factory):
     (plan,) = plan_runs(config)
     with Watch() as watch:
-        return execute(plan, tmp_path_factory.mktemp("results"), lambda: captioner, watch)
+        return execute(
+            Job(plan, tmp_path_factory.mktemp("results"), lambda: captioner, Maker(watch))
+        )
 
 
 def test_tables_are_filled(folder):
@@ -91,7 +96,7 @@ def test_a_second_run_makes_nothing_and_loads_no_model(folder, config):
         pytest.fail("nothing is missing")
 
     with Watch() as watch:
-        assert execute(plan, folder.parent, no_model, watch) == folder
+        assert execute(Job(plan, folder.parent, no_model, Maker(watch))) == folder
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("part.json")} == before
 
 
@@ -99,7 +104,7 @@ def test_a_new_metric_is_added_to_an_old_run(run, config, tmp_path):
     only = config.model_copy(update={"score": ScoreConfig(metrics=("exact",))})
     folder = run(tmp_path, only)
     with Watch() as watch:
-        score(folder, config, watch, ["rouge_l"])
+        score(folder, config, Maker(watch), ["rouge_l"])
     publish(folder)
     with open_run(folder) as opened:
         assert {"exact", "rouge_l"} <= set(opened.table("score").metric)
@@ -114,12 +119,12 @@ def test_ctrl_c_stops_after_the_part_and_the_next_run_goes_on(config, captioner,
     (plan,) = plan_runs(config)
     with Watch() as watch, pytest.raises(Stopped, match="goes on from here"):
         os.kill(os.getpid(), signal.SIGINT)
-        execute(plan, tmp_path, lambda: captioner, watch)
+        execute(Job(plan, tmp_path, lambda: captioner, Maker(watch)))
     assert len(list(tmp_path.rglob("part.json"))) == 1
     with open_run(tmp_path) as opened:
         assert len(opened.table("image")) == 2
     with Watch() as watch:
-        execute(plan, tmp_path, lambda: captioner, watch)
+        execute(Job(plan, tmp_path, lambda: captioner, Maker(watch)))
     with open_run(tmp_path) as opened:
         assert len(opened.table("image")) == 5
 
@@ -166,10 +171,10 @@ def test_what_stops_at_once_or_is_a_share_publishes_nothing(
         raise error
 
     (plan,) = plan_runs(config)
-    monkeypatch.setattr("precompute.pipeline.write_capture", breaks)
+    monkeypatch.setattr("precompute.readouts.baseline.write_capture", breaks)
     monkeypatch.setattr("precompute.pipeline.publish", lambda _: pytest.fail("publishes"))
-    with Watch(shard=share) as watch, pytest.raises((KeyboardInterrupt, PartFailed)):
-        execute(plan, tmp_path, lambda: captioner, watch)
+    with Watch() as watch, pytest.raises((KeyboardInterrupt, PartFailed)):
+        execute(Job(plan, tmp_path, lambda: captioner, Maker(watch, shard=share)))
 
 
 def test_the_layout_is_said_and_logged(folder):

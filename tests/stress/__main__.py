@@ -22,8 +22,10 @@ import torch
 from precompute.config.settings import read_config
 from precompute.models import load_captioner
 from precompute.pipeline import execute
+from precompute.runner.job import Job
 from precompute.runner.plan import Plan, plan_runs
-from precompute.runner.stage import Watch
+from precompute.runner.stage import Maker
+from precompute.runner.watch import Watch
 from tests.kills import in_child
 from tests.stress.same import differences
 
@@ -54,7 +56,7 @@ def _run_all(plans: list[Plan], captioner: object) -> Callable[[Path], None]:
     def into(results: Path) -> None:
         with Watch() as watch:
             for plan in plans:
-                execute(plan, results, lambda: captioner, watch)
+                execute(Job(plan, results, lambda: captioner, Maker(watch)))
 
     return into
 

@@ -9,8 +9,10 @@ from precompute.__main__ import app
 from precompute.commands.repair import repair
 from precompute.models import CheckpointMissing
 from precompute.pipeline import execute
+from precompute.runner.job import Job
 from precompute.runner.plan import plan_runs
-from precompute.runner.stage import Watch
+from precompute.runner.stage import Maker
+from precompute.runner.watch import Watch
 from store.upkeep.verify import verify_run
 from tests.stress.same import differences
 
@@ -19,7 +21,7 @@ from tests.stress.same import differences
 def whole(config, captioner, tmp_path_factory):
     (plan,) = plan_runs(config)
     with Watch() as watch:
-        return execute(plan, tmp_path_factory.mktemp("whole"), lambda: captioner, watch)
+        return execute(Job(plan, tmp_path_factory.mktemp("whole"), lambda: captioner, Maker(watch)))
 
 
 @pytest.fixture

@@ -12,8 +12,10 @@ from precompute.forward.capture import capture
 from precompute.forward.decode import decode_layers
 from precompute.pipeline import execute
 from precompute.readouts.baseline import write_capture
+from precompute.runner.job import Job
 from precompute.runner.plan import plan_runs
-from precompute.runner.stage import Watch
+from precompute.runner.stage import Maker
+from precompute.runner.watch import Watch
 from store import open_run
 from store.disk.runs import create_run, read_run
 from store.parts.write import stage_folder, write_part
@@ -137,7 +139,7 @@ def test_a_whole_run_goes_on_where_one_picture_fits(config, captioner, tmp_path)
         )
     )
     with Watch() as watch:
-        run = execute(plan, tmp_path, lambda: Cramped(captioner, 1, 2), watch)
+        run = execute(Job(plan, tmp_path, lambda: Cramped(captioner, 1, 2), Maker(watch)))
     for stage in ("heads", "importance.x"):
         for path in run.glob(f"parts/{stage}-*/*/part.json"):
             meta = json.loads(path.read_text())["meta"]

@@ -12,8 +12,10 @@ from precompute.heads.captions import tower_heads
 from precompute.images import readable
 from precompute.metrics.exact import exact
 from precompute.pipeline import execute
+from precompute.runner.job import Job
 from precompute.runner.plan import plan_runs
-from precompute.runner.stage import Watch
+from precompute.runner.stage import Maker
+from precompute.runner.watch import Watch
 from precompute.scoring.stage import score
 from store import open_run
 from store.disk.runs import read_run, update_run
@@ -42,7 +44,9 @@ def with_heads(config):
 def folder(with_heads, captioner, tmp_path_factory):
     (plan,) = plan_runs(with_heads)
     with Watch() as watch:
-        return execute(plan, tmp_path_factory.mktemp("results"), lambda: captioner, watch)
+        return execute(
+            Job(plan, tmp_path_factory.mktemp("results"), lambda: captioner, Maker(watch))
+        )
 
 
 @pytest.fixture(scope="module")
@@ -136,12 +140,12 @@ def test_scoring_again_makes_nothing_and_passes_by_what_is_not_complete(
     sweep = run / "parts" / stages["sweep.s"]
     (sweep / "complete.json").unlink()
     with Watch() as watch, caplog.at_level("INFO", "precompute"):
-        score(run, with_heads, watch)
+        score(run, with_heads, Maker(watch))
         assert {
             part.id for of in stages.values() for part in list_parts(run / "parts" / of)
         } == before
         assert "sweep.s is not complete" in caplog.text
-        score(run, with_heads, watch, ["rouge_l"])
+        score(run, with_heads, Maker(watch), ["rouge_l"])
     update_run(run, note="publish again")
     publish(run)
     with open_run(run) as opened:
@@ -153,5 +157,5 @@ def test_scoring_again_makes_nothing_and_passes_by_what_is_not_complete(
 def test_a_layer_that_the_tower_lacks_is_refused_before_any_work(with_heads, captioner, tmp_path):
     (plan,) = plan_runs(with_heads.model_copy(update={"heads": HeadsConfig(layers=(4,))}))
     with Watch() as watch, pytest.raises(ValueError, match=r"\[heads\] must be in 1\.\.3.*\[4\]"):
-        execute(plan, tmp_path, lambda: captioner, watch)
+        execute(Job(plan, tmp_path, lambda: captioner, Maker(watch)))
     assert not list(tmp_path.glob("*/parts/*"))

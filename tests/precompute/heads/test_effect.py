@@ -20,8 +20,10 @@ from precompute.heads.effect import (
 )
 from precompute.images import load
 from precompute.models import load_captioner
+from precompute.runner.job import Job
 from precompute.runner.plan import plan_runs
-from precompute.runner.stage import Watch
+from precompute.runner.stage import Maker
+from precompute.runner.watch import Watch
 from store import open_run
 from store.publish.generation import publish
 
@@ -128,7 +130,7 @@ def test_the_stage(config, captioner, run, tmp_path):
     folder = run(tmp_path, config)
     (plan,) = plan_runs(measured)
     with Watch() as watch:
-        measure_heads(folder, plan, lambda: captioner, watch)
+        measure_heads(Job(plan, folder.parent, lambda: captioner, Maker(watch)))
     publish(folder)
     with open_run(folder) as opened:
         table = opened.table("head_effect")
@@ -159,4 +161,4 @@ def test_the_stage(config, captioner, run, tmp_path):
     assert stages["head_effect"].startswith("head_effect-")
     fail = functools.partial(pytest.fail, "nothing is missing")
     with Watch() as watch:
-        measure_heads(folder, plan, fail, watch)
+        measure_heads(Job(plan, folder.parent, fail, Maker(watch)))

@@ -8,10 +8,13 @@ from pydantic import ValidationError
 
 from precompute.config.settings import DatasetConfig, ExperimentConfig, PruningConfig, ScoreConfig
 from precompute.heads.importance import write_scores
-from precompute.heads.pruning import contribution_norms, prune, require_prunable, saved
+from precompute.heads.pruning import contribution_norms, prune, require_prunable
 from precompute.pipeline import execute
+from precompute.runner.engine import PartFailed
+from precompute.runner.job import Job
 from precompute.runner.plan import plan_runs
-from precompute.runner.stage import PartFailed, Watch
+from precompute.runner.stage import Maker
+from precompute.runner.watch import Watch
 from store import open_run
 from store.disk.runs import read_run
 from store.parts.write import list_parts
@@ -32,7 +35,9 @@ def pruning(config):
 def folder(pruning, captioner, tmp_path_factory):
     (plan,) = plan_runs(pruning)
     with Watch() as watch:
-        return execute(plan, tmp_path_factory.mktemp("results"), lambda: captioner, watch)
+        return execute(
+            Job(plan, tmp_path_factory.mktemp("results"), lambda: captioner, Maker(watch))
+        )
 
 
 def main_of(folder):
@@ -88,7 +93,7 @@ def test_norms_are_means_over_the_sample(folder):
 def test_a_second_time_nothing_is_made(folder, pruning):
     (plan,) = plan_runs(pruning)
     with Watch() as watch:
-        prune(folder, plan, lambda: pytest.fail("nothing is missing"), watch)
+        prune(Job(plan, folder.parent, lambda: pytest.fail("nothing is missing"), Maker(watch)))
 
 
 def test_another_temperature_is_another_condition_of_the_same_sample(
@@ -101,7 +106,7 @@ def test_another_temperature_is_another_condition_of_the_same_sample(
     )
     (plan,) = plan_runs(warmer)
     with Watch() as watch:
-        prune(results, plan, lambda: captioner, watch)
+        prune(Job(plan, results.parent, lambda: captioner, Maker(watch)))
     assert len(list(results.glob("parts/importance.tiny-*"))) == 1
     assert len(list(results.glob("parts/pruning.tiny-*"))) == 2
 
@@ -119,10 +124,10 @@ def test_a_sample_that_broke_off_is_taken_up_again(pruning, captioner, tmp_path,
     wide = pruning.model_copy(update={"pruning": (PRUNING.model_copy(update={"m": 4}),)})
     (plan,) = plan_runs(wide)
     with Watch() as watch, pytest.raises(PartFailed, match="out of luck"):
-        execute(plan, tmp_path, lambda: captioner, watch)
+        execute(Job(plan, tmp_path, lambda: captioner, Maker(watch)))
     assert not list(tmp_path.rglob("condition.json"))
     with Watch() as watch:
-        broken = execute(plan, tmp_path, lambda: captioner, watch)
+        broken = execute(Job(plan, tmp_path, lambda: captioner, Maker(watch)))
     assert len(list(broken.glob("parts/importance.tiny-*/images-*"))) > 1
     assert main_of(broken).is_file()
 
@@ -141,7 +146,7 @@ def test_a_saved_pruning_is_applied_to_another_data_set(
     )
     (plan,) = plan_runs(other)
     with Watch() as watch:
-        applied = execute(plan, tmp_path, lambda: captioner, watch)
+        applied = execute(Job(plan, tmp_path, lambda: captioner, Maker(watch)))
     with open_run(applied) as run, open_run(folder) as origin:
         theirs, mine = run.table("condition"), origin.table("condition")
         pruned = run.table("caption").query("condition_id != 'baseline'")
@@ -156,22 +161,6 @@ def test_a_saved_pruning_is_applied_to_another_data_set(
     assert len(pruned) > 1
     for row in pruned.itertuples():
         assert row.text == texts[row.image_id]
-
-
-def test_a_saved_pruning_that_does_not_fit_is_refused(folder, tmp_path):
-    info = read_run(folder)
-    path = main_of(folder)
-    assert saved(path, info) == []
-    elsewhere = {**info, "run_id": "other-12345678"}
-    (condition,) = saved(path, elsewhere)
-    assert condition.id == json.loads(path.read_text())["condition_id"]
-    with pytest.raises(ValueError, match="belongs to one model"):
-        saved(path, {**elsewhere, "weights_sha256": "0" * 64})
-    with pytest.raises(ValueError, match=r"expected the condition\.json of a pruning"):
-        saved(tmp_path / "nothing.json", elsewhere)
-    (tmp_path / "other.json").write_text("{}")
-    with pytest.raises(ValueError, match=r"expected the condition\.json of a pruning"):
-        saved(tmp_path / "other.json", elsewhere)
 
 
 @pytest.mark.parametrize(
@@ -193,6 +182,6 @@ def test_a_metric_that_compares_nothing_is_refused(folder, pruning, captioner):
     wrong = PRUNING.model_copy(update={"metric": "repetition"})
     (plan,) = plan_runs(pruning.model_copy(update={"pruning": (wrong,)}))
     with Watch() as watch, pytest.raises(ValueError, match=r"must compare captions.*'repetition'"):
-        prune(folder, plan, lambda: captioner, watch)
+        prune(Job(plan, folder.parent, lambda: captioner, Maker(watch)))
     with pytest.raises(ValidationError, match="temperature"):
         PruningConfig(name="x", temperature=0)

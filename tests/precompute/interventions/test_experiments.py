@@ -6,8 +6,10 @@ import pytest
 
 from precompute.config.settings import ExperimentConfig
 from precompute.pipeline import execute
+from precompute.runner.job import Job
 from precompute.runner.plan import plan_runs
-from precompute.runner.stage import Watch
+from precompute.runner.stage import Maker
+from precompute.runner.watch import Watch
 from store import open_run
 from store.publish.generation import publish
 
@@ -51,7 +53,7 @@ def test_a_condition_that_another_experiment_takes_over_stops_no_run(
     flat = ExperimentConfig(name="flat", conditions=("skip:1", "skip:2"))
     deep = ExperimentConfig(name="deep", conditions=("skip:2",), all_layers=True)
     folder = run(tmp_path, config.model_copy(update={"experiments": (flat,)}))
-    monkeypatch.setattr("precompute.runner.stage.is_due", lambda _: True)
+    monkeypatch.setattr("precompute.runner.publishing.is_due", lambda _: True)
     assert run(tmp_path, config.model_copy(update={"experiments": (deep, flat)})) == folder
     with open_run(folder) as opened:
         counts = opened.table("caption").groupby("condition_id").size().to_dict()
@@ -88,5 +90,5 @@ def test_what_does_not_fit_stops_a_run_before_any_work(
     bad = ExperimentConfig(name="bad", conditions=conditions)
     (plan,) = plan_runs(config.model_copy(update={"experiments": (bad,)}))
     with Watch() as watch, pytest.raises(ValueError, match=said):
-        execute(plan, tmp_path, lambda: captioner, watch)
+        execute(Job(plan, tmp_path, lambda: captioner, Maker(watch)))
     assert not list(tmp_path.rglob("part.json"))

@@ -13,8 +13,10 @@ from precompute.interventions.means import drawn, make_means, mean_images, read_
 from precompute.interventions.parse import parse
 from precompute.interventions.sweep import sweep
 from precompute.pipeline import execute
+from precompute.runner.job import Job
 from precompute.runner.plan import plan_runs
-from precompute.runner.stage import Watch
+from precompute.runner.stage import Maker
+from precompute.runner.watch import Watch
 from store import open_run
 from store.disk.runs import update_run
 from store.errors import RunMismatch, StageIncomplete
@@ -51,7 +53,9 @@ def with_experiments(config):
 def folder(with_experiments, captioner, tmp_path_factory):
     (plan,) = plan_runs(with_experiments)
     with Watch() as watch:
-        return execute(plan, tmp_path_factory.mktemp("results"), lambda: captioner, watch)
+        return execute(
+            Job(plan, tmp_path_factory.mktemp("results"), lambda: captioner, Maker(watch))
+        )
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +154,7 @@ def test_a_second_run_makes_nothing_and_loads_no_model(folder, with_experiments)
     (plan,) = plan_runs(with_experiments)
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("part.json")}
     with Watch() as watch:
-        execute(plan, folder.parent, lambda: pytest.fail("nothing is missing"), watch)
+        execute(Job(plan, folder.parent, lambda: pytest.fail("nothing is missing"), Maker(watch)))
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("part.json")} == before
 
 
@@ -161,7 +165,7 @@ def test_another_experiment_leaves_the_others_as_they_are(folder, with_experimen
     )
     before = set(folder.glob("parts/sweep.*/*/part.json"))
     with Watch() as watch:
-        execute(plan_runs(config)[0], folder.parent, lambda: captioner, watch)
+        execute(Job(plan_runs(config)[0], folder.parent, lambda: captioner, Maker(watch)))
     new = set(folder.glob("parts/sweep.*/*/part.json")) - before
     assert {path.parent.parent.name.rpartition("-")[0] for path in new} == {"sweep.more"}
 
@@ -215,7 +219,7 @@ def test_a_mean_of_another_runs_images_is_the_mean_of_those(folder, config, capt
     )
     read = read_experiments(folder, plan)
     with Watch() as watch:
-        run_experiments(folder, plan, read, lambda: captioner, watch)
+        run_experiments(Job(plan, folder.parent, lambda: captioner, Maker(watch)), read)
     publish(folder)
     with open_run(folder) as run:
         rows = run.table("condition").set_index("condition_id")
@@ -225,7 +229,7 @@ def test_a_mean_of_another_runs_images_is_the_mean_of_those(folder, config, capt
     # The images are the same here: so are the captions of the same edit with the own mean.
     own = parse("mean:2", Shape(3, 8))
     with Watch() as watch:
-        sweep(folder, plan, lambda: captioner, watch, "sweep.own", [own])
+        sweep(Job(plan, folder.parent, lambda: captioner, Maker(watch)), "sweep.own", [own])
     publish(folder)
     with open_run(folder) as run:
         again = run.table("caption", "condition_id = 'mean:2'").set_index("image_id").text
@@ -255,10 +259,10 @@ def test_a_sweep_without_its_mean_or_with_a_condition_twice_is_refused(
     with Watch() as watch:
         with pytest.raises(StageIncomplete, match="must be complete"):
             lacking = parse("mean:1~n3", shape)
-            sweep(folder, plan, lambda: captioner, watch, "sweep.x", [lacking])
+            sweep(Job(plan, folder.parent, lambda: captioner, Maker(watch)), "sweep.x", [lacking])
         with pytest.raises(ValueError, match="skip:1 came twice"):
             twice = [parse("skip:1", shape)] * 2
-            sweep(folder, plan, lambda: captioner, watch, "sweep.x", twice)
+            sweep(Job(plan, folder.parent, lambda: captioner, Maker(watch)), "sweep.x", twice)
 
 
 def test_means_are_those_of_the_drawn_images(folder, with_experiments, captioner, opened):
@@ -266,7 +270,7 @@ def test_means_are_those_of_the_drawn_images(folder, with_experiments, captioner
     (plan,) = plan_runs(with_experiments)
     source = MeanSource(n=3, seed=1)
     with Watch() as watch:
-        make_means(folder, source, plan, {0, 2}, lambda: captioner, watch)
+        make_means(Job(plan, folder.parent, lambda: captioner, Maker(watch)), source, plan, {0, 2})
     chosen = drawn(plan.items, source)
     assert len(chosen) == 3
     pictures = [opened[image_id] for image_id in chosen if image_id in opened]

@@ -4,7 +4,7 @@ import pytest
 
 from precompute.config.judge import JudgeConfig
 from precompute.judge.session import ask_all
-from precompute.runner.stage import Watch
+from precompute.runner.watch import Watch
 from tests.judge_server import JudgeServer
 from tests.synthetic import make_run
 

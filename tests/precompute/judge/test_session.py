@@ -11,7 +11,7 @@ from precompute.judge.key import KEY
 from precompute.judge.ledger import JudgeError, ledgers, read_ledger
 from precompute.judge.plan import dry_run
 from precompute.judge.session import ask_all
-from precompute.runner.stage import Watch
+from precompute.runner.watch import Watch
 from store import open_run
 from store.upkeep.verify import verify_run
 from tests.judge_server import CRITERIA, asked_layers, cut, error, hang, scores

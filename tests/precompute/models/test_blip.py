@@ -16,8 +16,10 @@ from precompute.models.blip import BlipCaptioner
 from precompute.models.captioner import Captioner
 from precompute.models.vision import view_tower
 from precompute.pipeline import execute
+from precompute.runner.job import Job
 from precompute.runner.plan import plan_runs
-from precompute.runner.stage import Watch
+from precompute.runner.stage import Maker
+from precompute.runner.watch import Watch
 from store import open_run
 from tests.precompute.models.tiny import blip
 
@@ -151,7 +153,7 @@ def test_a_folder_of_photographs_from_file_to_tables(blip_captioner, pictures, t
     require_ready(config)
     (plan,) = plan_runs(config)
     with Watch() as watch:
-        execute(plan, tmp_path / "results", lambda: load_captioner(config.model), watch)
+        execute(Job(plan, tmp_path / "results", lambda: load_captioner(config.model), Maker(watch)))
     with open_run(tmp_path / "results", "photos") as run:
         captions = run.table("caption")
         assert len(captions) == len(pictures) * (blip_captioner.tower.n_layers + 1)

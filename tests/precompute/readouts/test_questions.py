@@ -11,10 +11,18 @@ from pydantic import ValidationError
 from precompute.config.settings import CaptureConfig, Generation, QuestionsConfig
 from precompute.forward.capture import capture
 from precompute.images import load
-from precompute.pipeline import ask_questions
-from precompute.readouts.questions import accuracy, ask, asked_layers, tower_states, write_answers
+from precompute.readouts.questions import (
+    accuracy,
+    ask,
+    ask_questions,
+    asked_layers,
+    tower_states,
+    write_answers,
+)
+from precompute.runner.job import Job
 from precompute.runner.plan import plan_runs
-from precompute.runner.stage import Watch
+from precompute.runner.stage import Maker
+from precompute.runner.watch import Watch
 from store import open_run
 from store.parts.write import read_part, read_table, stage_folder, write_part
 from tests.precompute.forward.test_batches import Cramped
@@ -112,7 +120,9 @@ def test_the_stage(asking, run, captioner, tmp_path):
         assert row.n == 3
     (plan,) = plan_runs(asking)
     with Watch() as watch:
-        ask_questions(folder, plan, lambda: pytest.fail("nothing is missing"), watch)
+        ask_questions(
+            Job(plan, folder.parent, lambda: pytest.fail("nothing is missing"), Maker(watch))
+        )
     assert json.loads((folder / "run.json").read_text())["stages"]["questions"]
 
 

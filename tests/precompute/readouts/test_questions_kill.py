@@ -9,8 +9,10 @@ import torch
 
 from precompute.config.settings import Generation, QuestionsConfig, ScoreConfig
 from precompute.pipeline import execute
+from precompute.runner.job import Job
 from precompute.runner.plan import plan_runs
-from precompute.runner.stage import Watch
+from precompute.runner.stage import Maker
+from precompute.runner.watch import Watch
 from store import open_run
 from tests.kills import ended_by, in_child, kill_at
 
@@ -18,7 +20,7 @@ TABLES = ("answer", "answer_score", "curve")
 POINTS = [
     ("precompute.readouts.questions", "ask", 1),  # nothing is asked yet
     ("precompute.readouts.questions", "ask", 3),  # the first parts are on the disk
-    ("precompute.pipeline", "write_answers", 2),
+    ("precompute.readouts.questions", "write_answers", 2),
     ("precompute.pipeline", "score_answers", 1),  # all are asked, none is scored
     ("precompute.scoring.answers", "score_answer_part", 2),
 ]
@@ -54,7 +56,7 @@ def go(config, captioner, whoops, tmp_path_factory):
 
     def into(results):
         with Watch() as watch:
-            return execute(plan, results, lambda: captioner, watch)
+            return execute(Job(plan, results, lambda: captioner, Maker(watch)))
 
     return into
 

@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -13,10 +14,13 @@ import torch
 from precompute.config.settings import ExperimentConfig, ScoreConfig
 from precompute.models import captioner_of
 from precompute.pipeline import ParityError, execute
-from precompute.runner.engine import WorkersLost
+from precompute.runner.engine import PartFailed, WorkersLost
+from precompute.runner.job import Job
 from precompute.runner.plan import plan_runs
 from precompute.runner.ray_engine import ATTEMPTS, _require_gpus, open_ray
-from precompute.runner.stage import PartFailed, Stopped, Unfinished, Watch, make_parts
+from precompute.runner.shortfall import Shortfall, Unfinished
+from precompute.runner.stage import Maker, make_parts
+from precompute.runner.watch import Stopped, Watch
 from store.disk.files import owner_of
 from store.disk.runs import create_run
 from store.parts.failures import read_failures
@@ -34,9 +38,9 @@ def engine():
 
 
 @pytest.fixture
-def watch(engine):
-    with Watch(engine) as watch:
-        yield watch
+def maker(engine):
+    with Watch() as watch:
+        yield Maker(watch, engine)
 
 
 @pytest.fixture
@@ -59,8 +63,8 @@ def note(part, name, advance):
     advance(2)
 
 
-def make(watch, stage, work):
-    make_parts(watch, stage.parent.parent, stage, SIZES, work)
+def make(maker, stage, work):
+    make_parts(maker, stage.parent.parent, stage, SIZES, work)
 
 
 def on_the_first_part(run, act):
@@ -92,11 +96,11 @@ def test_workers_of_which_one_is_killed_make_what_one_process_makes(
     )
     captioner = captioner_of(config.model)
     with Watch() as watch:
-        execute(plan, tmp_path / "alone", captioner, watch)
+        execute(Job(plan, tmp_path / "alone", captioner, Maker(watch)))
     run = tmp_path / "workers" / plan.run_id
     killer = on_the_first_part(run, lambda pid: os.kill(pid, signal.SIGKILL))
-    with Watch(engine) as watch:
-        assert execute(plan, run.parent, captioner, watch) == run
+    with Watch() as watch:
+        assert execute(Job(plan, run.parent, captioner, Maker(watch, engine))) == run
     killer.join()
     log = (run / "run.log").read_text()
     assert log.count("its worker was lost") == 1
@@ -108,7 +112,7 @@ def test_workers_of_which_one_is_killed_make_what_one_process_makes(
     assert not differences(run.parent, tmp_path / "alone")
 
 
-def test_a_part_that_fails_three_times_is_given_up_and_the_rest_is_made(watch, stage):
+def test_a_part_that_fails_three_times_is_given_up_and_the_rest_is_made(maker, stage):
     run, bad = stage.parent.parent, NAMES[1]
 
     def work(part, name, advance):
@@ -116,32 +120,33 @@ def test_a_part_that_fails_three_times_is_given_up_and_the_rest_is_made(watch, s
             raise ValueError("out of luck")
         note(part, name, advance)
 
-    make(watch, stage, work)
+    make(maker, stage, work)
     assert [part.name for part in list_parts(stage)] == [n for n in NAMES if n != bad]
     with pytest.raises(Unfinished, match=r"1 parts were given up(.|\n)*out of luck") as ended:
-        watch.end_run(run)
+        maker.end_run(run)
     (failure,) = ended.value.failures
     assert (failure.part, failure.attempts) == (bad, ATTEMPTS)
     assert failure.error == "ValueError: out of luck"
     assert f"process {os.getpid()}" not in failure.where
     assert read_failures(run) == [failure]
-    make(watch, stage, note)
-    watch.end_run(run)
+    again = replace(maker, shortfall=Shortfall())
+    make(again, stage, note)
+    again.end_run(run)
     assert read_failures(run) == []
     assert len(list_parts(stage)) == len(NAMES)
 
 
-def test_a_part_that_kills_its_workers_is_given_up(watch, stage):
+def test_a_part_that_kills_its_workers_is_given_up(maker, stage):
     def work(part, name, advance):
         if name == bad:
             os.kill(os.getpid(), signal.SIGKILL)
         note(part, name, advance)
 
     bad = NAMES[0]
-    make(watch, stage, work)
+    make(maker, stage, work)
     assert len(list_parts(stage)) == len(NAMES) - 1
     with pytest.raises(Unfinished, match="its worker was lost") as ended:
-        watch.end_run(stage.parent.parent)
+        maker.end_run(stage.parent.parent)
     assert [failure.part for failure in ended.value.failures] == [bad]
 
 
@@ -150,18 +155,18 @@ def test_too_many_broken_pictures_stop_the_run(config, engine, tmp_path):
     (plan,) = plan_runs(
         config.model_copy(update={"datasets": (dataset.model_copy(update={"max_broken": 0.1}),)})
     )
-    with Watch(engine) as watch, pytest.raises(PartFailed, match=r"at most 10\.0% of the 6"):
-        execute(plan, tmp_path, captioner_of(config.model), watch)
+    with Watch() as watch, pytest.raises(PartFailed, match=r"at most 10\.0% of the 6"):
+        execute(Job(plan, tmp_path, captioner_of(config.model), Maker(watch, engine)))
 
 
-def test_ctrl_c_lets_what_is_begun_end(watch, stage):
+def test_ctrl_c_lets_what_is_begun_end(maker, stage):
     def work(part, name, advance):
         time.sleep(0.5)
         note(part, name, advance)
 
     on_the_first_part(stage.parent.parent, lambda _: os.kill(os.getpid(), signal.SIGINT))
     with pytest.raises(Stopped, match="goes on from here"):
-        make(watch, stage, work)
+        make(maker, stage, work)
     assert 1 <= len(list_parts(stage)) <= 4
     assert not list(stage.glob(".images-*")), "nothing is half-made"
 

@@ -7,9 +7,12 @@ import pytest
 
 from precompute.config.settings import ExperimentConfig, HeadEffectConfig, HeadsConfig, ScoreConfig
 from precompute.pipeline import execute
+from precompute.runner.job import Job
 from precompute.runner.plan import plan_runs
 from precompute.runner.shard import Shard, read_shard
-from precompute.runner.stage import Unfinished, Watch
+from precompute.runner.shortfall import Unfinished
+from precompute.runner.stage import Maker
+from precompute.runner.watch import Watch
 from tests.stress.same import differences
 
 SHARES = (Shard(1, 2), Shard(2, 2))
@@ -38,8 +41,9 @@ def plan(config):
 @pytest.fixture(scope="module")
 def go(plan, captioner):
     def into(results, shard=None):
-        with Watch(shard=shard or read_shard(None)) as watch:
-            return execute(plan, results, lambda: captioner, watch)
+        with Watch() as watch:
+            maker = Maker(watch, shard=shard or read_shard(None))
+            return execute(Job(plan, results, lambda: captioner, maker))
 
     return into
 

@@ -13,7 +13,8 @@ from precompute.config.settings import (
 )
 from precompute.metrics import bertscore
 from precompute.metrics.rouge_l import rouge_l
-from precompute.runner.stage import Watch
+from precompute.runner.stage import Maker
+from precompute.runner.watch import Watch
 from precompute.scoring.answers import score_answer_part, score_answers
 from store import open_run
 from store.disk.runs import read_run, update_run
@@ -77,7 +78,7 @@ def configured(*metrics):
 
 def go(run, config, metrics=()):
     with Watch() as watch:
-        score_answers(run, config, watch, metrics)
+        score_answers(run, config, Maker(watch), metrics)
     publish(run)
 
 

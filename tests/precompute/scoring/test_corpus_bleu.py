@@ -6,7 +6,8 @@ from pycocoevalcap.bleu.bleu import Bleu
 
 from precompute.config.settings import Config, DatasetConfig, DecodeConfig, ModelConfig
 from precompute.metrics import ptb
-from precompute.runner.stage import Watch
+from precompute.runner.stage import Maker
+from precompute.runner.watch import Watch
 from precompute.scoring.corpus_bleu import CURVE, score_corpus
 from store import open_run
 from store.disk.runs import read_run, update_run
@@ -29,7 +30,7 @@ def configured(*metrics):
 
 def go(run, config):
     with Watch() as watch:
-        score_corpus(run, config, watch)
+        score_corpus(run, config, Maker(watch))
     publish(run)
 
 

@@ -4,7 +4,7 @@ import operator
 import pickle
 from functools import partial
 
-from precompute.models.lazy import Lazy
+from precompute.runner.lazy import Lazy
 
 
 def test_a_value_is_made_once_a_process_and_stays_at_home():

@@ -1,0 +1,30 @@
+"""Publishing while a run goes on, so that its pages can be looked at before it ends."""
+
+import logging
+from pathlib import Path
+
+from store.errors import PublishRefused
+from store.publish.generation import is_due, publish
+
+log = logging.getLogger(__name__)
+
+
+class Publishing:
+    """Publishes one run now and then, until its tables are refused.
+
+    Those wait for the run's end, which raises it if it still holds: where a condition has gone from
+    one stage to another, both hold it until the first is made anew.
+    """
+
+    def __init__(self) -> None:
+        self._refused = False
+
+    def after_part(self, run: Path) -> None:
+        """Publish if it is time to."""
+        if self._refused or not is_due(run):
+            return
+        try:
+            publish(run)
+        except PublishRefused as error:
+            log.warning("not published before the end: %s", error)
+            self._refused = True

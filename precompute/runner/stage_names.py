@@ -1,0 +1,16 @@
+"""What the stages that need the model are called in run.json, where other rooms find them.
+
+A name that ends in a dot goes before that of an experiment or of a pruning.
+"""
+
+CAPTURE = "capture"
+MEANS = "means"
+SWEEP = "sweep."
+HEAD_EFFECT = "head_effect"
+IMPORTANCE = "importance."
+PRUNING = "pruning."
+HEADS = "heads"
+QUESTIONS = "questions"
+
+OF_CONDITIONS = (SWEEP, PRUNING)
+"""How the names of stages begin that hold captions of conditions."""
