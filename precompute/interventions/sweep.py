@@ -109,10 +109,8 @@ def _check(conditions: Sequence[Condition], shape: Shape) -> None:
 def _row(run: Path, condition: Condition, plan: Plan) -> dict[str, Any]:
     if condition.mean is None:
         return condition.row(plan.run_id, plan.dataset.name, 0)
-    images = mean_images(run, condition.mean)
-    of = condition.mean.run
-    # A run is named by its data set and a hash.
-    return condition.row(of or plan.run_id, (of or plan.run_id).rpartition("-")[0], images)
+    dataset, images = mean_images(run, condition.mean)
+    return condition.row(condition.mean.run or plan.run_id, dataset, images)
 
 
 def write_sweep(
