@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 SCHEMA_VERSION = 1
-"""Version of the layout of parts. Older parts are upgraded when they are published."""
+"""Version of the layout of parts; those of another one are refused. The first change of a column
+brings the step that lifts parts of version 1."""
 
 BASELINE = "baseline"
 """The condition in which nothing is edited."""

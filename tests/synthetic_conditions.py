@@ -48,7 +48,7 @@ def edit(kind: str, layers: tuple[int, ...], strength: float, other: str = "") -
         if kind == "skip"
         else {
             "run": other or None,
-            "dataset": other.rpartition("-")[0] or "synthetic",
+            "dataset": "imagenet" if other else "synthetic",
             "n": 500,
             "seed": 0,
             "state": "input",

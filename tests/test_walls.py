@@ -43,6 +43,7 @@ ALLOWED = {
             "terminal",
         },
         "pipeline": {
+            "config",
             "images",
             "models",
             "forward",

@@ -7,6 +7,7 @@ import altair as alt
 import pandas as pd
 
 from dashboard.names import metrics as words
+from store.interventions import Color
 
 BLUE, ORANGE, GREEN, PINK, SKY, AMBER, GREY = (
     "#2b8cc4",
@@ -18,6 +19,16 @@ BLUE, ORANGE, GREEN, PINK, SKY, AMBER, GREY = (
     "#808080",
 )
 """Okabe and Ito's colours, told apart by every kind of eye; the blue lighter, for dark pages."""
+
+PALETTE: Mapping[Color, str] = {
+    "blue": BLUE,
+    "orange": ORANGE,
+    "green": GREEN,
+    "pink": PINK,
+    "sky": SKY,
+    "amber": AMBER,
+    "grey": GREY,
+}
 
 _AGAINST = {
     "final": BLUE,

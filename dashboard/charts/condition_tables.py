@@ -1,17 +1,14 @@
 """From the tables of conditions to the frames that charts and pages show. Pure functions."""
 
-import json
 import math
 from typing import Any
 
 import pandas as pd
 
 from dashboard.names import metrics as words
-from dashboard.names.conditions import ALGORITHMS, KINDS, which_mean
+from dashboard.names.conditions import ALGORITHMS, which_mean
+from store.interventions import KINDS, read_spec
 from store.schema import BASELINE, LAYER_METRICS
-
-SWEPT = ("mean", "confuse", "skip")
-"""Kinds of conditions that Figure 2 sweeps over layers."""
 
 TABLE1 = (
     ("cider", "reference"),
@@ -37,24 +34,30 @@ _Z95 = 1.959964
 _SAME = 1e-9
 
 
+def swept() -> list[str]:
+    """Kinds of conditions that Figure 2 sweeps over layers."""
+    return [kind for kind, words in KINDS.items() if words.color]
+
+
 def sweep(conditions: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame:
     """What a measure is where layers are edited: single layers and ranges.
 
     Args:
-        conditions: condition_id, kind, layers.
+        conditions: condition_id, kind, layers, spec.
         values: condition_id, n, mean, low, high.
 
     Returns:
-        Rows of the kinds of `SWEPT` alone, sorted by series and layer: condition_id, series (the
+        Rows of the kinds of `swept` alone, sorted by series and layer: condition_id, series (the
         kind in words, and another run's mean or other options), first and last layer, joint
         (more than one layer), mean, low, high, n.
     """
-    chosen = conditions[conditions["kind"].isin(SWEPT)]
+    chosen = conditions[conditions["kind"].isin(swept())]
     frame = pd.DataFrame(
         {
             "condition_id": chosen["condition_id"],
             "series": [
-                _series(*pair) for pair in zip(chosen["condition_id"], chosen["kind"], strict=True)
+                ", ".join([KINDS[kind].label, *which_mean(read_spec(spec))])
+                for kind, spec in zip(chosen["kind"], chosen["spec"], strict=True)
             ],
             "first": [int(min(layers)) for layers in chosen["layers"]],
             "last": [int(max(layers)) for layers in chosen["layers"]],
@@ -64,10 +67,6 @@ def sweep(conditions: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame:
     return frame.merge(values, on="condition_id").sort_values(
         ["series", "first", "last"], ignore_index=True
     )
-
-
-def _series(condition: str, kind: str) -> str:
-    return ", ".join([KINDS[kind], *which_mean(condition)])
 
 
 def measures(found: pd.DataFrame) -> list[tuple[str, str]]:
@@ -247,8 +246,7 @@ def largest_heads(frame: pd.DataFrame, unit: str, count: int) -> pd.DataFrame:
 
 def pruning(spec: Any) -> dict[str, Any]:
     """How the heads of a condition were chosen, by its specification; empty if nothing chose."""
-    found = json.loads(spec).get("pruning") if isinstance(spec, str) else None
-    return found or {}
+    return read_spec(spec).get("pruning") or {}
 
 
 def algorithm(changes: pd.DataFrame) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Charts of conditions, heads and pruning. Pure functions: a frame in, an Altair chart out."""
 
-from itertools import pairwise
+from itertools import cycle, pairwise
 
 import altair as alt
 import pandas as pd
@@ -8,13 +8,9 @@ import pandas as pd
 from dashboard.charts import base as charts
 from dashboard.charts.base import FIT, FIT_X, LEGEND, MARGINS, Chart
 from dashboard.names import metrics as words
-from dashboard.names.conditions import ALGORITHMS, KINDS, LAYER, PAPER_LAYER
+from dashboard.names.conditions import ALGORITHMS, LAYER, PAPER_LAYER
+from store.interventions import KINDS
 
-_KIND_COLORS = {
-    KINDS["mean"]: charts.BLUE,
-    KINDS["confuse"]: charts.ORANGE,
-    KINDS["skip"]: charts.GREEN,
-}
 _OTHERS = (charts.PINK, charts.AMBER, charts.SKY)
 _ALGORITHM_COLORS = dict(
     zip(ALGORITHMS.values(), (charts.BLUE, charts.SKY, charts.GREY, charts.AMBER), strict=True)
@@ -25,10 +21,15 @@ _ALGORITHM_SHAPES = dict(
 _INTERVAL = (("mean", "mean"), ("low", "95% from"), ("high", "95% to"))
 
 
+def _kind_colors() -> dict[str, str]:
+    return {kind.label: charts.PALETTE[kind.color] for kind in KINDS.values() if kind.color}
+
+
 def _colors(series: list[str]) -> list[str]:
     # A kind keeps its colour whichever stand beside it; another set's mean gets one of its own.
-    free = iter(_OTHERS * len(series))
-    return [_KIND_COLORS[name] if name in _KIND_COLORS else next(free) for name in series]
+    kinds = _kind_colors()
+    free = cycle([color for color in _OTHERS if color not in kinds.values()] or [charts.GREY])
+    return [kinds[name] if name in kinds else next(free) for name in series]
 
 
 def sweep(
@@ -49,7 +50,8 @@ def sweep(
         paper: number layers as the paper does, from 0.
         height: in pixels, with axes and legend.
     """
-    series = sorted(frame["series"].unique(), key=lambda name: (name not in _KIND_COLORS, name))
+    kinds = _kind_colors()
+    series = sorted(frame["series"].unique(), key=lambda name: (name not in kinds, name))
     frame = frame.assign(first=frame["first"] - paper, last=frame["last"] - paper).sort_values(
         "series", key=lambda names: names.map(series.index), kind="stable"
     )

@@ -19,7 +19,7 @@ from dashboard.figures import files as exporting
 from dashboard.figures import head_gallery as figure6
 from dashboard.names import landmarks as landmark_words
 from dashboard.names import metrics as named
-from dashboard.names.conditions import MEANINGS
+from store.interventions import KINDS
 from store.parts.tensors import ImageTensors
 from store.query import conditions as condition_queries
 from store.query import images as queries
@@ -115,7 +115,7 @@ def figure2(ask: Ask, about: About, measure: tuple[str, str] | None = None) -> F
         frame, named.axis(metric, against), baseline=baseline, paper=about.paper
     )
     kinds = set(conditions["kind"])
-    shown = " ".join(MEANINGS[kind] for kind in condition_frames.SWEPT if kind in kinds)
+    shown = " ".join(KINDS[kind].meaning for kind in condition_frames.swept() if kind in kinds)
     dashed = "" if baseline is None else " Dashed: the model unedited."
     return Figure(
         "figure2",

@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard.data import run as data
+from store.disk.runs import read_run
 
 _CONFIGS = Path("precompute/configs")
 
@@ -30,8 +31,9 @@ def run_again(run: Path) -> None:
 
 def config_of(run: Path) -> str:
     """The configuration that the run's data set is in; the paper's, if none names it."""
+    dataset = read_run(run).get("dataset")
     for path in sorted(_CONFIGS.glob("*.toml")):
         sets = tomllib.loads(path.read_text(encoding="utf-8")).get("datasets", [])
-        if run.name.rpartition("-")[0] in [each.get("name") for each in sets]:
+        if dataset in [each.get("name") for each in sets]:
             return str(path)
     return str(_CONFIGS / "whoops.toml")

@@ -63,12 +63,12 @@ def _plan(run: Path, config: Config) -> Plan:
     plans = {plan.run_id: plan for plan in plan_runs(config)}
     if run.name in plans:
         return plans[run.name]
-    name = run.name.rpartition("-")[0]
-    there = read_run(run).get("decides") or {}
+    info = read_run(run)
+    there = info.get("decides") or {}
     differing = sorted(
         key
         for plan in plans.values()
-        if plan.dataset.name == name
+        if plan.dataset.name == info.get("dataset")
         for key in {*there, *plan.decides}
         if plan.decides.get(key) != there.get(key)
     )

@@ -8,10 +8,11 @@ against the library. Nothing here knows runs, parts, data sets, or why a block i
 from precompute.forward.batches import BatchSize, DoesNotFit, fitting
 from precompute.forward.capture import Capture, Columns, capture, capture_edited
 from precompute.forward.decode import Caption, decode_layers, decode_states
-from precompute.forward.layers import Attention, LayerEdit, attend, constant, run_states
+from precompute.forward.layers import NO_EDIT, Attention, LayerEdit, attend, constant, run_states
 from precompute.forward.parity import certificate
 
 __all__ = [
+    "NO_EDIT",
     "Attention",
     "BatchSize",
     "Caption",

@@ -7,8 +7,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from precompute.forward import Attention, LayerEdit, attend, constant, run_states
+from precompute.forward import NO_EDIT, Attention, LayerEdit, attend, run_states
 from precompute.interventions.conditions import Condition, Edit
+from precompute.interventions.kinds import KINDS, Site
 from precompute.interventions.means import read_means
 from precompute.models import VisionTower
 
@@ -61,27 +62,20 @@ def layer_edits(
         condition: one that fits it.
         means: state l -> Zbar^l, [token, width], for `condition.means`.
     """
-    at: dict[int, dict[str, Edit]] = {}
+    at: dict[int, list[Edit]] = {}
     for edit in condition.edits:
         for layer in edit.layers:
-            at.setdefault(layer, {})[edit.kind] = edit
-    edits = {}
-    for layer, kinds in at.items():
-        scale = torch.tensor(kinds["heads"].scale) if "heads" in kinds else None
-        mean = (
-            means[condition.mean.state_index(layer)]
-            if condition.mean and (kinds.keys() & {"mean", "confuse"})
-            else None
-        )
-        edits[layer] = LayerEdit(
-            head_scale=scale,
-            constant=constant(tower, layer, mean, scale)
-            if mean is not None and "mean" in kinds
-            else None,
-            carried=mean if "confuse" in kinds else None,
-            skip="skip" in kinds,
-        )
-    return edits
+            at.setdefault(layer, []).append(edit)
+    made = {}
+    for layer, edits in at.items():
+        takers = [KINDS[edit.kind].takes_mean for edit in edits]
+        mean = means[condition.mean.state_index(layer)] if condition.mean and any(takers) else None
+        made[layer] = NO_EDIT
+        # What attention makes of a mean is computed here, once: with the heads already scaled.
+        for edit in sorted(edits, key=lambda e: KINDS[e.kind].takes_mean):
+            site = Site(tower, layer, edit.scale, mean)
+            made[layer] = KINDS[edit.kind].apply(made[layer], site)
+    return made
 
 
 def edited_states(
@@ -99,11 +93,11 @@ def edited_states(
     Yields:
         The condition; its Z^first..Z^L, to be consumed before the next.
     """
-    of: int | None = None
+    first: int | None = None
     attention: Attention | None = None
     for p in prepared:
-        if p.first != of:
-            of, attention = p.first, None
+        if p.first != first:
+            first, attention = p.first, None
         edit, below = p.edits[p.first], states[p.first - 1]
         if attention is None and edit.constant is None and not edit.skip:
             attention = attend(tower, p.first, below)

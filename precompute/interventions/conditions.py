@@ -10,19 +10,16 @@ what differs from the defaults follows: `mean:5~output~token~n100~seed1`.
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from itertools import groupby
-from typing import Any, Literal, get_args
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 from precompute.config import require_layers
+from precompute.interventions.kinds import KINDS, Scale, taking_mean
 from store.disk.files import short_hash
+from store.interventions import MEAN, heads_text, layers_text, mean_options
 
-Kind = Literal["mean", "confuse", "skip", "heads"]
 State = Literal["input", "output"]
 Pool = Literal["position", "token"]
-
-KINDS: tuple[Kind, ...] = get_args(Kind)
-MEAN_IMAGES = 500
 
 
 @dataclass(frozen=True)
@@ -38,17 +35,17 @@ class Edit:
     """One kind of edit over some layers.
 
     Attributes:
-        kind: `mean`, `confuse`, `skip` or `heads` (docs/method.md, "Conditions").
+        kind: one of `precompute.interventions.kinds` (docs/method.md, "Conditions").
         layers: 1..L, ascending.
-        scale: of kind `heads`: the factor of every head, the same at all these layers.
+        scale: of kinds that weigh heads: the factor of every head, the same at all these layers.
 
     Raises:
         ValueError: no layers, layers below 1 or twice, or a scale where none belongs.
     """
 
-    kind: Kind
+    kind: str
     layers: tuple[int, ...]
-    scale: tuple[float, ...] | None = None
+    scale: Scale | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -57,8 +54,11 @@ class Edit:
             raise ValueError(
                 f"layers of {self.kind} must ascend from 1 at least; got {list(self.layers)}."
             )
-        if (self.kind == "heads") != (self.scale is not None):
-            raise ValueError(f"heads need one scale each, {self.kind} none; got {self.scale}.")
+        if (KINDS[self.kind].scales is None) != (self.scale is None):
+            raise ValueError(
+                "kinds that weigh heads need one scale each, others none; got "
+                f"{self.kind} with {self.scale}."
+            )
 
     @property
     def heads(self) -> tuple[int, ...]:
@@ -73,15 +73,8 @@ class Edit:
     @property
     def text(self) -> str:
         """Its part of an id, where its mean is left out."""
-        return f"{self.kind}:{layers_text(self.layers)}{self._heads_text()}"
-
-    def _heads_text(self) -> str:
-        if self.scale is None:
-            return ""
-        removed = [head for head, s in enumerate(self.scale) if not s]
-        kept = [head for head, s in enumerate(self.scale) if s]
-        word, heads = ("only", kept) if len(kept) == 1 else ("without", removed)
-        return f"-{word}-{'+'.join(map(str, heads))}"
+        heads = "" if self.scale is None else f"-{'-'.join(heads_text(self.scale))}"
+        return f"{self.kind}:{layers_text(self.layers)}{heads}"
 
 
 @dataclass(frozen=True)
@@ -97,10 +90,10 @@ class MeanSource:
     """
 
     run: str | None = None
-    n: int = MEAN_IMAGES
-    seed: int = 0
-    state: State = "input"
-    pool: Pool = "position"
+    n: int = MEAN["n"]
+    seed: int = MEAN["seed"]
+    state: State = MEAN["state"]
+    pool: Pool = MEAN["pool"]
 
     def __post_init__(self) -> None:
         if self.n < 1 or self.seed < 0:
@@ -116,14 +109,8 @@ class MeanSource:
     @property
     def text(self) -> str:
         """Its part of an id; empty for the default."""
-        default = MeanSource()
-        return (
-            (f"@{self.run}" if self.run else "")
-            + (f"~{self.state}" if self.state != default.state else "")
-            + (f"~{self.pool}" if self.pool != default.pool else "")
-            + (f"~n{self.n}" if self.n != default.n else "")
-            + (f"~seed{self.seed}" if self.seed != default.seed else "")
-        )
+        run = [f"@{self.run}"] if self.run else []
+        return "".join([*run, *(f"~{option}" for option in mean_options(asdict(self)))])
 
 
 @dataclass(frozen=True)
@@ -136,7 +123,7 @@ class Condition:
 
     Attributes:
         edits: what is edited, by lowest layer.
-        mean: which mean; exactly where an edit is `mean` or `confuse`.
+        mean: which mean; exactly where an edit takes one.
         name: of a pruning, whose scales an id cannot say.
         pruning: how its scales came about, as JSON values, for the condition's specification.
 
@@ -153,9 +140,10 @@ class Condition:
     def __post_init__(self) -> None:
         object.__setattr__(self, "edits", _joined(self.edits))
         _check_combination(self.edits)
-        if (self.mean is not None) != any(e.kind in ("mean", "confuse") for e in self.edits):
+        if (self.mean is not None) != any(KINDS[e.kind].takes_mean for e in self.edits):
+            kinds = " or ".join(taking_mean())
             raise ValueError(
-                "a condition names a mean exactly if it has an edit mean or confuse; got "
+                f"a condition names a mean exactly if it has an edit {kinds}; got "
                 f"{', '.join(e.text for e in self.edits)} with mean {self.mean}."
             )
         if self.name is None and not all(e.masks for e in self.edits):
@@ -167,13 +155,13 @@ class Condition:
         if self.name is not None:
             return f"prune:{self.name}-{short_hash([self._edits_json(), self.pruning])}"
         return ",".join(
-            e.text + (self.mean.text if self.mean and e.kind in ("mean", "confuse") else "")
+            e.text + (self.mean.text if self.mean and KINDS[e.kind].takes_mean else "")
             for e in self.edits
         )
 
     @property
     def kind(self) -> str:
-        """`mean`, `confuse`, `skip`, `heads`, `prune`, or `mixed` where there are several."""
+        """That of its edits; `mixed` where there are several, `prune` of a pruning."""
         if self.name is not None:
             return "prune"
         kinds = {edit.kind for edit in self.edits}
@@ -195,7 +183,7 @@ class Condition:
         return frozenset(
             self.mean.state_index(layer)
             for edit in self.edits
-            if self.mean and edit.kind in ("mean", "confuse")
+            if self.mean and KINDS[edit.kind].takes_mean
             for layer in edit.layers
         )
 
@@ -261,26 +249,14 @@ def check(condition: Condition, shape: Shape) -> None:
             )
 
 
-def layers_text(layers: Iterable[int]) -> str:
-    """Layers as an id has them.
-
-    >>> layers_text([3, 5, 6, 7])
-    '3+5-7'
-    """
-    runs = []
-    for _, group in groupby(enumerate(layers), lambda pair: pair[1] - pair[0]):
-        run = [layer for _, layer in group]
-        runs.append(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}")
-    return "+".join(runs)
-
-
 def _joined(edits: Iterable[Edit]) -> tuple[Edit, ...]:
     """Equal edits over several layers as one, in order of the lowest layer."""
-    layers: dict[tuple[Kind, tuple[float, ...] | None], list[int]] = {}
+    layers: dict[tuple[str, Scale | None], list[int]] = {}
     for edit in edits:
         layers.setdefault((edit.kind, edit.scale), []).extend(edit.layers)
     joined = [Edit(kind, tuple(sorted(set(at))), scale) for (kind, scale), at in layers.items()]
-    return tuple(sorted(joined, key=lambda e: (e.layers, KINDS.index(e.kind), e.scale or ())))
+    order = list(KINDS)
+    return tuple(sorted(joined, key=lambda e: (e.layers, order.index(e.kind), e.scale or ())))
 
 
 def _check_combination(edits: tuple[Edit, ...]) -> None:
@@ -294,7 +270,8 @@ def _check_combination(edits: tuple[Edit, ...]) -> None:
             at.setdefault(layer, []).append(edit)
     for layer, those in at.items():
         kinds = [edit.kind for edit in those]
-        if len(kinds) > 1 and ("skip" in kinds or len(set(kinds)) < len(kinds)):
+        alone = any(KINDS[kind].alone for kind in kinds)
+        if len(kinds) > 1 and (alone or len(set(kinds)) < len(kinds)):
             raise ValueError(
                 f"edits of layer {layer} contradict each other: {', '.join(e.text for e in those)}."
                 " A skipped layer has nothing to edit, and heads have one scale each."

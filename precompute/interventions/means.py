@@ -25,7 +25,7 @@ from precompute.models import Captioner, VisionTower
 from precompute.runner import Advance, Job, Plan, make_parts, open_stage, plan_of, stage_names
 from store.disk.runs import read_run
 from store.errors import RunMismatch, RunNotFound
-from store.parts.means import FILE_NAME, StateSums, add_up, read_sums, write_sums
+from store.parts.means import FILE_NAME, StateSums, add_up, read_dataset, read_sums, write_sums
 from store.parts.write import PartWriter, require_complete
 from store.query.run import find_run
 
@@ -178,14 +178,18 @@ def sum_states(
     return ids, sums
 
 
-def mean_images(run: Path, source: MeanSource) -> int:
-    """How many images a mean is of: fewer than asked for where there are no more, or broken ones.
+def mean_images(run: Path, source: MeanSource) -> tuple[str, int]:
+    """Which images a mean is of.
+
+    Returns:
+        Their data set; how many: fewer than asked for where there are no more, or broken ones.
 
     Raises:
         StageIncomplete: the sums are not complete.
     """
     parts = require_complete(_folder(run, source))
-    return sum(part.manifest["meta"]["images"] for part in parts)
+    count = sum(part.manifest["meta"]["images"] for part in parts)
+    return read_dataset(parts[0].path / FILE_NAME), count
 
 
 def _folder(run: Path, source: MeanSource) -> Path:

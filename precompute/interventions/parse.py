@@ -17,21 +17,16 @@ from typing import Any
 
 from precompute.config import require_layers
 from precompute.interventions.conditions import Condition, Edit, MeanSource, Shape, check
+from precompute.interventions.kinds import KINDS, taking_mean
 
 PAPER_LAYERS = 39
 """Blocks of the paper's tower, which it numbers from 0: its layer k is this project's k + 1."""
 
 _EDIT = re.compile(
-    r"(?:(?P<kind>mean|confuse|skip):(?P<layers>[\d+.*-]+)"
-    r"|heads:(?P<at>[\d+.*-]+)-(?P<word>only|without)-(?P<heads>[\d+]+|\*))"
+    r"(?P<kind>\w+):(?P<layers>[\d+.*-]+?)(?:-(?P<heads>[a-z][\w+*-]*))?"
     r"(?:@(?P<run>[A-Za-z0-9][\w.-]*))?(?P<options>(?:~\w+)*)"
 )
 _LAYERS = re.compile(r"\d+(-\d+)?(\+\d+(-\d+)?)*")
-_GRAMMAR = (
-    "mean:5, confuse:12-21, skip:3+7, heads:27-only-3 or heads:27-without-3+5, several joined by "
-    "commas, a mean's run after @"
-)
-
 _Choice = tuple[Edit, MeanSource | None]
 
 
@@ -121,23 +116,22 @@ def _choices(
 ) -> Iterator[_Choice]:
     """The edits that one part of an entry stands for."""
     match = _EDIT.fullmatch(text)
-    if match is None:
-        raise ValueError(f"expected {_GRAMMAR}; got {text!r}.")
-    kind = match["kind"] or "heads"
-    sets = list(_layer_sets(match["layers"] or match["at"], shape.n_layers, paper))
-    if kind in ("mean", "confuse"):
-        mean = _mean(match, default, run_of)
-        for layers in sets:
-            yield Edit("mean" if kind == "mean" else "confuse", layers), mean
-        return
-    if match["run"] or match["options"]:
-        raise ValueError(f"only mean and confuse have a mean to name; got {text!r}.")
-    for layers in sets:
-        if kind == "skip":
-            yield Edit("skip", layers), None
-        else:
-            for scale in _scales(match["word"], match["heads"], shape.n_heads):
-                yield Edit("heads", layers, scale), None
+    kind = KINDS.get(match["kind"]) if match else None
+    if match is None or kind is None or (kind.scales is None) != (match["heads"] is None):
+        raise ValueError(f"expected {_grammar()}; got {text!r}.")
+    if not kind.takes_mean and (match["run"] or match["options"]):
+        only = " and ".join(taking_mean())
+        raise ValueError(f"only {only} have a mean to name; got {text!r}.")
+    sets = list(_layer_sets(match["layers"], shape.n_layers, paper))
+    scales = kind.scales(match["heads"], shape.n_heads) if kind.scales else [None]
+    mean = _mean(match, default, run_of) if kind.takes_mean else None
+    for layers, scale in product(sets, scales):
+        yield Edit(match["kind"], layers, scale), mean
+
+
+def _grammar() -> str:
+    *others, last = (example for kind in KINDS.values() for example in kind.examples)
+    return f"{', '.join(others)} or {last}, several joined by commas, a mean's run after @"
 
 
 def _layer_sets(text: str, n_layers: int, paper: bool) -> Iterator[tuple[int, ...]]:
@@ -166,19 +160,6 @@ def _span(first: int, last: int, n_layers: int, paper: bool) -> tuple[int, int]:
     # Before the range is counted out: it may be of any length.
     require_layers({first, last}, 1, n_layers, "layers of a condition")
     return first, last
-
-
-def _scales(word: str, text: str, n_heads: int) -> Iterator[tuple[float, ...]]:
-    sets = (
-        [[head] for head in range(n_heads)]
-        if text == "*"
-        else [[int(head) for head in text.split("+") if head]]
-    )
-    for heads in sets:
-        if not heads or max(heads) >= n_heads:
-            raise ValueError(f"heads must be in 0..{n_heads - 1} for this tower; got {text!r}.")
-        named = float(word == "only")
-        yield tuple(named if head in heads else 1 - named for head in range(n_heads))
 
 
 def _mean(

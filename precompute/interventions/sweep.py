@@ -111,10 +111,8 @@ def _check(conditions: Sequence[Condition], shape: Shape) -> None:
 def _row(run: Path, dataset: str, condition: Condition) -> dict[str, Any]:
     if condition.mean is None:
         return condition.row(run.name, dataset, 0)
-    images = mean_images(run, condition.mean)
-    source = condition.mean.run or run.name
-    # A run is named by its data set and a hash.
-    return condition.row(source, source.rpartition("-")[0], images)
+    dataset, images = mean_images(run, condition.mean)
+    return condition.row(condition.mean.run or run.name, dataset, images)
 
 
 def write_sweep(

@@ -3,7 +3,8 @@
 HDF5's names of these files live here alone.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -65,15 +66,31 @@ def read_sums(path: Path) -> StateSums:
     Raises:
         PartDamaged: the file cannot be read.
     """
+    with _opened(path) as file:
+        return StateSums(
+            dataset=str(file.attrs["dataset"]),
+            weights_sha256=str(file.attrs["weights_sha256"]),
+            states=tuple(int(state) for state in file["state"][:]),
+            image_ids=tuple(str(image) for image in file["image_id"].asstr()[:]),
+            sums=file["sum"][:],
+        )
+
+
+def read_dataset(path: Path) -> str:
+    """The data set whose images are in the sums.
+
+    Raises:
+        PartDamaged: the file cannot be read.
+    """
+    with _opened(path) as file:
+        return str(file.attrs["dataset"])
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
     try:
         with h5py.File(path, "r", locking=False) as file:
-            return StateSums(
-                dataset=str(file.attrs["dataset"]),
-                weights_sha256=str(file.attrs["weights_sha256"]),
-                states=tuple(int(state) for state in file["state"][:]),
-                image_ids=tuple(str(image) for image in file["image_id"].asstr()[:]),
-                sums=file["sum"][:],
-            )
+            yield file
     except (OSError, KeyError) as error:
         raise PartDamaged(
             f"{path} must hold sums of states; got: {error}. Remove its part and run again."

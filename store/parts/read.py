@@ -10,9 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from store.disk.files import file_sha256
-from store.errors import PartDamaged
+from store.errors import PartDamaged, SchemaTooNew
 from store.parts.tables import table_named
-from store.parts.upgrades import check_version, upgraded
 from store.schema import SCHEMA_VERSION
 
 
@@ -122,20 +121,21 @@ def verify_part(part: Part) -> list[str]:
     return problems
 
 
-def part_tables(part: Part) -> dict[str, pa.Table]:
-    """All tables of a part, as the present schema has them.
+def check_version(part: Part) -> None:
+    """Refuse a part of another schema; there is none before the first.
 
     Raises:
-        PartDamaged: a file cannot be read.
-        SchemaTooNew: the part is of a later version.
+        SchemaTooNew: naming both versions.
     """
-    version = part.manifest["schema_version"]
-    check_version(version, f"part {part.id}")
-    tables = {name: _read(part, name) for name in part.rows}
-    return upgraded(tables, version, f"part {part.id}")
+    if (version := part.manifest["schema_version"]) != SCHEMA_VERSION:
+        raise SchemaTooNew(
+            f"part {part.id} must be of schema version {SCHEMA_VERSION}; got {version}. "
+            "Update this program."
+        )
 
 
 def _read(part: Part, table: str) -> pa.Table:
+    check_version(part)
     check_sizes(part)
     try:
         return pq.read_table(part.path / f"{table}.parquet", partitioning=None)
@@ -154,11 +154,8 @@ def iter_tables(parts: Iterable[Part], table: str) -> Iterator[tuple[Part, pa.Ta
     """
     table_named(table)
     for part in parts:
-        if part.manifest["schema_version"] == SCHEMA_VERSION:
-            if table in part.rows:
-                yield part, _read(part, table)
-        elif table in (tables := part_tables(part)):
-            yield part, tables[table]
+        if table in part.rows:
+            yield part, _read(part, table)
 
 
 def read_table(parts: Iterable[Part], table: str) -> pa.Table:

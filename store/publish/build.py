@@ -12,9 +12,8 @@ import pyarrow.parquet as pq
 
 from store.disk.files import file_sha256
 from store.errors import PartDamaged, PublishRefused
-from store.parts.read import Part, check_sizes
-from store.parts.upgrades import Upgrade, upgraded
-from store.schema import BASELINE, SCHEMA_VERSION, TABLES
+from store.parts.read import Part, check_sizes, check_version
+from store.schema import BASELINE, TABLES
 
 SHARED = ("condition", "skipped")
 """Tables that several parts may say the same row of."""
@@ -47,15 +46,11 @@ class Source:
     rows: int
 
 
-def sources(
-    parts: Iterable[Part], scratch: Path, upgrades: Mapping[int, Upgrade] | None = None
-) -> dict[str, list[Source]]:
+def sources(parts: Iterable[Part]) -> dict[str, list[Source]]:
     """Where the rows of each table are, after a look at every file.
 
     Args:
         parts: the parts to publish.
-        scratch: a folder for upgraded copies of parts of an older schema.
-        upgrades: instead of `store.parts.upgrades.UPGRADES`, for tests.
 
     Raises:
         PartDamaged: a Parquet file is not the one that was written; large arrays are only looked
@@ -64,16 +59,15 @@ def sources(
     """
     found: dict[str, list[Source]] = {name: [] for name in TABLES}
     for part in parts:
+        check_version(part)
         _check_content(part)
-        paths = {name: part.path / f"{name}.parquet" for name in part.rows}
-        if part.manifest["schema_version"] != SCHEMA_VERSION:
-            paths = _upgrade(part, paths, scratch, upgrades)
-        for name, path in paths.items():
+        for name in part.rows:
             if name not in TABLES:
                 raise PartDamaged(
                     f"tables of {part.id} must be among {', '.join(TABLES)}; got {name}. Remove "
                     "that part and run again."
                 )
+            path = part.path / f"{name}.parquet"
             found[name].append(Source(path, pq.read_metadata(path).num_rows))
     return found
 
@@ -86,21 +80,6 @@ def _check_content(part: Part) -> None:
                 f"{part.path / name} must have the sha256 that part.json names; it differs. "
                 f"Remove the folder {part.id} and run again, or restore it from a copy."
             )
-
-
-def _upgrade(
-    part: Part,
-    paths: Mapping[str, Path],
-    scratch: Path,
-    upgrades: Mapping[int, Upgrade] | None,
-) -> dict[str, Path]:
-    tables = {name: pq.read_table(path, partitioning=None) for name, path in paths.items()}
-    tables = upgraded(tables, part.manifest["schema_version"], f"part {part.id}", upgrades)
-    folder = scratch / part.path.parent.name / part.name
-    folder.mkdir(parents=True)
-    for name, table in tables.items():
-        pq.write_table(table.select(list(TABLES[name].columns)), folder / f"{name}.parquet")
-    return {name: folder / f"{name}.parquet" for name in tables}
 
 
 def create_tables(con: duckdb.DuckDBPyConnection) -> None:

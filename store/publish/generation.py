@@ -26,7 +26,6 @@ from store.errors import (
     StageMixed,
 )
 from store.parts.unfinished import sweep
-from store.parts.upgrades import Upgrade
 from store.parts.write import Part, list_parts
 from store.publish import build, summaries
 from store.schema import SCHEMA_VERSION, TABLES
@@ -63,7 +62,6 @@ def publish(
     timeout: float = 600.0,
     grace: float = GRACE_SECONDS,
     allow_fewer: bool = False,
-    upgrades: Mapping[int, Upgrade] | None = None,
 ) -> Generation:
     """Build the next generation from a run's parts, and let the link point to it.
 
@@ -74,7 +72,6 @@ def publish(
         timeout: seconds to wait for another publisher; 0 not to wait.
         grace: seconds that superseded generations stay.
         allow_fewer: publish although parts are gone.
-        upgrades: instead of `store.parts.upgrades.UPGRADES`, for tests.
 
     Returns:
         The current generation.
@@ -92,7 +89,7 @@ def publish(
     try:
         with FileLock(run / ".publish.lock", timeout=timeout):
             sweep(run)
-            generation = _publish(run, read_run(run), allow_fewer, upgrades)
+            generation = _publish(run, read_run(run), allow_fewer)
             _remove_old(run, generation.number, grace)
             return generation
     except Timeout as error:
@@ -168,12 +165,7 @@ def _last_made(parts: list[Part]) -> str:
     return f"{len(parts)} parts, the last made {last}"
 
 
-def _publish(
-    run: Path,
-    info: Mapping[str, Any],
-    allow_fewer: bool,
-    upgrades: Mapping[int, Upgrade] | None,
-) -> Generation:
+def _publish(run: Path, info: Mapping[str, Any], allow_fewer: bool) -> Generation:
     started = time.perf_counter()
     parts = current_parts(run, info)
     listed = {
@@ -201,7 +193,6 @@ def _publish(
         parts,
         started,
         {"fingerprint": fingerprint, "parts": listed, "bytes": counted},
-        upgrades,
     )
 
 
@@ -228,12 +219,11 @@ def _build(
     parts: Mapping[str, Iterable[Part]],
     started: float,
     side: dict[str, Any],
-    upgrades: Mapping[int, Upgrade] | None,
 ) -> Generation:
     scratch = run / Owner.here().token("publish")
     scratch.mkdir()
     try:
-        found = build.sources((p for those in parts.values() for p in those), scratch, upgrades)
+        found = build.sources(p for those in parts.values() for p in those)
         temporary = scratch / "results.duckdb"
         config: dict[str, Any] = {"memory_limit": _MEMORY, "temp_directory": str(scratch / "spill")}
         with duckdb.connect(str(temporary), config=config) as con:

@@ -195,8 +195,8 @@ def open_run(run_or_results: Path | str, name: str | None = None) -> Run:
 
     Args:
         run_or_results: a run's folder, or the folder of all runs.
-        name: which one, of the folder of all runs: its name with or without the hash. May be
-            left out if there is only one.
+        name: which one, of the folder of all runs: its name, or its data set's. May be left out if
+            there is only one.
 
     Returns:
         The run at its current generation; close it, or use ``with``.
@@ -240,7 +240,9 @@ def find_run(folder: Path, name: str | None = None) -> Path:
         fitting = runs
     else:
         exact = [run for run in runs if run.name == name]
-        fitting = exact or [run for run in runs if run.name.rpartition("-")[0] == name]
+        # Of the others run.json is not read: one that is damaged does not stand in the way.
+        alike = [run for run in runs if run.name.startswith(f"{name}-")]
+        fitting = exact or [run for run in alike if read_run(run).get("dataset") == name]
     if len(fitting) == 1:
         return fitting[0]
     wanted = "one run" if name is None else f"one run named {name!r}"

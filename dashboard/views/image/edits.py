@@ -7,14 +7,14 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.captions import text as said
-from dashboard.charts import condition_tables as condition_frames
 from dashboard.data import run as data
 from dashboard.data.run import Key
-from dashboard.names.conditions import KINDS, MEANINGS, edit_name
+from dashboard.names.conditions import edit_name
 from dashboard.widgets import link as selection
 from dashboard.widgets import picture as comparison
 from dashboard.widgets import text as plain
 from dashboard.widgets import two_captions as compared
+from store.interventions import KINDS, read_spec
 from store.query import conditions as condition_queries
 from store.schema import BASELINE
 
@@ -39,10 +39,10 @@ def show(key: Key, image_id: str, condition: str) -> None:
         name="edit",
         default=own[0] if own else None,
         look="segments",
-        shown=KINDS.__getitem__,
+        shown=lambda name: KINDS[name].label,
     )
     plain.line(
-        f"{MEANINGS[kind]} This is what the last layer then says; choose an edit to see "
+        f"{KINDS[kind].meaning} This is what the last layer then says; choose an edit to see "
         "the whole story under it.",
         "small",
     )
@@ -91,9 +91,7 @@ def grouped(edited: pd.DataFrame, final: str) -> list[tuple[str, dict[str, str]]
     for row in sorted(edited.to_dict("records"), key=_order):
         text = said.text(row["text"])
         condition = str(row["condition_id"])
-        found.setdefault(text, {})[condition] = edit_name(
-            condition, condition_frames.pruning(row["spec"])
-        )
+        found.setdefault(text, {})[condition] = edit_name(condition, read_spec(row["spec"]))
     if final in found:
         found[final] = found.pop(final)
     return list(found.items())

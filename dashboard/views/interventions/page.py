@@ -10,13 +10,13 @@ from dashboard.data.run import Key
 from dashboard.figures import files as exporting
 from dashboard.figures import show as drawn
 from dashboard.names import metrics as named
-from dashboard.names.conditions import KINDS, MEANINGS
 from dashboard.views.interventions import most_changed as ranked
 from dashboard.widgets import copy_command as commands
 from dashboard.widgets import link as selection
 from dashboard.widgets import picture as comparison
 from dashboard.widgets import text as plain
 from dashboard.widgets.link import Place
+from store.interventions import KINDS
 from store.query import conditions as condition_queries
 from store.schema import BASELINE
 
@@ -40,9 +40,9 @@ def _draw(place: Place, key: Key) -> None:
         )
         commands.run_again(place.run)
         return
-    swept = [kind for kind in condition_frames.SWEPT if kind in set(conditions["kind"])]
+    swept = [kind for kind in condition_frames.swept() if kind in set(conditions["kind"])]
     if swept:
-        plain.line(" ".join(MEANINGS[kind] for kind in swept), "small")
+        plain.line(" ".join(KINDS[kind].meaning for kind in swept), "small")
     metric, against, paper = _measure(key)
     values = data.asked(key, condition_queries.at_last_layer, metric, against)
     frame = condition_frames.sweep(conditions, values)
@@ -173,7 +173,7 @@ def _table(conditions: pd.DataFrame, values: pd.DataFrame, axis: str) -> None:
     st.subheader("All conditions")
     table = (
         conditions.merge(values, on="condition_id", how="left")
-        .assign(kind=conditions["kind"].map(KINDS))
+        .assign(kind=conditions["kind"].map({kind: words.label for kind, words in KINDS.items()}))
         .rename(columns={"mean": axis})
     )
     shown = [name for name in ("heads", "source") if table[name].str.len().any()]

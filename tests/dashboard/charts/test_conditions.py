@@ -25,11 +25,14 @@ VALUES = pd.DataFrame(
         "high": 1.0,
     }
 )
+OWN = {"run": None, "n": 500, "seed": 0, "state": "input", "pool": "position"}
+OTHER = {**OWN, "run": "imagenet-1a2b", "state": "output"}
 CONDITIONS = pd.DataFrame(
     {
         "condition_id": VALUES["condition_id"][1:].to_list(),
         "kind": ["mean", "mean", "skip", "mean", "heads"],
         "layers": [[2], [2, 3, 4], [3], [2, 3, 4], [2]],
+        "spec": [json.dumps({"mean": mean}) for mean in (OWN, OWN, None, OTHER, None)],
     }
 )
 

@@ -83,7 +83,8 @@ def test_equal_edits_are_equal_conditions():
         ("mean:3~n0", "1 image at least"),
         ("mean:3~middle", r"~output, ~token, ~n100 and ~seed1; got ~middle"),
         ("paper:mean:39", r"0\.\.38; got 39-39"),
-        ("heads:3-without-", "expected mean:5"),
+        ("heads:3-without-", r"only-3, without-3\+5 or without-\*; got 'without-'"),
+        ("mean:3-only-3", "expected mean:5"),
         ("mean:+", "expected mean:5|layers must read like"),
     ],
 )

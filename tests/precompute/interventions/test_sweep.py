@@ -190,7 +190,7 @@ def test_a_mean_of_a_run_with_other_tokens_is_refused_before_any_work(folder, co
     other = folder.parent / "other-00000000"
     other.mkdir()
     info = json.loads((folder / "run.json").read_text())
-    info |= {"run_id": other.name, "grid_h": info["grid_h"] + 1}
+    info |= {"run_id": other.name, "dataset": "other", "grid_h": info["grid_h"] + 1}
     (other / "run.json").write_text(json.dumps(info))
     (plan,) = plan_runs(
         config.model_copy(
@@ -204,15 +204,15 @@ def test_a_mean_of_a_run_with_other_tokens_is_refused_before_any_work(folder, co
 
 def test_a_mean_of_another_runs_images_is_the_mean_of_those(folder, config, captioner):
     """The other run is found among the results; its images are read again and summed here."""
-    info = json.loads((folder / "run.json").read_text()) | {"run_id": "tiny-0000beef"}
-    other = folder.parent / "tiny-0000beef"
+    info = json.loads((folder / "run.json").read_text()) | {"run_id": "elsewhere-0000beef"}
+    other = folder.parent / "elsewhere-0000beef"
     other.mkdir()
     (other / "run.json").write_text(json.dumps(info))
     (plan,) = plan_runs(
         config.model_copy(
             update={
                 "experiments": (
-                    ExperimentConfig(name="borrowed", conditions=("mean:2@tiny-0000beef",)),
+                    ExperimentConfig(name="borrowed", conditions=("mean:2@elsewhere-0000beef",)),
                 )
             }
         )
@@ -224,8 +224,10 @@ def test_a_mean_of_another_runs_images_is_the_mean_of_those(folder, config, capt
     with open_run(folder) as run:
         rows = run.table("condition").set_index("condition_id")
         captions = run.table("caption", "layer = 3").set_index(["condition_id", "image_id"]).text
-    assert rows.source["mean:2@tiny-0000beef"] == "tiny-0000beef, 5 images, seed 0"
-    assert json.loads(rows.spec["mean:2@tiny-0000beef"])["mean"]["run"] == "tiny-0000beef"
+    assert rows.source["mean:2@elsewhere-0000beef"] == "elsewhere-0000beef, 5 images, seed 0"
+    mean = json.loads(rows.spec["mean:2@elsewhere-0000beef"])["mean"]
+    # The data set is what run.json says, whatever the run is called.
+    assert (mean["run"], mean["dataset"]) == ("elsewhere-0000beef", "tiny")
     # The images are the same here: so are the captions of the same edit with the own mean.
     own = parse("mean:2", Shape(3, 8))
     with Watch() as watch:
@@ -233,7 +235,7 @@ def test_a_mean_of_another_runs_images_is_the_mean_of_those(folder, config, capt
     publish(folder)
     with open_run(folder) as run:
         again = run.table("caption", "condition_id = 'mean:2'").set_index("image_id").text
-    assert captions["mean:2@tiny-0000beef"].to_dict() == again.to_dict()
+    assert captions["mean:2@elsewhere-0000beef"].to_dict() == again.to_dict()
 
 
 def test_a_condition_that_two_experiments_want_in_different_depth_is_refused(folder, config):
@@ -274,7 +276,7 @@ def test_means_are_those_of_the_drawn_images(folder, with_experiments, captioner
     chosen = drawn(plan.items, source)
     assert len(chosen) == 3
     pictures = [opened[image_id] for image_id in chosen if image_id in opened]
-    assert mean_images(folder, source) == len(pictures)
+    assert mean_images(folder, source) == ("tiny", len(pictures))
     expected = means(captioner, [captioner.pixels([picture]) for picture in pictures])
     got = read_means(folder, source, {0, 2}, captioner.tower)
     assert set(got) == {0, 2}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from store.errors import PartDamaged, RunMismatch
-from store.parts.means import StateSums, add_up, read_sums, write_sums
+from store.parts.means import StateSums, add_up, read_dataset, read_sums, write_sums
 
 
 @pytest.fixture
@@ -35,6 +35,7 @@ def test_what_was_written_is_read(states, tmp_path):
     got = read_sums(tmp_path / "means.h5")
     assert replace(got, sums=None) == replace(value, sums=None)
     assert got.sums.dtype == np.float64
+    assert read_dataset(tmp_path / "means.h5") == value.dataset
     np.testing.assert_array_equal(got.sums, value.sums)
 
 
@@ -62,5 +63,6 @@ def test_a_mean_over_nothing_or_of_another_state_is_refused(states):
 
 def test_a_damaged_file_says_so(tmp_path):
     (tmp_path / "means.h5").write_bytes(b"not HDF5")
-    with pytest.raises(PartDamaged, match="must hold sums of states"):
-        read_sums(tmp_path / "means.h5")
+    for read in (read_sums, read_dataset):
+        with pytest.raises(PartDamaged, match="must hold sums of states"):
+            read(tmp_path / "means.h5")

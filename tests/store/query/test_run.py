@@ -18,7 +18,7 @@ import store.query.run
 import store.text
 from store import open_run
 from store.disk.generations import current_generation
-from store.disk.runs import read_run
+from store.disk.runs import read_run, update_run
 from store.errors import ImageNotFound, NotPublished, RunNotFound, TableNotFound
 from store.parts.tensors import TensorWriter, condition_file, read_image
 from store.parts.write import list_parts
@@ -33,6 +33,17 @@ def test_a_run_is_found_by_folder_name_and_short_name(run: Path) -> None:
     for arguments in ((run,), (str(run),), (results,), (results, run.name), (results, "synthetic")):
         with open_run(*arguments) as opened:
             assert opened.path == run and opened.generation == 1
+
+
+def test_a_data_set_names_its_run_beside_others_that_begin_so(run: Path) -> None:
+    longer = make_run(run.parent, "synthetic-small", n_images=1, publish=False)
+    (run.parent / "other-1a2b3c4d").mkdir()
+    (run.parent / "other-1a2b3c4d" / "run.json").write_text("damaged")
+    assert store.query.run.find_run(run.parent, "synthetic") == run
+    assert store.query.run.find_run(run.parent, "synthetic-small") == longer
+    update_run(run, dataset="another")
+    with pytest.raises(RunNotFound, match="'synthetic'"):
+        store.query.run.find_run(run.parent, "synthetic")
 
 
 def test_unknown_and_ambiguous_names_are_told(run: Path) -> None:

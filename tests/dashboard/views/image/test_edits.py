@@ -1,5 +1,7 @@
 """What edits of the model do to one picture's caption, on its page."""
 
+import json
+
 import pandas as pd
 import pytest
 
@@ -77,7 +79,13 @@ def test_captions_are_grouped_in_the_order_of_layers_and_unchanged_ones_are_last
     ]
     frame = pd.DataFrame(
         [
-            {"condition_id": name, "kind": "mean", "layers": layers, "spec": None, "text": text}
+            {
+                "condition_id": name,
+                "kind": "mean",
+                "layers": layers,
+                "spec": json.dumps({"edits": [{"kind": "mean", "layers": layers}]}),
+                "text": text,
+            }
             for name, layers, text in rows
         ]
     )
