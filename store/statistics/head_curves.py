@@ -2,7 +2,7 @@
 
 import duckdb
 
-from store.schema import TABLES
+from store.metrics import head_columns
 from store.statistics.bootstrap import Array, Values, insert, summaries
 
 _SOURCES = (
@@ -10,9 +10,7 @@ _SOURCES = (
         Values(
             f"SELECT * FROM {table}",
             ("condition_id", "layer", "head"),
-            tuple(
-                (name, "self") for name in TABLES[table].columns if name not in TABLES[table].key
-            ),
+            tuple((name, "self") for name in head_columns(table)),
         )
         for table in ("head_stat", "head_effect")
     ),
