@@ -23,7 +23,7 @@ TABLE1 = (
 )
 """What Table 1 measures, as far as a run has it."""
 
-_FIRST = 2  # measures of likeness to the baseline's captions that lead the menu of Figure 2
+_LEADING = 2  # measures of likeness to the baseline's captions that lead the menu of Figure 2
 _READABLE = {
     "algorithm": "heads chosen by",
     "seed": "seed",
@@ -82,7 +82,7 @@ def measures(found: pd.DataFrame) -> list[tuple[str, str]]:
         for pair in zip(found["metric"], found["against"], strict=True)
         if pair[0] not in LAYER_METRICS and pair[1] != "previous"
     ]
-    first = [(metric, BASELINE) for metric in likeness()[:_FIRST]]
+    first = [(metric, BASELINE) for metric in likeness()[:_LEADING]]
     return sorted(
         pairs, key=lambda pair: (first.index(pair) if pair in first else len(first), pair)
     )

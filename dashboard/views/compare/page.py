@@ -170,10 +170,8 @@ def _draw(sides: _Sides) -> None:
                 what="layer",
                 default=layers[int(frame["difference"].abs().argmax())],
                 resets=("apart",),
-                told=(
-                    "Whose images and maps are shown below; first the layer where the two means "
-                    "lie furthest apart."
-                ),
+                told="Whose images and maps are shown below; first the layer where the two means "
+                "lie furthest apart.",
             )
         )
     other = dict(asked.depths)[layer]
@@ -246,8 +244,7 @@ def _ranked(sides: _Sides, asked: Compared, layer: int, n: int) -> str | None:
     """Draw the images that lie furthest apart at the layer; the first of all."""
     st.subheader(f"Images that lie furthest apart at layer {layer}")
     rows_at = st.container()
-    pages = math.ceil(n / _PER_PAGE)
-    number = selection.pages(pages, "apart")
+    number = selection.pages(math.ceil(n / _PER_PAGE), "apart")
     rows = pairs.asked(
         sides.one.key,
         sides.two.key,
