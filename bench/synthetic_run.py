@@ -13,6 +13,7 @@ import pyarrow as pa
 from PIL import Image
 
 from store.disk.runs import create_run, run_id, update_run
+from store.metrics import head_columns
 from store.parts.tensors import ImageTensors, TensorWriter
 from store.parts.write import PartWriter, mark_complete, stage_folder, write_part
 from store.schema import BASELINE, LAYER_METRICS
@@ -124,7 +125,6 @@ def _capture(part: PartWriter, images: range, sample: int) -> None:
             {**_key(ids, 1), **stats, "n_outlier_tokens": chance.poisson(2, len(ids) * N_LAYERS)}
         ),
     )
-    of_heads = ("attn_to_patches", "attn_entropy", "contribution_norm", "contribution_share")
     key = {
         name: column.take(np.repeat(np.arange(len(column)), N_HEADS))
         for name, column in _key(ids, 1).items()
@@ -136,7 +136,7 @@ def _capture(part: PartWriter, images: range, sample: int) -> None:
             {
                 **key,
                 "head": np.tile(np.arange(N_HEADS), len(ids) * N_LAYERS),
-                **{name: chance.gamma(2, 1, n) for name in of_heads},
+                **{name: chance.gamma(2, 1, n) for name in head_columns("head_stat")},
             }
         ),
     )

@@ -1,5 +1,7 @@
 """The tables of a run, as data: one place that names every column (README, "Results").
 
+The statistics of heads alone are named in `store.metrics.HEADS`, which menus have too.
+
 Parts write these columns as Parquet, `publish` creates the same tables in DuckDB, and readers
 rely on them. A column that is not here does not exist.
 """
@@ -7,6 +9,8 @@ rely on them. A column that is not here does not exist.
 from dataclasses import dataclass
 
 import pyarrow as pa
+
+from store.metrics import head_columns
 
 SCHEMA_VERSION = 1
 """Version of the layout of parts; those of another one are refused. The first change of a column
@@ -145,13 +149,7 @@ TABLES: dict[str, Table] = {
         order=("condition_id", "layer", "image_id"),
     ),
     "head_stat": Table(
-        {
-            **_AT_HEAD,
-            "attn_to_patches": _F,
-            "attn_entropy": _F,
-            "contribution_norm": _F,
-            "contribution_share": _F,
-        },
+        {**_AT_HEAD, **dict.fromkeys(head_columns("head_stat"), _F)},
         key=tuple(_AT_HEAD),
         order=("condition_id", "image_id", "layer", "head"),
     ),
@@ -198,7 +196,7 @@ TABLES: dict[str, Table] = {
         order=("condition_id", "metric", "against", "layer"),
     ),
     "head_effect": Table(
-        {**_AT_HEAD, "gradient": _F, "without": _F},
+        {**_AT_HEAD, **dict.fromkeys(head_columns("head_effect"), _F)},
         key=tuple(_AT_HEAD),
         order=("condition_id", "image_id", "layer", "head"),
     ),

@@ -6,12 +6,13 @@ import pandas as pd
 from dashboard.charts import base as charts
 from dashboard.charts.base import Chart
 from dashboard.names import metrics as words
+from store.metrics import CRITERIA
 
 _HEIGHT, _MENU = 360, 75
 """Pixels; beside each other, one below a menu, the charts end at one line."""
 
 COLORS = {
-    words.CRITERIA[name].label: color
+    CRITERIA[name].label: color
     for name, color in (
         ("mean", charts.GREY),
         ("entities", charts.BLUE),
@@ -30,10 +31,10 @@ def of_judge(curves: pd.DataFrame, kind: str, judge: str) -> pd.DataFrame:
         kind: `judge` for scores, `judge_step` for steps between layers.
         judge: whose.
     """
-    order = ["mean", *(name for name in words.CRITERIA if name != "mean")]
+    order = ["mean", *(name for name in CRITERIA if name != "mean")]
     found = [
         curves[curves["metric"] == f"{kind}.{judge}.{name}"].assign(
-            criterion=name, series=words.CRITERIA[name].label
+            criterion=name, series=CRITERIA[name].label
         )
         for name in order
     ]

@@ -7,10 +7,7 @@ from typing import Any
 import pandas as pd
 
 from dashboard.names import metrics as words
-from dashboard.names.sections import GAINS
-from store.statistics.landmarks import GAIN
-
-GROUNDING = "grounding_onset_"
+from store.metrics import GAIN, ONSET, gains
 
 
 def where(found: pd.DataFrame) -> list[tuple[str, str]]:
@@ -18,9 +15,9 @@ def where(found: pd.DataFrame) -> list[tuple[str, str]]:
 
     Args:
         found: of `queries.landmarks`. Grounding, which several measures tell, is a single row: by
-            the first of `GAINS`.
+            the first of `gains`.
     """
-    grounding = found["metric"].str.startswith(GROUNDING)
+    grounding = found["metric"].str.startswith(ONSET)
     by = found[grounding].set_index("metric")
     told = [
         (words.word(row["metric"]).label, f"{_span(row)}. {words.word(row['metric']).meaning}")
@@ -29,11 +26,7 @@ def where(found: pd.DataFrame) -> list[tuple[str, str]]:
     if by.empty:
         return told
     first = next(
-        (
-            name
-            for name in (f"{GROUNDING}{gain.removeprefix(GAIN)}" for gain in GAINS)
-            if name in by.index
-        ),
+        (name for name in (_onset(gain) for gain in gains()) if name in by.index),
         by.index[0],
     )
     others = by.drop(index=first)["layer"]
@@ -50,6 +43,10 @@ def where(found: pd.DataFrame) -> list[tuple[str, str]]:
     return [*told, (what, f"{span}. {word.meaning}{more}")]
 
 
+def _onset(gain: str) -> str:
+    return f"{ONSET}{gain.removeprefix(GAIN)}"
+
+
 def _span(row: dict[Any, Any], by: str = "") -> str:
     return f"layer {_at(row['layer'])}{by} (95% interval {_at(row['low'])} to {_at(row['high'])})"
 
@@ -64,7 +61,7 @@ def onsets(found: pd.DataFrame, gain: str | None) -> list[dict[str, Any]]:
     Returns:
         layer, text (what sets in where) and told (the same with its interval and its meaning).
     """
-    grounding = f"{GROUNDING}{gain.removeprefix(GAIN)}" if gain else None
+    grounding = _onset(gain) if gain else None
     made = []
     for row in found.dropna(subset="layer").to_dict("records"):
         if row["metric"] in ("fluency_onset", grounding):
@@ -101,7 +98,7 @@ def marks(found: pd.DataFrame, curves: Collection[str]) -> list[tuple[int, str]]
 
     Args:
         found: of `queries.landmarks`.
-        curves: metrics of the run; grounding is that of the first of `GAINS` among them.
+        curves: metrics of the run; grounding is that of the first of `gains` among them.
     """
-    gain = next((gain for gain in GAINS if gain in curves), None)
+    gain = next((gain for gain in gains() if gain in curves), None)
     return [(of["layer"], of["text"].partition(" at ")[0]) for of in onsets(found, gain)]

@@ -3,10 +3,9 @@
 import pandas as pd
 
 from dashboard.names import metrics as words
-from dashboard.names.sections import GAINS
+from store.metrics import gains, quality
 
-_REFERENCE = ("cider", "bertscore", "rouge_l", "coco_rouge_l")
-_MOST = 3  # of those
+_MOST = 3  # scores against references
 
 
 def line(scores: pd.DataFrame, judged: pd.DataFrame) -> str:
@@ -27,13 +26,13 @@ def line(scores: pd.DataFrame, judged: pd.DataFrame) -> str:
         )
         if pd.notna(value)
     }
-    told = [
+    shown = [
         _number(metric, known[metric, "reference"])
-        for metric in _REFERENCE
+        for metric in quality()
         if (metric, "reference") in known
     ][:_MOST]
-    parts = [f"{', '.join(told)} {words.held('reference')}"] if told else []
-    gain = next((gain for gain in GAINS if (gain, "shuffled") in known), None)
+    parts = [f"{', '.join(shown)} {words.held('reference')}"] if shown else []
+    gain = next((gain for gain in gains() if (gain, "shuffled") in known), None)
     if gain is not None and gain != "grounded_gain_label":  # the next line says that better
         parts.append(_number(gain, known[gain, "shuffled"]))
     if ("label", "label") in known:

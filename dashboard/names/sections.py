@@ -1,16 +1,19 @@
 """What the curves of a data set answer, and which of them stand together."""
 
-from dashboard.names import metrics as words
+from collections.abc import Sequence
 
-SAID = "said"
-"""The room of every metric that no other names: likeness of captions."""
+from dashboard.names import metrics as words
+from store.metrics import METRICS, SAYS, gains, likeness
+
+GLANCE = "glance"
+"""The section that repeats a few curves of the others."""
 
 SETTLES = "settles"
-"""The room that has no curves: how many images settle at which layer."""
+"""The section that has no curves: how many images settle at which layer."""
 
 TITLES = {
-    "glance": "At a glance",
-    SAID: "What it says",
+    GLANCE: "At a glance",
+    SAYS: "What it says",
     "own": "Is it this picture",
     SETTLES: "Where captions settle",
     "looks": "Where it looks",
@@ -18,11 +21,11 @@ TITLES = {
     "sure": "How sure it is",
     "things": "Abstract to concrete",
 }
-"""Rooms of the page Layers, in order."""
+"""Sections of the page Layers, by their ids in links, in order."""
 
 ABOUT = {
-    "glance": "The few curves that tell the story of this run; the other choices have the rest.",
-    SAID: "How close each layer's captions are to the final ones, to those of the layer below, and "
+    GLANCE: "The few curves that tell the story of this run; the other choices have the rest.",
+    SAYS: "How close each layer's captions are to the final ones, to those of the layer below, and "
     "to the references.",
     "own": "Whether captions are about their own picture, and not merely good sentences. Grounded "
     "gain compares with other pictures' references.",
@@ -41,40 +44,34 @@ ABOUT = {
 PARTS = {"update_norm": words.WHOLE, "attn_norm": words.ATTENTION, "mlp_norm": words.MLP}
 """One chart: what a layer adds, and the two parts that make it."""
 
-ROOMS = {
-    "own": (
-        "answer_accuracy",
-        "answer_bertscore",
-        "answer_rouge_l",
-        "label",
-        "uniqueness",
-        "repetition",
-    ),
-    "looks": ("attn_to_patches", "delta_attn", "map_shift", "attn_entropy", "n_outlier_tokens"),
-    "moves": (
-        "update_norm",
-        "attn_share",
-        "resid_norm",
-        "cos_prev",
-        "patch_update_norm",
-        "patch_attn_share",
-    ),
-    "sure": ("final_logprob", "mean_logprob", "n_tokens"),
-    "things": ("n_nouns", "noun_depth"),
-}
-"""Metrics by room, besides those of `SAID` and the grounded gains."""
 
-GAINS = tuple(
-    f"grounded_gain_{metric}"
-    for metric in ("cider", "bertscore", "rouge_l", "coco_rouge_l", "label")
-)
-"""What grounding is read from, on every page: the first of these that a run has."""
+def by_section(metrics: Sequence[str]) -> dict[str, list[str]]:
+    """Which metrics of a run stand in which section; sections that would be empty are left out.
 
-GLANCE = (
-    ("bertscore", "rouge_l", "cider", "exact"),
-    (*GAINS, "label"),
-    ("map_shift", "attn_to_patches"),
-    ("final_logprob", "mean_logprob"),
-    ("update_norm",),
-)
-"""What is shown at a glance: of each the first that a run has."""
+    Args:
+        metrics: of the run's curves. Every one is in a section besides the first, which repeats a
+            few, but for those that are lines of another's chart.
+    """
+    listed = list(METRICS)
+    sections: dict[str, list[str]] = {section: [] for section in TITLES}
+    for metric in metrics:
+        section = words.word(metric).section
+        if section is not None:
+            sections[section].append(metric)
+    for section, names in sections.items():
+        if section != SAYS:  # there by name, as the run has them
+            names.sort(key=lambda name: listed.index(name) if name in METRICS else -1)
+    firsts = (next((name for name in names if name in metrics), None) for names in _glance())
+    sections[GLANCE] = [name for name in firsts if name is not None]
+    return {name: names for name, names in sections.items() if names or name == SETTLES}
+
+
+def _glance() -> tuple[tuple[str, ...], ...]:
+    """What is shown at a glance: of each the first that a run has."""
+    return (
+        (*likeness(), "cider"),
+        (*gains(), "label"),
+        ("map_shift", "attn_to_patches"),
+        ("final_logprob", "mean_logprob"),
+        ("update_norm",),
+    )

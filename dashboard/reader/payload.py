@@ -16,26 +16,16 @@ from numpy.typing import NDArray
 
 from dashboard.charts import maps as overlays
 from dashboard.names import metrics as words
+from store.metrics import head_menu
 from store.parts.tensors import ImageTensors
 
 Array = NDArray[Any]
 KINDS = ("attention", "contribution")
 """Maps of a picture, by the name of what they show."""
 
-METRICS = (
-    "gradient",
-    "without",
-    "contribution_share",
-    "contribution_norm",
-    "attn_to_patches",
-    "attn_entropy",
-)
-"""What the matrix can show, the default first."""
-
 BOX_METRIC = "attn_to_box"
 """What the browser makes of the maps, for the box that is drawn on the picture."""
 
-_SIGNED = ("gradient", "without", "contribution_share")
 _TYPES = {"u1": "<u1", "f2": "<f2", "f4": "<f4"}
 
 
@@ -122,14 +112,14 @@ def matrix(heads: pd.DataFrame, n_layers: int, n_heads: int) -> Block:
     """
     arrays, about = {}, []
     rows, columns = (heads[name].to_numpy(int) for name in ("layer", "head"))
-    for metric in METRICS:
+    for metric in head_menu():
         if metric not in heads or heads[metric].isna().all():
             continue
         cells = np.full((n_layers, n_heads), np.nan, np.float32)
         cells[rows - 1, columns] = heads[metric].to_numpy(np.float32)
         arrays[f"heads.{metric}"] = cells
-        about.append({**_about(metric), "signed": metric in _SIGNED})
-    about.append({**_about(BOX_METRIC), "signed": False})
+        about.append({**_about(metric), "signed": words.word(metric).signed})
+    about.append({**_about(BOX_METRIC), "signed": words.word(BOX_METRIC).signed})
     return Block({"metrics": about}, arrays)
 
 

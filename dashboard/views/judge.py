@@ -18,6 +18,7 @@ from dashboard.widgets import copy_command as commands
 from dashboard.widgets import link as selection
 from dashboard.widgets import text as plain
 from dashboard.widgets.link import Place
+from store.metrics import CRITERIA
 from store.query import judges as judge_queries
 from store.query.images import Selection, Sort
 from store.query.predicates import Quantity
@@ -129,17 +130,15 @@ def _steps(steps: pd.DataFrame, layers: list[int]) -> None:
     if steps.empty:
         plain.line("No image has scores at two neighbouring layers.", "small")
         return
-    there = [name for name in words.CRITERIA if (steps["criterion"] == name).any()]
+    there = [name for name in CRITERIA if (steps["criterion"] == name).any()]
     default = "mean" if "mean" in there else there[0]
     chosen = selection.menu(
         "Criterion",
         there,
         name="criterion",
         default=default,
-        shown=lambda name: words.CRITERIA[name].label,
-        more="\n\n".join(
-            f"{words.CRITERIA[name].label}: {words.CRITERIA[name].meaning}" for name in there
-        ),
+        shown=lambda name: CRITERIA[name].label,
+        more="\n\n".join(f"{CRITERIA[name].label}: {CRITERIA[name].meaning}" for name in there),
     )
     below = dict(zip(layers[1:], layers, strict=False))
     frame = steps[steps["criterion"] == chosen].sort_values("layer")
@@ -181,7 +180,7 @@ def _agreement(key: Key, judge: str, condition: str) -> None:
             pd.DataFrame(
                 {
                     "with": other,
-                    "criterion": [words.CRITERIA[name].label for name in pairs["criterion"]],
+                    "criterion": [CRITERIA[name].label for name in pairs["criterion"]],
                     "n": pairs["n"],
                     "equal": pairs["equal"],
                     "weighted kappa": pairs["kappa"],

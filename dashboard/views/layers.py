@@ -13,11 +13,12 @@ from dashboard.figures import paper as figures
 from dashboard.figures import show as drawn
 from dashboard.names import landmarks as landmark_words
 from dashboard.names import metrics as words
-from dashboard.names.sections import ABOUT, GLANCE, PARTS, ROOMS, SAID, SETTLES, TITLES
+from dashboard.names.sections import ABOUT, GLANCE, PARTS, SETTLES, TITLES, by_section
 from dashboard.widgets import copy_command as commands
 from dashboard.widgets import link as selection
 from dashboard.widgets import text as plain
 from dashboard.widgets.link import Place
+from store.metrics import SAYS
 from store.query import images as queries
 
 Cards = list[Callable[[], None]]
@@ -45,25 +46,25 @@ def show(place: Place) -> None:
         if curves["layer"].nunique() == 1:
             _one_layer(place, curves)
             return
-        there = rooms(list(dict.fromkeys(curves["metric"])))
-        room = selection.menu(
+        there = by_section(list(dict.fromkeys(curves["metric"])))
+        section = selection.menu(
             "What to see",
             list(there),
             name="room",
             look="segments",
             shown=TITLES.__getitem__,
         )
-        plain.line(ABOUT[room], "small")
-        if room == "glance":
+        plain.line(ABOUT[section], "small")
+        if section == GLANCE:
             _landmarks(place)
         marks = landmark_words.marks(
             data.landmarks(place.published, place.condition), set(curves["metric"])
         )
-        cards: Cards = [partial(_curve, metric, curves, marks) for metric in there[room]]
-        if room == SAID:
+        cards: Cards = [partial(_curve, metric, curves, marks) for metric in there[section]]
+        if section == SAYS:
             cards = [*_figure3(place), *cards]
-        if room in ("glance", SETTLES):
-            cards += _convergence(place, only_first=room == "glance")
+        if section in (GLANCE, SETTLES):
+            cards += _convergence(place, only_first=section == GLANCE)
         _grid(cards)
 
 
@@ -96,22 +97,6 @@ def _one_layer(place: Place, curves: pd.DataFrame) -> None:
         },
     )
     exporting.download_row(None, curves, "layers")
-
-
-def rooms(metrics: Sequence[str]) -> dict[str, list[str]]:
-    """Which metrics of a run stand in which room; rooms that would be empty are left out.
-
-    Args:
-        metrics: of the run's curves. Every one is in a room besides the first, which repeats a few.
-    """
-    placed = {metric for of in ROOMS.values() for metric in of} | PARTS.keys()
-    gains = [metric for metric in metrics if metric.startswith("grounded_gain_")]
-    found = {room: [metric for metric in of if metric in metrics] for room, of in ROOMS.items()}
-    found["own"] = gains + found["own"]
-    found[SAID] = [m for m in metrics if m not in placed and m not in gains]
-    firsts = (next((m for m in of if m in metrics), None) for of in GLANCE)
-    found["glance"] = [metric for metric in firsts if metric is not None]
-    return {room: found.get(room, []) for room in TITLES if found.get(room) or room == SETTLES}
 
 
 def _landmarks(place: Place) -> None:

@@ -14,6 +14,14 @@ from store.parts.tensors import ImageTensors
 from store.query import conditions as condition_queries
 from store.schema import BASELINE
 
+STRONGEST = {
+    "gradient": "By the gradient, this head changes the final caption's probability most.",
+    "contribution_share": (
+        "Of all heads it makes the largest part of its layer's update of the CLS token."
+    ),
+}
+"""By what the cell where a picture opens is chosen, the preferred one first, and so in words."""
+
 _TAKEN = ("maps", "measures of heads", "measures of layers")
 
 
@@ -24,8 +32,8 @@ class Seen:
     Attributes:
         condition: its id.
         tensors: the arrays that maps are drawn from.
-        heads: layer, head, the metrics of `head_stat`, and gradient and without where the run
-            has them.
+        heads: layer, head, the metrics of `head_stat`, and of `head_effect` where the run has
+            them.
         stats: the measures a layer.
         missing: in words, what is the baseline's because the condition's was not captured.
     """
@@ -77,10 +85,10 @@ def strongest(heads: pd.DataFrame) -> tuple[int, int, str] | None:
     """The cell with the largest effect.
 
     Returns:
-        Layer, head, and by what: `gradient`, its size, where the run has it; else
-        `contribution_share`. None without numbers.
+        Layer, head, and by what: the first of `STRONGEST` that the run has, of the gradient its
+        size. None without numbers.
     """
-    for metric in ("gradient", "contribution_share"):
+    for metric in STRONGEST:
         if metric not in heads:
             continue
         effect = heads[metric].astype(float)

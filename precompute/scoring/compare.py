@@ -12,14 +12,12 @@ import pyarrow as pa
 
 from precompute.metrics import Corpus, Metric, Score
 from precompute.scoring.corpus import SEED, derangements
+from store.metrics import GAIN
 from store.parts.write import Part, read_table
 from store.schema import BASELINE
 
 VERSION = 2
 """Of what a metric's stage computes; part of the stage's identity."""
-
-GAIN = "grounded_gain_"
-"""Before a metric's name: its score against own references (or label) minus that of `shuffled`."""
 
 Story = Mapping[int, str]
 """The captions of one image under one condition, by layer."""

@@ -36,6 +36,11 @@ def ask(run: Source, query: str, params: Sequence[Any] = ()) -> pd.DataFrame:
         ) from error
 
 
+def quoted(columns: Sequence[str]) -> str:
+    """Columns as a SELECT lists them; `without` is a word of SQL, too."""
+    return ", ".join(f'"{name}"' for name in columns)
+
+
 @dataclass(frozen=True)
 class Sql:
     """A piece of SQL with the values of its question marks, in order."""

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from store.query.ask import Source, ask
+from store.metrics import head_columns
+from store.query.ask import Source, ask, quoted
 from store.schema import BASELINE, SAMPLE
 
 _TOP = "(SELECT max(n_layers) FROM run)"
@@ -222,10 +223,15 @@ def head_scores(run: Source, image_id: str, layer: int) -> pd.DataFrame:
 
 
 def head_effects(run: Source, image_id: str) -> pd.DataFrame:
-    """The effect of every head on one image's final caption: layer, head, gradient, without."""
+    """The effect of every head on one image's final caption.
+
+    Returns:
+        layer, head and every metric of `head_effect`.
+    """
+    columns = quoted(head_columns("head_effect"))
     return ask(
         run,
-        'SELECT layer, head, gradient, "without" FROM head_effect '
+        f"SELECT layer, head, {columns} FROM head_effect "
         "WHERE condition_id = ? AND image_id = ? ORDER BY layer, head",
         (BASELINE, image_id),
     )

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from store.query.ask import Source, ask
+from store.metrics import head_columns
+from store.query.ask import Source, ask, quoted
 from store.schema import BASELINE, LAYER_COLUMNS
 
 
@@ -75,7 +76,7 @@ def scores(run: Source, image_id: str, layer: int, condition: str = BASELINE) ->
 
 def layer_stats(run: Source, image_id: str, condition: str = BASELINE) -> pd.DataFrame:
     """One image's measures a layer: layer and every metric of `layer_stat`."""
-    columns = ", ".join(f'"{name}"' for name in LAYER_COLUMNS)
+    columns = quoted(LAYER_COLUMNS)
     return ask(
         run,
         f"SELECT layer, {columns} FROM layer_stat WHERE condition_id = ? "
@@ -85,11 +86,11 @@ def layer_stats(run: Source, image_id: str, condition: str = BASELINE) -> pd.Dat
 
 
 def head_stats(run: Source, image_id: str, condition: str = BASELINE) -> pd.DataFrame:
-    """One image's measures of every layer and head."""
+    """One image's measures of every layer and head: layer, head and every metric of `head_stat`."""
+    columns = quoted(head_columns("head_stat"))
     return ask(
         run,
-        "SELECT layer, head, attn_to_patches, attn_entropy, contribution_norm, "
-        "contribution_share FROM head_stat WHERE condition_id = ? AND image_id = ? "
-        "ORDER BY layer, head",
+        f"SELECT layer, head, {columns} FROM head_stat WHERE condition_id = ? "
+        "AND image_id = ? ORDER BY layer, head",
         (condition, image_id),
     )

@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass
 
+from store.metrics import likeness
 from store.query.ask import Source, Sql, ask
 from store.schema import BASELINE
-
-METRICS = ("bertscore", "rouge_l", "exact")
-"""What tells how much a caption differs from the one below: the first of these a run has."""
 
 
 @dataclass(frozen=True)
@@ -15,7 +13,7 @@ class Likeness:
 
     Attributes:
         image_id: the image.
-        metric: a score in [0, 1] against the layer below, 1 for captions that are alike.
+        metric: a score against the layer below, one of `store.metrics.likeness`.
     """
 
     image_id: str
@@ -68,4 +66,4 @@ def metric_of(run: Source, condition: str = BASELINE) -> str | None:
             (condition,),
         )["metric"]
     )
-    return next((metric for metric in METRICS if metric in found), None)
+    return next((metric for metric in likeness() if metric in found), None)

@@ -3,6 +3,7 @@
 import duckdb
 import pyarrow.compute as pc
 
+from store.metrics import GAIN
 from store.schema import CAPTION_METRICS, LAYER_METRICS
 from store.statistics import judged, landmarks
 from store.statistics.bootstrap import (
@@ -50,7 +51,7 @@ _OF_LANDMARKS = (
     "mean_logprob AS value FROM caption UNION ALL "
     "SELECT condition_id, layer, metric, against, image_id, value FROM score WHERE "
     "(metric, against) IN (('repetition', 'self'), ('cider', 'reference')) "
-    f"OR metric LIKE '{landmarks.GAIN}%'"
+    f"OR metric LIKE '{GAIN}%'"
 )
 
 

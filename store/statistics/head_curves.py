@@ -2,25 +2,25 @@
 
 import duckdb
 
-from store.schema import TABLES
+from store.metrics import head_columns
 from store.statistics.bootstrap import Array, Values, insert, summaries
 
-_SOURCES = (
-    *(
+
+def _sources() -> tuple[Values, ...]:
+    return (
+        *(
+            Values(
+                f"SELECT * FROM {table}",
+                ("condition_id", "layer", "head"),
+                tuple((name, "self") for name in head_columns(table)),
+            )
+            for table in ("head_stat", "head_effect")
+        ),
         Values(
-            f"SELECT * FROM {table}",
-            ("condition_id", "layer", "head"),
-            tuple(
-                (name, "self") for name in TABLES[table].columns if name not in TABLES[table].key
-            ),
-        )
-        for table in ("head_stat", "head_effect")
-    ),
-    Values(
-        "SELECT condition_id, layer, head, metric, against, image_id, value FROM head_score",
-        ("condition_id", "metric", "against", "layer", "head"),
-    ),
-)
+            "SELECT condition_id, layer, head, metric, against, image_id, value FROM head_score",
+            ("condition_id", "metric", "against", "layer", "head"),
+        ),
+    )
 
 
 def add_head_curves(con: duckdb.DuckDBPyConnection, weights: Array) -> None:
@@ -30,5 +30,5 @@ def add_head_curves(con: duckdb.DuckDBPyConnection, weights: Array) -> None:
         con: the generation being built, after `bootstrap.prepare`.
         weights: from `bootstrap_weights`, of its images.
     """
-    for source in _SOURCES:
+    for source in _sources():
         insert(con, "head_curve", summaries(con, source, weights))

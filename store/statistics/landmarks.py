@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from store.metrics import GAIN, ONSET
+
 Array = NDArray[Any]
 Curve = tuple[str, str]
 """Metric and against."""
 
-GAIN = "grounded_gain_"
 FLUENT_NATS = 0.6931
 """log 2: a token at most twice as surprising to the model as at the last layer."""
 FLUENT_REPETITION = 0.05
@@ -86,7 +87,7 @@ PLATEAU = Rule(
 
 def _grounding(metric: str) -> Rule:
     return Rule(
-        f"grounding_onset_{metric.removeprefix(GAIN)}",
+        f"{ONSET}{metric.removeprefix(GAIN)}",
         f"{metric} at least {GROUNDED_SHARE} of the last layer's, which is above 0, there and at "
         "all layers above",
         ((metric, "shuffled"),),

@@ -24,13 +24,13 @@ from dashboard.widgets import text as plain
 from dashboard.widgets import two_captions as compared
 from dashboard.widgets.link import Place
 from store.errors import NotPublished
+from store.metrics import likeness
 from store.query import conditions as condition_queries
 from store.query import two_runs as compare_queries
 from store.query.two_runs import Compared
 from store.schema import BASELINE
 
 _PER_PAGE = 8
-_FIRST = ("bertscore:reference", "rouge_l:reference", "rouge_l:final")
 
 
 @dataclass(frozen=True)
@@ -141,13 +141,14 @@ def _draw(sides: _Sides) -> None:
         return
     ids = list(zip(found["metric"], found["against"], strict=True))
     tops = [int(data.run_row(key)["n_layers"]) for key in keys]
+    preferred = (f"{score}:{kind}" for kind in ("reference", "final") for score in likeness())
     measure_at, layer_at = st.columns([2, 1])
     with measure_at:
         metric, against = selection.measure(
             "Measure",
             ids,
             name="metric",
-            default=next((name for name in _FIRST if name in map(":".join, ids)), None),
+            default=next((name for name in preferred if name in map(":".join, ids)), None),
         )
     measure = f"{metric}:{against}"
     asked = Compared(*conditions, metric, against, compare_queries.depths(*tops))
@@ -239,8 +240,7 @@ def _ranked(sides: _Sides, asked: Compared, layer: int, n: int) -> str | None:
     """Draw the images that lie furthest apart at the layer; the first of all."""
     st.subheader(f"Images that lie furthest apart at layer {layer}")
     rows_at = st.container()
-    pages = math.ceil(n / _PER_PAGE)
-    number = selection.pages(pages, "apart")
+    number = selection.pages(math.ceil(n / _PER_PAGE), "apart")
     rows = pairs.asked(
         sides.one.key,
         sides.two.key,

@@ -20,10 +20,9 @@ from dashboard.widgets import link as selection
 from dashboard.widgets import picture as comparison
 from dashboard.widgets import text as plain
 from dashboard.widgets import two_captions as compared
+from store.metrics import head_columns, likeness
 from store.query import conditions as condition_queries
 from store.schema import BASELINE
-
-_SCORES = ("bertscore", "rouge_l", "exact")
 
 
 def show(key: Key, image_id: str, condition: str) -> None:
@@ -119,7 +118,7 @@ def _cards(
     run = data.run_row(key)
     tensors = data.tensors(key, image_id)
     grid = (int(run["grid_h"]), int(run["grid_w"]))
-    metric = next((name for name in _SCORES if f"{name}:{BASELINE}" in frame), None)
+    metric = next((name for name in likeness() if f"{name}:{BASELINE}" in frame), None)
     made = []
     cells = st.grid("auto", min_column_width=145, gap="small")
     for row in frame.astype(object).to_dict("records"):
@@ -143,7 +142,7 @@ def _facts(row: Mapping[Any, Any], metric: str | None) -> list[str]:
         if value is not None and not pd.isna(value):
             to = "this layer" if against == BASELINE else words.AGAINST[against]
             facts.append(f"{words.word(str(metric)).label} to {to} {value:.2f}")
-    for name in ("gradient", "without"):
+    for name in head_columns("head_effect"):
         value = row.get(name)
         if value is not None and not pd.isna(value):
             # A minus sign and not a hyphen, at which a line may end.

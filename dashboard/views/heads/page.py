@@ -15,17 +15,9 @@ from dashboard.widgets import copy_command as commands
 from dashboard.widgets import link as selection
 from dashboard.widgets import text as plain
 from dashboard.widgets.link import Place
+from store.metrics import head_menu
 from store.query import conditions as condition_queries
 from store.schema import BASELINE
-
-_ORDER = (
-    ("gradient", "self"),
-    ("without", "self"),
-    ("attn_to_patches", "self"),
-    ("attn_entropy", "self"),
-    ("contribution_share", "self"),
-    ("contribution_norm", "self"),
-)
 
 
 def show(place: Place) -> None:
@@ -64,10 +56,9 @@ def _data_set(key: Key, condition: str) -> None:
         plain.line("No means of heads yet: publishing again makes them.", "small")
         commands.show("python -m precompute publish")
         return
-    pairs = sorted(
-        zip(found["metric"], found["against"], strict=True),
-        key=lambda pair: (_ORDER.index(pair) if pair in _ORDER else len(_ORDER), pair),
-    )
+    pairs = list(zip(found["metric"], found["against"], strict=True))
+    first = [pair for pair in ((name, "self") for name in head_menu()) if pair in pairs]
+    pairs = [*first, *sorted(set(pairs) - set(first))]
     metric, against = selection.measure("Heads by", pairs, name="heads_by")
     frame = data.asked(key, condition_queries.head_curve, metric, against, condition)
     left, right = st.columns([1.7, 1], gap="large")

@@ -16,24 +16,17 @@ from dashboard.data import run as data
 from dashboard.data.run import Key
 from dashboard.names import landmarks as landmark_words
 from dashboard.names import metrics as words
-from dashboard.names.sections import GAINS
 from dashboard.reader import payload, place
 from dashboard.widgets import picture as comparison
 from dashboard.widgets import text as plain
 from dashboard.widgets.picture import Seen
 from store.disk.files import short_hash
+from store.metrics import GAIN, METRICS, gains, likeness
 from store.parts.tensors import ImageTensors
 from store.query import reader as reader_queries
 from store.schema import BASELINE, CAPTION_METRICS, LAYER_METRICS
 
 _PALETTES = {"map": overlays.INFERNO, "matrix": charts.VIRIDIS, "diverging": charts.DIVERGING}
-_LIKE = ("rouge_l", "bertscore", "bleu")
-_BY = {
-    "gradient": "By the gradient, this head changes the final caption's probability most.",
-    "contribution_share": (
-        "Of all heads it makes the largest part of its layer's update of the CLS token."
-    ),
-}
 
 
 def show(key: Key, image_id: str, condition: str, against: str | None) -> dict[str, str]:
@@ -124,7 +117,7 @@ def _block(key: Key, image_id: str, condition: str, against: str | None) -> payl
 def _told(key: Key, image_id: str, condition: str, against: str | None) -> dict[str, Any]:
     curves = data.curves(key, condition)
     alone = curves[curves["metric"] == "uniqueness"].dropna(subset="mean")
-    gain, like = _first(key, condition, _gained()), _first(key, condition, _likes())
+    gain, like = _first(key, condition, _gained()), _first(key, condition, _likes("previous"))
     grounded = words.word(gain[0]) if gain else None
     return {
         "landmarks": landmark_words.onsets(
@@ -149,11 +142,13 @@ def _told(key: Key, image_id: str, condition: str, against: str | None) -> dict[
 
 
 def _gained() -> list[tuple[str, str]]:
-    return [(gain, "shuffled") for gain in GAINS]
+    return [(gain, "shuffled") for gain in gains()]
 
 
-def _likes() -> list[tuple[str, str]]:
-    return [(metric, "previous") for metric in _LIKE]
+def _likes(against: str) -> list[tuple[str, str]]:
+    # A bar is empty at 0 and full at 1: what keeps to that range comes first.
+    names = sorted(likeness(), key=lambda name: METRICS[name].range != (0, 1))
+    return [(name, against) for name in names]
 
 
 def _first(key: Key, condition: str, pairs: list[tuple[str, str]]) -> tuple[str, str] | None:
@@ -164,8 +159,10 @@ def _first(key: Key, condition: str, pairs: list[tuple[str, str]]) -> tuple[str,
 
 def _scores(key: Key, image_id: str, condition: str) -> dict[str, pd.Series]:
     """A few scores over layers: `metric:against` -> by layer."""
-    finals = [(metric, "final") for metric in _LIKE]
-    pairs = [_first(key, condition, wanted) for wanted in (_gained(), _likes(), finals)]
+    pairs = [
+        _first(key, condition, wanted)
+        for wanted in (_gained(), _likes("previous"), _likes("final"))
+    ]
     asked = tuple(pair for pair in pairs if pair)
     frame = data.asked(key, reader_queries.score_lines, image_id, condition, asked)
     return {
@@ -184,7 +181,7 @@ def _shared(key: Key, image_id: str, condition: str) -> dict[int, int]:
 def _of_rows(key: Key, scores: dict[str, pd.Series]) -> dict[str, pd.Series]:
     found = {}
     for name, values in scores.items():
-        if name.startswith("grounded_gain_"):
+        if name.startswith(GAIN):
             found["grounded"] = values / _full(key, name.partition(":")[0])
         elif name.endswith(":previous"):
             found["same"] = values
@@ -227,7 +224,7 @@ def _peak(heads: pd.DataFrame) -> dict[str, str] | None:
     return (
         None
         if found is None
-        else {"layer": str(found[0]), "head": str(found[1]), "why": _BY[found[2]]}
+        else {"layer": str(found[0]), "head": str(found[1]), "why": comparison.STRONGEST[found[2]]}
     )
 
 

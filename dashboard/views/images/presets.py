@@ -9,7 +9,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Context
 
 from dashboard.data import run as data
 from dashboard.data.run import Key
-from dashboard.names.sections import GAINS
+from store.metrics import GAIN, ONSET, gains
 from store.query import judges as judge_queries
 from store.query.predicates import Predicate, Quantity
 
@@ -101,7 +101,7 @@ def fluent_but_wrong(key: Key, condition: str, layer: int) -> Preset:
 def before_grounding(key: Key, condition: str, top: int) -> int:
     """The last layer before captions become those of their picture; the middle if they never do."""
     marks = data.landmarks(key, condition)
-    name = f"grounding_onset_{(gain_of(key) or '').removeprefix('grounded_gain_')}"
+    name = f"{ONSET}{(gain_of(key) or '').removeprefix(GAIN)}"
     onset = marks.loc[marks["metric"] == name, "layer"]
     return max(int(onset.iloc[0]) - 1, 0) if len(onset) else round(top / 2)
 
@@ -109,7 +109,7 @@ def before_grounding(key: Key, condition: str, top: int) -> int:
 def gain_of(key: Key) -> str | None:
     """The metric that grounding is read from; None if the run has none."""
     names = data.quantities(key)
-    return next((gain for gain in GAINS if f"{gain}:shuffled" in names), None)
+    return next((gain for gain in gains() if f"{gain}:shuffled" in names), None)
 
 
 def _late(key: Key, condition: str, top: int, gain: str | None) -> Preset:

@@ -17,6 +17,7 @@ from dashboard.widgets import picture as comparison
 from dashboard.widgets import text as plain
 from dashboard.widgets.link import Place
 from store.interventions import KINDS
+from store.metrics import likeness
 from store.query import conditions as condition_queries
 from store.schema import BASELINE
 
@@ -55,7 +56,7 @@ def _draw(place: Place, key: Key) -> None:
 
 def _measure(key: Key) -> tuple[str, str, bool]:
     pairs = condition_frames.measures(data.asked(key, condition_queries.sweep_metrics)) or [
-        ("bertscore", BASELINE)
+        (likeness()[0], BASELINE)
     ]
     left, right = st.columns([1.6, 1], vertical_alignment="bottom")
     with right:

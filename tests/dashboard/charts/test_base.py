@@ -49,26 +49,6 @@ def test_layers_are_marked_where_the_curves_leave_room():
     assert "beyond" not in exporting.svg(spec)
 
 
-def test_every_metric_of_the_tables_has_words():
-
-    from store.schema import CAPTION_METRICS, LAYER_COLUMNS, TABLES
-
-    metrics = {*LAYER_COLUMNS, *CAPTION_METRICS, *TABLES["head_stat"].columns}
-    for metric in metrics - {"condition_id", "image_id", "layer", "head"}:
-        assert words.word(metric).meaning, metric
-    assert words.title("rouge_l", "final") == "ROUGE-L against the final caption"
-    assert words.title("uniqueness", "self") == "Unique captions"
-    assert words.axis("repetition", "self") == "Repetition (share)"
-    assert words.held("self") == "alone"
-    assert words.word("new_metric").label == "new metric"
-
-
-def test_metrics_made_from_another_are_called_after_it():
-    assert words.word("grounded_gain_rouge_l").label == "Grounded gain, ROUGE-L"
-    assert words.word("grounding_onset_cider").label == "Grounding sets in, CIDEr"
-    assert words.word("grounded_gain_new").label == "Grounded gain, new"
-
-
 def test_bands_can_start_higher_and_name_every_layer():
     frame = pd.DataFrame(
         {"layer": [10, 11, 12], "series": "a", "mean": 1.0, "low": 0.5, "high": 1.5, "n": 7}

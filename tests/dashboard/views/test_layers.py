@@ -1,11 +1,10 @@
-"""The Layers page: where things set in, and the rooms of its metrics."""
+"""The Layers page: where things set in, and cards of curves."""
 
 import json
 
 import pandas as pd
 
 from dashboard.names import landmarks as landmark_words
-from dashboard.views.layers import rooms
 from store import open_run
 from store.disk.runs import list_runs
 from store.parts.write import stage_folder, write_part
@@ -154,23 +153,3 @@ def test_rules_name_metrics_as_menus_do():
     assert "Caption log-probability within 0.6931 nats a token" in rules[0]
     assert any("Grounded gain, ROUGE-L at least 0.5" in rule for rule in rules)
     assert not any("_" in rule for rule in rules)
-
-
-def test_every_metric_has_one_room():
-    metrics = [
-        "cider",
-        "grounded_gain_cider",
-        "label",
-        "attn_to_patches",
-        "update_norm",
-        "attn_norm",
-        "final_logprob",
-        "n_nouns",
-        "a_new_one",
-    ]
-    found = rooms(metrics)
-    placed = [metric for room, of in found.items() if room != "glance" for metric in of]
-    assert sorted(placed) == sorted(set(metrics) - {"attn_norm"})  # a line beside update_norm's
-    assert found["said"] == ["cider", "a_new_one"]
-    assert next(iter(found)) == "glance" and "settles" in found
-    assert list(rooms(["cider"])) == ["glance", "said", "settles"]

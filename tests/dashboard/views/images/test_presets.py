@@ -6,8 +6,8 @@ import pytest
 
 from dashboard.data import run as data
 from dashboard.names import landmarks as landmark_words
+from dashboard.names.sections import by_section
 from dashboard.views.images import presets
-from dashboard.views.layers import rooms
 from store import open_run
 from store.disk.runs import update_run
 from store.parts.write import stage_folder, write_part
@@ -134,7 +134,7 @@ def test_every_page_reads_grounding_from_the_same_measure(run, frames, monkeypat
     for row in header["rows"]:
         own = scores(frames, "grounded_gain_cider", row["layer"])["img00000"]
         assert row["bars"]["grounded"] == pytest.approx(own / full, rel=1e-5)
-    assert rooms(["grounded_gain_rouge_l", "grounded_gain_cider"])["glance"] == [
+    assert by_section(["grounded_gain_rouge_l", "grounded_gain_cider"])["glance"] == [
         "grounded_gain_cider"
     ]
     marks = pd.DataFrame(

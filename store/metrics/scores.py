@@ -1,0 +1,213 @@
+"""Scores of captions and of answers, and what is told of a whole image."""
+
+import math
+
+from store.metrics.metric import Metric
+
+_OWN, _THINGS = "own", "things"  # sections
+_UNIT = "0 to 1"
+_ONE = (0.0, 1.0)
+_POSITIVE = (0.0, math.inf)
+
+ANSWERS: dict[str, Metric] = {
+    "answer_accuracy": Metric(
+        "Questions answered right",
+        "share of questions",
+        "Short questions about the picture, asked of this layer.",
+        range=_ONE,
+        better="more",
+        section=_OWN,
+    ),
+    "answer_bertscore": Metric(
+        "Likeness of answers, BERTScore",
+        "F1",
+        "Answers of this layer against the expected ones, in meaning.",
+        range=(-math.inf, 1.0),
+        better="more",
+        section=_OWN,
+    ),
+    "answer_rouge_l": Metric(
+        "Likeness of answers, ROUGE-L",
+        _UNIT,
+        "Answers of this layer against the expected ones, by their longest common run of words.",
+        range=_ONE,
+        better="more",
+        section=_OWN,
+    ),
+}
+"""Curves of answers to questions."""
+
+SCORES: dict[str, Metric] = {
+    "exact": Metric(
+        "Exact match",
+        _UNIT,
+        "1 if two captions are the same words, else 0.",
+        range=_ONE,
+        better="more",
+        likeness=4,
+    ),
+    "bleu": Metric(
+        "BLEU",
+        _UNIT,
+        "Share of a caption's runs of one to four words that the other has too (sacrebleu).",
+        range=_ONE,
+        better="more",
+        likeness=3,
+    ),
+    "rouge_l": Metric(
+        "ROUGE-L",
+        _UNIT,
+        "Overlap of two captions by their longest common run of words: 1 is the same words.",
+        range=_ONE,
+        better="more",
+        quality=3,
+        likeness=2,
+    ),
+    "coco_bleu4": Metric(
+        "BLEU-4, coco-caption",
+        _UNIT,
+        "BLEU as coco-caption computes it, a caption at a time.",
+        range=_ONE,
+        better="more",
+    ),
+    "coco_rouge_l": Metric(
+        "ROUGE-L, coco-caption",
+        _UNIT,
+        "ROUGE-L as coco-caption computes it: recall counts more than precision.",
+        range=_ONE,
+        better="more",
+        quality=4,
+    ),
+    "cider": Metric(
+        "CIDEr",
+        "0 to 10",
+        "Overlap of two captions' words and phrases, rare ones counting more (CIDEr-D).",
+        range=(0.0, 10.0),
+        better="more",
+        quality=1,
+    ),
+    "bertscore": Metric(
+        "BERTScore",
+        "F1",
+        "Likeness of two captions in meaning, word by word, as a language model sees it.",
+        range=(-math.inf, 1.0),  # rescaled, what is less alike than by chance is below 0
+        better="more",
+        quality=2,
+        likeness=1,
+    ),
+    "label": Metric(
+        "Names the class",
+        "0 or 1",
+        "Whether the caption names the picture's class, or "
+        "its kind: a guitar, of an electric guitar.",
+        range=_ONE,
+        better="more",
+        quality=5,
+        section=_OWN,
+    ),
+    "uniqueness": Metric(
+        "Unique captions",
+        "share of images",
+        "Images whose caption at this layer no other image has.",
+        range=_ONE,
+        section=_OWN,
+    ),
+    "repetition": Metric(
+        "Repetition",
+        "share",
+        "Share of a caption's word pairs that repeat.",
+        range=_ONE,
+        better="less",
+        section=_OWN,
+    ),
+    "n_nouns": Metric(
+        "Different nouns (proxy)",
+        "nouns",
+        "A proxy of abstract to concrete that needs no judge: how many things are named.",
+        range=_POSITIVE,
+        section=_THINGS,
+    ),
+    "noun_depth": Metric(
+        "Depth of nouns (proxy)",
+        "steps in WordNet",
+        "A proxy of abstract to concrete that needs no judge: how specific the nouns are.",
+        range=_POSITIVE,
+        section=_THINGS,
+    ),
+}
+"""What `precompute.metrics` computes of captions, by the same names."""
+
+OTHERS: dict[str, Metric] = {
+    "attn_to_box": Metric(
+        "Attention to the box",
+        "share of attention",
+        "How much of its attention the CLS token gives to the box that is drawn on the "
+        "picture; to all patches, if there is none.",
+        range=_ONE,
+    ),
+    "coco_bleu4_corpus": Metric(
+        "Corpus BLEU-4, coco-caption",
+        _UNIT,
+        "BLEU of all captions of a layer at once, the number that papers report.",
+        range=_ONE,
+        better="more",
+    ),
+    "head_effect_rank_correlation": Metric(
+        "Trust in the gradient",
+        "rank correlation",
+        "Whether the gradient ranks heads as their removal does: 1 is the same order.",
+        range=(-1.0, 1.0),
+        better="more",
+    ),
+    "convergence_layer": Metric(
+        "Convergence layer",
+        "layer",
+        "The first layer from which every caption is the final one, word for word.",
+        range=_POSITIVE,
+    ),
+    "fluency_onset": Metric(
+        "Fluency sets in",
+        "layer",
+        "From here up the captions are good sentences: the decoder is nearly as sure of them "
+        "as of the last layer's, and they hardly repeat themselves.",
+        range=_POSITIVE,
+    ),
+    "cider_plateau": Metric(
+        "CIDEr levels off",
+        "layer",
+        "From here up the captions come no closer to the references.",
+        range=_POSITIVE,
+    ),
+}
+"""Of images, of the data set, and of what is drawn on a picture."""
+
+GAIN = "grounded_gain_"
+"""Before a metric's name: its score against own references (or label) minus that of `shuffled`."""
+
+ONSET = "grounding_onset_"
+"""Before a metric's name: the layer from which its gain stays high."""
+
+FAMILIES: dict[str, Metric] = {
+    GAIN: Metric(
+        "Grounded gain, {}",
+        "difference",
+        "Score against the picture's own references minus the score against other pictures': "
+        "0 says nothing of this picture.",
+        better="more",
+        section=_OWN,
+    ),
+    ONSET: Metric(
+        "Grounding sets in, {}",
+        "layer",
+        "From here up a caption says at least half as much of its own picture as the last "
+        "layer's does.",
+        range=_POSITIVE,
+    ),
+    "convergence_layer_": Metric(
+        "Convergence layer, {}",
+        "layer",
+        "The first layer from which every caption scores 0.9 or more against the final one.",
+        range=_POSITIVE,
+    ),
+}
+"""Prefix -> metrics that are made from another, which follows the prefix and stands for {}."""
