@@ -75,9 +75,8 @@ def _table(name: str, captioner: HuggingFaceCaptioner, n_images: int) -> None:
 
     def all_layers() -> Captions:
         # As `decode_layers` goes: from the last layer down, in batches.
-        batches = torch.cat(_states(captioner, inputs["pixel_values"])[::-1]).split(
-            _DECODE.batch_size
-        )
+        states = torch.cat(_states(captioner, inputs["pixel_values"])[::-1])
+        batches = torch.split(states, _DECODE.batch_size)
         made = [
             caption
             for batch in batches

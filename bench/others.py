@@ -56,11 +56,12 @@ def pandas_filters(run: Path, quantiles: Quantiles) -> Figures:
         return len(found)
 
     def read(table: str, stage: str, columns: list[str], layer: int) -> pd.DataFrame:
-        return pd.read_parquet(
+        rows: pd.DataFrame = pd.read_parquet(  # type: ignore[call-overload]  # takes lists, too
             [str(path) for path in files(table, stage)],
             columns=["image_id", *columns],
             filters=[("layer", "==", layer)],
         )
+        return rows
 
     fresh = quantiles(lambda: ask(read), 5)
     begun = time.monotonic()

@@ -6,6 +6,7 @@ images gets its arrays: 700 KB an image would be 35 GB.
 
 import io
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -63,12 +64,7 @@ def write_run(results: Path, n_images: int, sample: int) -> Path:
     )
     _write_stage(run, "capture", n_images, lambda part, images: _capture(part, images, sample))
     for name, pairs in SCORES.items():
-        _write_stage(
-            run,
-            f"score.{name}",
-            n_images,
-            lambda part, images, pairs=pairs: _score(part, images, pairs),
-        )
+        _write_stage(run, f"score.{name}", n_images, partial(_score, pairs=pairs))
     return run
 
 

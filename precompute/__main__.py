@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from precompute import __version__
 from precompute.commands import (
     DEMO,
     ConfigPath,
@@ -50,6 +51,24 @@ from store.publish.generation import published_manifest
 from store.query.run import find_run
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"Peel {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Read vision transformers layer by layer; each command says more with --help."""
 
 
 @app.command()
