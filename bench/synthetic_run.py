@@ -13,10 +13,16 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from store.disk.runs import create_run, run_id, update_run
+from store.disk import create_run, run_id, update_run
 from store.metrics import head_columns
-from store.parts.tensors import ImageTensors, TensorWriter
-from store.parts.write import PartWriter, mark_complete, stage_folder, write_part
+from store.parts import (
+    ImageTensors,
+    PartWriter,
+    TensorWriter,
+    mark_complete,
+    stage_folder,
+    write_part,
+)
 from store.schema import BASELINE, LAYER_METRICS
 
 N_LAYERS, N_HEADS, GRID = 39, 16, (16, 16)

@@ -26,7 +26,7 @@ from precompute.readouts.baseline import write_capture
 from precompute.runner.engine import Advance, Work
 from precompute.runner.plan import Plan, plan_runs
 from precompute.runner.ray_engine import open_ray
-from store.parts.write import PartWriter
+from store.parts import PartWriter
 
 ROUNDS = 3
 """In which the ways take turns."""

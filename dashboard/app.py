@@ -16,7 +16,7 @@ from dashboard.widgets import copy_link, navigation, problems
 from dashboard.widgets import link as selection
 from dashboard.widgets import text as plain
 from store.errors import StoreError
-from store.query.ask import DatabaseError
+from store.query import DatabaseError
 
 _HERE = Path(__file__).parent
 _SIDEBAR = 232  # pixels; the rest of 1280 holds matrix, map and captions side by side

@@ -44,11 +44,11 @@ from precompute.runner import (
 from precompute.scoring import score as score_run
 from precompute.scoring import score_answers, score_corpus
 from precompute.terminal import duration, printable, wrapped
-from store.disk.runs import read_run
-from store.parts.failures import Failure
-from store.publish.generation import publish as publish_run
-from store.publish.generation import published_manifest
-from store.query.run import find_run
+from store.disk import read_run
+from store.parts import Failure
+from store.publish import publish as publish_run
+from store.publish import published_manifest
+from store.query import find_run
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 

@@ -18,10 +18,10 @@ from precompute.models import Captioner
 from precompute.readouts import ask_questions, capture_images, keep_token_attention
 from precompute.runner import WHOLE, Job, PartFailed, Plan, Stopped, Unfinished
 from precompute.scoring import score, score_answers, score_corpus
-from store.disk.runs import create_run, read_run
+from store.disk import create_run, read_run
 from store.errors import StoreError
-from store.parts.unfinished import sweep
-from store.publish.generation import publish
+from store.parts import remove_unfinished
+from store.publish import publish
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def execute(job: Job, accept_mismatch: bool = False) -> Path:
             advance(n)
         create_run(job.results, plan.run_id, manifest)
     with log_file(run):
-        sweep(run)
+        remove_unfinished(run)
         steps = _steps(job)  # what does not fit stops the run here
         log.info("%s: %d pictures, %s", plan.dataset.name, len(plan.items), plan.items.layout)
         try:

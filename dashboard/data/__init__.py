@@ -1,1 +1,10 @@
-"""Data."""
+"""What pages ask of a run, or of two, cached by run and generation.
+
+The one room that opens a run and that holds Streamlit's caches of queries. Knows nothing of how
+its answers look.
+"""
+
+__all__ = [
+    "run",
+    "two_runs",
+]

@@ -13,23 +13,14 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboard.charts import maps as overlays
 from store import Run
-from store.disk.generations import LINK, current_generation, generation_path, read_sidecar
-from store.disk.runs import list_runs
+from store.disk import LINK, current_generation, generation_path, list_runs, read_sidecar
 from store.errors import NotPublished
-from store.parts.tensors import ImageTensors
-from store.query import image_export, similar
+from store.parts import ImageTensors
+from store.query import Export, Order, Quantity, Selection, image_export, open_generation, similar
 from store.query import images as queries
 from store.query import one_image as image_queries
-from store.query.image_export import Export
-from store.query.images import Order, Selection
-from store.query.predicates import Quantity
-from store.query.run import open_generation
 from store.schema import CAPTION_METRICS, LAYER_COLUMNS
-
-THUMBNAIL = 240
-"""Width of a thumbnail, pixels: twice what a card shows, for sharp screens."""
 
 
 class Key(NamedTuple):
@@ -169,12 +160,6 @@ def export(
 def change_metric(key: Key, condition: str) -> str | None:
     """What stories are compared by; None if captions were not scored."""
     return similar.metric_of(_open(key), condition)
-
-
-@st.cache_data(max_entries=512, show_spinner=False)
-def thumbnail(key: Key, image_id: str) -> bytes:
-    """A small JPEG of a picture as the model saw it."""
-    return overlays.thumbnail(tensors(key, image_id).model_input, THUMBNAIL)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

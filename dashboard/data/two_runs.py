@@ -7,9 +7,8 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.data.run import Key
+from store.query import Pair, open_generation
 from store.query import two_runs as compare_queries
-from store.query.run import open_generation
-from store.query.two_runs import Pair
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, on_release=lambda pair: pair.close())

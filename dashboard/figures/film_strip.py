@@ -20,7 +20,7 @@ from dashboard.captions.ladder_rows import folds
 from dashboard.charts import maps as overlays
 from dashboard.charts.maps import Scale
 from dashboard.names import metrics as words
-from store.parts.tensors import ImageTensors
+from store.parts import ImageTensors
 
 _CELL, _GAP, _PAD = 164, 14, 16  # pixels
 _PER_ROW = 6

@@ -14,7 +14,7 @@ from dashboard.charts import maps as overlays
 from dashboard.charts.base import Chart
 from dashboard.charts.maps import Scale
 from dashboard.names import metrics as words
-from store.parts.tensors import ImageTensors
+from store.parts import ImageTensors
 
 _COLUMNS, _SIZE, _GAP, _TEXT = 4, 150, 16, 84  # pixels
 _MAP = 200  # pixels of a head's map, for sharp screens

@@ -20,7 +20,7 @@ from dashboard.figures import head_gallery as figure6
 from dashboard.names import landmarks as landmark_words
 from dashboard.names import metrics as named
 from store.interventions import KINDS
-from store.parts.tensors import ImageTensors
+from store.parts import ImageTensors
 from store.query import conditions as condition_queries
 from store.query import images as queries
 from store.schema import BASELINE

@@ -1,1 +1,13 @@
-"""Names."""
+"""What everything on the pages is called: metrics, conditions, sections, landmarks, provenance.
+
+Words only, built from the registries in `store`. Knows no run and draws nothing.
+"""
+
+__all__ = [
+    "conditions",
+    "landmarks",
+    "metrics",
+    "provenance",
+    "score_line",
+    "sections",
+]

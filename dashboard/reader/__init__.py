@@ -10,6 +10,8 @@ from pathlib import Path
 
 import streamlit as st
 
+__all__ = ["KEY", "payload", "place", "script", "show"]
+
 KEY = "reader"
 SCRIPTS = (
     "data.js",

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from dashboard.charts import maps as overlays
 from dashboard.names import metrics as words
 from store.metrics import head_menu
-from store.parts.tensors import ImageTensors
+from store.parts import ImageTensors
 
 Array = NDArray[Any]
 KINDS = ("attention", "contribution")

@@ -19,9 +19,8 @@ from dashboard.widgets import link as selection
 from dashboard.widgets import text as plain
 from dashboard.widgets.link import Place
 from store.metrics import CRITERIA
+from store.query import Quantity, Selection, Sort
 from store.query import judges as judge_queries
-from store.query.images import Selection, Sort
-from store.query.predicates import Quantity
 
 _CARDS, _REPLIES = 12, 5
 _ALL = "all"

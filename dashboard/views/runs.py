@@ -19,10 +19,10 @@ from dashboard.widgets import copy_command as commands
 from dashboard.widgets import link as selection
 from dashboard.widgets import text as plain
 from dashboard.widgets.link import Place
-from store.disk.runs import read_progress, read_run
-from store.parts.failures import read_failures
+from store.disk import read_progress, read_run
+from store.parts import read_failures
+from store.query import Selection
 from store.query import images as queries
-from store.query.images import Selection
 
 _PER_PAGE = 20  # skipped pictures
 _DETAILS = ("generation", "config", "versions", "decides")

@@ -1,1 +1,20 @@
-"""Widgets."""
+"""What pages are made of: text, links and what is chosen by them, cards, notes, files to copy.
+
+Each draws one thing and reads or writes one part of the link. Knows no page.
+"""
+
+__all__ = [
+    "cards",
+    "copy_command",
+    "copy_link",
+    "groups",
+    "link",
+    "navigation",
+    "notes",
+    "parameters",
+    "picture",
+    "problems",
+    "text",
+    "thumbnail",
+    "two_captions",
+]

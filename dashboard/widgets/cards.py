@@ -6,10 +6,10 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.captions import text as said
-from dashboard.data import run as data
 from dashboard.data.run import Key
 from dashboard.widgets import navigation
 from dashboard.widgets import text as plain
+from dashboard.widgets.thumbnail import thumbnail
 
 _CARD = "card-of-a-picture"
 # The link lies over its whole card; its word is for screen readers.
@@ -49,7 +49,7 @@ def show(
         image_id = str(row["image_id"])
         with grid.cell(), st.container(gap="xsmall", key=f"{_CARD} {image_id}"):
             st.image(
-                data.thumbnail(key, image_id),
+                thumbnail(key, image_id),
                 width="stretch",
                 alt=f"Picture {image_id} as the model saw it.",
             )

@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard.data import run as data
-from store.disk.runs import read_run
+from store.disk import read_run
 
 _CONFIGS = Path("precompute/configs")
 

@@ -18,7 +18,7 @@ from dashboard.data.run import Key
 from dashboard.names import metrics as words
 from dashboard.widgets import text as plain
 from dashboard.widgets.parameters import PARAMETERS
-from store.disk.runs import read_run
+from store.disk import read_run
 from store.errors import NotPublished
 from store.schema import BASELINE
 

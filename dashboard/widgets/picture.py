@@ -10,7 +10,7 @@ from dashboard.data import run as data
 from dashboard.data.run import Key
 from dashboard.widgets import text as plain
 from dashboard.widgets import two_captions as compared
-from store.parts.tensors import ImageTensors
+from store.parts import ImageTensors
 from store.query import conditions as condition_queries
 from store.schema import BASELINE
 

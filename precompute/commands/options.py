@@ -12,9 +12,9 @@ from precompute.forward import DoesNotFit
 from precompute.pipeline import ParityError
 from precompute.runner import PartFailed, Stopped, WorkersLost
 from precompute.terminal import printable
-from store.disk.runs import list_runs
+from store.disk import list_runs
 from store.errors import StoreError
-from store.query.run import find_run
+from store.query import find_run
 
 ConfigPath = Annotated[Path, typer.Argument(help="A file of precompute/configs, or your own.")]
 Results = Annotated[

@@ -7,11 +7,10 @@ from precompute.config import Config
 from precompute.models import Captioner
 from precompute.pipeline import execute
 from precompute.runner import Job, Maker, Plan, Watch, plan_runs
-from store.disk.runs import read_run
-from store.parts.unfinished import A_DAY, sweep
-from store.publish.generation import lost_parts, publish
-from store.upkeep.repair import set_parts_aside, set_tables_aside
-from store.upkeep.verify import Report, verify_run
+from store.disk import read_run
+from store.parts import A_DAY, remove_unfinished
+from store.publish import lost_parts, publish
+from store.upkeep import Report, set_parts_aside, set_tables_aside, verify_run
 
 
 def repair(
@@ -37,7 +36,7 @@ def repair(
         ValueError: the configuration would make another run; nothing was touched.
         PublishRefused: a part is lost that the configuration does not make.
     """
-    for path in sweep(run, elsewhere=A_DAY):
+    for path in remove_unfinished(run, elsewhere=A_DAY):
         tell(f"removed {path}, which was left half-written")
     report = verify_run(run)
     if report.ok:

@@ -12,10 +12,9 @@ from precompute.config import read_config
 from precompute.models import load_captioner
 from precompute.runner import Watch
 from precompute.terminal import printable
-from store.publish.generation import publish as publish_run
-from store.query.export import export_table
-from store.query.run import find_run, open_run
-from store.upkeep.verify import verify_run
+from store.publish import publish as publish_run
+from store.query import export_table, find_run, open_run
+from store.upkeep import verify_run
 
 
 def publish(

@@ -26,8 +26,7 @@ from precompute.images import load_dataset
 from precompute.models import ModelSize, device_of, dtype_of, missing_weights, size_of
 from precompute.runner import Plan, plan_of, shared_decisions
 from precompute.terminal import duration
-from store.parts.token_attention import STAGE as TOKEN_ATTENTION
-from store.parts.write import has_part
+from store.parts import has_part, token_attention
 
 _PUBLISHED_IMAGES = {"whoops": 500, "imagenet": 50_000}
 _EXAMPLE = 100
@@ -137,7 +136,7 @@ def count(dataset: DatasetConfig) -> Counts:
 
 def array_bytes_of(config: Config, size: ModelSize, work: Sequence[Work]) -> int:
     """Bytes on disk of all arrays of a run, those of captured conditions among them."""
-    chosen = sum(one.passes for one in work if one.stage == TOKEN_ATTENTION)
+    chosen = sum(one.passes for one in work if one.stage == token_attention.STAGE)
     each = array_bytes(size, config.capture.cls_state)
     return sum(one.kept for one in work) * each + round(chosen) * token_attention_bytes(size)
 

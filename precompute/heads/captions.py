@@ -25,8 +25,8 @@ from precompute.runner import (
     open_stage,
     stage_names,
 )
-from store.disk.runs import read_run
-from store.parts.write import Part, PartWriter
+from store.disk import read_run
+from store.parts import Part, PartWriter
 from store.schema import BASELINE
 
 VERSION = 1

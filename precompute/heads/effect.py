@@ -30,8 +30,8 @@ from precompute.runner import (
     open_stage,
     stage_names,
 )
-from store.disk.runs import read_run
-from store.parts.write import PartWriter
+from store.disk import read_run
+from store.parts import PartWriter
 from store.schema import BASELINE
 
 VERSION = 1

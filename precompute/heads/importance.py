@@ -22,7 +22,7 @@ from precompute.metrics import Score
 from precompute.models import Captioner
 from precompute.runner import Advance, baseline_batches
 from precompute.scoring import Pair, score_pairs
-from store.parts.write import Part, PartWriter, read_table
+from store.parts import Part, PartWriter, read_table
 
 VERSION = 2
 """Of what a part of the sample holds and how it is computed; part of the stage's identity."""

@@ -18,8 +18,8 @@ from precompute.interventions import Condition, save_condition, sweep
 from precompute.metrics import METRICS, Metric
 from precompute.runner import Advance, Job, Lazy, Plan, make_parts, open_stage, stage_names
 from precompute.scoring import read_corpus, synonyms
-from store.disk.runs import read_run
-from store.parts.write import Part, PartWriter, iter_tables, require_complete
+from store.disk import read_run
+from store.parts import Part, PartWriter, iter_tables, require_complete
 
 
 def require_prunable(run: Path, plan: Plan) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 from PIL import Image, ImageOps
 
-from store.disk.files import canonical
+from store.disk import canonical
 
 
 class UnreadableImage(ValueError):

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from precompute.config import require_layers
 from precompute.interventions.kinds import KINDS, Scale, taking_mean
-from store.disk.files import short_hash
+from store.disk import short_hash
 from store.interventions import MEAN, heads_text, layers_text, mean_options
 
 State = Literal["input", "output"]

@@ -13,8 +13,8 @@ from precompute.interventions.parse import expand
 from precompute.interventions.saved import SAVED, saved
 from precompute.interventions.sweep import sweep
 from precompute.runner import Job, Plan, stage_names
-from store.disk.runs import read_run
-from store.parts.write import is_complete, stage_settings
+from store.disk import read_run
+from store.parts import is_complete, stage_settings
 
 
 @dataclass(frozen=True)

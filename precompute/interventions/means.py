@@ -23,11 +23,19 @@ from precompute.images import ImageItem, readable
 from precompute.interventions.conditions import Condition, MeanSource
 from precompute.models import Captioner, VisionTower
 from precompute.runner import Advance, Job, Plan, make_parts, open_stage, plan_of, stage_names
-from store.disk.runs import read_run
+from store.disk import read_run
 from store.errors import RunMismatch, RunNotFound
-from store.parts.means import FILE_NAME, StateSums, add_up, read_dataset, read_sums, write_sums
-from store.parts.write import PartWriter, require_complete
-from store.query.run import find_run
+from store.parts import (
+    MEANS_FILE,
+    PartWriter,
+    StateSums,
+    add_up,
+    read_dataset,
+    read_sums,
+    require_complete,
+    write_sums,
+)
+from store.query import find_run
 
 VERSION = 1
 """Of what a means part holds; part of the stage's identity. A new one needs a new one of sweeps."""
@@ -140,7 +148,7 @@ def make_means(job: Job, source: MeanSource, images: Plan, states: Iterable[int]
     def make(part: PartWriter, name: str, advance: Advance) -> None:
         ids, sums = sum_states(captioner(), parts[name], wanted, size, advance)
         value = StateSums(dataset, weights, wanted, tuple(ids), sums)
-        write_sums(part.path / FILE_NAME, value)
+        write_sums(part.path / MEANS_FILE, value)
         part.meta["images"] = len(ids)
 
     sizes = {name: len(items) for name, items in parts.items()}
@@ -189,7 +197,7 @@ def mean_images(run: Path, source: MeanSource) -> tuple[str, int]:
     """
     parts = require_complete(_folder(run, source))
     count = sum(part.manifest["meta"]["images"] for part in parts)
-    return read_dataset(parts[0].path / FILE_NAME), count
+    return read_dataset(parts[0].path / MEANS_FILE), count
 
 
 def _folder(run: Path, source: MeanSource) -> Path:
@@ -211,7 +219,7 @@ def read_means(
         ValueError: a state is not among them.
     """
     info, folder = read_run(run), _folder(run, source)
-    total = add_up(read_sums(part.path / FILE_NAME) for part in require_complete(folder))
+    total = add_up(read_sums(part.path / MEANS_FILE) for part in require_complete(folder))
     if total.weights_sha256 != info["weights_sha256"]:
         raise RunMismatch(
             f"a mean must be of the model of {run.name} ({info['weights_sha256'][:12]}); "

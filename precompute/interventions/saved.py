@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from precompute.interventions.conditions import Condition, Edit, Shape, check
-from store.disk.files import write_json
+from store.disk import write_json
 
 SAVED = "file:"
 """Before the path of such a file, as an entry of `conditions`."""

@@ -33,9 +33,8 @@ from precompute.runner import (
     open_stage,
     stat_table,
 )
-from store.disk.runs import read_run
-from store.parts.tensors import TensorWriter, condition_file
-from store.parts.write import Part, PartWriter, read_table
+from store.disk import read_run
+from store.parts import Part, PartWriter, TensorWriter, condition_file, read_table
 
 VERSION = 1
 """Of what a sweep part holds and how it is computed; part of the stage's identity."""

@@ -16,7 +16,7 @@ from precompute.judge.ledger import Entry, JudgeError, Ledger, ledgers, read_led
 from precompute.judge.plan import Plan, entry_of
 from precompute.judge.questions import captions_of
 from precompute.judge.seal import seal
-from store.disk.files import Owner
+from store.disk import Owner
 
 _FORMAT = "json_schema"
 

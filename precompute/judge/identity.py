@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from precompute.config import JUDGE_LAYERS, JudgeConfig, require_layers
 from precompute.interventions import from_paper
 from precompute.judge.prompt import template_sha256
-from store.disk.files import short_hash
+from store.disk import short_hash
 
 _OF_THE_PAPER = 20, 30
 """The first and the last that its Figure 5 judges, as it numbers them."""

@@ -17,8 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from precompute.judge.identity import Judge
 from precompute.judge.key import redacted
 from precompute.judge.transport import LARGEST
-from store.disk.files import Owner, fsync
-from store.disk.runs import now
+from store.disk import Owner, fsync, now
 
 FOLDER = "ledger"
 

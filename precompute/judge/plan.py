@@ -12,7 +12,7 @@ from precompute.judge.key import key
 from precompute.judge.ledger import Entry, JudgeError, Spent, ledger_path, spent
 from precompute.judge.prompt import render
 from precompute.judge.questions import Question, captions_of, questions, stories
-from store.disk.runs import now, read_run
+from store.disk import now, read_run
 
 
 @dataclass(frozen=True)

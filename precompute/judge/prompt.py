@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from store.disk.files import canonical
+from store.disk import canonical
 
 MENU = (1, 3, 5)
 CRITERIA = ("entities", "specificity", "information", "correspondence")

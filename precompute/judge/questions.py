@@ -9,10 +9,8 @@ from pathlib import Path
 from precompute.judge.identity import Judge
 from precompute.judge.prompt import render
 from precompute.runner import stage_names
-from store.disk.files import canonical
-from store.disk.runs import read_run
-from store.parts.tensors import FILE_NAME, read_image
-from store.parts.write import iter_tables, require_complete
+from store.disk import canonical, read_run
+from store.parts import TENSORS_FILE, iter_tables, read_image, require_complete
 from store.schema import BASELINE
 
 
@@ -90,7 +88,7 @@ def stories(run: Path, judge: Judge, images: int | None) -> list[Story]:
             if row["condition_id"] == BASELINE and row["layer"] in judge.layers:
                 told[row["image_id"]][row["layer"]] = row["text"] or ""
         found += [
-            Story(BASELINE, image_id, captions, part.path / FILE_NAME, rows[image_id])
+            Story(BASELINE, image_id, captions, part.path / TENSORS_FILE, rows[image_id])
             for image_id, captions in told.items()
         ]
     # By a hash of the id: a run that stops half-way has judged a random half.

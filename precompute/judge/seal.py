@@ -14,11 +14,10 @@ from precompute.judge.ledger import (
 )
 from precompute.judge.questions import captions_of
 from precompute.judge.verdict import VERSION, judgement_rows
-from store.disk.files import short_hash
-from store.disk.runs import update_run
-from store.parts.write import iter_tables, list_parts, stage_folder, write_part
-from store.publish.generation import publish
-from store.upkeep.repair import set_parts_aside
+from store.disk import short_hash, update_run
+from store.parts import iter_tables, list_parts, stage_folder, write_part
+from store.publish import publish
+from store.upkeep import set_parts_aside
 
 PART_REPLIES = 5000
 """Replies a part, at most."""

@@ -17,7 +17,7 @@ from precompute.judge.questions import Question
 from precompute.judge.seal import seal
 from precompute.judge.verdict import status
 from precompute.runner import Advance, Stopped, Watch
-from store.publish.generation import is_due, publish
+from store.publish import is_due, publish
 
 IN_A_ROW = 5
 """Questions without an answer, one after the other, that end a session."""

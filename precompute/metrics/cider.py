@@ -17,7 +17,7 @@ from pycocoevalcap.cider.cider_scorer import CiderScorer, precook
 from precompute.metrics.coco import on_tokens
 from precompute.metrics.metric import Corpus, Score
 from precompute.metrics.ptb import tokenise
-from store.disk.files import Owner, fsync
+from store.disk import Owner, fsync
 
 FILE_NAME = "document_frequency.parquet"
 _IMAGES = b"images"

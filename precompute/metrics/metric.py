@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
-from store.parts.write import Part
+from store.parts import Part
 
 Score = Callable[[Sequence[str], Sequence[Sequence[str]]], list[float]]
 """n texts, none of them empty, and for each its references, at least one -> n values.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from precompute.metrics.metric import Score
-from store.parts.write import Part, iter_tables
+from store.parts import Part, iter_tables
 from store.text import normalise
 
 

@@ -25,8 +25,7 @@ from precompute.runner import (
     stage_names,
     stat_table,
 )
-from store.parts.tensors import TensorWriter
-from store.parts.write import PartWriter, has_part, read_part, read_table
+from store.parts import PartWriter, TensorWriter, has_part, read_part, read_table
 from store.schema import OUTLIER_MADS
 
 log = logging.getLogger(__name__)

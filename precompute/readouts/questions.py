@@ -23,7 +23,7 @@ from precompute.forward import BatchSize, fitting, run_states
 from precompute.images import ImageItem, readable
 from precompute.models import Captioner
 from precompute.runner import Advance, Job, make_parts, open_stage, stage_names
-from store.parts.write import PartWriter
+from store.parts import PartWriter
 from store.schema import BASELINE
 from store.text import normalise
 

@@ -18,8 +18,7 @@ from precompute.forward import BatchSize, attend, fitting, run_states
 from precompute.images import ImageItem, readable
 from precompute.models import Captioner, Heads, VisionTower
 from precompute.runner import Advance, Job, make_parts, open_stage
-from store.parts import token_attention
-from store.parts.write import PartWriter
+from store.parts import PartWriter, token_attention
 
 log = logging.getLogger(__name__)
 

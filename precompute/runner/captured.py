@@ -12,8 +12,8 @@ from precompute.runner.engine import Advance
 from precompute.runner.job import Job
 from precompute.runner.shard import WHOLE
 from precompute.runner.stage_names import CAPTURE
-from store.disk.runs import read_run
-from store.parts.write import Part, PartWriter, list_parts, read_table, require_complete
+from store.disk import read_run
+from store.parts import Part, PartWriter, list_parts, read_table, require_complete
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from store.parts.failures import Failure
-from store.parts.write import PartWriter, write_part
+from store.parts import Failure, PartWriter, write_part
 
 log = logging.getLogger(__name__)
 

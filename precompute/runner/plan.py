@@ -13,7 +13,7 @@ from precompute.models import (
     versions,
     weights_sha256,
 )
-from store.disk.runs import run_id
+from store.disk import run_id
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from precompute.runner.engine import Advance
 from precompute.terminal import duration
-from store.disk.runs import write_progress
+from store.disk import write_progress
 
 
 class Screen:

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from store.errors import PublishRefused
-from store.publish.generation import is_due, publish
+from store.publish import is_due, publish
 
 log = logging.getLogger(__name__)
 

@@ -24,8 +24,7 @@ from ray.exceptions import RayError, RayTaskError
 from precompute.images import TooManyBroken
 from precompute.runner.engine import Advance, Work, WorkersLost, part_failed
 from precompute.runner.ray_queue import Queue, Worker
-from store.parts.failures import Failure
-from store.parts.unfinished import sweep
+from store.parts import Failure, remove_unfinished
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +96,7 @@ class _Actor:
     def _fetch(self, work: "ray.ObjectRef[Work]") -> Work:
         if self._work is None or self._id != work.hex():
             self._work, self._id = ray.get(work), work.hex()
-            sweep(self._work.run)  # what a lost worker of this host left half-written
+            remove_unfinished(self._work.run)  # what a lost worker of this host left half-written
         return self._work
 
 

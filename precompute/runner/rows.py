@@ -9,7 +9,7 @@ import pyarrow as pa
 from PIL import Image
 
 from precompute.forward import Caption, Capture, Columns
-from store.parts.tensors import ImageTensors
+from store.parts import ImageTensors
 from store.schema import BASELINE
 
 Row = dict[str, Any]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from precompute.runner.shard import Shard
-from store.parts.failures import Failure, write_failures
+from store.parts import Failure, write_failures
 
 
 class Unfinished(RuntimeError):

@@ -10,9 +10,9 @@ from precompute.runner.publishing import Publishing
 from precompute.runner.shard import WHOLE, Shard
 from precompute.runner.shortfall import Shortfall
 from precompute.runner.watch import Stopped, Watch
-from store.disk.runs import update_run
+from store.disk import update_run
 from store.errors import StageIncomplete
-from store.parts.write import has_part, mark_complete, stage_folder
+from store.parts import has_part, mark_complete, stage_folder
 
 
 @dataclass(frozen=True)

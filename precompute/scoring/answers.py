@@ -15,8 +15,8 @@ from precompute.config import Config
 from precompute.metrics import METRICS, Corpus, Metric, Score
 from precompute.runner import Advance, Lazy, Maker, make_parts, open_stage, stage_names
 from precompute.scoring.compare import Pair, score_pairs
-from store.disk.runs import read_run
-from store.parts.write import Part, PartWriter, is_complete, list_parts, read_table
+from store.disk import read_run
+from store.parts import Part, PartWriter, is_complete, list_parts, read_table
 
 VERSION = 1
 """Of what a metric's stage computes; part of the stage's identity."""

@@ -13,7 +13,7 @@ import pyarrow as pa
 from precompute.metrics import Corpus, Metric, Score
 from precompute.scoring.corpus import SEED, derangements
 from store.metrics import GAIN
-from store.parts.write import Part, read_table
+from store.parts import Part, read_table
 from store.schema import BASELINE
 
 VERSION = 2

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from precompute.config import Config, local_path
 from precompute.images import imagenet_classes
 from precompute.metrics import Corpus
-from store.parts.write import Part, iter_tables
+from store.parts import Part, iter_tables
 
 SEED = 20240228
 """Of the derangements."""

@@ -19,9 +19,9 @@ from precompute.metrics import tokeniser, versions_of
 from precompute.metrics.coco_corpus import SUMMANDS, bleu4, summands
 from precompute.runner import Advance, Maker, make_parts, open_stage, stage_names
 from precompute.scoring.corpus import read_corpus
-from store.disk.runs import read_run
-from store.parts.write import Part, PartWriter, iter_tables, require_complete
-from store.publish.summaries import N_BOOTSTRAP, SEED, bootstrap_weights
+from store.disk import read_run
+from store.parts import Part, PartWriter, iter_tables, require_complete
+from store.publish import N_BOOTSTRAP, SEED, bootstrap_weights
 
 VERSION = 1
 """Of what the stage computes; part of its identity."""

@@ -15,8 +15,8 @@ from precompute.metrics import METRICS, Corpus, Metric, Score
 from precompute.runner import Advance, Lazy, Maker, make_parts, open_stage, stage_names
 from precompute.scoring.compare import Known, knowledge, score_heads, score_part, score_settings
 from precompute.scoring.corpus import read_corpus, synonyms
-from store.disk.runs import read_run
-from store.parts.write import Part, PartWriter, is_complete, require_complete
+from store.disk import read_run
+from store.parts import Part, PartWriter, is_complete, require_complete
 
 log = logging.getLogger(__name__)
 

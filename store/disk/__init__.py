@@ -1,1 +1,61 @@
-"""Disk."""
+"""What a run's folder is made of: files written whole or not at all, run.json, and generations.
+
+Knows how a name reaches the disk and stays there when a process is killed. Knows no table: what is
+in the files is for the rooms above.
+"""
+
+from store.disk.files import (
+    Owner,
+    canonical,
+    file_sha256,
+    fsync,
+    make_folder,
+    owner_of,
+    short_hash,
+    write_json,
+)
+from store.disk.generations import (
+    LINK,
+    current_generation,
+    generation_path,
+    list_generations,
+    read_sidecar,
+    sidecar_path,
+)
+from store.disk.runs import (
+    check_name,
+    create_run,
+    list_runs,
+    now,
+    read_progress,
+    read_run,
+    run_id,
+    update_run,
+    write_progress,
+)
+
+__all__ = [
+    "LINK",
+    "Owner",
+    "canonical",
+    "check_name",
+    "create_run",
+    "current_generation",
+    "file_sha256",
+    "fsync",
+    "generation_path",
+    "list_generations",
+    "list_runs",
+    "make_folder",
+    "now",
+    "owner_of",
+    "read_progress",
+    "read_run",
+    "read_sidecar",
+    "run_id",
+    "short_hash",
+    "sidecar_path",
+    "update_run",
+    "write_json",
+    "write_progress",
+]

@@ -9,7 +9,7 @@ LINK = "results.duckdb"
 _FILE = re.compile(r"results-(\d+)\.duckdb")
 
 
-def generations(run: Path) -> list[int]:
+def list_generations(run: Path) -> list[int]:
     """The numbers of the generations in a run's folder, in no order."""
     matches = (_FILE.fullmatch(path.name) for path in Path(run).glob("results-*.duckdb"))
     return [int(match[1]) for match in matches if match]
@@ -27,7 +27,7 @@ def current_generation(run: Path) -> int | None:
             return int(match[1])
     except OSError:
         pass
-    return max(generations(run), default=None)
+    return max(list_generations(run), default=None)
 
 
 def generation_path(run: Path, number: int) -> Path:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from store.disk.files import write_json
+from store.disk import write_json
 from store.parts.write import has_part
 
 FOLDER = "failed"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from store.errors import PartDamaged, RunMismatch
 
-FILE_NAME = "means.h5"
+MEANS_FILE = "means.h5"
 
 
 @dataclass(frozen=True)

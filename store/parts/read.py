@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from store.disk.files import file_sha256
+from store.disk import file_sha256
 from store.errors import PartDamaged, SchemaTooNew
 from store.parts.tables import table_named
 from store.schema import SCHEMA_VERSION

@@ -12,11 +12,11 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from store.disk.files import short_hash
+from store.disk import short_hash
 from store.errors import ImageNotFound, PartDamaged, RowsRefused
 
 Array = NDArray[Any]
-FILE_NAME = "tensors.h5"
+TENSORS_FILE = "tensors.h5"
 _MAX = float(np.finfo(np.float16).max)
 
 

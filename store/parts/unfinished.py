@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from store.disk.files import Owner, owner_of
+from store.disk import Owner, owner_of
 from store.parts.failures import FOLDER as FAILED
 
 A_DAY = 86_400.0
@@ -23,7 +23,7 @@ def unfinished(run: Path) -> Iterator[tuple[Path, Owner]]:
                 yield path, owner
 
 
-def sweep(run: Path, elsewhere: float = math.inf) -> list[Path]:
+def remove_unfinished(run: Path, elsewhere: float = math.inf) -> list[Path]:
     """Remove what dead processes of this host left half-written in a run.
 
     Args:
@@ -54,7 +54,7 @@ def idle_seconds(path: Path) -> float:
         return 0.0
 
 
-def of_other_hosts(run: Path) -> list[str]:
+def unfinished_of_other_hosts(run: Path) -> list[str]:
     """A sentence for each other host that has something half-written in a run."""
     found: dict[str, list[Path]] = {}
     for path, owner in unfinished(run):

@@ -9,16 +9,17 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from store.disk.files import (
+from store.disk import (
     Owner,
     canonical,
+    check_name,
     file_sha256,
     fsync,
     make_folder,
+    now,
     short_hash,
     write_json,
 )
-from store.disk.runs import check_name, now
 from store.errors import PartConflict, PartDamaged, RowsRefused, StageIncomplete
 from store.parts import tensors
 from store.parts.read import (
@@ -70,7 +71,7 @@ class PartWriter:
     @property
     def tensors_path(self) -> Path:
         """Where `TensorWriter` is to write; its rows must be those of table `image`, in order."""
-        return self.path / tensors.FILE_NAME
+        return self.path / tensors.TENSORS_FILE
 
     def table(self, name: str, rows: Rows) -> None:
         """Write all rows of one table.
@@ -93,7 +94,7 @@ class PartWriter:
         rows = dict(self._rows)
         files: dict[str, dict[str, Any]] = {}
         if self.tensors_path.exists():
-            rows[tensors.FILE_NAME] = self._check_ids()
+            rows[tensors.TENSORS_FILE] = self._check_ids()
         for path in sorted(p for p in self.path.iterdir() if p.is_file()):
             fsync(path)
             files[path.name] = {
@@ -112,7 +113,7 @@ class PartWriter:
             ].to_pylist()
             if listed != ids:
                 raise RowsRefused(
-                    f"table image and {tensors.FILE_NAME} must list the same images in the same "
+                    f"table image and {tensors.TENSORS_FILE} must list the same images in the same "
                     f"order; got {listed[:3]}... ({len(listed)}) and {ids[:3]}... ({len(ids)})."
                 )
         return len(ids)

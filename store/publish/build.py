@@ -10,9 +10,9 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from store.disk.files import file_sha256
+from store.disk import file_sha256
 from store.errors import PartDamaged, PublishRefused
-from store.parts.read import Part, check_sizes, check_version
+from store.parts import Part, check_sizes, check_version
 from store.schema import BASELINE, TABLES
 
 SHARED = ("condition", "skipped")

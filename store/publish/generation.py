@@ -15,9 +15,19 @@ from typing import Any
 import duckdb
 from filelock import FileLock, Timeout
 
-from store.disk.files import Owner, file_sha256, fsync, short_hash, write_json
-from store.disk.generations import LINK, current_generation, generations, read_sidecar, sidecar_path
-from store.disk.runs import read_run
+from store.disk import (
+    LINK,
+    Owner,
+    current_generation,
+    file_sha256,
+    fsync,
+    list_generations,
+    read_run,
+    read_sidecar,
+    short_hash,
+    sidecar_path,
+    write_json,
+)
 from store.errors import (
     NotPublished,
     PublishFailed,
@@ -25,8 +35,7 @@ from store.errors import (
     PublishRefused,
     StageMixed,
 )
-from store.parts.unfinished import sweep
-from store.parts.write import Part, list_parts
+from store.parts import Part, list_parts, remove_unfinished
 from store.publish import build, summaries
 from store.schema import SCHEMA_VERSION, TABLES
 
@@ -88,7 +97,7 @@ def publish(
     read_run(run)  # before a lock file is left in a folder that is no run
     try:
         with FileLock(run / ".publish.lock", timeout=timeout):
-            sweep(run)
+            remove_unfinished(run)
             generation = _publish(run, read_run(run), allow_fewer)
             _remove_old(run, generation.number, grace)
             return generation
@@ -181,7 +190,7 @@ def _publish(run: Path, info: Mapping[str, Any], allow_fewer: bool) -> Generatio
             return Generation(number, path, False, side["rows"], side["seconds"])
         if not allow_fewer:
             _check_not_fewer(run, side["parts"], listed)
-    number = max(generations(run), default=0) + 1
+    number = max(list_generations(run), default=0) + 1
     counted = {
         folder: sum(file["bytes"] for part in those for file in part.manifest["files"].values())
         for folder, those in parts.items()
@@ -264,7 +273,7 @@ def _point(run: Path, target: str) -> None:
 
 def _remove_old(run: Path, current: int, grace: float) -> None:
     """Remove generations whose successor has been there for `grace` seconds."""
-    numbers = sorted(generations(run))
+    numbers = sorted(list_generations(run))
     for number, successor in itertools.pairwise(numbers):
         side = read_sidecar(run, successor)
         if number < current and (side is None or time.time() - side["published_at"] >= grace):

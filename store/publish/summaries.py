@@ -5,12 +5,18 @@ from pathlib import Path
 import duckdb
 
 from store.publish import build
-from store.statistics import judged
-from store.statistics.bootstrap import N_BOOTSTRAP, SEED, bootstrap_weights, prepare
-from store.statistics.changes import add_changes
-from store.statistics.convergence import add_convergence
-from store.statistics.curves import add_curves, add_landmarks
-from store.statistics.head_curves import add_head_curves
+from store.statistics import (
+    N_BOOTSTRAP,
+    SEED,
+    add_changes,
+    add_convergence,
+    add_curves,
+    add_head_curves,
+    add_landmarks,
+    bootstrap_weights,
+    judged,
+    prepare,
+)
 
 __all__ = ["COMPUTED", "N_BOOTSTRAP", "SEED", "VERSION", "add_summaries", "bootstrap_weights"]
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
-from store.disk.files import Owner
+from store.disk import Owner
 from store.query.run import Run
 
 SUFFIXES = (".csv", ".parquet")

@@ -12,12 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from store.disk.generations import LINK, current_generation, generation_path
-from store.disk.runs import list_runs, read_run
+from store.disk import LINK, current_generation, generation_path, list_runs, read_run
 from store.errors import ImageNotFound, NotPublished, PartDamaged, RunNotFound, TableNotFound
-from store.parts import tensors, token_attention
-from store.parts.tables import table_named
-from store.parts.tensors import ImageTensors
+from store.parts import ImageTensors, table_named, tensors, token_attention
 
 _READ_ONLY: dict[str, Any] = {"enable_external_access": "false", "lock_configuration": "true"}
 _PART = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
@@ -107,7 +104,7 @@ class Run:
             ImageNotFound: no such image, or no arrays of it.
         """
         part, row = self._place(image_id)
-        return _read(self.path / "parts" / part / tensors.FILE_NAME, row, image_id)
+        return _read(self.path / "parts" / part / tensors.TENSORS_FILE, row, image_id)
 
     def condition_tensors(self, image_id: str, condition_id: str) -> ImageTensors | None:
         """The arrays of an image as an edited model made them.

@@ -13,13 +13,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from store.disk.generations import LINK, generation_path
+from store.disk import LINK, generation_path
 from store.query.ask import Sql, ask
 from store.query.run import Run
 from store.schema import CAPTION_METRICS, LAYER_METRICS, SAMPLE
-from store.statistics import bootstrap
-from store.statistics.bootstrap import Values
-from store.statistics.changes import paired
+from store.statistics import Values, bootstrap, paired
 
 _SAME = "(a.dataset = b.dataset OR a.sha256 = b.sha256)"
 """An id alone may be another picture in another data set."""

@@ -1,1 +1,27 @@
-"""Statistics."""
+"""What is computed over images when a run is published: means, intervals, changes, landmarks.
+
+Works on a DuckDB connection with the schema's tables. Knows neither parts nor files.
+"""
+
+from store.statistics import bootstrap, judged
+from store.statistics.bootstrap import N_BOOTSTRAP, SEED, Values, bootstrap_weights, prepare
+from store.statistics.changes import add_changes, paired
+from store.statistics.convergence import add_convergence
+from store.statistics.curves import add_curves, add_landmarks
+from store.statistics.head_curves import add_head_curves
+
+__all__ = [
+    "N_BOOTSTRAP",
+    "SEED",
+    "Values",
+    "add_changes",
+    "add_convergence",
+    "add_curves",
+    "add_head_curves",
+    "add_landmarks",
+    "bootstrap",
+    "bootstrap_weights",
+    "judged",
+    "paired",
+    "prepare",
+]

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
-from store.disk.generations import LINK
+from store.disk import LINK
 
 FOLDER = "damaged"
 """In a run's folder: what was set aside."""

@@ -7,16 +7,11 @@ from typing import Any
 
 import duckdb
 
-from store.disk.files import file_sha256
-from store.disk.generations import current_generation, generation_path
-from store.disk.runs import read_run
+from store.disk import current_generation, file_sha256, generation_path, read_run
 from store.errors import NotPublished, StoreError
-from store.parts.unfinished import of_other_hosts
-from store.parts.write import Part, iter_tables, read_part, verify_part
-from store.publish.build import SHARED, values_of
-from store.publish.generation import published_manifest
-from store.publish.summaries import COMPUTED
-from store.query.run import open_run
+from store.parts import Part, iter_tables, read_part, unfinished_of_other_hosts, verify_part
+from store.publish import COMPUTED, SHARED, published_manifest, values_of
+from store.query import open_run
 from store.schema import BASELINE, SCHEMA_VERSION, TABLES
 
 _COMPUTED = ("run", *COMPUTED)
@@ -67,7 +62,7 @@ def verify_run(run: Path) -> Report:
     problems = [problem for those in damage.values() for problem in those]
     found, notes = _against_published(run, parts, whole=not damage)
     n_bytes = sum(file["bytes"] for p in parts.values() for file in p.manifest["files"].values())
-    notes += of_other_hosts(run)
+    notes += unfinished_of_other_hosts(run)
     return Report(run.name, len(parts), n_bytes, (*problems, *found), tuple(notes), tuple(damage))
 
 

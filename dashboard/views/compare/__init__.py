@@ -1,1 +1,1 @@
-"""Compare."""
+"""Two runs, or two conditions, image by image: what differs, and where."""

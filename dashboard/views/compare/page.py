@@ -23,11 +23,12 @@ from dashboard.widgets import navigation
 from dashboard.widgets import text as plain
 from dashboard.widgets import two_captions as compared
 from dashboard.widgets.link import Place
+from dashboard.widgets.thumbnail import thumbnail
 from store.errors import NotPublished
 from store.metrics import likeness
+from store.query import Compared
 from store.query import conditions as condition_queries
 from store.query import two_runs as compare_queries
-from store.query.two_runs import Compared
 from store.schema import BASELINE
 
 _PER_PAGE = 8
@@ -262,7 +263,7 @@ def _row(sides: _Sides, row: dict[Any, Any], layer: int) -> None:
     image_id = str(row["image_id"])
     picture, text, more = st.columns([1, 6.4, 2.2], vertical_alignment="center", gap="small")
     picture.image(
-        data.thumbnail(sides.one.key, image_id),
+        thumbnail(sides.one.key, image_id),
         width=88,
         alt=f"Picture {image_id} as the model saw it.",
     )

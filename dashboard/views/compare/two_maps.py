@@ -12,7 +12,7 @@ from dashboard.widgets import link as selection
 from dashboard.widgets import picture as comparison
 from dashboard.widgets import text as plain
 from dashboard.widgets import two_captions as compared
-from store.parts.tensors import ImageTensors
+from store.parts import ImageTensors
 from store.schema import BASELINE
 
 _WIDTH = 336  # pixels

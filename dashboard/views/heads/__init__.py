@@ -1,1 +1,1 @@
-"""Heads."""
+"""What each head does, and says."""

@@ -20,6 +20,7 @@ from dashboard.widgets import link as selection
 from dashboard.widgets import picture as comparison
 from dashboard.widgets import text as plain
 from dashboard.widgets import two_captions as compared
+from dashboard.widgets.thumbnail import thumbnail
 from store.metrics import head_columns, likeness
 from store.query import conditions as condition_queries
 from store.schema import BASELINE
@@ -60,7 +61,7 @@ def show(key: Key, image_id: str, condition: str) -> None:
                 look="segments",
             )
         )
-        st.image(data.thumbnail(key, image_id), width=130, alt="The picture as the model saw it.")
+        st.image(thumbnail(key, image_id), width=130, alt="The picture as the model saw it.")
     texts = comparison.texts_by_layer(key, image_id, BASELINE)
     below, here = texts.get(layer - 1, ""), texts.get(layer, "")
     with story:
@@ -79,7 +80,7 @@ def show(key: Key, image_id: str, condition: str) -> None:
         scale, "attention of CLS a patch, share; one scale for all heads and layers of the picture"
     )
     pictures = [
-        *around(data.thumbnail(key, image_id), layer, {layer - 1: below, layer: here}),
+        *around(thumbnail(key, image_id), layer, {layer - 1: below, layer: here}),
         *cells,
     ]
     exporting.download_row(

@@ -1,1 +1,1 @@
-"""Image."""
+"""One picture, layer by layer and head by head."""

@@ -14,6 +14,7 @@ from dashboard.widgets import link as selection
 from dashboard.widgets import picture as comparison
 from dashboard.widgets import text as plain
 from dashboard.widgets.link import Place
+from dashboard.widgets.thumbnail import thumbnail
 from store.query import judges as judge_queries
 from store.schema import BASELINE
 
@@ -68,7 +69,7 @@ def _against(key: Key, condition: str) -> str | None:
 def _headline(key: Key, image_id: str, condition: str, captions: pd.DataFrame) -> None:
     row = data.image(key, image_id) or {}
     picture, text = st.columns([1, 8.6], vertical_alignment="center")
-    picture.image(data.thumbnail(key, image_id), width=96, alt="The picture as the model saw it.")
+    picture.image(thumbnail(key, image_id), width=96, alt="The picture as the model saw it.")
     with text, st.container(gap="xsmall"):
         comparison.headline(key, image_id, condition, captions)
         facts = [image_id, row.get("label"), row.get("category")]

@@ -20,9 +20,9 @@ from dashboard.reader import payload, place
 from dashboard.widgets import picture as comparison
 from dashboard.widgets import text as plain
 from dashboard.widgets.picture import Seen
-from store.disk.files import short_hash
+from store.disk import short_hash
 from store.metrics import GAIN, METRICS, gains, likeness
-from store.parts.tensors import ImageTensors
+from store.parts import ImageTensors
 from store.query import reader as reader_queries
 from store.schema import BASELINE, CAPTION_METRICS, LAYER_METRICS
 

@@ -9,8 +9,7 @@ from dashboard.data.run import Key
 from dashboard.names import metrics as words
 from dashboard.widgets import cards, notes
 from dashboard.widgets import text as plain
-from store.query.images import Selection
-from store.query.similar import Likeness
+from store.query import Likeness, Selection
 
 MEANING = (
     "Stories that change at the same layers, whatever they say: 0 changes at the same "

@@ -1,1 +1,1 @@
-"""Images."""
+"""Browse, filter and sort the pictures; what a newcomer sees first."""

@@ -13,7 +13,7 @@ from dashboard.views.images import brush, presets
 from dashboard.views.images.brush import Bounds
 from dashboard.widgets import link as selection
 from dashboard.widgets import text as plain
-from store.query.predicates import Extreme, Predicate, Quantity, format_predicates, parse_predicates
+from store.query import Extreme, Predicate, Quantity, format_predicates, parse_predicates
 
 _EXTREMES: dict[Extreme, str] = {"max": "the largest over layers", "min": "the least over layers"}
 _COLUMNS = 3

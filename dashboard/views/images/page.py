@@ -15,10 +15,9 @@ from dashboard.widgets import cards, groups, notes
 from dashboard.widgets import link as selection
 from dashboard.widgets import text as plain
 from dashboard.widgets.link import Place
+from dashboard.widgets.thumbnail import thumbnail
+from store.query import Export, Order, Quantity, Search, Selection, Sort
 from store.query import one_image as image_queries
-from store.query.image_export import Export
-from store.query.images import Order, Search, Selection, Sort
-from store.query.predicates import Quantity
 
 _PER_PAGE = 24
 _ID = "id"
@@ -117,7 +116,7 @@ def _alike(key: Key, condition: str) -> Order | None:
         )
         return None
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        st.image(data.thumbnail(key, asked), width=64, alt=f"Picture {asked} as the model saw it.")
+        st.image(thumbnail(key, asked), width=64, alt=f"Picture {asked} as the model saw it.")
         with st.container():
             plain.line(f"Those most like {asked} first")
             plain.line(similar.MEANING, "small")

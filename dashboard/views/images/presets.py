@@ -10,8 +10,8 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Context
 from dashboard.data import run as data
 from dashboard.data.run import Key
 from store.metrics import GAIN, ONSET, gains
+from store.query import Predicate, Quantity
 from store.query import judges as judge_queries
-from store.query.predicates import Predicate, Quantity
 
 _LATE, _HIGH, _HALF, _LOW = 0.8, 0.75, 0.5, 0.25
 

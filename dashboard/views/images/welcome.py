@@ -16,9 +16,9 @@ from dashboard.views.images import presets
 from dashboard.widgets import picture as comparison
 from dashboard.widgets import text as plain
 from dashboard.widgets.link import MEAN, Place
+from dashboard.widgets.thumbnail import thumbnail
+from store.query import Predicate, Quantity, Selection, Sort, format_predicates
 from store.query import conditions as condition_queries
-from store.query.images import Selection, Sort
-from store.query.predicates import Predicate, Quantity, format_predicates
 from store.schema import BASELINE
 
 _LATE = "Late correction"  # a preset
@@ -58,7 +58,7 @@ def show(place: Place) -> None:
         picture, text = st.columns([1, 4.2], gap="medium", vertical_alignment="center")
         with picture:
             st.image(
-                data.thumbnail(key, story.image_id),
+                thumbnail(key, story.image_id),
                 width=200,
                 alt=f"Picture {story.image_id} as the model saw it.",
             )

@@ -1,1 +1,1 @@
-"""Interventions."""
+"""What edits of the model do to its captions."""

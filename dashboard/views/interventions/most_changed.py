@@ -14,6 +14,7 @@ from dashboard.widgets import link as selection
 from dashboard.widgets import navigation
 from dashboard.widgets import text as plain
 from dashboard.widgets import two_captions as compared
+from dashboard.widgets.thumbnail import thumbnail
 from store.query import conditions as condition_queries
 from store.schema import BASELINE
 
@@ -81,7 +82,7 @@ def _images(key: Key, condition: str, metric: str, against: str, total: int) -> 
             picture, text = st.columns([1, 8], vertical_alignment="center", gap="small")
             image_id = str(row["image_id"])
             picture.image(
-                data.thumbnail(key, image_id),
+                thumbnail(key, image_id),
                 width=88,
                 alt=f"Picture {image_id} as the model saw it.",
             )

@@ -14,7 +14,7 @@ from precompute.interventions.means import read_means
 from precompute.interventions.parse import parse
 from precompute.models.vision import view_tower
 from store.disk.runs import create_run, update_run
-from store.parts.means import FILE_NAME, StateSums, write_sums
+from store.parts.means import MEANS_FILE, StateSums, write_sums
 from store.parts.write import mark_complete, stage_folder, write_part
 from tests.precompute.brute_force import means
 
@@ -47,7 +47,7 @@ def write_mean(results, mean):
     stage = stage_folder(run, "means", {})
     with write_part(stage, "images-000000") as part:
         sums = mean.double().numpy()[None]
-        write_sums(part.path / FILE_NAME, StateSums("tiny", "w" * 64, (1,), ("one",), sums))
+        write_sums(part.path / MEANS_FILE, StateSums("tiny", "w" * 64, (1,), ("one",), sums))
     mark_complete(stage, ["images-000000"])
     update_run(run, stages={"means": stage.name})
     return run

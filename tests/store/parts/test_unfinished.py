@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from store.disk.files import Owner
-from store.parts.unfinished import A_DAY, sweep
+from store.parts.unfinished import A_DAY, remove_unfinished
 from store.parts.write import (
     PartWriter,
     has_part,
@@ -51,7 +51,7 @@ def test_sweep_removes_only_what_dead_processes_of_this_host_left(stage: Path) -
     for path in files:
         path.parent.mkdir()
         path.touch()
-    assert set(sweep(run)) == {made["dead"], made["reused"], *files}
+    assert set(remove_unfinished(run)) == {made["dead"], made["reused"], *files}
     assert {path.name for path in hidden(stage)} == {made["elsewhere"].name, made["mine"].name}
 
 
@@ -72,18 +72,18 @@ def test_what_another_host_left_is_named_and_goes_after_a_day_if_asked(run: Path
     (note,) = report.notes
     for words in ("2 unfinished of host gpu-7,", "6.0 MB", "for 12.0 to 48.0 hours", "--repair"):
         assert words in note
-    assert sweep(run) == []
-    assert sweep(run, elsewhere=A_DAY) == [old]
+    assert remove_unfinished(run) == []
+    assert remove_unfinished(run, elsewhere=A_DAY) == [old]
     assert new.exists()
     os.utime(new, (time.time() - 2 * A_DAY,) * 2)  # the folder is old, and its file is not
-    assert sweep(run, elsewhere=A_DAY) == []
+    assert remove_unfinished(run, elsewhere=A_DAY) == []
 
 
 def test_a_writer_of_this_host_is_never_too_old(stage: Path) -> None:
     mine = stage / Owner.here().token("mine")
     mine.mkdir()
     os.utime(mine, (0, 0))
-    assert sweep(stage.parents[1], elsewhere=A_DAY) == []
+    assert remove_unfinished(stage.parents[1], elsewhere=A_DAY) == []
 
 
 # A model of several writers: each does its steps one at a time, and may die between any two.
@@ -138,7 +138,7 @@ def test_any_interleaving_leaves_whole_parts(script: list[tuple[int, str]]) -> N
                 worker.advance()
             for part in list_parts(stage):
                 assert verify_part(part) == []
-        sweep(Path(folder))
+        remove_unfinished(Path(folder))
         assert hidden(stage) == []
         for name in ("p0", "p1"):  # a restart does what is missing
             if not has_part(stage, name):
@@ -178,7 +178,7 @@ def test_a_killed_writer_leaves_a_whole_part_or_rubbish(stage: Path, where: str)
     assert done.returncode == -signal.SIGKILL
     assert has_part(stage, "p0") == (where == "after")
     assert len(hidden(stage)) == (where != "after")
-    sweep(stage.parents[1])
+    remove_unfinished(stage.parents[1])
     assert hidden(stage) == []
     write_capture_part(stage, "p0", [0, 1], 2, 2, (2, 2))
     (part,) = list_parts(stage)
