@@ -1,6 +1,8 @@
 """What holds for all tests: every shape that an annotation names is checked while they run."""
 
+import copyreg
 import os
+import weakref
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
@@ -10,3 +12,5 @@ from tests.shapes import checked
 
 # Before anything of the project is imported: afterwards its annotations could not be checked.
 install_import_hook(["store", "precompute", "dashboard"], f"{checked.__module__}.checked")
+# The check holds its function by a weak reference, which workers elsewhere get as one.
+copyreg.pickle(weakref.ReferenceType, lambda reference: (weakref.ref, (reference(),)))

@@ -9,7 +9,7 @@ import pytest
 
 from precompute import metrics as computed
 from precompute.config.settings import Config, DatasetConfig, DecodeConfig, ModelConfig
-from precompute.runner.stage import Watch
+from precompute.runner import Maker, Watch
 from precompute.scoring.stage import score
 from store import metrics as registry
 from store import open_run
@@ -50,7 +50,7 @@ def test_a_metric_of_two_registries_is_on_every_page(tmp_path, monkeypatch, visi
         decode=DecodeConfig(prompt="a caption", batch_size=1),
     )
     with Watch() as watch:
-        score(run, config, watch, ["n_words"])
+        score(run, config, Maker(watch), ["n_words"])
     publish(run)
 
     with open_run(run) as opened:

@@ -38,7 +38,7 @@ HEADER = """| layer | place | every subject | exact | same as final | tokens |
 
 
 def states(
-    model: Any, pixels: Float[Tensor, "batch 3 height width"]
+    model: Any, pixels: Float[Tensor, "batch 3 rows columns"]
 ) -> list[Float[Tensor, "batch tokens width"]]:
     """Z^0 .. Z^L: the output of the embeddings and of every block."""
     state = model.vision_model.embeddings(pixels)
