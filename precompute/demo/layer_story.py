@@ -1,5 +1,6 @@
 """What the captioner would say had it stopped at a layer: a plain, slow loop for the README."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,7 +54,7 @@ def states(
 def decode(
     model: Any,
     state: Float[Tensor, "batch tokens width"],
-    words: dict[str, Tensor],
+    words: Mapping[str, Tensor],
 ) -> Int[Tensor, "batch length"]:
     """Caption a state of any layer, with nothing but the final LayerNorm in between.
 

@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,7 @@ def small(monkeypatch):
     """A trainer of a two-layer captioner."""
     build = trainer.build_config
     monkeypatch.setattr(trainer, "build_config", lambda processor: build(processor, 2, 32))
-    monkeypatch.setattr(trainer.Readouts.__init__, "__defaults__", (32,))
+    monkeypatch.setattr(trainer, "Readouts", partial(trainer.Readouts, 32))
     return lambda: trainer.Trainer(trainer.Settings(batch=6))
 
 

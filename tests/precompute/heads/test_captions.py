@@ -156,6 +156,9 @@ def test_scoring_again_makes_nothing_and_passes_by_what_is_not_complete(
 
 def test_a_layer_that_the_tower_lacks_is_refused_before_any_work(with_heads, captioner, tmp_path):
     (plan,) = plan_runs(with_heads.model_copy(update={"heads": HeadsConfig(layers=(4,))}))
-    with Watch() as watch, pytest.raises(ValueError, match=r"\[heads\] must be in 1\.\.3 .* got 4\."):
+    with (
+        Watch() as watch,
+        pytest.raises(ValueError, match=r"\[heads\] must be in 1\.\.3 .* got 4\."),
+    ):
         execute(Job(plan, tmp_path, lambda: captioner, Maker(watch)))
     assert not list(tmp_path.glob("*/parts/*"))
