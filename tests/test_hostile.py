@@ -18,21 +18,7 @@ from store.errors import PartDamaged
 from store.query.export import export_table
 from store.upkeep.verify import verify_run
 from tests import synthetic
-
-NAMES = (
-    "../../secret",
-    "/etc/passwd",
-    "a\"b'c",
-    "new\nline",
-    "tab\tand\x1b[31mred",
-    "\u202eevil",
-    "<img src=x onerror=alert(1)>",
-    "'; DROP TABLE image; --",
-    "%2e%2e%2f",
-    "=cmd()",
-    "",
-    " ",
-)
+from tests.hostile_names import NAMES
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from dashboard.widgets.parameters import PARAMETERS
 from store.disk.runs import list_runs
 from tests import synthetic
 from tests.dashboard.opening import APP, app
-from tests.test_hostile import NAMES
+from tests.hostile_names import NAMES
 
 ROOT = Path(__file__).parents[2]
 PAGES = tuple(re.findall(r'url_path="(\w+)"', APP.read_text(encoding="utf-8")))

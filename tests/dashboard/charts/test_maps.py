@@ -2,7 +2,7 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -42,18 +42,6 @@ def test_the_shared_scale_does_not_depend_on_the_cell_and_leaves_out_cls():
     values[1, :, 2:500] = 0.25
     assert overlays.shared_scale(values) == Scale(0.0, 0.25, clipped=True)
     assert overlays.shared_scale(np.zeros((1, 1, 5))) == Scale(0.0, 1.0, clipped=False)
-
-
-@settings(deadline=None)
-@given(st.lists(st.floats(0, 5, width=32), min_size=9, max_size=9), st.integers(0, 8))
-def test_outliers_are_those_of_the_precompute_stage(norms, strong):
-    torch = pytest.importorskip("torch")
-    attention = pytest.importorskip("precompute.forward.attention")
-    assert overlays.OUTLIER_MADS == attention.OUTLIER_MADS
-    norms[strong] += 100
-    tokens = np.array([1e3, *norms], np.float32)
-    expected = int(attention.n_outliers(torch.tensor(tokens)))
-    assert overlays.outliers(tokens, (3, 3)).sum() == expected
 
 
 @given(st.floats(-1, 2))

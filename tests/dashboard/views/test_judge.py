@@ -3,7 +3,6 @@
 import html
 import itertools
 import re
-import shlex
 from pathlib import Path
 
 import numpy as np
@@ -163,26 +162,6 @@ def test_an_unknown_judge_of_a_link_is_noted(visit):
     assert not at.exception
     assert "the judge “gone”" in shown(at)
     assert at.selectbox(key="judge").value == JUDGES[0]
-
-
-def test_without_a_judge_there_is_the_command_for_this_run(visit, tmp_path):
-    from typer.testing import CliRunner
-
-    from precompute.__main__ import app
-
-    run = make_run(tmp_path, "demo-whoops", n_images=2)
-    at = visit("judge", tmp_path)
-    assert not at.exception
-    assert "No judge yet" in shown(at)
-    (command,) = at.code
-    words = shlex.split(command.value)
-    assert words[:4] == ["python", "-m", "precompute", "judge"]
-    assert words[4] == "precompute/configs/demo.toml"
-    assert run.name in words
-    put = {"precompute/configs/demo.toml": str(ROOT / words[4]), "URL": "http://127.0.0.1:9/v1"}
-    said = CliRunner().invoke(app, [*(put.get(word, word) for word in words[3:]), "--dry-run"])
-    assert said.exit_code == 0, said.output
-    assert run.name in said.output
 
 
 def test_scores_of_judges_are_filters(visit, results):
