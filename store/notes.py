@@ -103,10 +103,10 @@ def everything(file: Path, dataset: str) -> dict[str, tuple[str, str]]:
     rows = _read(
         file,
         "SELECT image_id, group_concat(tag, '; '), '' FROM (SELECT * FROM tag "
-        "WHERE dataset = ?1 ORDER BY tag) GROUP BY image_id UNION ALL "
+        "WHERE dataset = ? ORDER BY tag) GROUP BY image_id UNION ALL "
         "SELECT image_id, '', text FROM note WHERE id IN (SELECT max(id) FROM note "
-        "WHERE dataset = ?1 GROUP BY image_id)",
-        (dataset,),
+        "WHERE dataset = ? GROUP BY image_id)",
+        (dataset, dataset),
     )
     found: dict[str, tuple[str, str]] = {}
     for image_id, names, text in rows:
