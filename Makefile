@@ -1,14 +1,20 @@
 # make demo | test | precompute | dashboard: the README says what each does.
-PYTHON ?= $(or $(shell command -v python3.11),python3)
+# A Python that runs, of a version's name or among pyenv's; the first of them unless PYTHON says.
+VERSIONS := 3.11 3.12 3.13
+python = $(shell for one in python$(1) "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$(1).*/bin/python; do \
+	"$$one" -c "" 2>/dev/null && command -v "$$one" && break; done)
+PYTHON ?= $(or $(firstword $(foreach version,$(VERSIONS),$(call python,$(version)))),python3)
 RESULTS ?= results
 BACKEND ?= huggingface
 CONFIG ?= precompute/configs/$(if $(filter lavis,$(BACKEND)),whoops-lavis,whoops).toml
 PORT ?= 8501
 
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
 PEEL := RESULTS="$(RESULTS)" $(BIN)/python -m precompute
 
-.PHONY: demo demo-run precompute setup-lavis test-lavis rehearse dashboard serve train-demo bench bench-store stress test lint test-browser clean
+.PHONY: demo demo-run precompute setup-lavis test-lavis rehearse dashboard serve train-demo bench bench-store stress test test-fast \
+	test-pythons lint test-browser clean
 
 demo: demo-run serve
 
@@ -26,7 +32,7 @@ precompute: $(if $(filter lavis,$(BACKEND)),.venv-lavis,.venv)/all
 rehearse: .venv/all
 	$(BIN)/python -m precompute.rehearse.__main__ --dtype $(or $(DTYPE),float32)
 
-dashboard: .venv/dashboard serve
+dashboard: $(VENV)/dashboard serve
 
 serve:
 	@echo "Peel is at http://127.0.0.1:$(PORT) (Ctrl-C ends it)"
@@ -52,6 +58,29 @@ stress: .venv/all
 # A process a core, up to four, and a thread a process: threads that wait for each other cost most.
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not browser"
+
+# A part in under a minute. Left out: all that publishes, opens a page, trains, is killed or wants
+# many steps of the model; that is, most of the other folders.
+test-fast: .venv/all
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 -q tests/test_walls.py \
+		$(addprefix tests/store/,disk metrics parts) \
+		$(addprefix tests/dashboard/,captions charts names) \
+		$(addprefix tests/precompute/,config forward images metrics)
+
+# A reader's installation, with no torch, on each Python of VERSIONS that is here.
+test-pythons: $(addprefix test-python-,$(VERSIONS))
+
+test-python-%:
+	@if [ -n "$(call python,$*)" ]; then \
+		$(MAKE) --no-print-directory test-reader VENV=.venv-$* PYTHON="$(call python,$*)"; \
+	else echo "Python $* is not here: nothing tested on it"; fi
+
+.PHONY: test-reader
+test-reader: $(VENV)/dashboard
+	grep -E '^(beartype|hypothesis|jaxtyping|pytest|pytest-xdist)==' requirements.txt | \
+		xargs $(BIN)/pip install --quiet --disable-pip-version-check
+	! $(BIN)/python -c "import torch" 2>/dev/null
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 -q tests/store tests/dashboard
 
 lint: .venv/all
 	$(BIN)/ruff check .
@@ -80,15 +109,15 @@ test-browser: demo-run
 		--reruns 1 -raR -m browser
 
 clean:
-	rm -rf .venv .venv-lavis
+	rm -rf .venv .venv-lavis $(addprefix .venv-,$(VERSIONS))
 
 # A reader's laptop gets no torch: `make dashboard` installs the first, all else the second.
-.venv/dashboard: requirements-dashboard.txt | .venv/bin/python
+$(VENV)/dashboard: requirements-dashboard.txt | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dashboard.txt
 	@touch $@
 
 .venv/all: requirements.txt requirements-dashboard.txt requirements-ray.txt | .venv/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@ .venv/dashboard
 
 # What LAVIS's dependencies are built with has to be there before them; 5 GB with torch's for CUDA.
@@ -98,8 +127,14 @@ clean:
 	.venv-lavis/bin/pip install --quiet --disable-pip-version-check --no-build-isolation -r $<
 	@touch $@
 
-.venv/bin/python .venv-lavis/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
-		echo "Peel's pinned requirements want Python 3.11, and $(PYTHON) is not that." \
-		"Name one that is: make PYTHON=/path/to/python3.11"; exit 1; }
-	$(PYTHON) -m venv $(@:/bin/python=)
+# LAVIS knows one Python, Peel those of VERSIONS.
+WANTED = $(VERSIONS)
+.venv-lavis/bin/python: WANTED = 3.11
+.venv-lavis/bin/python: PYTHON = $(or $(call python,3.11),python3)
+%/bin/python:
+	@version=$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])') && \
+	case " $(WANTED) " in *" $$version "*) ;; *) \
+		echo "Peel's pinned requirements want Python $(WANTED); $(PYTHON) is $$version." \
+		"Name one that is: make PYTHON=/path/to/python3.11"; exit 1;; esac && \
+	echo "$*: Python $$version, $(PYTHON)"
+	$(PYTHON) -m venv $*

@@ -10,7 +10,7 @@ from store.publish.generation import publish
 from tests.kills import in_child
 from tests.synthetic import make_run, write_capture_part
 
-READS = 1000
+READS = 300
 COUNTED = ("image", "caption", "layer_stat", "head_stat", "curve")
 
 

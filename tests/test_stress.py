@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 
 def test_killed_runs_end_in_the_same_tables_and_arrays():
     done = subprocess.run(
-        [sys.executable, "-m", "tests.stress", "--seconds", "25"],
+        [sys.executable, "-m", "tests.stress", "--seconds", "12"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -11,7 +11,8 @@ from dashboard import reader
 from store.disk.runs import read_run, update_run
 from store.parts import token_attention
 from store.parts.write import list_parts, stage_folder
-from tests.browser.driving import ARGS, CHROMIUM, serve, window
+from tests.browser.driving import ARGS, CHROMIUM, window
+from tests.serving import serve
 from tests.synthetic import make_run
 
 

@@ -9,7 +9,8 @@ from playwright.sync_api import expect
 from dashboard import report
 from store import open_run
 from store.disk.runs import list_runs
-from tests.browser.driving import choose, picture, serve, settled, violations, window
+from tests.browser.driving import choose, picture, settled, violations, window
+from tests.serving import serve
 from tests.synthetic import make_run
 
 pytestmark = pytest.mark.browser

@@ -5,8 +5,9 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.driving import cards, choose, picture, serve, settled, window
+from tests.browser.driving import cards, choose, picture, settled, window
 from tests.dashboard.test_injection import HOSTILE, make_hostile_run
+from tests.serving import serve
 
 pytestmark = pytest.mark.browser
 

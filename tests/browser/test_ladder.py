@@ -6,8 +6,9 @@ import pytest
 from playwright.sync_api import expect
 
 from tests import synthetic, synthetic_scores
-from tests.browser.driving import picture, serve, settled, window
+from tests.browser.driving import picture, settled, window
 from tests.browser.reading import layer, opened
+from tests.serving import serve
 from tests.synthetic import make_run
 
 pytestmark = pytest.mark.browser

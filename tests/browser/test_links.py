@@ -6,7 +6,8 @@ import pytest
 from playwright.sync_api import expect
 
 from store.disk.runs import list_runs
-from tests.browser.driving import choose, picture, serve, settled, window
+from tests.browser.driving import choose, picture, settled, window
+from tests.serving import serve
 from tests.synthetic import make_run
 
 pytestmark = pytest.mark.browser

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.browser.driving import day_and_night, picture, serve, violations, window
+from tests.browser.driving import day_and_night, picture, violations, window
+from tests.serving import serve
 from tests.synthetic import make_run
 
 pytestmark = pytest.mark.browser
