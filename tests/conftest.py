@@ -8,9 +8,9 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 from jaxtyping import install_import_hook
 
-from tests.shapes import checked
+from tests.shapes import checked, modules
 
 # Before anything of the project is imported: afterwards its annotations could not be checked.
-install_import_hook(["store", "precompute", "dashboard"], f"{checked.__module__}.checked")
+install_import_hook(modules(), f"{checked.__module__}.checked")
 # The check holds its function by a weak reference, which workers elsewhere get as one.
 copyreg.pickle(weakref.ReferenceType, lambda reference: (weakref.ref, (reference(),)))

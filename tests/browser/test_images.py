@@ -11,11 +11,11 @@ from tests.browser.driving import (
     choose,
     day_and_night,
     picture,
-    serve,
     settled,
     violations,
     window,
 )
+from tests.serving import serve
 from tests.synthetic import make_run
 
 pytestmark = pytest.mark.browser
