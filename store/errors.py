@@ -13,12 +13,20 @@ class RunMismatch(StoreError):
     """A run folder holds a run whose numbers are decided by something else."""
 
 
+class RunRefused(StoreError):
+    """A run's folder holds what this program does not write: a link, a pipe, a foreign table."""
+
+
 class ImageNotFound(StoreError):
     """The run has no such image, or keeps no arrays for it."""
 
 
 class TableNotFound(StoreError):
     """No table, or no column, of that name."""
+
+
+class QueryTooLong(StoreError):
+    """A query took longer than a reader may."""
 
 
 class RowsRefused(StoreError):

@@ -122,7 +122,9 @@ OWNERS = {
     "torch": ("precompute",),
     "streamlit": ("dashboard",),
     "duckdb": ("store",),
-    "h5py": ("store/parts/tensors.py", "store/parts/means.py", "store/parts/token_attention.py"),
+    "h5py": tuple(
+        f"store/parts/{name}.py" for name in ("hdf5", "tensors", "means", "token_attention")
+    ),
     "ray": ("precompute/runner/ray_engine.py",),
     "lavis": ("precompute/models/lavis.py", "precompute/models/lavis_model.py"),
     "openai": ("precompute/judge",),

@@ -4,6 +4,7 @@ Knows how a name reaches the disk and stays there when a process is killed. Know
 in the files is for the rooms above.
 """
 
+from store.disk import manifests
 from store.disk.files import (
     Owner,
     canonical,
@@ -14,8 +15,8 @@ from store.disk.files import (
     short_hash,
     write_json,
 )
+from store.disk.gate import LINK, read_json, refuse_links, require_plain
 from store.disk.generations import (
-    LINK,
     current_generation,
     generation_path,
     list_generations,
@@ -47,11 +48,15 @@ __all__ = [
     "list_generations",
     "list_runs",
     "make_folder",
+    "manifests",
     "now",
     "owner_of",
+    "read_json",
     "read_progress",
     "read_run",
     "read_sidecar",
+    "refuse_links",
+    "require_plain",
     "run_id",
     "short_hash",
     "sidecar_path",

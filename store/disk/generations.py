@@ -1,11 +1,12 @@
 """The names of published files, and which one is current. Cheap: reads names, opens nothing."""
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
-LINK = "results.duckdb"
+from store.disk.gate import LINK, read_json
+from store.disk.manifests import Sidecar
+
 _FILE = re.compile(r"results-(\d+)\.duckdb")
 
 
@@ -43,7 +44,6 @@ def sidecar_path(run: Path, number: int) -> Path:
 def read_sidecar(run: Path, number: int) -> dict[str, Any] | None:
     """The content of `sidecar_path`; None if it is not there or not readable."""
     try:
-        value = json.loads(sidecar_path(run, number).read_text(encoding="utf-8"))
+        return read_json(sidecar_path(run, number), Sidecar)
     except (OSError, ValueError):
         return None
-    return value if isinstance(value, dict) else None

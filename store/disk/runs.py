@@ -1,6 +1,5 @@
 """A run's folder: its name, run.json, and the progress of the process that fills it."""
 
-import json
 import re
 import socket
 import time
@@ -13,7 +12,9 @@ from typing import Any
 from filelock import FileLock
 
 from store.disk.files import Owner, canonical, make_folder, short_hash, write_json
-from store.errors import PartDamaged, RunMismatch, RunNotFound
+from store.disk.gate import read_json, refuse_links, require_plain
+from store.disk.manifests import ProgressJson, RunJson
+from store.errors import PartDamaged, RunMismatch, RunNotFound, RunRefused
 from store.schema import SCHEMA_VERSION, TABLES
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -74,6 +75,7 @@ def create_run(results: Path, run_id: str, manifest: Mapping[str, Any]) -> Path:
         raise ValueError("a run's manifest must say what decides its numbers; got no 'decides'.")
     run = Path(results) / check_name(run_id, "run id")
     make_folder(run / "parts")
+    refuse_links(run)
     with FileLock(run / ".run.lock"):
         if (run / "run.json").exists():
             _check_same(run, manifest["decides"])
@@ -103,21 +105,20 @@ def read_run(run: Path) -> dict[str, Any]:
 
     Raises:
         RunNotFound: there is no run.json.
-        PartDamaged: it is not JSON.
+        PartDamaged: it is not JSON, or does not say what a run.json says.
     """
     path = Path(run) / "run.json"
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        return read_json(path, RunJson)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise RunNotFound(
             f"expected a run with its run.json in {run}; got none. "
             "`make demo` makes a run; `python -m precompute run` makes a real one."
         ) from error
     except ValueError as error:
-        raise PartDamaged(f"{path} must be JSON; got: {error}. Restore it from a copy.") from error
-    if not isinstance(value, dict):
-        raise PartDamaged(f"{path} must be a JSON object; got {type(value).__name__}. Restore it.")
-    return value
+        raise PartDamaged(
+            f"{path} must be the run.json of a run; got: {error}. Restore it from a copy."
+        ) from error
 
 
 def update_run(run: Path, **fields: Any) -> None:
@@ -190,7 +191,7 @@ class Progress:
 
 def write_progress(run: Path, stage: str, done: int, total: int, rate: float | None = None) -> None:
     """Say how far a stage is; one small file a stage, replaced by one rename."""
-    folder = Path(run) / "progress"
+    folder = require_plain(Path(run) / "progress", run)
     folder.mkdir(exist_ok=True)
     owner = Owner.here()
     write_json(
@@ -213,8 +214,8 @@ def read_progress(run: Path) -> Progress | None:
     found = []
     for path in (Path(run) / "progress").glob("[!.]*.json"):
         try:
-            value = json.loads(path.read_text(encoding="utf-8"))
+            value = read_json(require_plain(path, run), ProgressJson)
             found.append(Progress(**{**value, "owner": Owner(**value["owner"])}))
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, RunRefused):
             continue  # removed meanwhile, or of another version: it is only a display
     return max(found, key=lambda progress: progress.updated_at, default=None)

@@ -1,11 +1,11 @@
 """Parts that could not be made, kept in the run's folder until they are."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from store.disk import write_json
+from store.disk import manifests, read_json, require_plain, write_json
+from store.errors import RunRefused
 from store.parts.write import has_part
 
 FOLDER = "failed"
@@ -43,7 +43,7 @@ def write_failures(run: Path, stage: str, failures: Sequence[Failure]) -> None:
         stage: the stage's folder.
         failures: none, if all parts were made.
     """
-    path = Path(run) / FOLDER / f"{stage}.json"
+    path = require_plain(Path(run) / FOLDER / f"{stage}.json", run)
     if failures:
         path.parent.mkdir(exist_ok=True)
         write_json(path, {"failures": [asdict(failure) for failure in failures]})
@@ -56,8 +56,8 @@ def read_failures(run: Path) -> list[Failure]:
     found = []
     for path in sorted((Path(run) / FOLDER).glob("[!.]*.json")):
         try:
-            rows = json.loads(path.read_text(encoding="utf-8"))["failures"]
+            rows = read_json(require_plain(path, run), manifests.FailuresJson)["failures"]
             found += [Failure(**row) for row in rows]
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, RunRefused):
             continue  # removed meanwhile, or of another version: it is only a display
     return [f for f in found if not has_part(Path(run) / "parts" / f.stage, f.part)]

@@ -3,8 +3,7 @@
 HDF5's names of these files live here alone.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +11,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from store.errors import PartDamaged, RunMismatch
+from store.errors import RunMismatch
+from store.parts.hdf5 import open_file
 
 MEANS_FILE = "means.h5"
 
@@ -66,7 +66,7 @@ def read_sums(path: Path) -> StateSums:
     Raises:
         PartDamaged: the file cannot be read.
     """
-    with _opened(path) as file:
+    with open_file(path) as file:
         return StateSums(
             dataset=str(file.attrs["dataset"]),
             weights_sha256=str(file.attrs["weights_sha256"]),
@@ -82,19 +82,8 @@ def read_dataset(path: Path) -> str:
     Raises:
         PartDamaged: the file cannot be read.
     """
-    with _opened(path) as file:
+    with open_file(path) as file:
         return str(file.attrs["dataset"])
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[h5py.File]:
-    try:
-        with h5py.File(path, "r", locking=False) as file:
-            yield file
-    except (OSError, KeyError) as error:
-        raise PartDamaged(
-            f"{path} must hold sums of states; got: {error}. Remove its part and run again."
-        ) from error
 
 
 def add_up(parts: Iterable[StateSums]) -> StateSums:

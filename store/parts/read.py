@@ -1,6 +1,5 @@
 """Reading parts: what is committed, and the rows inside."""
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from store.disk import file_sha256
+from store.disk import file_sha256, manifests, read_json, require_plain
 from store.errors import PartDamaged, SchemaTooNew
 from store.parts.tables import table_named
 from store.schema import SCHEMA_VERSION
@@ -50,13 +49,14 @@ def read_part(path: Path) -> Part:
 
     Raises:
         PartDamaged: no part.json, or not one.
+        RunRefused: the part, or a file of it, is a link.
     """
     try:
-        manifest = json.loads((path / "part.json").read_text(encoding="utf-8"))
-        for file in manifest["files"].values():
-            file["rows"], file["bytes"], file["sha256"]
-        return Part(path, path.name, {"schema_version": manifest["schema_version"], **manifest})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        manifest = read_json(require_plain(path) / "part.json", manifests.PartJson)
+        for name in manifest["files"]:
+            require_plain(path / name)
+        return Part(path, path.name, manifest)
+    except (OSError, ValueError) as error:
         raise PartDamaged(
             f"{path} must be a part with its part.json; got: {error!r}. If it is still being "
             "copied, wait; else remove that folder and run again."
@@ -74,7 +74,7 @@ def list_parts(stage: Path) -> list[Part]:
     Raises:
         PartDamaged: a folder that is no part.
     """
-    stage = Path(stage)
+    stage = require_plain(Path(stage))
     if not stage.is_dir():
         return []
     names = sorted(p for p in stage.iterdir() if p.is_dir() and not p.name.startswith("."))

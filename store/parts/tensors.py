@@ -3,6 +3,8 @@
 No compression: attention in float16 barely compresses, and reads several times slower.
 """
 
+import io
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -11,12 +13,16 @@ from typing import Any
 import h5py
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from store.disk import short_hash
-from store.errors import ImageNotFound, PartDamaged, RowsRefused
+from store.errors import ImageNotFound, RowsRefused
+from store.parts.hdf5 import open_file
 
 Array = NDArray[Any]
 TENSORS_FILE = "tensors.h5"
+MAX_PIXELS = 4096 * 4096
+"""Of a picture as a model sees it; most see 224 by 224 or 448 by 448."""
 _MAX = float(np.finfo(np.float16).max)
 
 
@@ -157,50 +163,26 @@ def to_half(values: Any, shape: tuple[int, ...], what: str) -> Array:
     return array.astype(np.float16)
 
 
-def open_file(path: Path) -> h5py.File:
-    """Open an HDF5 file for reading.
-
-    Raises:
-        ImageNotFound: no such file.
-        PartDamaged: it is no HDF5 file.
-    """
-    try:
-        # Without locks, or files on read-only media and network disks do not open.
-        return h5py.File(path, "r", locking=False)
-    except FileNotFoundError as error:
-        raise ImageNotFound(
-            f"expected the arrays in {path}; got no such file: this run keeps none, or its parts "
-            "were not copied with it. Copy the whole run folder."
-        ) from error
-    except OSError as error:
-        raise PartDamaged(
-            f"{path} must be an HDF5 file; got: {error}. Remove its part and run again."
-        ) from error
-
-
 def read_ids(path: Path) -> list[str]:
     """The image_id of every row of a file, in order."""
     with open_file(path) as file:
         return [str(value) for value in file["image_id"].asstr()[:]]
 
 
-def read_image(path: Path, row: int) -> ImageTensors:
+def read_image(path: Path, row: int, shape: tuple[int, int, int] | None = None) -> ImageTensors:
     """One image's arrays, as `TensorWriter.append` got them, in float16.
 
     Args:
         path: a part's tensors.h5.
         row: 0-based; table `image` has it as `row_in_part`.
+        shape: L, H, N+1, as the run says; any, if None.
 
     Raises:
         ImageNotFound: no such file or row.
-        PartDamaged: the file cannot be read.
+        PartDamaged: the file cannot be read, or holds something else.
     """
     with open_file(path) as file:
-        return _read_row(file, row, path)
-
-
-def _read_row(file: Mapping[str, Any], row: int, path: Path) -> ImageTensors:
-    try:
+        _check_arrays(file, shape or file["cls_attention"].shape[1:])
         n = len(file["image_id"])
         if not 0 <= row < n:
             raise ImageNotFound(f"row must be in 0..{n - 1} in {path}; got {row}. Publish again.")
@@ -210,9 +192,41 @@ def _read_row(file: Mapping[str, Any], row: int, path: Path) -> ImageTensors:
         }
         arrays["image_id"] = arrays["image_id"].decode()
         arrays["model_input"] = arrays["model_input"].tobytes()
+        _check_picture(arrays["model_input"])
         return ImageTensors(**arrays)
-    except (OSError, KeyError, AttributeError) as error:
-        raise PartDamaged(
-            f"{path} must hold the arrays of row {row}; got: {error}. "
-            "Remove its part and run again."
-        ) from error
+
+
+def _check_arrays(file: Mapping[str, Any], shape: tuple[int, ...]) -> None:
+    """Before anything is read: types, and one shape for all arrays.
+
+    Raises:
+        ValueError: another type or shape.
+    """
+    n_layers, n_heads, n_tokens = shape
+    expected: dict[str, tuple[int, ...]] = {
+        "cls_attention": (n_layers, n_heads, n_tokens),
+        "contribution": (n_layers, n_heads, n_tokens),
+        "token_norm": (n_layers + 1, n_tokens),
+    }
+    if "cls_state" in file:
+        expected["cls_state"] = (n_layers + 1, file["cls_state"].shape[-1])
+    for name, wanted in expected.items():
+        array = file[name]
+        if array.dtype != np.float16 or array.shape != (len(file["image_id"]), *wanted):
+            raise ValueError(
+                f"{name} of {array.dtype} {array.shape}; the run has float16 {wanted} an image"
+            )
+
+
+def _check_picture(content: bytes) -> None:
+    """Raises ValueError where the picture is no JPEG, or larger than any model's input."""
+    # Only the head is read here. Other formats have decoders that start programs or unpack bombs.
+    try:
+        with Image.open(io.BytesIO(content), formats=["JPEG"]) as picture:
+            n_pixels: float = picture.width * picture.height
+    except Image.DecompressionBombError:
+        n_pixels = math.inf
+    except OSError:
+        raise ValueError("a picture that is no JPEG") from None
+    if n_pixels > MAX_PIXELS:
+        raise ValueError(f"a picture of {n_pixels} pixels, where at most {MAX_PIXELS} may be")

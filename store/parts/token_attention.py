@@ -11,7 +11,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from store.parts.tensors import open_file, to_half
+from store.parts.hdf5 import open_file
+from store.parts.tensors import to_half
 
 STAGE = "token_attention"
 FILE_NAME = "token_attention.h5"

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from store.disk import Owner, owner_of
+from store.disk import Owner, owner_of, refuse_links
 from store.parts.failures import FOLDER as FAILED
 
 A_DAY = 86_400.0
@@ -33,7 +33,11 @@ def remove_unfinished(run: Path, elsewhere: float = math.inf) -> list[Path]:
 
     Returns:
         What was removed. Anything that a living process may still write stays.
+
+    Raises:
+        RunRefused: something in the folder is a link.
     """
+    refuse_links(run)
     removed = []
     for path, owner in unfinished(run):
         if not (owner.known_dead if owner.is_here else idle_seconds(path) > elsewhere):

@@ -1,6 +1,5 @@
 """Parts: what one shard of images gave in one stage. Immutable, committed by one rename."""
 
-import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +15,10 @@ from store.disk import (
     file_sha256,
     fsync,
     make_folder,
+    manifests,
     now,
+    read_json,
+    require_plain,
     short_hash,
     write_json,
 )
@@ -145,8 +147,8 @@ def stage_settings(stage: Path) -> dict[str, Any]:
     """
     path = Path(stage) / _SETTINGS
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8"))["settings"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return dict(read_json(require_plain(path), manifests.SettingsJson)["settings"])
+    except (OSError, ValueError) as error:
         raise PartDamaged(
             f"{path} must say what the stage was made with; got: {error!r}. Restore it from a copy."
         ) from error
@@ -171,7 +173,7 @@ def write_part(
         PartConflict: another writer made a part of that name about something else.
         PartDamaged: what stands in its place is no part.
     """
-    target = Path(stage) / check_name(name, "part")
+    target = require_plain(Path(stage) / check_name(name, "part"))
     temporary = Path(stage) / Owner.here().token(name)
     temporary.mkdir()
     try:
@@ -239,8 +241,8 @@ def require_complete(stage: Path) -> list[Part]:
     """
     stage = Path(stage)
     try:
-        names = json.loads((stage / _COMPLETE).read_text(encoding="utf-8"))["parts"]
-    except (OSError, ValueError, KeyError) as error:
+        names = read_json(require_plain(stage / _COMPLETE), manifests.CompleteJson)["parts"]
+    except (OSError, ValueError) as error:
         raise StageIncomplete(
             f"stage {stage.name} must be complete; got {len(list_parts(stage))} parts and no mark. "
             "Run it to its end."

@@ -87,6 +87,7 @@ def publish(
 
     Raises:
         RunNotFound: no run.json.
+        RunRefused: something in the folder is a link.
         PublishLocked: another process is at it.
         PublishFailed: the disk is full, or the folder may not be written to.
         StageMixed: a stage has two settings, and run.json does not say which counts.

@@ -12,11 +12,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from store.disk import LINK, current_generation, generation_path, list_runs, read_run
-from store.errors import ImageNotFound, NotPublished, PartDamaged, RunNotFound, TableNotFound
+from store.disk import list_runs, read_run
+from store.errors import ImageNotFound, PartDamaged, RunNotFound, TableNotFound
 from store.parts import ImageTensors, table_named, tensors, token_attention
+from store.query.database import bounded, connect, connect_at
 
-_READ_ONLY: dict[str, Any] = {"enable_external_access": "false", "lock_configuration": "true"}
 _PART = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 """What a table may name as a part: a file that somebody sent names no file elsewhere."""
 Params = Sequence[Any] | Mapping[str, Any]
@@ -38,9 +38,9 @@ class Run:
         self.path = path
         self.info = read_run(path)
         if generation is None:
-            self.generation, self._con = _connect(path)
+            self.generation, self._con = connect(path)
         else:
-            self.generation, self._con = generation, _connect_at(path, generation)
+            self.generation, self._con = generation, connect_at(path, generation)
 
     @property
     def run_id(self) -> str:
@@ -57,7 +57,7 @@ class Run:
         Raises:
             duckdb.Error: as DuckDB says it.
         """
-        with self._con.cursor() as cursor:
+        with self._con.cursor() as cursor, bounded(cursor):
             return cursor.execute(query, params).df()
 
     def table(
@@ -104,7 +104,7 @@ class Run:
             ImageNotFound: no such image, or no arrays of it.
         """
         part, row = self._place(image_id)
-        return _read(self.path / "parts" / part / tensors.TENSORS_FILE, row, image_id)
+        return self._read(self.path / "parts" / part / tensors.TENSORS_FILE, row, image_id)
 
     def condition_tensors(self, image_id: str, condition_id: str) -> ImageTensors | None:
         """The arrays of an image as an edited model made them.
@@ -125,8 +125,19 @@ class Run:
         for stage in self.info.get("stages", {}).values():
             path = self.path.joinpath("parts", stage, *file)
             if path.exists():
-                return _read(path, row, image_id)
+                return self._read(path, row, image_id)
         return None
+
+    def _read(self, path: Path, row: int, image_id: str) -> ImageTensors:
+        size = [self.info.get(name) or 0 for name in ("n_layers", "n_heads", "grid_h", "grid_w")]
+        shape = (size[0], size[1], size[2] * size[3] + 1) if all(size) else None
+        image = tensors.read_image(path, row, shape)
+        if image.image_id != image_id:
+            raise ImageNotFound(
+                f"row {row} of {path} must be {image_id!r}; got {image.image_id!r}: the parts "
+                "changed after they were published. Publish again."
+            )
+        return image
 
     def token_attention(self, image_id: str) -> NDArray[np.float16] | None:
         """What every token of an image attends to, mean over heads.
@@ -171,6 +182,7 @@ class Run:
         Raises:
             ImageNotFound: no such image, or no arrays of it.
         """
+        # A JPEG of bounded size: that was seen to when it was read.
         return Image.open(io.BytesIO(self.tensors(image_id).model_input)).convert("RGB")
 
     def close(self) -> None:
@@ -246,48 +258,4 @@ def find_run(folder: Path, name: str | None = None) -> Path:
     raise RunNotFound(
         f"expected {wanted} in {folder}; got {', '.join(run.name for run in fitting) or 'none'} "
         f"of {', '.join(run.name for run in runs) or 'none'}. Name one, or make one: `make demo`."
-    )
-
-
-def _read(path: Path, row: int, image_id: str) -> ImageTensors:
-    image = tensors.read_image(path, row)
-    if image.image_id != image_id:
-        raise ImageNotFound(
-            f"row {row} of {path} must be {image_id!r}; got {image.image_id!r}: the parts "
-            "changed after they were published. Publish again."
-        )
-    return image
-
-
-def _connect_at(run: Path, number: int) -> duckdb.DuckDBPyConnection:
-    path = generation_path(run, number) if number else run / LINK
-    try:
-        return duckdb.connect(str(path), read_only=True, config=_READ_ONLY)
-    except duckdb.IOException as error:
-        if path.exists():
-            raise
-        raise NotPublished(
-            f"{run.name} must have generation {number}; got none: a newer one took its place. "
-            "Load the page again."
-        ) from error
-
-
-def _connect(run: Path) -> tuple[int, duckdb.DuckDBPyConnection]:
-    # The generation that the link names may be removed before it is opened, if this process
-    # slept for longer than the grace time: look again.
-    for _ in range(5):
-        number = current_generation(run)
-        path = run / LINK if number is None else generation_path(run, number)
-        if not path.exists():
-            if number is None:
-                break
-            continue
-        try:
-            return number or 0, duckdb.connect(str(path), read_only=True, config=_READ_ONLY)
-        except duckdb.IOException:
-            if path.exists():
-                raise
-    raise NotPublished(
-        f"{run.name} must have published tables; got none. `python -m precompute publish` makes "
-        "them from its parts."
     )

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
-from store.disk import LINK
+from store.disk import LINK, refuse_links
 
 FOLDER = "damaged"
 """In a run's folder: what was set aside."""
@@ -29,12 +29,14 @@ def set_tables_aside(run: Path) -> list[Path]:
     Only for a run that has all its parts: what was published is what tells that one is lost.
     """
     run = Path(run)
+    refuse_links(run)
     (run / LINK).unlink(missing_ok=True)
     files = sorted(path for path in run.glob("results-*") if path.suffix in (".duckdb", ".json"))
     return [_move(run, Path(path.name)) for path in files]
 
 
 def _move(run: Path, what: Path) -> Path:
+    refuse_links(run)
     target = run / FOLDER / f"{what}~{secrets.token_hex(4)}"
     target.parent.mkdir(parents=True, exist_ok=True)
     return (run / what).rename(target)

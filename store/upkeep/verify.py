@@ -7,7 +7,7 @@ from typing import Any
 
 import duckdb
 
-from store.disk import current_generation, file_sha256, generation_path, read_run
+from store.disk import current_generation, file_sha256, generation_path, read_run, refuse_links
 from store.errors import NotPublished, StoreError
 from store.parts import Part, iter_tables, read_part, unfinished_of_other_hosts, verify_part
 from store.publish import COMPUTED, SHARED, published_manifest, values_of
@@ -55,9 +55,11 @@ def verify_run(run: Path) -> Report:
 
     Raises:
         RunNotFound: no run.json.
+        RunRefused: something in the folder is a link: nothing of it is looked at.
     """
     run = Path(run)
     read_run(run)
+    refuse_links(run)
     parts, damage = _look_at_parts(run)
     problems = [problem for those in damage.values() for problem in those]
     found, notes = _against_published(run, parts, whole=not damage)

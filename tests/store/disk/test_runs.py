@@ -89,7 +89,7 @@ def test_missing_and_broken_runs(tmp_path: Path) -> None:
     with pytest.raises(RunNotFound, match="make demo"):
         read_run(tmp_path / "none")
     (tmp_path / "run.json").write_text("{")
-    with pytest.raises(PartDamaged, match="must be JSON"):
+    with pytest.raises(PartDamaged, match="must be the run\\.json of a run"):
         read_run(tmp_path)
     assert list_runs(tmp_path / "none") == []
 

@@ -64,5 +64,5 @@ def test_a_mean_over_nothing_or_of_another_state_is_refused(states):
 def test_a_damaged_file_says_so(tmp_path):
     (tmp_path / "means.h5").write_bytes(b"not HDF5")
     for read in (read_sums, read_dataset):
-        with pytest.raises(PartDamaged, match="must hold sums of states"):
+        with pytest.raises(PartDamaged, match="must be an HDF5 file"):
             read(tmp_path / "means.h5")

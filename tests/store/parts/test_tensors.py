@@ -1,14 +1,22 @@
 """Arrays: what goes in comes out, in float16, or is refused by name."""
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from store.errors import ImageNotFound, PartDamaged, RowsRefused
 from store.parts.tensors import ImageTensors, TensorWriter, read_ids, read_image
 
 L, H, N = 3, 2, 5
+
+
+def jpeg(size: int = 8) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (size, size)).save(buffer, "JPEG")
+    return buffer.getvalue()
 
 
 def image(i: int, width: int | None = 4, **changed: object) -> ImageTensors:
@@ -19,7 +27,7 @@ def image(i: int, width: int | None = 4, **changed: object) -> ImageTensors:
         "contribution": rng.random((L, H, N)),
         "token_norm": rng.random((L + 1, N)),
         "cls_state": None if width is None else rng.normal(size=(L + 1, width)),
-        "model_input": bytes(range(i + 1)),
+        "model_input": jpeg(8 + i),
     }
     return ImageTensors(**{**values, **changed})
 
