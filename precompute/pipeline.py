@@ -18,7 +18,7 @@ from precompute.models import Captioner
 from precompute.readouts import ask_questions, capture_images, keep_token_attention
 from precompute.runner import WHOLE, Job, PartFailed, Plan, Stopped, Unfinished
 from precompute.scoring import score, score_answers, score_corpus
-from store.disk import create_run, read_run
+from store.disk import create_run, read_run, require_plain
 from store.errors import StoreError
 from store.parts import remove_unfinished
 from store.publish import publish
@@ -172,7 +172,7 @@ def _what_failed(parity: dict[str, object]) -> str:
 @contextmanager
 def log_file(run: Path) -> Iterator[None]:
     """Log to run.log in the run's folder, with the traceback of what nobody foresaw."""
-    handler = logging.FileHandler(run / "run.log", encoding="utf-8")
+    handler = logging.FileHandler(require_plain(run / "run.log", run), encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger = logging.getLogger("precompute")
     before = logger.level, logger.propagate

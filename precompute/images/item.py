@@ -9,6 +9,11 @@ from PIL import Image, ImageOps
 
 from store.disk import canonical
 
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+"""Of those that Pillow knows; some of the others start programs (EPS starts Ghostscript)."""
+MAX_PIXELS = 100_000_000
+"""Of one picture: a file of 20 kB can unpack to gigabytes. Cameras stay below."""
+
 
 class UnreadableImage(ValueError):
     """A picture that cannot be opened; a run records it as skipped and goes on."""
@@ -52,11 +57,16 @@ class ImageItem:
         """Decode the picture by its content, whatever its name says, upright and to RGB.
 
         Raises:
-            UnreadableImage: If the bytes are missing, cut off, or no picture.
+            UnreadableImage: If the bytes are missing, cut off, no picture, or one of more than
+                `MAX_PIXELS`.
         """
         content = self.read()
         try:
-            with Image.open(io.BytesIO(content)) as image:
+            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise ValueError(
+                        f"{image.width} by {image.height} pixels, where at most {MAX_PIXELS} may be"
+                    )
                 # A phone's photograph lies on its side; its EXIF says how to turn it.
                 return ImageOps.exif_transpose(image).convert("RGB")
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:

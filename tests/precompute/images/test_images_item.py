@@ -2,6 +2,7 @@ import dataclasses
 import hashlib
 import io
 import pickle
+import tracemalloc
 
 import pytest
 from PIL import Image
@@ -133,3 +134,24 @@ def test_errors_go_to_another_process_whole(tmp_path):
     error = pickle.loads(pickle.dumps(UnreadableImage("a.png", "cut off")))
     assert (error.source, error.reason) == ("a.png", "cut off")
     assert str(error) == "cannot read the picture a.png: cut off."
+
+
+def test_a_small_file_of_very_many_pixels_is_not_unpacked():
+    buffer = io.BytesIO()
+    Image.new("1", (20_000, 6_000)).save(buffer, "PNG")
+    assert len(buffer.getvalue()) < 50_000
+    item = ImageItem("bomb", "bomb.png", buffer.getvalue)
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnreadableImage, match="20000 by 6000 pixels, where at most"):
+            item.open()
+        assert tracemalloc.get_traced_memory()[1] < 10e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_format_whose_decoder_starts_programs_is_no_picture():
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, "EPS")
+    with pytest.raises(UnreadableImage, match="cannot identify"):
+        ImageItem("eps", "drawn.jpg", buffer.getvalue).open()
