@@ -11,8 +11,8 @@ from store.disk import canonical
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 """Of those that Pillow knows; some of the others start programs (EPS starts Ghostscript)."""
-MAX_PIXELS = 100_000_000
-"""Of one picture: a file of 20 kB can unpack to gigabytes. Cameras stay below."""
+MAX_PIXELS = 80_000_000
+"""Of one picture: a file of 20 kB can unpack to gigabytes. Nearly all cameras stay below."""
 
 
 class UnreadableImage(ValueError):
