@@ -56,8 +56,19 @@ MEAN: Mapping[str, Any] = {"state": "input", "pool": "position", "n": 500, "seed
 
 
 def read_spec(spec: object) -> dict[str, Any]:
-    """A specification as table `condition` has it: edits, mean, pruning; empty if it has none."""
-    return dict(json.loads(spec)) if isinstance(spec, str) else {}
+    """A specification as table `condition` has it: edits, mean, pruning.
+
+    Empty if the condition has none, or one that this program did not write: its id names it then.
+    """
+    try:
+        value = json.loads(spec) if isinstance(spec, str) else {}
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(value, dict):
+        return {}
+    mean, pruning = value.get("mean") or MEAN, value.get("pruning") or {}
+    whole = isinstance(mean, Mapping) and mean.keys() >= MEAN.keys()
+    return value if whole and isinstance(pruning, dict) else {}
 
 
 def mean_options(mean: Mapping[str, Any]) -> list[str]:

@@ -62,10 +62,11 @@ def _read(path: Path, limit: int) -> bytes:
         if error.errno in (errno.ELOOP, errno.ENXIO):
             raise ValueError("a link or a socket") from None
         raise
+    what = os.fstat(handle)
+    if not stat.S_ISREG(what.st_mode):
+        os.close(handle)
+        raise ValueError("no regular file")
     with os.fdopen(handle, "rb") as file:
-        what = os.fstat(handle)
-        if not stat.S_ISREG(what.st_mode):
-            raise ValueError("no regular file")
         if what.st_size > limit:
             raise ValueError(f"{what.st_size} bytes, where at most {limit} may be")
         return file.read(limit)

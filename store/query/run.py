@@ -169,7 +169,7 @@ class Run:
                 f"image must be one of run {self.run_id}; got {image_id!r}. Table image lists them."
             )
         part, row = rows[0]
-        if not _PART.fullmatch(part):
+        if not (isinstance(part, str) and _PART.fullmatch(part) and isinstance(row, int)):
             raise PartDamaged(
                 f"image {image_id!r} must be in a part of {self.run_id}, stage/part; got {part!r}: "
                 "these tables were not made from its parts. Publish again."

@@ -149,7 +149,7 @@ def _builder(key: Key, condition: str, top: int, predicates: tuple[Predicate, ..
         "Metric",
         data.quantities(key),
         key="new_metric",
-        format_func=lambda name: words.title(*name.split(":")),
+        format_func=lambda name: words.title(*name.rsplit(":", 1)),
     )
     quantity = named(name)
     plain.line(words.word(quantity.metric).meaning, "small")

@@ -162,7 +162,7 @@ def _layer(label: str, top: int, name: str) -> int | None:
 
 
 def _named(name: str) -> str:
-    return "image id" if name == _ID else words.title(*name.split(":"))
+    return "image id" if name == _ID else words.title(*name.rsplit(":", 1))
 
 
 def _title(order: Order | None) -> str | None:
