@@ -54,7 +54,7 @@ def choices(header: Mapping[str, Any], peak: tuple[int, int] | None) -> dict[str
         "curve": Choice(curve, curves),
         "against": Choice(against[0], against),
         "opacity": Choice(f"{overlays.OPACITY:.2f}", [f"{step / 20:.2f}" for step in range(21)]),
-        "own": Choice("false", _SWITCH),
+        "own_scale": Choice("false", _SWITCH),
         "smooth": Choice("false", _SWITCH),
         "hide": Choice("false", _SWITCH),
         "fold": Choice("true", _SWITCH),

@@ -18,7 +18,7 @@ from dashboard.widgets import copy_command as commands
 from dashboard.widgets import link as selection
 from dashboard.widgets import text as plain
 from dashboard.widgets.link import Place
-from store.metrics import SAYS
+from store.metrics import CAPTION_SECTION
 from store.query import images as queries
 
 Cards = list[Callable[[], None]]
@@ -50,7 +50,7 @@ def show(place: Place) -> None:
         section = selection.menu(
             "What to see",
             list(there),
-            name="room",
+            name="section",
             look="segments",
             shown=TITLES.__getitem__,
         )
@@ -61,7 +61,7 @@ def show(place: Place) -> None:
             data.landmarks(place.published, place.condition), set(curves["metric"])
         )
         cards: Cards = [partial(_curve, metric, curves, marks) for metric in there[section]]
-        if section == SAYS:
+        if section == CAPTION_SECTION:
             cards = [*_figure3(place), *cards]
         if section in (GLANCE, SETTLES):
             cards += _convergence(place, only_first=section == GLANCE)

@@ -55,7 +55,10 @@ class Place:
 def asked(name: str) -> str | None:
     """What the link says of a parameter; None if nothing."""
     assert name in PARAMETERS, f"{name} must be one of the parameters of links"
-    return st.query_params.get(name)
+    parameter = PARAMETERS[name]
+    names = [name] if parameter.formerly is None else [name, parameter.formerly]
+    value = next((st.query_params.get(key) for key in names if key in st.query_params), None)
+    return None if value is None else parameter.old_values.get(value, value)
 
 
 def note_unknown(name: str, known: Collection[str], instead: str = "the default") -> None:
@@ -260,6 +263,8 @@ def link(**values: str | None) -> None:
     here = st.query_params.to_dict()
     if "run" in st.session_state:
         values = {"run": st.session_state["run"], **values}
+    # An old link's name for what is written now would come back once that is taken away.
+    values |= {old: None for name in values if (old := PARAMETERS[name].formerly) is not None}
     names = {name: value for name, value in values.items() if value != here.get(name)}
     if names:
         # An empty list leaves the URL at once with what is written; what then takes it away in

@@ -20,7 +20,7 @@ PAGES = (
     "figures",
     "runs",
 )
-ROOMS = ("said", "own", "settles", "looks")
+SECTIONS = ("captions", "grounding", "settles", "attention")
 
 
 @pytest.fixture(scope="module")
@@ -71,9 +71,9 @@ def test_a_page_is_whole_quiet_and_accessible(screen, address, page):
     assert look(screen, address, page, f"page-{page or 'images'}") == []
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_every_room_of_the_layers_fits(screen, address, room):
-    assert look(screen, address, f"layers?room={room}", f"page-layers-{room}") == []
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_section_of_the_layers_fits(screen, address, section):
+    assert look(screen, address, f"layers?section={section}", f"page-layers-{section}") == []
 
 
 @pytest.mark.parametrize("page", ["", "layers", "runs"])

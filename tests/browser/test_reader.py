@@ -153,7 +153,7 @@ def test_ways_to_draw_a_map(tab, server):
         tab.get_by_label(name).check()
         seen.append(shot(tab))
     expect(tab.get_by_text("colours do not compare")).to_be_visible()
-    expect(tab).to_have_url(re.compile("own=true"))
+    expect(tab).to_have_url(re.compile("own_scale=true"))
     settled(tab)
     tab.get_by_role("button", name="Raw map").click()
     expect(tab.get_by_text("colours do not compare")).not_to_be_visible()
@@ -188,7 +188,7 @@ def test_hidden_tokens_show_their_neighbours_median(script):
 
 
 @pytest.mark.parametrize(
-    "query", ["patch=3&own=true&cells=attn_to_box", "condition=skip:2&against=other"]
+    "query", ["patch=3&own_scale=true&cells=attn_to_box", "condition=skip:2&against=other"]
 )
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_page_is_accessible(browser, chosen, width, query):

@@ -129,7 +129,13 @@ def test_a_first_visit_opens_at_the_strongest_cell_and_says_so(visit, results):
 @pytest.mark.parametrize(
     "query",
     [
-        {"map": "contribution", "own": "true", "smooth": "true", "hide": "true", "head": "mean"},
+        {
+            "map": "contribution",
+            "own_scale": "true",
+            "smooth": "true",
+            "hide": "true",
+            "head": "mean",
+        },
         {"layer": "0", "cells": "attn_entropy", "against": "final", "opacity": "1.00"},
     ],
 )
@@ -138,6 +144,10 @@ def test_other_ways_to_look(visit, query):
     assert not at.exception
     begins = sent(at)[0]["start"]["at"]
     assert {name: begins[name] for name in query} == query
+
+
+def test_an_old_link_asks_for_the_colours_of_one_map(visit):
+    assert sent(visit("image", own="true"))[0]["start"]["at"]["own_scale"] == "true"
 
 
 def test_next_keeps_the_cell_and_another_image_starts_anew(visit):

@@ -168,7 +168,7 @@ def test_only_known_values_are_taken():
         "difference": "true",
         "against": "other",
         "opacity": "0.7",
-        "own": True,
+        "own_scale": True,
         "cells": ["gradient"],
         "more": "x",
     }

@@ -3,8 +3,10 @@
 import json
 
 import pandas as pd
+import pytest
 
 from dashboard.names import landmarks as landmark_words
+from dashboard.widgets.parameters import PARAMETERS
 from store import open_run
 from store.disk.runs import list_runs
 from store.parts.write import stage_folder, write_part
@@ -94,11 +96,37 @@ def landmarks_of(run):
 
 
 def test_cards_stand_in_one_grid(visit):
-    at = visit("layers", room="glance")
+    at = visit("layers", section="glance")
     pairs = [column for column in at.columns if column.get("vega_lite_chart")]
     charts = len(at.get("vega_lite_chart"))
     assert charts == len(pairs) > 3
     assert all(len(column.get("vega_lite_chart")) == 1 for column in pairs)
+
+
+def section(at):
+    assert not at.exception
+    return at.segmented_control(key="section").value
+
+
+@pytest.mark.parametrize(
+    ("old", "today"), [*PARAMETERS["section"].old_values.items(), ("settles", "settles")]
+)
+def test_an_old_link_opens_the_same_section(visit, old, today):
+    expected = visit("layers", section=today)  # or the same note, where the run has no such curve
+    for query in ({"room": old}, {"section": old}):
+        at = visit("layers", **query)
+        assert section(at) == section(expected)
+        assert words(at) == words(expected)
+
+
+def test_a_choice_takes_an_old_link_over(visit):
+    at = visit("layers", room="said")
+    at.segmented_control(key="section").set_value("settles").run()
+    assert (section(at), at.query_params["section"]) == ("settles", "settles")
+    assert "room" not in at.query_params
+    at.segmented_control(key="section").set_value("glance").run()  # the default
+    assert section(at) == "glance"
+    assert not {"room", "section"} & set(at.query_params)
 
 
 def test_a_condition_of_one_layer_has_numbers_and_no_curves(open_page, edited):

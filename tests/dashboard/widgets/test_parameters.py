@@ -18,6 +18,13 @@ def test_what_a_change_resets_is_a_parameter():
     assert not [name for name, one in PARAMETERS.items() if name in one.resets or not one.what]
 
 
+def test_an_old_name_is_no_parameter_of_today():
+    assert not {one.formerly for one in PARAMETERS.values()} & PARAMETERS.keys()
+    assert not [
+        one for one in PARAMETERS.values() if one.old_values.keys() & set(one.old_values.values())
+    ]
+
+
 def test_an_undeclared_name_is_no_parameter():
     with pytest.raises(AssertionError, match="nonsense must be one of the parameters"):
         link.asked("nonsense")
