@@ -78,7 +78,7 @@ pages = [
         title="Judge",
         url_path="judge",
         icon=":material/gavel:",
-        help="What a vision model says of the captions.",
+        help="How a vision model scores the captions.",
     ),
     st.Page(
         _page(interventions.show),
@@ -92,7 +92,7 @@ pages = [
         title="Heads",
         url_path="heads",
         icon=":material/apps:",
-        help="What each head does, and says.",
+        help="What each head does, and its caption.",
     ),
     st.Page(
         _page(pruning.show),

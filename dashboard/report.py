@@ -85,7 +85,7 @@ def _figures(
     """The figures that the run has, in the paper's order, and what to do for the others."""
     judges = ask(judge_queries.judges, BASELINE)["judge"]
     layers = ask(condition_queries.layers_with_head_captions)["layer"]
-    found: dict[str, list[Figure | None]] = {
+    candidates: dict[str, list[Figure | None]] = {
         "figure2": [figures.figure2(ask, about)],
         "figure3": [*figures.figure3(ask, about)],
         "figure5": [figures.figure5(ask, about, str(judge)) for judge in judges],
@@ -94,7 +94,7 @@ def _figures(
         else [],
         "table1": [*figures.table1(ask, about)],
     }
-    shown = {name: [one for one in several if one] for name, several in found.items()}
+    shown = {name: [one for one in several if one] for name, several in candidates.items()}
     return (
         [one for several in shown.values() for one in several],
         [figures.ABSENT[name] for name, several in shown.items() if not several],

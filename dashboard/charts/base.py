@@ -106,8 +106,8 @@ def values(*shown: "pd.Series[float]") -> alt.Scale:
     low, high = (float(ends.min()), float(ends.max())) if len(ends) else (0.0, 1.0)
     if high - low > _SAME * max(1.0, abs(high)):
         return alt.Scale(zero=False)
-    room = abs(low) / 10 or 0.1
-    return alt.Scale(domain=[low - room, high + room], zero=False)
+    margin = abs(low) / 10 or 0.1
+    return alt.Scale(domain=[low - margin, high + margin], zero=False)
 
 
 def _layer_ticks(top: int, first: int = 0) -> alt.Axis:

@@ -12,7 +12,7 @@ _TALL = 9  # pixels
 
 
 def show(scale: Scale, what: str) -> None:
-    """Draw the bar where it is called; `what` says what is coloured."""
+    """Draw the bar where it is called; `what` names what is coloured."""
     st.html(
         '<div style="display:flex;flex-wrap:wrap;gap:0.2rem 0.5rem;align-items:center;'
         f'font-size:0.86rem"><span>{scale.low:.3g}</span>'

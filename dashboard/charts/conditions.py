@@ -115,10 +115,10 @@ def _curves(one: alt.Chart, series: list[str], tooltip: list[alt.Tooltip]) -> li
     """Lines and points of each series; where they lie on each other, later ones are thinner."""
     layers = []
     for i, name in enumerate(series):
-        own = one.transform_filter(alt.datum.series == name).encode(y="mean:Q")
+        curve = one.transform_filter(alt.datum.series == name).encode(y="mean:Q")
         layers += [
-            own.mark_line(strokeWidth=max(3.4 - i, 1.2)),
-            own.mark_point(filled=True, size=max(84 - 30 * i, 14), opacity=1).encode(
+            curve.mark_line(strokeWidth=max(3.4 - i, 1.2)),
+            curve.mark_point(filled=True, size=max(84 - 30 * i, 14), opacity=1).encode(
                 tooltip=tooltip
             ),
         ]
@@ -229,8 +229,8 @@ def trust(frame: pd.DataFrame, *, height: int = 320) -> Chart:
 def _around(values: "pd.Series[float]") -> list[float]:
     """The ends of an axis with all values within, none at its edge."""
     low, high = float(values.min()), float(values.max())
-    room = (high - low) / 20 or abs(low) / 10 or 1.0
-    return [low - room, high + room]
+    margin = (high - low) / 20 or abs(low) / 10 or 1.0
+    return [low - margin, high + margin]
 
 
 def pruning(frame: pd.DataFrame, axis: str, *, baseline: float, height: int = 400) -> Chart:
@@ -255,8 +255,8 @@ def pruning(frame: pd.DataFrame, axis: str, *, baseline: float, height: int = 40
         **LEGEND,
     )
     colors, shapes = (
-        alt.Scale(domain=shown, range=[of[name] for name in shown])
-        for of in (_ALGORITHM_COLORS, _ALGORITHM_SHAPES)
+        alt.Scale(domain=shown, range=[looks[name] for name in shown])
+        for looks in (_ALGORITHM_COLORS, _ALGORITHM_SHAPES)
     )
     color = alt.Color("algorithm:N", sort=shown, legend=legend, scale=colors)
     shape = alt.Shape("algorithm:N", sort=shown, legend=legend, scale=shapes)

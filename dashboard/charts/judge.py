@@ -1,4 +1,4 @@
-"""What judges say, as charts. Pure functions: a frame in, an Altair chart out."""
+"""Judges' scores as charts. Pure functions: a frame in, an Altair chart out."""
 
 import altair as alt
 import pandas as pd
@@ -32,13 +32,13 @@ def of_judge(curves: pd.DataFrame, kind: str, judge: str) -> pd.DataFrame:
         judge: whose.
     """
     order = ["mean", *(name for name in CRITERIA if name != "mean")]
-    found = [
+    frames = [
         curves[curves["metric"] == f"{kind}.{judge}.{name}"].assign(
             criterion=name, series=CRITERIA[name].label
         )
         for name in order
     ]
-    return pd.concat(found, ignore_index=True)
+    return pd.concat(frames, ignore_index=True)
 
 
 def figure5(scores: pd.DataFrame, across: str = words.LAYER_AXIS) -> Chart:

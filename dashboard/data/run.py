@@ -158,7 +158,7 @@ def export(
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def change_metric(key: Key, condition: str) -> str | None:
-    """What stories are compared by; None if captions were not scored."""
+    """What caption trajectories are compared by; None if captions were not scored."""
     return similar.metric_of(_open(key), condition)
 
 
@@ -251,5 +251,5 @@ def sizes(key: Key) -> dict[str, float]:
     run = Path(key.path)
     tables = generation_path(run, key.generation) if key.generation else run / LINK
     counted = (read_sidecar(run, key.generation) or {}).get("bytes", {})
-    found = {tables.name: tables.stat().st_size, **dict(sorted(counted.items()))}
-    return {name: size / 1e6 for name, size in found.items()}
+    file_sizes = {tables.name: tables.stat().st_size, **dict(sorted(counted.items()))}
+    return {name: size / 1e6 for name, size in file_sizes.items()}

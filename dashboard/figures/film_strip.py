@@ -1,6 +1,6 @@
-"""A picture's story on one strip, as in the paper's Figure 1: map and caption of a few layers.
+"""A picture's caption trajectory on one strip (Figure 1): map and caption of a few layers.
 
-Pure functions: arrays and captions in, SVG out, with everything in it. What captions say is text,
+Pure functions: arrays and captions in, SVG out, with everything in it. Captions are text,
 never markup.
 """
 
@@ -151,12 +151,12 @@ def _words(before: str | None, text: str) -> list[_Word]:
     ]
 
 
-def _wrapped(words: list[_Word], room: float = _CELL) -> list[list[_Word]]:
+def _wrapped(words: list[_Word], width: float = _CELL) -> list[list[_Word]]:
     lines: list[list[_Word]] = [[]]
     used = 0.0
-    for word in _broken(words, room):
+    for word in _broken(words, width):
         wide = _width(word.text)
-        if lines[-1] and used + wide > room:
+        if lines[-1] and used + wide > width:
             lines.append([])
             used = 0.0
         lines[-1].append(word)
@@ -166,11 +166,11 @@ def _wrapped(words: list[_Word], room: float = _CELL) -> list[list[_Word]]:
     return lines
 
 
-def _broken(words: list[_Word], room: float) -> Iterator[_Word]:
+def _broken(words: list[_Word], width: float) -> Iterator[_Word]:
     """Words, those that no line holds cut into pieces."""
-    most = int(room / (0.9 * _FONT))
+    most = int(width / (0.9 * _FONT))
     for word in words:
-        fits = _width(word.text) <= room
+        fits = _width(word.text) <= width
         for piece in [word.text] if fits else re.findall(f".{{1,{most}}}", word.text):
             yield _Word(piece, word.gained)
 

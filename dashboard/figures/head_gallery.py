@@ -111,9 +111,12 @@ def gallery(cells: list[Cell], scale: Scale) -> Chart:
 def _bar(scale: Scale, top: int, across: dict[str, Any], down: dict[str, Any]) -> list[alt.Chart]:
     """The colours, the values at their ends, and what is coloured."""
     url = "data:image/png;base64," + base64.b64encode(colour_bar.picture(_SIZE)).decode()
-    told = ["attention of CLS a patch, share; one scale for all heads", "and layers of the picture"]
+    legend = [
+        "attention of CLS a patch, share; one scale for all heads",
+        "and layers of the picture",
+    ]
     left = pd.DataFrame(
-        {"x": [0, _SIZE + _GAP], "y": [top + 24, top + 10], "text": [[f"{scale.low:.3g}"], told]}
+        {"x": [0, _SIZE + _GAP], "y": [top + 24, top + 10], "text": [[f"{scale.low:.3g}"], legend]}
     )
     right = pd.DataFrame({"x": [_SIZE], "y": [top + 24], "text": [scale.end]})
     x, y = alt.X("x:Q", **across), alt.Y("y:Q", **down)

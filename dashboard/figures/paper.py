@@ -1,4 +1,4 @@
-"""The paper's figures of one run, each with its numbers and a caption that says what they are.
+"""The paper's figures of one run, each with its numbers and a caption that explains them.
 
 Pure but for the questions to the store, so that pages and reports show the same.
 """
@@ -75,7 +75,7 @@ class About:
         return _PAPER_AXIS if self.paper else named.LAYER_AXIS
 
     @property
-    def of(self) -> str:
+    def source(self) -> str:
         """Where the numbers come from, as a sentence."""
         return f"Run {self.run}{'' if self.condition == BASELINE else f', {self.condition}'}."
 
@@ -159,7 +159,7 @@ def figure3(ask: Ask, about: About) -> list[Figure]:
                 (
                     "Captions of every layer against their references; the mean over "
                     f"{images(rows)} is "
-                    f"the set's CIDEr. {_BANDS}{_DOTTED if marked else ''} {about.of}"
+                    f"the set's CIDEr. {_BANDS}{_DOTTED if marked else ''} {about.source}"
                 ),
                 chart,
                 rows.drop(columns="series"),
@@ -179,7 +179,7 @@ def figure5(ask: Ask, about: About, judge: str) -> Figure | None:
         "Judged captions by layer (the paper's Figure 5)",
         (
             f"Scores of judge {judge}, 1 to 5. Means over {images(scores)}; an image counts with "
-            f"the mean of its votes. {_BANDS} {about.of}"
+            f"the mean of its votes. {_BANDS} {about.source}"
         ),
         judge_charts.figure5(scores, about.axis),
         scores[["metric", "criterion", "layer", "n", "mean", "low", "high"]],
@@ -195,7 +195,7 @@ def figure6_of(
     grid: tuple[int, int],
     captions: Mapping[int, str],
 ) -> Figure:
-    """What every head of a layer says of one picture, of the baseline."""
+    """The caption of every head of a layer for one picture, of the baseline."""
     heads = ask(condition_queries.head_captions, image_id, layer)
     texts = heads["text"].map(said.text)
     scale = overlays.shared_scale(tensors.cls_attention)
@@ -207,7 +207,7 @@ def figure6_of(
     named_layer = named.layer_name(layer, about.paper)
     return Figure(
         "figure6",
-        f"What each head of {named_layer} says (the paper's Figure 6)",
+        f"The caption of each head of {named_layer} (the paper's Figure 6)",
         (
             f"Picture {image_id}, {BASELINE}. The layer below and the layer itself, then "
             "each head: its attention, all on one scale, and the caption of the state in "

@@ -102,8 +102,8 @@ def _spec(name: str, _make: Callable[..., Chart], values: Any, named: Any) -> Sp
 def _made(
     key: Key, name: str, _make: Callable[..., Any], about: About, *values: object
 ) -> list[Figure]:
-    found = _make(partial(data.asked, key), about, *values)
-    several = found if isinstance(found, list) else [found] if found else []
+    result = _make(partial(data.asked, key), about, *values)
+    several = result if isinstance(result, list) else [result] if result else []
     return [
         replace(one, chart=exporting.spec(one.chart))
         if one.chart is not None and not isinstance(one.chart, str)

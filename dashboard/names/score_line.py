@@ -33,7 +33,7 @@ def line(scores: pd.DataFrame, judged: pd.DataFrame) -> str:
     ][:_MOST]
     parts = [f"{', '.join(shown)} {words.held('reference')}"] if shown else []
     gain = next((gain for gain in gains() if (gain, "shuffled") in known), None)
-    if gain is not None and gain != "grounded_gain_label":  # the next line says that better
+    if gain is not None and gain != "grounded_gain_label":  # the next line has that in words
         parts.append(_number(gain, known[gain, "shuffled"]))
     if ("label", "label") in known:
         named = known["label", "label"] == 1

@@ -24,7 +24,7 @@ TITLES = {
 """Sections of the page Layers, by their ids in links, in order."""
 
 ABOUT = {
-    GLANCE: "The few curves that tell the story of this run; the other choices have the rest.",
+    GLANCE: "The few curves that sum this run up; the other choices have the rest.",
     CAPTION_SECTION: (
         "How close each layer's captions are to the final ones, to those of the layer below, and "
         "to the references."

@@ -80,7 +80,7 @@ function extent(values) {
   return low <= high ? [low, high] : [0, 0]
 }
 
-// Three figures, without noughts that say nothing.
+// Three figures, without noughts that mean nothing.
 function figures(value) {
   if (!Number.isFinite(value)) return "none"
   const size = Math.abs(value)

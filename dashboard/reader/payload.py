@@ -76,18 +76,18 @@ def maps(tensors: ImageTensors, grid: tuple[int, int], other: ImageTensors | Non
     }
     scales = {}
     for kind in KINDS:
-        values = _of(tensors, kind)
+        values = _array(tensors, kind)
         arrays[kind] = values.astype(np.float16)
         scales[kind] = _ends(values, marked)
         if other is not None:
-            there = _of(other, kind)
+            there = _array(other, kind)
             arrays[f"other.{kind}"] = there.astype(np.float16)
             apart = np.abs(values.astype(np.float32) - there.astype(np.float32))
             scales[f"difference.{kind}"] = _ends(apart, marked)
     return Block({"scales": scales, "grid": list(grid)}, arrays)
 
 
-def _of(tensors: ImageTensors, kind: str) -> Array:
+def _array(tensors: ImageTensors, kind: str) -> Array:
     return tensors.cls_attention if kind == "attention" else tensors.contribution
 
 

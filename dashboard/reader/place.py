@@ -1,7 +1,7 @@
-"""Where the reader looks: read from the link, told by the component, kept in the link.
+"""Where the reader looks: read from the link, sent by the component, kept in the link.
 
-Values are texts, in the link as in the component, and each is one of a known few: what a link or a
-browser says otherwise falls back to the default.
+Values are texts, in the link as in the component, and each is one of a known few: any other
+value of a link or a browser falls back to the default.
 """
 
 from collections.abc import Collection, Hashable, Mapping
@@ -97,44 +97,44 @@ def _numbers(n: int) -> list[str]:
 
 
 def read(known: Mapping[str, Choice]) -> dict[str, str]:
-    """What the link says, with a note for every value that is not known."""
+    """The link's values, with a note for every one that is not known."""
     for name, choice in known.items():
         selection.note_unknown(name, choice.allowed)
     return within({name: selection.asked(name) for name in known}, known)
 
 
-def within(said: object, known: Mapping[str, Choice]) -> dict[str, str]:
-    """The known values of what was said, and the default for every other."""
-    told = said if isinstance(said, Mapping) else {}
+def within(values: object, known: Mapping[str, Choice]) -> dict[str, str]:
+    """The known values among these, and the default for every other."""
+    given = values if isinstance(values, Mapping) else {}
     return {
-        name: told[name] if told.get(name) in choice.allowed else choice.default
+        name: given[name] if given.get(name) in choice.allowed else choice.default
         for name, choice in known.items()
     }
 
 
-def start(here: Mapping[str, str], of: Hashable) -> dict[str, Any]:
+def start(here: Mapping[str, str], shown: Hashable) -> dict[str, Any]:
     """Where the component begins; the same as before unless it has to move.
 
-    The component moves by itself and says so later. It is only told where to look when the link
-    says another place than it did: another picture, a link, the browser's back button.
+    The component moves by itself and reports it later. It only has to move when the link has
+    another place than it sent: another picture, a link, the browser's back button.
 
     Args:
-        here: what the link says.
-        of: the picture that is shown.
+        here: the link's values.
+        shown: the picture that is shown.
 
     Returns:
         serial, which is a new one if the component has to move, and at.
     """
     held = st.session_state.get(_STATE)
-    if held is None or held["of"] != of or held["now"] != here:
+    if held is None or held["shown"] != shown or held["now"] != here:
         serial = 1 if held is None else held["serial"] + 1
-        held = {"serial": serial, "at": dict(here), "now": dict(here), "of": of}
+        held = {"serial": serial, "at": dict(here), "now": dict(here), "shown": shown}
         st.session_state[_STATE] = held
     return {"serial": held["serial"], "at": held["at"]}
 
 
 def moved(known: Mapping[str, Choice]) -> None:
-    """Take over the place that the component tells; from its callback only."""
+    """Take over the place that the component sends; from its callback only."""
     here = within(st.session_state[reader.KEY].get("at"), known)
     st.session_state[_STATE] = {**st.session_state[_STATE], "now": here}
     changes = {

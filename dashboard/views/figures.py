@@ -44,11 +44,11 @@ def show(place: Place) -> None:
 
 def _strip(key: Key, image_id: str, about: About) -> None:
     with st.container(border=True):
-        plain.line("One picture's story (the paper's Figure 1)", "heading")
+        plain.line("One picture, layer by layer (the paper's Figure 1)", "heading")
         film_panel.show(key, image_id, about.condition, about.paper)
         plain.line(
             f"Picture {image_id}: attention of CLS and the caption of each layer, words "
-            f"that are new in it marked. {about.of}",
+            f"that are new in it marked. {about.source}",
             "small",
         )
 

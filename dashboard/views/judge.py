@@ -1,4 +1,4 @@
-"""What a vision model says of the captions, judge by judge: the paper's Figure 5 and its proofs."""
+"""How a vision model scores the captions, judge by judge: the paper's Figure 5 and its proofs."""
 
 import math
 from pathlib import Path
@@ -163,8 +163,8 @@ def _statuses(key: Key, judge: str, condition: str) -> None:
 
 def _agreement(key: Key, judge: str, condition: str) -> None:
     st.subheader("Agreement")
-    found = data.asked(key, judge_queries.agreement, condition)
-    pairs = found[(found["judge"] == judge) | (found["other"] == judge)]
+    agreement = data.asked(key, judge_queries.agreement, condition)
+    pairs = agreement[(agreement["judge"] == judge) | (agreement["other"] == judge)]
     if pairs.empty:
         plain.line("With other judges: there is no other judge of the same captions.", "small")
     else:
@@ -208,7 +208,7 @@ def _with_bertscore(key: Key, judge: str, condition: str) -> None:
         "both rise with the layer; within one layer only the images differ.",
         "small",
     )
-    found = pd.concat(
+    correlations = pd.concat(
         [
             data.asked(
                 key, judge_queries.rank_correlation, judge, "bertscore", against, condition
@@ -216,9 +216,11 @@ def _with_bertscore(key: Key, judge: str, condition: str) -> None:
             for against in there
         ]
     )
-    found["layer"] = ["all" if pd.isna(layer) else str(layer) for layer in found["layer"]]
-    table = found.pivot(index="against", columns="layer", values="correlation")
-    table = table[list(dict.fromkeys(found["layer"]))]
+    correlations["layer"] = [
+        "all" if pd.isna(layer) else str(layer) for layer in correlations["layer"]
+    ]
+    table = correlations.pivot(index="against", columns="layer", values="correlation")
+    table = table[list(dict.fromkeys(correlations["layer"]))]
     st.dataframe(
         table.rename(columns=lambda layer: "all layers" if layer == "all" else f"layer {layer}"),
         column_config={"against": "BERTScore against"}
@@ -254,18 +256,18 @@ def _replies(key: Key, judge: str, condition: str) -> None:
         else counts.loc[counts["status"] == status, "replies"].sum()
     )
     pages = max(math.ceil(n / _REPLIES), 1)
-    room = st.container()
+    rows_at = st.container()
     number = selection.pages(pages, "replies")
     rows = data.asked(
         key, judge_queries.replies, judge, status, _REPLIES, (number - 1) * _REPLIES, condition
     )
-    with room:
+    with rows_at:
         for row in rows.astype(object).to_dict("records"):
             _reply(key, row, condition)
 
 
 def _reply(key: Key, row: dict[Any, Any], condition: str) -> None:
-    def said(name: str) -> str:
+    def field(name: str) -> str:
         return "?" if pd.isna(row[name]) else str(row[name])
 
     with st.container(border=True):
@@ -273,8 +275,8 @@ def _reply(key: Key, row: dict[Any, Any], condition: str) -> None:
         with head:
             plain.line(f"{row['image_id']} · vote {row['vote'] + 1} · {row['status']}")
             plain.line(
-                f"asked {said('model_asked')}, answered {said('model_answered')}; tokens "
-                f"{said('tokens_in')} in, {said('tokens_out')} out; {said('at')}",
+                f"asked {field('model_asked')}, answered {field('model_answered')}; tokens "
+                f"{field('tokens_in')} in, {field('tokens_out')} out; {field('at')}",
                 "small",
             )
         with link:

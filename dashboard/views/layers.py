@@ -100,14 +100,14 @@ def _one_layer(place: Place, curves: pd.DataFrame) -> None:
 
 
 def _landmarks(place: Place) -> None:
-    found = data.landmarks(place.published, place.condition)
-    if found.empty:
+    landmarks = data.landmarks(place.published, place.condition)
+    if landmarks.empty:
         return
     plain.line("Where things set in", "heading")
-    plain.facts(landmark_words.where(found))
+    plain.facts(landmark_words.where(landmarks))
     with st.expander("Every measure, and the exact rules"):
-        plain.points(landmark_words.rules(found))
-        exporting.download_row(None, found, "landmarks")
+        plain.points(landmark_words.rules(landmarks))
+        exporting.download_row(None, landmarks, "landmarks")
 
 
 def _grid(cards: Cards) -> None:
@@ -119,15 +119,17 @@ def _grid(cards: Cards) -> None:
 
 
 def _convergence(place: Place, *, only_first: bool) -> Cards:
-    found = data.asked(place.published, queries.convergence, place.condition)
-    if found.empty:
+    settled = data.asked(place.published, queries.convergence, place.condition)
+    if settled.empty:
         plain.line(
             "Where captions settle is known once captions of all layers are scored.", "small"
         )
         return []
-    metrics = list(dict.fromkeys(found["metric"]))[: 1 if only_first else None]
+    metrics = list(dict.fromkeys(settled["metric"]))[: 1 if only_first else None]
     top = int(data.run_row(place.published)["n_layers"])
-    return [partial(_settled, found[found["metric"] == metric], metric, top) for metric in metrics]
+    return [
+        partial(_settled, settled[settled["metric"] == metric], metric, top) for metric in metrics
+    ]
 
 
 def _settled(rows: pd.DataFrame, metric: str, top: int) -> None:

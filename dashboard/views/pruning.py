@@ -41,7 +41,7 @@ def _draw(place: Place, key: Key) -> None:
         return
     rows = _group(rows)
     changes = changes[changes["condition_id"].isin(rows["condition_id"])]
-    _said(changes)
+    _method(changes)
     _table(rows)
     _curve(rows)
     _importance(changes)
@@ -52,17 +52,17 @@ def _group(rows: pd.DataFrame) -> pd.DataFrame:
     if len(groups) < 2:
         return rows
     group = selection.menu("Pruning", groups, name="group", look="segments")
-    own: pd.DataFrame = rows[rows["group"] == group]
-    return own
+    chosen: pd.DataFrame = rows[rows["group"] == group]
+    return chosen
 
 
-def _said(changes: pd.DataFrame) -> None:
+def _method(changes: pd.DataFrame) -> None:
     spec = condition_frames.algorithm(changes)
     sample = spec.get("sample")
-    told = {name: spec[name] for name in _CHOICES if spec.get(name) is not None}
-    settings = ", ".join(_setting(name, value) for name, value in told.items())
+    choices = {name: spec[name] for name in _CHOICES if spec.get(name) is not None}
+    settings = ", ".join(_setting(name, value) for name, value in choices.items())
     plain.line(
-        f"Algorithm 1 weighs a layer's heads by how much each alone says what the layer says, on a "
+        f"Algorithm 1 weighs a layer's heads by how much each alone keeps its caption, on a "
         f"sample of {len(sample) if isinstance(sample, list) else 0} images ({settings}). What "
         "follows is measured on images outside the sample, beside as many heads chosen by chance "
         "and those that add least.",

@@ -23,9 +23,9 @@ def choose(key: Key) -> dict[str, tuple[str, ...]]:
     Returns:
         `category` and `label`: the values that are chosen, none for all images.
     """
-    found = data.asked(key, image_queries.groups)
+    counts = data.asked(key, image_queries.groups)
     return {
-        name: _menu(name, dict(found.loc[found["of"] == name, ["value", "n"]].to_numpy()))
+        name: _menu(name, dict(counts.loc[counts["of"] == name, ["value", "n"]].to_numpy()))
         for name in _TITLES
     }
 

@@ -2,7 +2,7 @@
 
 A parameter of the link (`dashboard.widgets.parameters`) is in the URL alone, where it stays from
 page to page; a choice writes it there, which is one step of the browser's history. A value that
-does not exist falls back to the default, and a note says so.
+does not exist falls back to the default, and a note tells it.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -53,7 +53,7 @@ class Place:
 
 
 def asked(name: str) -> str | None:
-    """What the link says of a parameter; None if nothing."""
+    """The link's value of a parameter; None if it has none."""
     assert name in PARAMETERS, f"{name} must be one of the parameters of links"
     parameter = PARAMETERS[name]
     names = [name] if parameter.formerly is None else [name, parameter.formerly]
@@ -62,7 +62,7 @@ def asked(name: str) -> str | None:
 
 
 def note_unknown(name: str, known: Collection[str], instead: str = "the default") -> None:
-    """Say so if the link names something that does not exist.
+    """Make a note if the link names something that does not exist.
 
     Args:
         name: of the parameter.

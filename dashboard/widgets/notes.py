@@ -36,10 +36,10 @@ def writable() -> bool:
 def under(key: Key, image_ids: Sequence[str]) -> dict[str, str]:
     """image_id -> a line that names its tags; nothing if the file cannot be read."""
     try:
-        found = notes.tags(file(), dataset(key), image_ids)
+        tags = notes.tags(file(), dataset(key), image_ids)
     except NotesDamaged:
         return {}
-    return {image_id: f"Tags: {', '.join(names)}" for image_id, names in found.items()}
+    return {image_id: f"Tags: {', '.join(names)}" for image_id, names in tags.items()}
 
 
 def everything(key: Key) -> dict[str, tuple[str, str]]:
@@ -111,7 +111,7 @@ def show(key: Key, image_id: str) -> None:
         max_chars=notes.NOTE_LENGTH,
         on_change=typed,
         disabled=not free,
-        placeholder="what you see in this picture's story",
+        placeholder="what you see in this picture's captions",
         help="Kept when you leave the field. All runs of this data set share it; earlier "
         "texts are not lost.",
     )

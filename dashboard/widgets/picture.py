@@ -54,15 +54,15 @@ def look(key: Key, image_id: str, condition: str) -> Seen:
         heads = heads.merge(effects, on=["layer", "head"], how="left")
     if condition == BASELINE:
         return Seen(condition, tensors, heads, stats, None)
-    own = (
+    captured = (
         data.condition_tensors(key, image_id, condition),
         data.head_stats(key, image_id, condition),
         data.layer_stats(key, image_id, condition),
     )
     missing = [
         name
-        for name, found in zip(_TAKEN, own, strict=True)
-        if found is None or (isinstance(found, pd.DataFrame) and found.empty)
+        for name, part in zip(_TAKEN, captured, strict=True)
+        if part is None or (isinstance(part, pd.DataFrame) and part.empty)
     ]
     note = (
         (
@@ -74,9 +74,9 @@ def look(key: Key, image_id: str, condition: str) -> Seen:
     )
     return Seen(
         condition,
-        own[0] or tensors,
-        heads if own[1].empty else own[1],
-        stats if own[2].empty else own[2],
+        captured[0] or tensors,
+        heads if captured[1].empty else captured[1],
+        stats if captured[2].empty else captured[2],
         note,
     )
 

@@ -1,6 +1,6 @@
 """Two captions side by side, the words that one lost and the other gained marked.
 
-Captions are escaped: what they say is never markup.
+Captions are escaped: they are never markup.
 """
 
 import html
@@ -25,7 +25,7 @@ _LABEL = "font-size:0.78rem;opacity:0.65"
 
 
 def side_by_side(before: str, after: str, names: tuple[str, str]) -> None:
-    """Show two captions; `names` say whose they are.
+    """Show two captions; `names` tell whose they are.
 
     On a narrow screen one stands below the other.
     """

@@ -54,7 +54,7 @@ def test_what_a_link_names_in_vain_falls_back_with_a_note(visit, query, note):
     assert "img00000" in words(at)
 
 
-def test_a_filter_that_cannot_be_read_is_said_so(visit):
+def test_a_filter_that_cannot_be_read_gets_a_note(visit):
     at = visit("images", filter="map_shift ~ 3")
     assert not at.exception
     assert "The filter cannot be read" in words(at)

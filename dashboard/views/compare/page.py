@@ -133,14 +133,14 @@ def _published(run: Path) -> bool:
 def _draw(sides: _Sides) -> None:
     keys = sides.one.key, sides.two.key
     conditions = sides.one.condition, sides.two.condition
-    found = pairs.asked(*keys, compare_queries.measures, *conditions)
-    if found.empty:
+    measures = pairs.asked(*keys, compare_queries.measures, *conditions)
+    if measures.empty:
         plain.line(
             "Both sides have no measure in common. python -m precompute score scores what "
             "is not scored yet."
         )
         return
-    ids = list(zip(found["metric"], found["against"], strict=True))
+    ids = list(zip(measures["metric"], measures["against"], strict=True))
     tops = [int(data.run_row(key)["n_layers"]) for key in keys]
     preferred = (f"{score}:{kind}" for kind in ("reference", "final") for score in likeness())
     measure_at, layer_at = st.columns([2, 1])

@@ -50,15 +50,15 @@ def show(
     head = None if chosen == "mean" else int(chosen)
     plain.line(f"{image_id}: what CLS attends to. Both maps share one colour scale.", "small")
     tensors = [_tensors(side, image_id) for side in (one, two)]
-    found = [of for of in tensors if of is not None]
-    scales = [overlays.shared_scale(of.cls_attention) for of in found]
+    captured = [arrays for arrays in tensors if arrays is not None]
+    scales = [overlays.shared_scale(arrays.cls_attention) for arrays in captured]
     scale = max(scales, key=lambda scale: scale.high, default=overlays.Scale(0.0, 1.0, False))
-    for column, side, layer, name, of in zip(
+    for column, side, layer, name, arrays in zip(
         st.columns(2, gap="medium"), (one, two), layers, names, tensors, strict=True
     ):
         with column:
             plain.line(f"{name}, layer {layer}", "heading")
-            _map(side, of, layer, head, scale, name)
+            _map(side, arrays, layer, head, scale, name)
     texts = [
         comparison.texts_by_layer(side.key, image_id, side.condition).get(layer, "")
         for side, layer in zip((one, two), layers, strict=True)

@@ -32,10 +32,10 @@ def show(key: Key, image_id: str, condition: str) -> None:
     Args:
         key: the run.
         image_id: the picture.
-        condition: the one that is chosen; of another than the baseline it is said that heads were
-            read under the baseline alone.
+        condition: the one that is chosen; under another than the baseline a note tells that
+            heads were read under the baseline alone.
     """
-    st.subheader("What each head of a layer says")
+    st.subheader("The caption of each head of a layer")
     layers = [
         int(layer)
         for layer in data.asked(key, condition_queries.layers_with_head_captions)["layer"]
@@ -49,7 +49,7 @@ def show(key: Key, image_id: str, condition: str) -> None:
         return
     if condition != BASELINE:
         plain.line(f"Of the baseline: heads were not read under {condition}.", "note")
-    pick, story = st.columns([1, 3], gap="medium", vertical_alignment="top")
+    pick, captions_at = st.columns([1, 3], gap="medium", vertical_alignment="top")
     with pick:
         names = [str(layer) for layer in layers]
         layer = int(
@@ -64,7 +64,7 @@ def show(key: Key, image_id: str, condition: str) -> None:
         st.image(thumbnail(key, image_id), width=130, alt="The picture as the model saw it.")
     texts = comparison.texts_by_layer(key, image_id, BASELINE)
     below, here = texts.get(layer - 1, ""), texts.get(layer, "")
-    with story:
+    with captions_at:
         plain.line(
             "A head's caption is read from the state in which only this head of the layer "
             "attends. Words that the layer's own caption does not have are marked.",

@@ -1,4 +1,4 @@
-"""Heads: what each does over the data set, and what each says of one picture at one layer."""
+"""Heads: what each does over the data set, and the caption of each for one picture at one layer."""
 
 import streamlit as st
 
@@ -41,22 +41,22 @@ def show(place: Place) -> None:
 
 def _data_set(key: Key, condition: str) -> None:
     st.subheader("Over the data set")
-    found = data.asked(key, condition_queries.head_metrics, condition)
-    if condition != BASELINE and found.empty:
+    measures = data.asked(key, condition_queries.head_metrics, condition)
+    if condition != BASELINE and measures.empty:
         plain.line(
             f"Of the baseline: heads were not measured under {condition}. An experiment "
             "with capture = true measures them.",
             "note",
         )
         condition = BASELINE
-        found = data.asked(key, condition_queries.head_metrics)
+        measures = data.asked(key, condition_queries.head_metrics)
     elif condition != BASELINE:
         plain.line(f"Under {condition}.", "small")
-    if found.empty:
+    if measures.empty:
         plain.line("No means of heads yet: publishing again makes them.", "small")
         commands.show("python -m precompute publish")
         return
-    pairs = list(zip(found["metric"], found["against"], strict=True))
+    pairs = list(zip(measures["metric"], measures["against"], strict=True))
     first = [pair for pair in ((name, "self") for name in head_menu()) if pair in pairs]
     pairs = [*first, *sorted(set(pairs) - set(first))]
     metric, against = selection.measure("Heads by", pairs, name="heads_by")

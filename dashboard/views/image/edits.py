@@ -32,18 +32,18 @@ def show(key: Key, image_id: str, condition: str) -> None:
         return
     plain.line("What if the model were edited?", "heading")
     kinds = [kind for kind in KINDS if kind in set(edited["kind"])]
-    own = edited.loc[edited["condition_id"] == condition, "kind"].tolist()
+    current = edited.loc[edited["condition_id"] == condition, "kind"].tolist()
     kind = selection.menu(
         "Edit",
         kinds,
         name="edit",
-        default=own[0] if own else None,
+        default=current[0] if current else None,
         look="segments",
         shown=lambda name: KINDS[name].label,
     )
     plain.line(
-        f"{KINDS[kind].meaning} This is what the last layer then says; choose an edit to see "
-        "the whole story under it.",
+        f"{KINDS[kind].meaning} These are the last layer's captions then; choose an edit to see "
+        "the captions of all layers under it.",
         "small",
     )
     final = comparison.final_caption(data.captions(key, image_id, BASELINE))
@@ -87,14 +87,14 @@ def grouped(edited: pd.DataFrame, final: str) -> list[tuple[str, dict[str, str]]
         Each caption with its edits, condition_id -> its name; in the order of the first edit, but
         the baseline's own caption last.
     """
-    found: dict[str, dict[str, str]] = {}
+    groups: dict[str, dict[str, str]] = {}
     for row in sorted(edited.to_dict("records"), key=_order):
         text = said.text(row["text"])
         condition = str(row["condition_id"])
-        found.setdefault(text, {})[condition] = edit_name(condition, read_spec(row["spec"]))
-    if final in found:
-        found[final] = found.pop(final)
-    return list(found.items())
+        groups.setdefault(text, {})[condition] = edit_name(condition, read_spec(row["spec"]))
+    if final in groups:
+        groups[final] = groups.pop(final)
+    return list(groups.items())
 
 
 def _order(row: Mapping[Any, Any]) -> tuple[int, list[int], str]:

@@ -14,7 +14,7 @@ from store.schema import BASELINE
 
 
 def show(key: Key, image_id: str, condition: str, paper: bool = False) -> None:
-    """Draw an image's strip, the picture's story on one screen (the paper's Figure 1).
+    """Draw an image's strip, its caption trajectory on one screen (the paper's Figure 1).
 
     Args:
         key: the run.

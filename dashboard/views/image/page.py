@@ -36,19 +36,19 @@ def show(place: Place) -> None:
     here = panels.show(key, image_id, place.condition, against)
     what_if.show(key, image_id, place.condition)
     panels.scores(key, image_id, place.condition, int(here["layer"]))
-    with st.expander("Film strip: the story at a glance, and as a file"):
+    with st.expander("Film strip: the captions at a glance, and as a file"):
         film_panel.show(key, image_id, place.condition)
     similar.beside(key, image_id, place.condition)
     groups.ways(key, image_id, place.condition)
     with notes:
-        told = [
+        remarks = [
             comparison.look(key, image_id, place.condition).missing,
             f"Under {place.condition} the last layer alone was decoded."
             if place.condition != BASELINE and len(captions) == 1
             else None,
         ]
-        if any(told):
-            plain.line(" ".join(filter(None, told)), "note")
+        if any(remarks):
+            plain.line(" ".join(filter(None, remarks)), "note")
         selection.show_notes()
 
 
@@ -89,12 +89,12 @@ def _final_scores(key: Key, image_id: str, condition: str, captions: pd.DataFram
     if captions.empty:
         return ""
     last = int(captions["layer"].iloc[-1])
-    told = final_scores.line(
+    line = final_scores.line(
         data.scores(key, image_id, last, condition),
         data.asked(key, judge_queries.of_caption, image_id, last, condition),
     )
     # Two captions stand above it then.
-    return f"Under {condition}: {told}" if told and condition != BASELINE else told
+    return f"Under {condition}: {line}" if line and condition != BASELINE else line
 
 
 def _steps(key: Key, image_id: str) -> None:

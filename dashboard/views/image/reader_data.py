@@ -77,8 +77,8 @@ def _block(key: Key, image_id: str, condition: str, against: str | None) -> payl
     n_layers, grid = int(run["n_layers"]), (int(run["grid_h"]), int(run["grid_w"]))
     other = _other_maps(key, image_id, seen, against)
     scores = _scores(key, image_id, condition)
-    told = payload.Block(
-        _told(key, image_id, condition, against)
+    header = payload.Block(
+        _descriptions(key, image_id, condition, against)
         | {
             "layers": n_layers,
             "heads": int(run["n_heads"]),
@@ -87,10 +87,10 @@ def _block(key: Key, image_id: str, condition: str, against: str | None) -> payl
             "difference": other is not None,
             "tokens": condition == BASELINE and data.token_attention(key, image_id) is not None,
             "peak": _peak(seen.heads),
-            "words": ladder.first_said(captions),
+            "words": ladder.first_appearances(captions),
             "rows": ladder.rows(
                 captions,
-                _of_rows(key, scores),
+                _row_scores(key, scores),
                 comparison.texts_by_layer(key, image_id, against) if against else None,
                 _shared(key, image_id, condition),
             ),
@@ -107,14 +107,14 @@ def _block(key: Key, image_id: str, condition: str, against: str | None) -> payl
         )
     )
     return payload.joined(
-        told,
+        header,
         payload.maps(seen.tensors, grid, other),
         payload.matrix(seen.heads, n_layers, int(run["n_heads"])),
         payload.curves(_lines(seen.stats, captions, scores), before, n_layers),
     )
 
 
-def _told(key: Key, image_id: str, condition: str, against: str | None) -> dict[str, Any]:
+def _descriptions(key: Key, image_id: str, condition: str, against: str | None) -> dict[str, Any]:
     curves = data.curves(key, condition)
     alone = curves[curves["metric"] == "uniqueness"].dropna(subset="mean")
     gain, like = _first(key, condition, _gained()), _first(key, condition, _likes("previous"))
@@ -178,14 +178,14 @@ def _shared(key: Key, image_id: str, condition: str) -> dict[int, int]:
     )
 
 
-def _of_rows(key: Key, scores: dict[str, pd.Series]) -> dict[str, pd.Series]:
-    found = {}
+def _row_scores(key: Key, scores: dict[str, pd.Series]) -> dict[str, pd.Series]:
+    series = {}
     for name, values in scores.items():
         if name.startswith(GAIN):
-            found["grounded"] = values / _full(key, name.partition(":")[0])
+            series["grounded"] = values / _full(key, name.partition(":")[0])
         elif name.endswith(":previous"):
-            found["same"] = values
-    return found
+            series["same"] = values
+    return series
 
 
 def _full(key: Key, gain: str) -> float:
@@ -198,21 +198,21 @@ def _full(key: Key, gain: str) -> float:
 def _lines(
     stats: pd.DataFrame, captions: pd.DataFrame, scores: dict[str, pd.Series]
 ) -> dict[str, pd.Series]:
-    layers, spoken = stats.set_index("layer"), captions.set_index("layer")
+    layers, decoded = stats.set_index("layer"), captions.set_index("layer")
     return (
         {name: layers[name] for name in LAYER_METRICS}
-        | {name: spoken[name] for name in CAPTION_METRICS}
+        | {name: decoded[name] for name in CAPTION_METRICS}
         | scores
     )
 
 
 def _other_maps(key: Key, image_id: str, seen: Seen, against: str | None) -> ImageTensors | None:
     """The maps of the other condition, if both conditions have maps of their own."""
-    own = (
+    captured = (
         seen.condition == BASELINE
         or data.condition_tensors(key, image_id, seen.condition) is not None
     )
-    if against is None or not own:
+    if against is None or not captured:
         return None
     if against == BASELINE:
         return data.tensors(key, image_id)
@@ -220,11 +220,11 @@ def _other_maps(key: Key, image_id: str, seen: Seen, against: str | None) -> Ima
 
 
 def _peak(heads: pd.DataFrame) -> dict[str, str] | None:
-    found = comparison.strongest(heads)
+    cell = comparison.strongest(heads)
     return (
         None
-        if found is None
-        else {"layer": str(found[0]), "head": str(found[1]), "why": comparison.STRONGEST[found[2]]}
+        if cell is None
+        else {"layer": str(cell[0]), "head": str(cell[1]), "why": comparison.STRONGEST[cell[2]]}
     )
 
 

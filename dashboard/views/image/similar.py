@@ -1,4 +1,4 @@
-"""Pictures whose stories change at the same layers as one's."""
+"""Pictures whose captions change at the same layers as one's."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from dashboard.widgets import text as plain
 from store.query import Likeness, Selection
 
 MEANING = (
-    "Stories that change at the same layers, whatever they say: 0 changes at the same "
+    "Captions that change at the same layers, whatever their words: 0 changes at the same "
     "layers by the same shares, 1 at none of them."
 )
 _SHOWN = 6
@@ -29,7 +29,7 @@ def beside(key: Key, image_id: str, condition: str) -> None:
     with st.expander("Tags and note", icon=":material/sell:"):
         notes.show(key, image_id)
     like = st.expander(
-        "Similar pictures: their stories change at the same layers",
+        "Similar pictures: their captions change at the same layers",
         icon=":material/grid_view:",
         key="similar",
         on_change="rerun",

@@ -90,10 +90,10 @@ def show(
 
     def dragged() -> None:
         event = st.session_state[name]
-        found = interval(event, frame)
+        dragged_to = interval(event, frame)
         # A brush that is drawn at an interval comes back rounded to pixels: that is no new one.
-        if _ends_of(event) and not _alike(found, bounds, frame):
-            brushed(found)
+        if _ends_of(event) and not _alike(dragged_to, bounds, frame):
+            brushed(dragged_to)
 
     st.altair_chart(
         chart(frame, bounds, words.word(metric).unit or "value"),

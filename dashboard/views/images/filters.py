@@ -26,7 +26,7 @@ def named(name: str) -> Quantity:
 
 
 def _read(key: Key, text: str) -> tuple[Predicate, ...]:
-    """The predicates of the text; a text that cannot be read is said so, and counts as none."""
+    """The predicates of the text; a text that cannot be read gets a note, and counts as none."""
     try:
         predicates = parse_predicates(text)
     except ValueError as error:

@@ -60,7 +60,7 @@ def _draw(place: Place, key: Key) -> None:
         ids = list(rows["image_id"])
         layer = filters.one_layer(predicates)
         under = notes.under(key, ids)
-        for image_id, text in _said(key, ids, layer, place.condition).items():
+        for image_id, text in _layer_captions(key, ids, layer, place.condition).items():
             under[image_id] = f"{text} {under.get(image_id, '')}"
         cards.show(
             key,
@@ -78,26 +78,28 @@ def _draw(place: Place, key: Key) -> None:
         )
 
 
-def _said(key: Key, image_ids: list[str], layer: int | None, condition: str) -> dict[str, str]:
-    """What the one layer that the filters look at says of the images; the answer they look for."""
+def _layer_captions(
+    key: Key, image_ids: list[str], layer: int | None, condition: str
+) -> dict[str, str]:
+    """The images' captions at the one layer that the filters look at: the answer they look for."""
     if layer is None:
         return {}
-    found = data.asked(key, image_queries.said_at, tuple(image_ids), layer, condition)
+    captions = data.asked(key, image_queries.said_at, tuple(image_ids), layer, condition)
     return {
         str(image_id): f"Layer {layer}: {said.text(text) or said.NONE}"
-        for image_id, text in zip(found["image_id"], found["text"], strict=True)
+        for image_id, text in zip(captions["image_id"], captions["text"], strict=True)
     }
 
 
 def _search(top: int) -> Search | None:
-    found = selection.text(
+    text = selection.text(
         "Search in captions",
         name="find",
         placeholder="words of a caption",
         icon=":material/search:",
     )
     layer = _layer("Search in", top, "find_in")
-    return Search(found, layer) if found.strip() else None
+    return Search(text, layer) if text.strip() else None
 
 
 def _alike(key: Key, condition: str) -> Order | None:

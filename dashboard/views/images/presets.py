@@ -63,7 +63,7 @@ def presets(key: Key, condition: str, top: int, layer: int | None = None) -> lis
                     "Judge and BERTScore disagree",
                     "A quarter of the images at one end for the judge, and "
                     "at the other for BERTScore.",
-                    lacks="It needs a judge; the page Judge says how.",
+                    lacks="It needs a judge; the page Judge tells how.",
                 )
             ]
         ),
@@ -81,21 +81,27 @@ def fluent_but_wrong(key: Key, condition: str, layer: int) -> Preset:
     )
     if gain is None or "repetition:self" not in data.quantities(key):
         return Preset(name, meaning, lacks="It needs the metric repetition and a grounded gain.")
-    found = [
+    quantities = [
         Quantity("mean_logprob", None, layer),
         Quantity("repetition", "self", layer),
         Quantity(gain, "shuffled", layer),
     ]
-    sure, dull, own = (
-        data.quantile(key, of, share, condition)
-        for of, share in zip(found, (_HALF, _HIGH, _LOW), strict=True)
+    sure, dull, ungrounded = (
+        data.quantile(key, quantity, share, condition)
+        for quantity, share in zip(quantities, (_HALF, _HIGH, _LOW), strict=True)
     )
-    if sure is None or dull is None or own is None:
+    if sure is None or dull is None or ungrounded is None:
         return Preset(name, meaning, lacks=f"Nothing is scored at layer {layer}.")
     # Where three in four reach the most that there is, those that fit least are those below it.
-    most = data.quantile(key, found[2], 1.0, condition)
-    least = Predicate(found[2], "<", own) if own == most else _at_most(found[2], own)
-    return Preset(name, meaning, (_at_least(found[0], sure), _at_most(found[1], dull), least))
+    most = data.quantile(key, quantities[2], 1.0, condition)
+    least = (
+        Predicate(quantities[2], "<", ungrounded)
+        if ungrounded == most
+        else _at_most(quantities[2], ungrounded)
+    )
+    return Preset(
+        name, meaning, (_at_least(quantities[0], sure), _at_most(quantities[1], dull), least)
+    )
 
 
 def before_grounding(key: Key, condition: str, top: int) -> int:
@@ -150,7 +156,8 @@ def _disagree(
     for layer in sorted(layers, key=lambda layer: abs(layer - middle)) if against else []:
         pair = Quantity(f"judge.{judge}.mean", None, layer), Quantity("bertscore", against, layer)
         low, high = (
-            [data.quantile(key, of, share, condition) for of in pair] for share in (_LOW, _HIGH)
+            [data.quantile(key, quantity, share, condition) for quantity in pair]
+            for share in (_LOW, _HIGH)
         )
         if all(a is not None and b is not None and a < b for a, b in zip(low, high, strict=True)):
             at = f"{meaning} At layer {layer}: of those it judged, the nearest to their middle at "

@@ -61,17 +61,17 @@ def test_captions_fold_that_name_the_same_things():
 
 
 def test_words_of_the_last_caption_are_followed_to_where_they_begin():
-    assert ladder.first_said(CAPTIONS) == [
+    assert ladder.first_appearances(CAPTIONS) == [
         {"word": "dog", "first": 4, "stays": 4},
         {"word": "snow", "first": 2, "stays": 2},
     ]
     gone = CAPTIONS.assign(text=["snow", "rain", "snow", "snow", "snow"])
-    assert ladder.first_said(gone) == [{"word": "snow", "first": 0, "stays": 2}]
-    assert ladder.first_said(CAPTIONS.iloc[:0]) == []
+    assert ladder.first_appearances(gone) == [{"word": "snow", "first": 0, "stays": 2}]
+    assert ladder.first_appearances(CAPTIONS.iloc[:0]) == []
 
 
 def test_the_ladder_is_marked_where_things_set_in_by_the_measure_of_its_bars():
-    found = pd.DataFrame(
+    landmarks = pd.DataFrame(
         {
             "metric": [
                 "cider_plateau",
@@ -84,13 +84,13 @@ def test_the_ladder_is_marked_where_things_set_in_by_the_measure_of_its_bars():
             "high": [11, 4, None, 8],
         }
     )
-    marks = landmark_words.onsets(found, "grounded_gain_rouge_l")
+    marks = landmark_words.onsets(landmarks, "grounded_gain_rouge_l")
     assert [(mark["layer"], mark["text"]) for mark in marks] == [
         (4, "Fluency sets in at layer 4"),
         (7, "Grounding sets in at layer 7"),
     ]
-    assert marks[1]["told"].startswith(
+    assert marks[1]["detail"].startswith(
         "Grounding sets in, ROUGE-L: layer 7 (95% interval 6 to 8), over all pictures. From here"
     )
     for gain in ("grounded_gain_cider", None):  # the one sets in nowhere, the other is not there
-        assert [mark["layer"] for mark in landmark_words.onsets(found, gain)] == [4]
+        assert [mark["layer"] for mark in landmark_words.onsets(landmarks, gain)] == [4]

@@ -29,7 +29,7 @@ def test_bands_show_mean_interval_and_n():
     assert '"legend": null' in text
 
 
-def test_layers_are_marked_where_the_curves_leave_room():
+def test_layers_are_marked_where_the_curves_leave_space():
     frame = pd.DataFrame(
         {"layer": range(9), "series": "a", "n": 7, "mean": [0, 0, 0, 0, 0, 9, 9, 9, 9]}
     ).assign(low=lambda rows: rows["mean"], high=lambda rows: rows["mean"])
@@ -94,7 +94,7 @@ def test_charts_of_a_row_are_alike_in_height_whatever_their_legends():
         )
     ]
     assert len(set(sizes)) == 1
-    # A page adds a band below a chart that does not say how much room it wants there.
+    # A page adds a band below a chart that does not say how much space it wants there.
     assert charts.bands(frame, "nats").to_dict()["padding"]["bottom"] == 0
 
 

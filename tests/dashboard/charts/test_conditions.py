@@ -25,14 +25,14 @@ VALUES = pd.DataFrame(
         "high": 1.0,
     }
 )
-OWN = {"run": None, "n": 500, "seed": 0, "state": "input", "pool": "position"}
-OTHER = {**OWN, "run": "imagenet-1a2b", "state": "output"}
+SAME = {"run": None, "n": 500, "seed": 0, "state": "input", "pool": "position"}
+OTHER = {**SAME, "run": "imagenet-1a2b", "state": "output"}
 CONDITIONS = pd.DataFrame(
     {
         "condition_id": VALUES["condition_id"][1:].to_list(),
         "kind": ["mean", "mean", "skip", "mean", "heads"],
         "layers": [[2], [2, 3, 4], [3], [2, 3, 4], [2]],
-        "spec": [json.dumps({"mean": mean}) for mean in (OWN, OWN, None, OTHER, None)],
+        "spec": [json.dumps({"mean": mean}) for mean in (SAME, SAME, None, OTHER, None)],
     }
 )
 
@@ -81,16 +81,16 @@ def test_curves_at_the_same_values_are_all_seen():
 
 
 def test_wilsons_interval_solves_its_equation():
-    for found, n in ((0, 7), (3, 7), (7, 7), (120, 500)):
-        share, low, high = condition_frames.share_interval(found, n)
-        assert share == found / n
+    for count, n in ((0, 7), (3, 7), (7, 7), (120, 500)):
+        share, low, high = condition_frames.share_interval(count, n)
+        assert share == count / n
         assert 0 <= low <= share <= high <= 1
         for end in {low, high} - {0.0, 1.0}:
             # The ends are the shares from which the observed one is 1.96 standard errors away.
             assert abs(share - end) == pytest.approx(1.959964 * math.sqrt(end * (1 - end) / n))
 
 
-def test_pruned_models_are_told_apart_from_their_controls():
+def test_pruned_models_are_kept_apart_from_their_controls():
     def spec(algorithm, seed=None):
         return json.dumps(
             {"pruning": {"group": "g", "algorithm": algorithm, "seed": seed, "n_pruned": 2}}

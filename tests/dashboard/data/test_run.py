@@ -42,7 +42,7 @@ def test_two_runs_are_compared_at_the_generations_of_their_keys(run, tmp_path):
     assert compare_queries.shared_images(pair) == 2
 
 
-def test_a_generation_that_is_gone_is_said_to_be_so(run):
+def test_a_generation_that_is_gone_is_named_in_the_error(run):
     before = data.key_of(run)
     publish_anew(run, 3, grace=0.0)
     with pytest.raises(NotPublished, match=f"must have generation {before.generation}; got none"):

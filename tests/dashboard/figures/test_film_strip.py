@@ -45,9 +45,9 @@ def pictures(root):
 
 def test_a_strip_has_the_picture_and_every_layer_with_its_caption(tensors):
     root = strip(tensors, {1: "a dog", 3: "a big cat"}, [1, 3], title="cat, run")
-    said = texts(root)
+    lines = texts(root)
     for text in ("cat, run", "the picture", "layer 1", "a dog", "layer 3", "a big cat"):
-        assert text in said
+        assert text in lines
     assert len(pictures(root)) == 3
     marked = ["".join(span.itertext()) for span in root.iter(f"{SVG}tspan")]
     assert marked == ["big", "cat"]
@@ -61,8 +61,8 @@ def test_layer_0_is_the_picture_itself(tensors):
 
 
 def test_the_papers_numbers_are_one_less(tensors):
-    said = texts(strip(tensors, {0: "x", 1: "y", 4: "z"}, [0, 1, 4], paper=True))
-    assert [text for text in said if text.startswith(("layer", "emb"))] == [
+    lines = texts(strip(tensors, {0: "x", 1: "y", 4: "z"}, [0, 1, 4], paper=True))
+    assert [text for text in lines if text.startswith(("layer", "emb"))] == [
         "embeddings",
         "layer 0",
         "layer 3",

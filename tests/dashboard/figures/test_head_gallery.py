@@ -48,8 +48,8 @@ def test_the_figure_holds_every_picture_with_its_caption():
     expected = [(0, 0, 4), (185, 57, 90), (252, 255, 164)]  # inferno's ends and its middle
     assert all(
         abs(a - b) < 12
-        for found, right in zip(bar, expected, strict=True)
-        for a, b in zip(found, right, strict=True)
+        for colour, right in zip(bar, expected, strict=True)
+        for a, b in zip(colour, right, strict=True)
     )
 
 

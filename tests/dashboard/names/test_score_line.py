@@ -31,17 +31,17 @@ def test_the_few_scores_that_tell_are_one_line():
 
 
 def test_a_class_is_named_or_not():
-    for value, told in ((1.0, "Names its class"), (0.0, "Does not name its class")):
+    for value, line in ((1.0, "Names its class"), (0.0, "Does not name its class")):
         assert (
             final_scores.line(
                 scores(("label", "label", value), ("grounded_gain_label", "shuffled", value)),
                 NOBODY,
             )
-            == told
+            == line
         )
 
 
-def test_what_was_not_scored_is_not_told():
+def test_what_was_not_scored_is_left_out():
     assert (
         final_scores.line(scores(("cider", "reference", None), ("exact", "final", 1.0)), NOBODY)
         == ""

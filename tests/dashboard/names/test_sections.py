@@ -27,7 +27,7 @@ def test_every_metric_has_one_section():
 
 
 def test_sections_keep_the_order_of_the_page_and_likenesses_that_of_the_run():
-    found = by_section(
+    sections = by_section(
         [
             "attn_entropy",
             "exact",
@@ -40,11 +40,11 @@ def test_sections_keep_the_order_of_the_page_and_likenesses_that_of_the_run():
             "grounded_gain_cider",
         ]
     )
-    assert found["attention"] == ["attn_to_patches", "attn_entropy"]
-    assert found["captions"] == ["exact", "bleu"]
+    assert sections["attention"] == ["attn_to_patches", "attn_entropy"]
+    assert sections["captions"] == ["exact", "bleu"]
     gains = ["grounded_gain_label", "grounded_gain_cider"]
-    assert found["grounding"] == [*gains, "answer_accuracy", "label", "uniqueness"]
-    assert found["glance"] == ["bleu", "grounded_gain_cider", "attn_to_patches"]
+    assert sections["grounding"] == [*gains, "answer_accuracy", "label", "uniqueness"]
+    assert sections["glance"] == ["bleu", "grounded_gain_cider", "attn_to_patches"]
 
 
 def test_every_section_that_a_metric_names_is_on_the_page():

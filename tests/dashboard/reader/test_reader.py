@@ -1,4 +1,4 @@
-"""What the reader gets, against what the store has; and where it is told to look."""
+"""What the reader gets, against what the store has; and where it begins."""
 
 import json
 import math
@@ -36,13 +36,13 @@ def unpacked(block):
 
 def sent(at):
     """What the reader on a page was sent."""
-    found = [
+    blocks = [
         element.proto.bytes
         for element in at.get("bidi_component")
         if element.proto.component_name == "peel_reader"
     ]
-    assert len(found) == 1
-    return unpacked(found[0])
+    assert len(blocks) == 1
+    return unpacked(blocks[0])
 
 
 def tensors(rng, n_layers=3, n_heads=2, n=4):
@@ -161,7 +161,7 @@ def test_only_known_values_are_taken():
     known = place.choices(HEADER, (2, 1))
     default = place.within(None, known)
     assert (default["layer"], default["head"], default["against"]) == ("2", "1", "previous")
-    said = {
+    values = {
         "layer": "3",
         "head": "mean",
         "patch": "0",
@@ -172,10 +172,10 @@ def test_only_known_values_are_taken():
         "cells": ["gradient"],
         "more": "x",
     }
-    assert place.within(said, known) == default | {"layer": "3", "head": "mean", "patch": "0"}
+    assert place.within(values, known) == default | {"layer": "3", "head": "mean", "patch": "0"}
     more = place.choices(HEADER | {"difference": True, "compared": "mean:1"}, None)
     assert place.within(None, more)["against"] == "other"
-    assert place.within(said, more) | {"opacity": ""} == place.within(None, more) | {
+    assert place.within(values, more) | {"opacity": ""} == place.within(None, more) | {
         "layer": "3",
         "head": "mean",
         "patch": "0",
@@ -207,7 +207,7 @@ def test_a_box_is_named_by_its_first_and_last_patch(box, inside):
         assert place.patches(box, columns=3) == inside
 
 
-def test_the_component_is_told_to_move_only_when_the_link_says_another_place(monkeypatch):
+def test_the_component_moves_only_when_the_link_has_another_place(monkeypatch):
     class Link(dict):
         def to_dict(self):
             return dict(self)
@@ -257,8 +257,8 @@ def test_pictures_of_one_caption_are_counted(edited):
                     if row.layer == layer and row.text == text
                 ]
                 expected[layer] = len(same) - 1
-            found = reader_queries.sharing(run, "img00003", condition)
-            assert dict(zip(found["layer"], found["others"], strict=True)) == expected
+            others = reader_queries.sharing(run, "img00003", condition)
+            assert dict(zip(others["layer"], others["others"], strict=True)) == expected
     assert max(expected.values()) > 0
 
 

@@ -120,7 +120,7 @@ def test_the_page_draws_them_with_their_files(open_page):
     at = open_page("figures")
     assert not at.exception
     text = words(at)
-    for said in (
+    for part in (
         "Figure 1",
         "Figure 2",
         "Figure 6",
@@ -128,7 +128,7 @@ def test_the_page_draws_them_with_their_files(open_page):
         "Figure 3: no CIDEr",
         "Figure 5: no judge",
     ):
-        assert said in text
+        assert part in text
     labels = [button.proto.label for button in at.get("download_button")]
     assert labels.count("CSV") == 5
     assert labels.count("SVG") == labels.count("PNG") == 4

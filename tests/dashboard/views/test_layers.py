@@ -84,10 +84,10 @@ def test_fluency_and_grounding_are_marked_on_the_curves(visit, tmp_path):
         for chart in charts
     ]
     assert sum(map(bool, marked)) == len(charts) - 1  # not how many settle at which layer
-    found = landmarks_of(run)
-    assert landmark_words.marks(found, values) == [(3, "Grounding sets in")]
-    assert landmark_words.marks(found, ["grounded_gain_rouge_l"]) == [(1, "Grounding sets in")]
-    assert landmark_words.marks(found, ()) == []
+    marks = landmarks_of(run)
+    assert landmark_words.marks(marks, values) == [(3, "Grounding sets in")]
+    assert landmark_words.marks(marks, ["grounded_gain_rouge_l"]) == [(1, "Grounding sets in")]
+    assert landmark_words.marks(marks, ()) == []
 
 
 def landmarks_of(run):
@@ -144,8 +144,8 @@ def mark(metric, layer, low, high, rule="mean_logprob at most 0.05 above"):
     return {"metric": metric, "layer": layer, "low": low, "high": high, "rule": rule}
 
 
-def test_grounding_is_said_once_by_the_measure_of_the_first_view():
-    found = pd.DataFrame(
+def test_grounding_is_named_once_by_the_measure_of_the_first_view():
+    marks = pd.DataFrame(
         [
             mark("fluency_onset", 2, 1, 3),
             mark("grounding_onset_rouge_l", 5, 4, 6),
@@ -153,12 +153,12 @@ def test_grounding_is_said_once_by_the_measure_of_the_first_view():
             mark("grounding_onset_exact", 8, 7, 8),
         ]
     )
-    told = dict(landmark_words.where(found))
-    assert list(told) == ["Fluency sets in", "Grounding sets in"]
-    assert told["Fluency sets in"].startswith("layer 2 (95% interval 1 to 3). ")
-    assert told["Grounding sets in"].startswith("layer 7, by CIDEr (95% interval 6 to never). ")
-    assert told["Grounding sets in"].endswith("By 2 other measures: layer 5 to 8.")
-    alone = dict(landmark_words.where(found[:2]))["Grounding sets in"]
+    places = dict(landmark_words.where(marks))
+    assert list(places) == ["Fluency sets in", "Grounding sets in"]
+    assert places["Fluency sets in"].startswith("layer 2 (95% interval 1 to 3). ")
+    assert places["Grounding sets in"].startswith("layer 7, by CIDEr (95% interval 6 to never). ")
+    assert places["Grounding sets in"].endswith("By 2 other measures: layer 5 to 8.")
+    alone = dict(landmark_words.where(marks[:2]))["Grounding sets in"]
     assert "by ROUGE-L" in alone and "other" not in alone
 
 

@@ -34,7 +34,7 @@ def test_an_undeclared_name_is_no_parameter():
 
 def test_pages_read_the_link_through_one_function():
     """`st.query_params.get` knows no table; only `link.asked` calls it."""
-    found = [
+    files = [
         file.relative_to(FOLDER).as_posix()
         for file in FOLDER.rglob("*.py")
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
@@ -43,7 +43,7 @@ def test_pages_read_the_link_through_one_function():
         and isinstance(node.value, ast.Attribute)
         and node.value.attr == "query_params"
     ]
-    assert found == ["widgets/link.py"]
+    assert files == ["widgets/link.py"]
 
 
 def test_no_parameter_is_left_over():

@@ -25,7 +25,7 @@ def test_heads_come_by_their_effect_first(open_page):
 
 
 def test_heads_are_those_of_the_condition_where_it_was_measured(open_page, edited):
-    own = data.asked(
+    effects = data.asked(
         data.key_of(list_runs(edited)[0]),
         condition_queries.head_curve,
         "attn_to_patches",
@@ -40,21 +40,21 @@ def test_heads_are_those_of_the_condition_where_it_was_measured(open_page, edite
     assert "Of the baseline: heads were removed from the unedited model alone." in text
     assert "Of the baseline: heads were not read under skip:5." in text
     largest = next(frame.value for frame in at.dataframe if "95% interval" in frame.value)
-    row = own.loc[own["mean"].idxmax()]
+    row = effects.loc[effects["mean"].idxmax()]
     assert largest.iloc[0, :2].tolist() == [row["layer"], row["head"]]
     assert largest.iloc[0, 2] == pytest.approx(row["mean"])
 
 
-def test_heads_of_a_condition_that_was_not_measured_are_said_to_be_the_baselines(open_page):
+def test_heads_of_a_condition_that_was_not_measured_are_labelled_as_the_baselines(open_page):
     text = words(open_page("heads", condition="confuse:4"))
     assert "Of the baseline: heads were not measured under confuse:4." in text
     assert "Of the baseline" not in words(open_page("heads"))
 
 
 def test_any_measure_of_heads_can_be_chosen(open_page, edited):
-    found = data.asked(data.key_of(list_runs(edited)[0]), condition_queries.head_metrics)
-    assert len(found) > 3
-    for metric, against in zip(found["metric"], found["against"], strict=True):
+    measures = data.asked(data.key_of(list_runs(edited)[0]), condition_queries.head_metrics)
+    assert len(measures) > 3
+    for metric, against in zip(measures["metric"], measures["against"], strict=True):
         at = open_page("heads", heads_by=f"{metric}:{against}")
         assert not at.exception, metric
         assert at.selectbox(key="heads_by").value == f"{metric}:{against}"

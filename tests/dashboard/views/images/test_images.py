@@ -120,13 +120,13 @@ def test_bars_within_the_interval_are_coloured_and_the_brush_lies_there():
     ],
 )
 def test_predicates_of_one_number_are_one_card(text, quantity, bounds):
-    ((found, mine),) = filters.grouped(parse_predicates(f"{text}"))
-    assert (str(found), filters.bounds_of(mine)) == (quantity, bounds)
+    ((number, mine),) = filters.grouped(parse_predicates(f"{text}"))
+    assert (str(number), filters.bounds_of(mine)) == (quantity, bounds)
 
 
 def test_cards_stand_in_the_order_of_the_text():
-    found = filters.grouped(parse_predicates("n_tokens@2>1;map_shift@3>0;n_tokens@2<9;map_shift<1"))
-    assert [str(quantity) for quantity, _ in found] == [
+    pairs = filters.grouped(parse_predicates("n_tokens@2>1;map_shift@3>0;n_tokens@2<9;map_shift<1"))
+    assert [str(quantity) for quantity, _ in pairs] == [
         "n_tokens@2",
         "map_shift@3",
         "map_shift@min",
@@ -170,7 +170,7 @@ def test_similar_images_come_nearest_first_and_the_image_itself_leads(open_page,
     at = open_page("images", similar_to="img00003")
     assert not at.exception
     assert "Those most like img00003 first" in words(at)
-    distances = [float(found) for found in re.findall(r"distance: ([\d.e-]+)<", words(at))]
+    distances = [float(value) for value in re.findall(r"distance: ([\d.e-]+)<", words(at))]
     assert distances == sorted(distances)
     assert distances[0] == pytest.approx(0, abs=1e-3)
     next(button for button in at.button if button.label == "Another order").click().run()
@@ -244,7 +244,7 @@ def test_a_folder_that_is_read_only_says_so(open_page, folder, monkeypatch):
     assert at.multiselect(key="tags img00002").disabled
 
 
-def test_a_damaged_file_of_notes_is_said_and_pages_go_on(open_page, folder):
+def test_a_damaged_file_of_notes_gets_a_note_and_pages_go_on(open_page, folder):
     (folder / kept.FILE_NAME).write_bytes(b"no database" * 500)
     for page in ("images", "image"):
         at = open_page(page, folder, image="img00002")
@@ -282,7 +282,7 @@ def test_exports_hold_tags_and_the_query(folder, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("found", "bounds", "same"),
+    ("dragged", "bounds", "same"),
     [
         (Bounds(0.301, 0.6), Bounds(0.3, 0.6), True),
         (Bounds(0.33, 0.6), Bounds(0.3, 0.6), False),
@@ -290,5 +290,5 @@ def test_exports_hold_tags_and_the_query(folder, monkeypatch):
         (Bounds(None, None), Bounds(0.3, None), False),
     ],
 )
-def test_a_brush_that_comes_back_rounded_is_no_new_one(found, bounds, same):
-    assert brush._alike(found, bounds, BARS) == same
+def test_a_brush_that_comes_back_rounded_is_no_new_one(dragged, bounds, same):
+    assert brush._alike(dragged, bounds, BARS) == same

@@ -102,14 +102,14 @@ def test_other_ways_to_look(open_page, query):
 
 
 @pytest.mark.parametrize(
-    ("page", "says"),
+    ("page", "text"),
     [("interventions", "[[experiments]]"), ("pruning", "[[pruning]]"), ("heads", "[heads]")],
 )
-def test_a_run_without_conditions_says_what_to_add(open_page, tmp_path, page, says):
+def test_a_run_without_conditions_says_what_to_add(open_page, tmp_path, page, text):
     make_run(tmp_path, n_images=2)
     at = open_page(page, tmp_path)
     assert not at.exception
-    assert says in words(at)
+    assert text in words(at)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
