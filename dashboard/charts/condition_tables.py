@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from dashboard.names import metrics as words
+from dashboard.names import metrics
 from dashboard.names.conditions import ALGORITHMS, which_mean
 from store.interventions import KINDS, read_spec
 from store.metrics import likeness
@@ -37,7 +37,7 @@ _SAME = 1e-9
 
 def swept() -> list[str]:
     """Kinds of conditions that Figure 2 sweeps over layers."""
-    return [kind for kind, words in KINDS.items() if words.color]
+    return [kind for kind, intervention in KINDS.items() if intervention.color]
 
 
 def sweep(conditions: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame:
@@ -208,7 +208,7 @@ def table1(rows: pd.DataFrame, n_pruned: int) -> pd.DataFrame:
     rows = rows[rows["n_pruned"] == n_pruned]
     parts = [
         rows[(rows["metric"] == metric) & (rows["against"] == against)].assign(
-            measure=words.title(metric, against)
+            measure=metrics.title(metric, against)
         )
         for metric, against in TABLE1
     ]

@@ -5,9 +5,9 @@ and so does the report.
 """
 
 __all__ = [
+    "display",
     "files",
     "film_strip",
     "head_gallery",
     "paper",
-    "show",
 ]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from dashboard.names import metrics as words
+from dashboard.names import metrics
 from store.metrics import GAIN, ONSET, gains
 
 
@@ -14,13 +14,13 @@ def where(landmarks: pd.DataFrame) -> list[tuple[str, str]]:
     """Landmarks in a newcomer's words: what sets in, and where.
 
     Args:
-        landmarks: of `queries.landmarks`. Grounding, which several measures show, is a single row:
-            by the first of `gains`.
+        landmarks: of `image_queries.landmarks`. Grounding, which several measures show, is a
+            single row: by the first of `gains`.
     """
     grounding = landmarks["metric"].str.startswith(ONSET)
     by = landmarks[grounding].set_index("metric")
     lines = [
-        (words.word(row["metric"]).label, f"{_span(row)}. {words.word(row['metric']).meaning}")
+        (metrics.word(row["metric"]).label, f"{_span(row)}. {metrics.word(row['metric']).meaning}")
         for row in landmarks[~grounding].to_dict("records")
     ]
     if by.empty:
@@ -30,7 +30,7 @@ def where(landmarks: pd.DataFrame) -> list[tuple[str, str]]:
         by.index[0],
     )
     others = by.drop(index=first)["layer"]
-    word = words.word(first)
+    word = metrics.word(first)
     what, _, metric = word.label.partition(", ")
     more = (
         ""
@@ -55,7 +55,7 @@ def onsets(landmarks: pd.DataFrame, gain: str | None) -> list[dict[str, Any]]:
     """Where fluency sets in, and where grounding does, by one measure.
 
     Args:
-        landmarks: of `queries.landmarks`.
+        landmarks: of `image_queries.landmarks`.
         gain: the measure of grounding, such as `grounded_gain_cider`; None without one.
 
     Returns:
@@ -65,7 +65,7 @@ def onsets(landmarks: pd.DataFrame, gain: str | None) -> list[dict[str, Any]]:
     made = []
     for row in landmarks.dropna(subset="layer").to_dict("records"):
         if row["metric"] in ("fluency_onset", grounding):
-            word = words.word(row["metric"])
+            word = metrics.word(row["metric"])
             made.append(
                 {
                     "layer": int(row["layer"]),
@@ -79,14 +79,14 @@ def onsets(landmarks: pd.DataFrame, gain: str | None) -> list[dict[str, Any]]:
 def rules(landmarks: pd.DataFrame) -> list[str]:
     """Every landmark with its interval and its exact rule, a sentence or two each."""
     return [
-        f"{words.word(row['metric']).label}: {_span(row)}. The rule: {_in_words(row['rule'])}."
+        f"{metrics.word(row['metric']).label}: {_span(row)}. The rule: {_in_words(row['rule'])}."
         for row in landmarks.to_dict("records")
     ]
 
 
 def _in_words(rule: str) -> str:
     """A rule of the store with the names of its metrics as menus write them."""
-    return re.sub(r"\b[a-z]+_\w+", lambda match: words.word(match[0]).label, rule)
+    return re.sub(r"\b[a-z]+_\w+", lambda match: metrics.word(match[0]).label, rule)
 
 
 def _at(layer: float) -> str:
@@ -94,10 +94,10 @@ def _at(layer: float) -> str:
 
 
 def marks(landmarks: pd.DataFrame, curves: Collection[str]) -> list[tuple[int, str]]:
-    """Where fluency and grounding set in, as `charts.bands` marks it: layer and words.
+    """Where fluency and grounding set in, as `base_charts.bands` marks it: layer and words.
 
     Args:
-        landmarks: of `queries.landmarks`.
+        landmarks: of `image_queries.landmarks`.
         curves: metrics of the run; grounding is that of the first of `gains` among them.
     """
     gain = next((gain for gain in gains() if gain in curves), None)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from dashboard.names import metrics as words
+from dashboard.names import metrics
 from store.metrics import CAPTION_SECTION, METRICS, gains, likeness
 
 GLANCE = "glance"
@@ -47,27 +47,27 @@ ABOUT = {
     "concreteness": "From “an animal” to “a penguin”: proxies by WordNet, which need no judge.",
 }
 
-PARTS = {"update_norm": words.WHOLE, "attn_norm": words.ATTENTION, "mlp_norm": words.MLP}
+PARTS = {"update_norm": metrics.WHOLE, "attn_norm": metrics.ATTENTION, "mlp_norm": metrics.MLP}
 """One chart: what a layer adds, and the two parts that make it."""
 
 
-def by_section(metrics: Sequence[str]) -> dict[str, list[str]]:
+def by_section(measured: Sequence[str]) -> dict[str, list[str]]:
     """Which metrics of a run stand in which section; sections that would be empty are left out.
 
     Args:
-        metrics: of the run's curves. Every one is in a section besides the first, which repeats a
+        measured: of the run's curves. Every one is in a section besides the first, which repeats a
             few, but for those that are lines of another's chart.
     """
     listed = list(METRICS)
     sections: dict[str, list[str]] = {section: [] for section in TITLES}
-    for metric in metrics:
-        section = words.word(metric).section
+    for metric in measured:
+        section = metrics.word(metric).section
         if section is not None:
             sections[section].append(metric)
     for section, names in sections.items():
         if section != CAPTION_SECTION:  # there by name, as the run has them
             names.sort(key=lambda name: listed.index(name) if name in METRICS else -1)
-    firsts = (next((name for name in names if name in metrics), None) for names in _glance())
+    firsts = (next((name for name in names if name in measured), None) for names in _glance())
     sections[GLANCE] = [name for name in firsts if name is not None]
     return {name: names for name, names in sections.items() if names or name == SETTLES}
 

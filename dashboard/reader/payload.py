@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dashboard.charts import maps as overlays
-from dashboard.names import metrics as words
+from dashboard.charts.maps import common_scale, outliers
+from dashboard.names import metrics
 from store.metrics import head_menu
 from store.parts import ImageTensors
 
@@ -69,7 +69,7 @@ def maps(tensors: ImageTensors, grid: tuple[int, int], other: ImageTensors | Non
         grid: rows and columns of patches.
         other: of the condition that it is compared with, if there is one with maps.
     """
-    marked = np.stack([overlays.outliers(norms, grid).ravel() for norms in tensors.token_norm])
+    marked = np.stack([outliers(norms, grid).ravel() for norms in tensors.token_norm])
     arrays: dict[str, Array] = {
         "picture": np.frombuffer(tensors.model_input, np.uint8),
         "marked": marked.astype(np.uint8),
@@ -99,8 +99,8 @@ def _ends(values: Array, marked: Array) -> dict[str, dict[str, float | bool]]:
     return {
         name: {"high": scale.high, "clipped": scale.clipped}
         for name, scale in (
-            ("all", overlays.common_scale(patches)),
-            ("rest", overlays.common_scale(rest)),
+            ("all", common_scale(patches)),
+            ("rest", common_scale(rest)),
         )
     }
 
@@ -118,8 +118,8 @@ def matrix(heads: pd.DataFrame, n_layers: int, n_heads: int) -> Block:
         cells = np.full((n_layers, n_heads), np.nan, np.float32)
         cells[rows - 1, columns] = heads[metric].to_numpy(np.float32)
         arrays[f"heads.{metric}"] = cells
-        about.append({**_about(metric), "signed": words.word(metric).signed})
-    about.append({**_about(BOX_METRIC), "signed": words.word(BOX_METRIC).signed})
+        about.append({**_about(metric), "signed": metrics.word(metric).signed})
+    about.append({**_about(BOX_METRIC), "signed": metrics.word(BOX_METRIC).signed})
     return Block({"metrics": about}, arrays)
 
 
@@ -136,7 +136,9 @@ def curves(shown: Mapping[str, pd.Series], before: Mapping[str, pd.Series], n_la
         if values.isna().all():
             continue
         metric, _, against = name.partition(":")
-        about.append({**_about(metric), "id": name, "label": words.title(metric, against or None)})
+        about.append(
+            {**_about(metric), "id": name, "label": metrics.title(metric, against or None)}
+        )
         for prefix, series in (("curve", values), ("before", before.get(name))):
             if series is not None:
                 arrays[f"{prefix}.{name}"] = series.reindex(range(n_layers + 1)).to_numpy(
@@ -146,7 +148,7 @@ def curves(shown: Mapping[str, pd.Series], before: Mapping[str, pd.Series], n_la
 
 
 def _about(metric: str) -> dict[str, str]:
-    word = words.word(metric)
+    word = metrics.word(metric)
     return {"id": metric, "label": word.label, "unit": word.unit, "meaning": word.meaning}
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import streamlit as st
 
 from dashboard import reader
-from dashboard.charts import maps as overlays
+from dashboard.charts import maps
 from dashboard.reader import payload
-from dashboard.widgets import link as selection
+from dashboard.widgets import link
 
 NO_PATCH = "none"
 _SWITCH = ("false", "true")
@@ -41,7 +41,7 @@ def choices(header: Mapping[str, Any], peak: tuple[int, int] | None) -> dict[str
         header: of its block: layers, heads, grid, metrics, curves, compared, difference.
         peak: layer and head of the cell where to begin; None for the last layer's mean.
     """
-    layers, heads, mean = int(header["layers"]), int(header["heads"]), selection.MEAN
+    layers, heads, mean = int(header["layers"]), int(header["heads"]), link.MEAN
     metrics, curves = ([about["id"] for about in header[name]] for name in ("metrics", "curves"))
     against = [*(["other"] if header["compared"] else []), "previous", "final"]
     curve = next((name for name in ("final_logprob", *curves) if name in curves), "")
@@ -53,7 +53,7 @@ def choices(header: Mapping[str, Any], peak: tuple[int, int] | None) -> dict[str
         "cells": Choice(metrics[0] if metrics else "", metrics),
         "curve": Choice(curve, curves),
         "against": Choice(against[0], against),
-        "opacity": Choice(f"{overlays.OPACITY:.2f}", [f"{step / 20:.2f}" for step in range(21)]),
+        "opacity": Choice(f"{maps.OPACITY:.2f}", [f"{step / 20:.2f}" for step in range(21)]),
         "own_scale": Choice("false", _SWITCH),
         "smooth": Choice("false", _SWITCH),
         "hide": Choice("false", _SWITCH),
@@ -99,8 +99,8 @@ def _numbers(n: int) -> list[str]:
 def read(known: Mapping[str, Choice]) -> dict[str, str]:
     """The link's values, with a note for every one that is not known."""
     for name, choice in known.items():
-        selection.note_unknown(name, choice.allowed)
-    return within({name: selection.asked(name) for name in known}, known)
+        link.note_unknown(name, choice.allowed)
+    return within({name: link.asked(name) for name in known}, known)
 
 
 def within(values: object, known: Mapping[str, Choice]) -> dict[str, str]:
@@ -140,6 +140,6 @@ def moved(known: Mapping[str, Choice]) -> None:
     changes = {
         name: value
         for name, value in here.items()
-        if value != (selection.asked(name) or known[name].default)
+        if value != (link.asked(name) or known[name].default)
     }
-    selection.link(**changes)
+    link.write(**changes)

@@ -7,7 +7,7 @@ import html
 
 import streamlit as st
 
-from dashboard.captions import text as said
+from dashboard.captions import text as caption_text
 from dashboard.captions.diff import Piece, diff_words
 
 _MARKS = {
@@ -48,7 +48,7 @@ def _half(name: str, pieces: list[Piece], hidden: str, text: str) -> str:
 
 def _words(pieces: list[Piece], hidden: str, text: str) -> str:
     if not text.strip():
-        return said.NONE
+        return caption_text.NONE
     return (
         "<div>"
         + "".join(

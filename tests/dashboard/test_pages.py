@@ -3,7 +3,7 @@
 import pytest
 from streamlit.util import calc_hash
 
-from dashboard.data import run as data
+from dashboard.data import run as run_data
 from dashboard.widgets.picture import strongest
 from store.disk.runs import list_runs
 from store.query.images import Selection
@@ -65,8 +65,8 @@ def test_a_filter_that_cannot_be_read_gets_a_note(visit):
 
 def test_filters_of_the_link_are_applied_and_drawn(visit, results):
     at = visit("images", filter="rouge_l:final@2<0.9;|delta_attn|>0.01")
-    key = data.key_of(list_runs(results)[0])
-    count = data.count(key, Selection(parse_predicates(at.text_input(key="filter").value)))
+    key = run_data.key_of(list_runs(results)[0])
+    count = run_data.count(key, Selection(parse_predicates(at.text_input(key="filter").value)))
     assert 0 < count < 30
     assert f"{count} of 30 images" in words(at)
     assert [n.key for n in at.number_input if n.value is not None] == ["high-0", "low-1"]
@@ -115,8 +115,8 @@ def test_pages_of_images(visit):
 
 
 def test_a_first_visit_opens_at_the_strongest_cell_and_says_so(visit, results):
-    key = data.key_of(list_runs(results)[0])
-    heads = data.head_stats(key, "img00002", "baseline")
+    key = run_data.key_of(list_runs(results)[0])
+    heads = run_data.head_stats(key, "img00002", "baseline")
     best = heads.sort_values("contribution_share").iloc[-1]
     assert strongest(heads) == (best["layer"], best["head"], "contribution_share")
     at = visit("image", image="img00002")

@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.charts.base import BLUE, FIT_X, MARGINS, Chart
-from dashboard.names import metrics as words
+from dashboard.names import metrics
 
 _NAME = "interval"
 _DIGITS = Context(prec=4)
@@ -96,7 +96,7 @@ def show(
             brushed(dragged_to)
 
     st.altair_chart(
-        chart(frame, bounds, words.word(metric).unit or "value"),
+        chart(frame, bounds, metrics.word(metric).unit or "value"),
         key=name,
         alt=alt,
         on_select=dragged,

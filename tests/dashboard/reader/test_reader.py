@@ -213,7 +213,7 @@ def test_the_component_moves_only_when_the_link_has_another_place(monkeypatch):
             return dict(self)
 
     state, link = {}, Link()
-    for module in (place, place.selection):
+    for module in (place, place.link):
         monkeypatch.setattr(module.st, "session_state", state)
         monkeypatch.setattr(module.st, "query_params", link)
     known = place.choices(HEADER, (2, 1))

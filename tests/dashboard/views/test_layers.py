@@ -5,13 +5,13 @@ import json
 import pandas as pd
 import pytest
 
-from dashboard.names import landmarks as landmark_words
+from dashboard.names import landmarks as landmark_names
 from dashboard.widgets.parameters import PARAMETERS
 from store import open_run
 from store.disk.runs import list_runs
 from store.parts.write import stage_folder, write_part
 from store.publish.generation import publish
-from store.query import images as queries
+from store.query import images as image_queries
 from store.statistics import landmarks
 from tests.dashboard.opening import words
 from tests.synthetic import make_run
@@ -85,14 +85,14 @@ def test_fluency_and_grounding_are_marked_on_the_curves(visit, tmp_path):
     ]
     assert sum(map(bool, marked)) == len(charts) - 1  # not how many settle at which layer
     marks = landmarks_of(run)
-    assert landmark_words.marks(marks, values) == [(3, "Grounding sets in")]
-    assert landmark_words.marks(marks, ["grounded_gain_rouge_l"]) == [(1, "Grounding sets in")]
-    assert landmark_words.marks(marks, ()) == []
+    assert landmark_names.marks(marks, values) == [(3, "Grounding sets in")]
+    assert landmark_names.marks(marks, ["grounded_gain_rouge_l"]) == [(1, "Grounding sets in")]
+    assert landmark_names.marks(marks, ()) == []
 
 
 def landmarks_of(run):
     with open_run(run) as opened:
-        return queries.landmarks(opened)
+        return image_queries.landmarks(opened)
 
 
 def test_cards_stand_in_one_grid(visit):
@@ -153,17 +153,17 @@ def test_grounding_is_named_once_by_the_measure_of_the_first_view():
             mark("grounding_onset_exact", 8, 7, 8),
         ]
     )
-    places = dict(landmark_words.where(marks))
+    places = dict(landmark_names.where(marks))
     assert list(places) == ["Fluency sets in", "Grounding sets in"]
     assert places["Fluency sets in"].startswith("layer 2 (95% interval 1 to 3). ")
     assert places["Grounding sets in"].startswith("layer 7, by CIDEr (95% interval 6 to never). ")
     assert places["Grounding sets in"].endswith("By 2 other measures: layer 5 to 8.")
-    alone = dict(landmark_words.where(marks[:2]))["Grounding sets in"]
+    alone = dict(landmark_names.where(marks[:2]))["Grounding sets in"]
     assert "by ROUGE-L" in alone and "other" not in alone
 
 
 def test_rules_name_metrics_as_menus_do():
-    rules = landmark_words.rules(
+    rules = landmark_names.rules(
         pd.DataFrame(
             [
                 mark(rule.name, 1, 1, 1, rule.words)

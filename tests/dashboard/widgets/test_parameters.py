@@ -29,7 +29,7 @@ def test_an_undeclared_name_is_no_parameter():
     with pytest.raises(AssertionError, match="nonsense must be one of the parameters"):
         link.asked("nonsense")
     with pytest.raises(AssertionError, match="nonsense must be parameters"):
-        link.link(nonsense="1")
+        link.write(nonsense="1")
 
 
 def test_pages_read_the_link_through_one_function():

@@ -4,9 +4,9 @@ import xml.etree.ElementTree as ET
 import pandas as pd
 import pytest
 
-from dashboard.data import run as data
+from dashboard.data import run as run_data
 from dashboard.views import pruning
-from dashboard.widgets import picture as comparison
+from dashboard.widgets import picture
 from store.disk.runs import list_runs
 from store.query import conditions as condition_queries
 from tests.dashboard.opening import words
@@ -25,8 +25,8 @@ def test_heads_come_by_their_effect_first(open_page):
 
 
 def test_heads_are_those_of_the_condition_where_it_was_measured(open_page, edited):
-    effects = data.asked(
-        data.key_of(list_runs(edited)[0]),
+    effects = run_data.asked(
+        run_data.key_of(list_runs(edited)[0]),
         condition_queries.head_curve,
         "attn_to_patches",
         "self",
@@ -52,7 +52,7 @@ def test_heads_of_a_condition_that_was_not_measured_are_labelled_as_the_baseline
 
 
 def test_any_measure_of_heads_can_be_chosen(open_page, edited):
-    measures = data.asked(data.key_of(list_runs(edited)[0]), condition_queries.head_metrics)
+    measures = run_data.asked(run_data.key_of(list_runs(edited)[0]), condition_queries.head_metrics)
     assert len(measures) > 3
     for metric, against in zip(measures["metric"], measures["against"], strict=True):
         at = open_page("heads", heads_by=f"{metric}:{against}")
@@ -120,9 +120,9 @@ def test_the_image_page_says_which_maps_are_the_baselines(open_page):
 
 
 def test_the_strongest_cell_is_that_of_the_largest_gradient(open_page, edited):
-    key = data.key_of(list_runs(edited)[0])
-    seen = comparison.look(key, "img00002", "baseline")
-    layer, head, metric = comparison.strongest(seen.heads)
+    key = run_data.key_of(list_runs(edited)[0])
+    seen = picture.look(key, "img00002", "baseline")
+    layer, head, metric = picture.strongest(seen.heads)
     largest = max(seen.heads.itertuples(), key=lambda row: abs(row.gradient))
     assert (layer, head, metric) == (largest.layer, largest.head, "gradient")
     at = open_page("image", image="img00002")
@@ -135,6 +135,6 @@ def test_without_numbers_there_is_no_strongest_cell():
     empty = pd.DataFrame(
         {"layer": [1], "head": [0], "gradient": [None], "contribution_share": [None]}
     )
-    assert comparison.strongest(empty) is None
+    assert picture.strongest(empty) is None
     shares = empty.assign(contribution_share=0.5)
-    assert comparison.strongest(shares) == (1, 0, "contribution_share")
+    assert picture.strongest(shares) == (1, 0, "contribution_share")

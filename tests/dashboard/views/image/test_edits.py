@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from dashboard.views.image import edits as what_if
+from dashboard.views.image import edits
 from store import open_run
 from store.disk.runs import list_runs
 from tests.dashboard.opening import words
@@ -89,7 +89,7 @@ def test_captions_are_grouped_in_the_order_of_layers_and_unchanged_ones_are_last
             for name, layers, text in rows
         ]
     )
-    assert what_if.grouped(frame, "a cat") == [
+    assert edits.grouped(frame, "a cat") == [
         ("", {"mean:1": "layer 1"}),
         ("a fish", {"mean:2": "layer 2"}),
         ("a dog", {"mean:10": "layer 10"}),

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard.data import run as data
-from dashboard.names import landmarks as landmark_words
+from dashboard.data import run as run_data
+from dashboard.names import landmarks as landmark_names
 from dashboard.names.sections import by_section
 from dashboard.views.images import presets
 from store import open_run
@@ -88,13 +88,13 @@ def scores(frames, metric, layer):
 
 
 def preset_images(run, name, layer=None):
-    key = data.key_of(run)
+    key = run_data.key_of(run)
     (preset,) = (p for p in presets.presets(key, "baseline", L, layer) if p.name == name)
     assert not preset.lacks
     with open_run(run) as there:
-        from store.query import images as queries
+        from store.query import images as image_queries
 
-        rows = queries.filter_images(there, Selection(preset.predicates))
+        rows = image_queries.filter_images(there, Selection(preset.predicates))
     return preset, set(rows["image_id"])
 
 
@@ -127,7 +127,7 @@ def fluent_but_wrong(frames, layer):
 
 def test_every_page_reads_grounding_from_the_same_measure(run, frames, monkeypatch):
     monkeypatch.setenv("PEEL_RESULTS", str(run.parent))
-    assert presets.gain_of(data.key_of(run)) == "grounded_gain_cider"
+    assert presets.gain_of(run_data.key_of(run)) == "grounded_gain_cider"
     header, _ = sent(app("image", {"image": "img00000"}).run())
     assert header["bars"]["grounded"].startswith("Grounded: Grounded gain, CIDEr. ")
     full = scores(frames, "grounded_gain_cider", L).mean()
@@ -145,7 +145,7 @@ def test_every_page_reads_grounding_from_the_same_measure(run, frames, monkeypat
             "high": 3,
         }
     )
-    ((_, place),) = landmark_words.where(marks)
+    ((_, place),) = landmark_names.where(marks)
     assert place.startswith("layer 3, by CIDEr ")
 
 
@@ -235,6 +235,6 @@ def test_bounds_are_rounded_so_that_images_at_them_pass():
 
 
 def test_where_most_images_reach_the_most_the_rest_are_wrong(run, monkeypatch):
-    monkeypatch.setattr(data, "quantile", lambda key, quantity, share, condition: 1.0)
-    fluent = presets.presets(data.key_of(run), "baseline", L, 3)[0]
+    monkeypatch.setattr(run_data, "quantile", lambda key, quantity, share, condition: 1.0)
+    fluent = presets.presets(run_data.key_of(run), "baseline", L, 3)[0]
     assert str(fluent.predicates[-1]) == "grounded_gain_cider:shuffled@3<1"
