@@ -1,4 +1,4 @@
-// The block of bytes that Python packs (payload.py): a header in JSON, and arrays.
+// The bytes that Python packs (payload.py): a header in JSON, and arrays.
 
 function unpack(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)

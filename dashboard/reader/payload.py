@@ -1,6 +1,6 @@
-"""What the reader gets of one picture: one block of bytes, as the run keeps the numbers.
+"""What the reader gets of one picture: its numbers as bytes, as the run keeps them.
 
-The block is the length of a JSON header (uint32, little-endian), the header, and the arrays that
+The bytes are the length of a JSON header (uint32, little-endian), the header, and the arrays that
 it names, each at an offset that is a multiple of 4. Attention stays float16, as it is stored: the
 value under the cursor is the value on disk.
 """
@@ -30,7 +30,7 @@ _TYPES = {"u1": "<u1", "f2": "<f2", "f4": "<f4"}
 
 
 @dataclass(frozen=True)
-class Block:
+class Payload:
     """A header and the arrays it speaks of.
 
     Attributes:
@@ -42,26 +42,26 @@ class Block:
     arrays: Mapping[str, Array]
 
 
-def pack(block: Block) -> bytes:
-    """One block as bytes.
+def pack(payload: Payload) -> bytes:
+    """A payload as bytes.
 
-    >>> data = pack(Block({"a": 1}, {"x": np.ones(3, np.uint8)}))
+    >>> data = pack(Payload({"a": 1}, {"x": np.ones(3, np.uint8)}))
     >>> int.from_bytes(data[:4], "little") % 4, data[4:12], list(data[-4:])
     (0, b'{"a": 1,', [1, 1, 1, 0])
     """
     places, pieces, offset = {}, [], 0
-    for name, array in block.arrays.items():
+    for name, array in payload.arrays.items():
         kind = array.dtype.str[1:]
         body = np.ascontiguousarray(array, _TYPES[kind]).tobytes()
         places[name] = {"kind": kind, "shape": list(array.shape), "offset": offset}
         pieces.append(body + b"\0" * (-len(body) % 4))
         offset += len(pieces[-1])
-    header = json.dumps({**block.header, "arrays": places}, allow_nan=False).encode()
+    header = json.dumps({**payload.header, "arrays": places}, allow_nan=False).encode()
     header += b" " * (-len(header) % 4)
     return b"".join((len(header).to_bytes(4, "little"), header, *pieces))
 
 
-def maps(tensors: ImageTensors, grid: tuple[int, int], other: ImageTensors | None) -> Block:
+def maps(tensors: ImageTensors, grid: tuple[int, int], other: ImageTensors | None) -> Payload:
     """The picture, its maps, which tokens are outliers, and the colours' ends.
 
     Args:
@@ -84,7 +84,7 @@ def maps(tensors: ImageTensors, grid: tuple[int, int], other: ImageTensors | Non
             arrays[f"other.{kind}"] = there.astype(np.float16)
             apart = np.abs(values.astype(np.float32) - there.astype(np.float32))
             scales[f"difference.{kind}"] = _ends(apart, marked)
-    return Block({"scales": scales, "grid": list(grid)}, arrays)
+    return Payload({"scales": scales, "grid": list(grid)}, arrays)
 
 
 def _array(tensors: ImageTensors, kind: str) -> Array:
@@ -105,7 +105,7 @@ def _ends(values: Array, marked: Array) -> dict[str, dict[str, float | bool]]:
     }
 
 
-def matrix(heads: pd.DataFrame, n_layers: int, n_heads: int) -> Block:
+def matrix(heads: pd.DataFrame, n_layers: int, n_heads: int) -> Payload:
     """Every measure of heads that the run has, as one array [L, H] each; NaN where unmeasured.
 
     The last measure has no array: the browser sums the maps over the box.
@@ -120,10 +120,12 @@ def matrix(heads: pd.DataFrame, n_layers: int, n_heads: int) -> Block:
         arrays[f"heads.{metric}"] = cells
         about.append({**_about(metric), "signed": metrics.word(metric).signed})
     about.append({**_about(BOX_METRIC), "signed": metrics.word(BOX_METRIC).signed})
-    return Block({"metrics": about}, arrays)
+    return Payload({"metrics": about}, arrays)
 
 
-def curves(shown: Mapping[str, pd.Series], before: Mapping[str, pd.Series], n_layers: int) -> Block:
+def curves(
+    shown: Mapping[str, pd.Series], before: Mapping[str, pd.Series], n_layers: int
+) -> Payload:
     """Measures over layers, as one array [L+1] each; NaN where there is none.
 
     Args:
@@ -144,7 +146,7 @@ def curves(shown: Mapping[str, pd.Series], before: Mapping[str, pd.Series], n_la
                 arrays[f"{prefix}.{name}"] = series.reindex(range(n_layers + 1)).to_numpy(
                     np.float32
                 )
-    return Block({"curves": about}, arrays)
+    return Payload({"curves": about}, arrays)
 
 
 def _about(metric: str) -> dict[str, str]:
@@ -152,11 +154,11 @@ def _about(metric: str) -> dict[str, str]:
     return {"id": metric, "label": word.label, "unit": word.unit, "meaning": word.meaning}
 
 
-def joined(*blocks: Block) -> Block:
-    """Several blocks as one; a later header's entries come after an earlier one's."""
+def joined(*payloads: Payload) -> Payload:
+    """Several payloads as one; a later header's entries come after an earlier one's."""
     header: dict[str, Any] = {}
     arrays: dict[str, Array] = {}
-    for block in blocks:
-        header |= block.header
-        arrays |= block.arrays
-    return Block(header, arrays)
+    for payload in payloads:
+        header |= payload.header
+        arrays |= payload.arrays
+    return Payload(header, arrays)

@@ -38,7 +38,7 @@ def choices(header: Mapping[str, Any], peak: tuple[int, int] | None) -> dict[str
     """The parameters of a picture.
 
     Args:
-        header: of its block: layers, heads, grid, metrics, curves, compared, difference.
+        header: of its payload: layers, heads, grid, metrics, curves, compared, difference.
         peak: layer and head of the cell where to begin; None for the last layer's mean.
     """
     layers, heads, mean = int(header["layers"]), int(header["heads"]), link.MEAN

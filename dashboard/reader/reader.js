@@ -30,7 +30,7 @@ function end(reader) {
   open.delete(reader.root)
 }
 
-// Python sends a block on every rerun; what has not changed is not drawn again.
+// Python sends the bytes on every rerun; what has not changed is not drawn again.
 function receive(reader, bytes) {
   const { header, array } = unpack(bytes)
   const same = reader.header?.key === header.key

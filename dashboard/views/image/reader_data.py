@@ -41,43 +41,43 @@ def show(key: Key, image_id: str, condition: str, against: str | None) -> dict[s
     Returns:
         Where it looks: `layer`, `head` and all else that the link has.
     """
-    block = _block(key, image_id, condition, against)
-    peak = block.header["peak"]
-    known = place.choices(block.header, (peak["layer"], peak["head"]) if peak else None)
+    shown = _shown(key, image_id, condition, against)
+    peak = shown.header["peak"]
+    known = place.choices(shown.header, (peak["layer"], peak["head"]) if peak else None)
     here = place.read(known)
     start = place.start(here, (key.path, image_id, condition, against))
     reader.show(
-        _packed(block, start, _attended(key, image_id, here["patch"], block.header)),
+        _packed(shown, start, _attended(key, image_id, here["patch"], shown.header)),
         partial(place.moved, known),
     )
     return here
 
 
-def _attended(key: Key, image_id: str, box: str, header: Mapping[str, Any]) -> payload.Block:
+def _attended(key: Key, image_id: str, box: str, header: Mapping[str, Any]) -> payload.Payload:
     """What the patches of a box attend to in their mean at every layer, where that was kept."""
     if box == place.NO_PATCH or not header["tokens"]:
-        return payload.Block({"patch": box}, {})
+        return payload.Payload({"patch": box}, {})
     tokens = run_data.token_attention(key, image_id)
     assert tokens is not None  # the header says so
     rows = [patch + 1 for patch in place.patches(box, header["grid"][1])]  # token 0 is CLS
-    return payload.Block(
+    return payload.Payload(
         {"patch": box}, {"patch": tokens[:, rows].mean(axis=1, dtype=np.float32).astype(np.float16)}
     )
 
 
-def _packed(block: payload.Block, start: dict[str, Any], patch: payload.Block) -> bytes:
-    return payload.pack(payload.joined(block, patch, payload.Block({"start": start}, {})))
+def _packed(shown: payload.Payload, start: dict[str, Any], patch: payload.Payload) -> bytes:
+    return payload.pack(payload.joined(shown, patch, payload.Payload({"start": start}, {})))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _block(key: Key, image_id: str, condition: str, against: str | None) -> payload.Block:
+def _shown(key: Key, image_id: str, condition: str, against: str | None) -> payload.Payload:
     """All that does not depend on where one looks; shared, never to be written to."""
     run, captions = run_data.run_row(key), run_data.captions(key, image_id, condition)
     seen = picture.look(key, image_id, condition)
     n_layers, grid = int(run["n_layers"]), (int(run["grid_h"]), int(run["grid_w"]))
     other = _other_maps(key, image_id, seen, against)
     scores = _scores(key, image_id, condition)
-    header = payload.Block(
+    header = payload.Payload(
         _descriptions(key, image_id, condition, against)
         | {
             "layers": n_layers,

@@ -10,7 +10,7 @@ import pytest
 
 from dashboard import reader
 from dashboard.reader import payload, place
-from dashboard.reader.payload import Block
+from dashboard.reader.payload import Payload
 from store.disk.runs import update_run
 from store.parts import token_attention
 from store.parts.tensors import ImageTensors, TensorWriter, condition_file
@@ -21,28 +21,28 @@ from store.schema import BASELINE
 from tests.synthetic import make_run
 
 
-def unpacked(block):
-    """Header and arrays of a block, read byte by byte."""
-    size = int.from_bytes(block[:4], "little")
-    header = json.loads(block[4 : 4 + size])
+def unpacked(packed):
+    """Header and arrays of a payload, read byte by byte."""
+    size = int.from_bytes(packed[:4], "little")
+    header = json.loads(packed[4 : 4 + size])
     arrays = {}
     for name, at in header["arrays"].items():
         start = 4 + size + at["offset"]
         assert start % 4 == 0
         count = math.prod(at["shape"])
-        arrays[name] = np.frombuffer(block, f"<{at['kind']}", count, start).reshape(at["shape"])
+        arrays[name] = np.frombuffer(packed, f"<{at['kind']}", count, start).reshape(at["shape"])
     return header, arrays
 
 
 def sent(at):
     """What the reader on a page was sent."""
-    blocks = [
+    sent_bytes = [
         element.proto.bytes
         for element in at.get("bidi_component")
         if element.proto.component_name == "peel_reader"
     ]
-    assert len(blocks) == 1
-    return unpacked(blocks[0])
+    assert len(sent_bytes) == 1
+    return unpacked(sent_bytes[0])
 
 
 def tensors(rng, n_layers=3, n_heads=2, n=4):
@@ -52,7 +52,7 @@ def tensors(rng, n_layers=3, n_heads=2, n=4):
     return ImageTensors("a", attention, attention * 2, norms.astype(np.float16), None, b"jpeg!")
 
 
-def test_a_block_is_read_back_as_it_was_packed():
+def test_a_payload_is_read_back_as_it_was_packed():
     rng = np.random.default_rng(0)
     arrays = {
         "bytes": np.arange(7, dtype=np.uint8),
@@ -60,7 +60,7 @@ def test_a_block_is_read_back_as_it_was_packed():
         "none": np.zeros((0, 4), np.float32),
         "last": rng.random(5).astype(np.float32),
     }
-    header, back = unpacked(payload.pack(Block({"text": "näïve </script>"}, arrays)))
+    header, back = unpacked(payload.pack(Payload({"text": "näïve </script>"}, arrays)))
     assert header["text"] == "näïve </script>"
     assert list(back) == list(arrays)
     for name, array in arrays.items():
@@ -70,18 +70,18 @@ def test_a_block_is_read_back_as_it_was_packed():
 
 def test_a_header_that_javascript_cannot_read_is_refused():
     with pytest.raises(ValueError, match="not JSON compliant"):
-        payload.pack(Block({"mean": float("nan")}, {}))
+        payload.pack(Payload({"mean": float("nan")}, {}))
 
 
 def test_maps_are_those_of_the_store_and_outliers_leave_the_second_scale():
     rng = np.random.default_rng(1)
     one = tensors(rng)
     one.cls_attention[1, 0, 3] = 50  # on the outlier token of layer 2
-    block = payload.maps(one, (2, 2), None)
-    np.testing.assert_array_equal(block.arrays["attention"], one.cls_attention)
-    np.testing.assert_array_equal(block.arrays["contribution"], one.contribution)
-    assert np.argwhere(block.arrays["marked"]).tolist() == [[2, 2]]
-    scales = block.header["scales"]["attention"]
+    made = payload.maps(one, (2, 2), None)
+    np.testing.assert_array_equal(made.arrays["attention"], one.cls_attention)
+    np.testing.assert_array_equal(made.arrays["contribution"], one.contribution)
+    assert np.argwhere(made.arrays["marked"]).tolist() == [[2, 2]]
+    scales = made.header["scales"]["attention"]
     everything = [float(v) for v in one.cls_attention[:, :, 1:].ravel()]
     rest = [
         float(one.cls_attention[layer, head, token])
@@ -93,21 +93,21 @@ def test_maps_are_those_of_the_store_and_outliers_leave_the_second_scale():
     assert scales["all"]["high"] == pytest.approx(np.quantile(everything, 0.998))
     assert scales["rest"]["high"] == pytest.approx(np.quantile(rest, 0.998), rel=1e-5)
     assert scales["rest"]["high"] < 1.1 < scales["all"]["high"]
-    assert "difference.attention" not in block.header["scales"]
+    assert "difference.attention" not in made.header["scales"]
 
 
 def test_the_other_conditions_maps_and_the_scale_of_their_difference():
     rng = np.random.default_rng(2)
     one, other = tensors(rng), tensors(rng)
-    block = payload.maps(one, (2, 2), other)
-    np.testing.assert_array_equal(block.arrays["other.contribution"], other.contribution)
+    made = payload.maps(one, (2, 2), other)
+    np.testing.assert_array_equal(made.arrays["other.contribution"], other.contribution)
     apart = [
         abs(float(a) - float(b))
         for a, b in zip(
             one.cls_attention[..., 1:].ravel(), other.cls_attention[..., 1:].ravel(), strict=True
         )
     ]
-    assert block.header["scales"]["difference.attention"]["all"]["high"] == pytest.approx(
+    assert made.header["scales"]["difference.attention"]["all"]["high"] == pytest.approx(
         np.quantile(apart, 0.998), rel=1e-5
     )
 
@@ -122,27 +122,27 @@ def test_heads_without_a_measure_are_no_number():
             "contribution_share": [0.1, -0.2, 0.3],
         }
     )
-    block = payload.matrix(heads, 2, 2)
-    assert {about["id"]: about["signed"] for about in block.header["metrics"]} == {
+    made = payload.matrix(heads, 2, 2)
+    assert {about["id"]: about["signed"] for about in made.header["metrics"]} == {
         "contribution_share": True,
         "attn_entropy": False,
         "attn_to_box": False,
     }
     np.testing.assert_array_equal(
-        block.arrays["heads.attn_entropy"], np.array([[1, np.nan], [2, np.nan]], np.float32)
+        made.arrays["heads.attn_entropy"], np.array([[1, np.nan], [2, np.nan]], np.float32)
     )
 
 
 def test_curves_have_a_place_for_every_layer():
     values = pd.Series([0.5, 0.25], index=[1, 3])
-    block = payload.curves(
+    made = payload.curves(
         {"map_shift": values, "rouge_l:final": values * np.nan}, {"map_shift": values + 1}, 3
     )
-    assert [about["id"] for about in block.header["curves"]] == ["map_shift"]
+    assert [about["id"] for about in made.header["curves"]] == ["map_shift"]
     np.testing.assert_array_equal(
-        block.arrays["curve.map_shift"], np.array([np.nan, 0.5, np.nan, 0.25], np.float32)
+        made.arrays["curve.map_shift"], np.array([np.nan, 0.5, np.nan, 0.25], np.float32)
     )
-    assert block.arrays["before.map_shift"][3] == 1.25
+    assert made.arrays["before.map_shift"][3] == 1.25
 
 
 HEADER = {
