@@ -6,15 +6,14 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard.views import figures, judge, layers, pruning, runs
-from dashboard.views.compare import page as compare
-from dashboard.views.heads import page as heads
-from dashboard.views.image import page as image
-from dashboard.views.images import page as images
+from dashboard.views.compare import page as compare_page
+from dashboard.views.heads import page as heads_page
+from dashboard.views.image import page as image_page
+from dashboard.views.images import page as images_page
 from dashboard.views.images import welcome
-from dashboard.views.interventions import page as interventions
-from dashboard.widgets import copy_link, navigation, problems
-from dashboard.widgets import link as selection
-from dashboard.widgets import text as plain
+from dashboard.views.interventions import page as interventions_page
+from dashboard.widgets import copy_link, link, menus, navigation, problems
+from dashboard.widgets import text as plain_text
 from store.errors import StoreError
 from store.query import DatabaseError
 
@@ -22,7 +21,7 @@ _HERE = Path(__file__).parent
 _SIDEBAR = 232  # pixels; the rest of 1280 holds matrix, map and captions side by side
 
 
-def _page(show: Callable[[selection.Place], None]) -> Callable[[], None]:
+def _page(show: Callable[[link.Place], None]) -> Callable[[], None]:
     def run() -> None:
         if place is None:
             problems.no_runs()
@@ -32,10 +31,10 @@ def _page(show: Callable[[selection.Place], None]) -> Callable[[], None]:
     return run
 
 
-def _images(here: selection.Place) -> None:
+def _images(here: link.Place) -> None:
     if set(st.query_params.to_dict()) <= set(navigation.SHARED):  # nothing is looked for yet
         welcome.show(here)
-    images.show(here)
+    images_page.show(here)
 
 
 # An icon of Material as the page's own would be fetched from another host.
@@ -43,9 +42,9 @@ st.set_page_config(
     "Peel", page_icon=str(_HERE / "icon.svg"), layout="wide", initial_sidebar_state=_SIDEBAR
 )
 st.logo(_HERE / "peel.svg", size="large")
-plain.narrow_margins()
+plain_text.narrow_margins()
 one = st.Page(
-    _page(image.show),
+    _page(image_page.show),
     title="Image",
     url_path="image",
     icon=":material/image:",
@@ -78,21 +77,21 @@ pages = [
         title="Judge",
         url_path="judge",
         icon=":material/gavel:",
-        help="What a vision model says of the captions.",
+        help="How a vision model scores the captions.",
     ),
     st.Page(
-        _page(interventions.show),
+        _page(interventions_page.show),
         title="Interventions",
         url_path="interventions",
         icon=":material/tune:",
         help="What edits of the model do to its captions.",
     ),
     st.Page(
-        _page(heads.show),
+        _page(heads_page.show),
         title="Heads",
         url_path="heads",
         icon=":material/apps:",
-        help="What each head does, and says.",
+        help="What each head does, and its caption.",
     ),
     st.Page(
         _page(pruning.show),
@@ -102,7 +101,7 @@ pages = [
         help="Which heads a model can do without.",
     ),
     st.Page(
-        _page(compare.show),
+        _page(compare_page.show),
         title="Compare",
         url_path="compare",
         icon=":material/compare_arrows:",
@@ -131,7 +130,7 @@ with st.sidebar:
 place = None
 try:
     try:
-        place = selection.choose_run()
+        place = menus.choose_run()
     finally:  # the ways to other pages are there whatever is wrong with the run
         with ways:
             navigation.show(pages, page, place.run.name if place else None)

@@ -12,19 +12,17 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from dashboard.captions import text as said
-from dashboard.charts import condition_tables as condition_frames
-from dashboard.figures import files as exporting
-from dashboard.figures import film_strip as film
-from dashboard.figures import paper as figures
+from dashboard.captions import text as caption_text
+from dashboard.charts import condition_tables
+from dashboard.figures import files, film_strip
+from dashboard.figures import paper as paper_figures
 from dashboard.figures.paper import About, Ask, Figure
-from dashboard.names import metrics as words
-from dashboard.names import provenance
+from dashboard.names import metrics, provenance
 from store import Run, open_run
 from store.errors import StoreError
 from store.query import conditions as condition_queries
 from store.query import judges as judge_queries
-from store.query import one_image as image_queries
+from store.query import one_image as one_image_queries
 from store.schema import BASELINE
 
 FIRST_IMAGES = 4
@@ -66,7 +64,7 @@ def report(run: Run, images: Sequence[str] = (), paper: bool = False) -> str:
         chosen=bool(images),
         facts=provenance.facts(run.info),
         generation=run.generation,
-        certificate=words.certificate(run.info.get("parity"))[0],
+        certificate=metrics.certificate(run.info.get("parity"))[0],
         checks=(run.info.get("parity") or {}).get("checks") or [],
         figures=[_embedded(figure) for figure in shown],
         absent=absent,
@@ -85,24 +83,24 @@ def _figures(
     """The figures that the run has, in the paper's order, and what to do for the others."""
     judges = ask(judge_queries.judges, BASELINE)["judge"]
     layers = ask(condition_queries.layers_with_head_captions)["layer"]
-    found: dict[str, list[Figure | None]] = {
-        "figure2": [figures.figure2(ask, about)],
-        "figure3": [*figures.figure3(ask, about)],
-        "figure5": [figures.figure5(ask, about, str(judge)) for judge in judges],
+    candidates: dict[str, list[Figure | None]] = {
+        "figure2": [paper_figures.figure2(ask, about)],
+        "figure3": [*paper_figures.figure3(ask, about)],
+        "figure5": [paper_figures.figure5(ask, about, str(judge)) for judge in judges],
         "figure6": [_heads(run, ask, about, chosen[0], int(layers.max()))]
         if len(layers) and chosen
         else [],
-        "table1": [*figures.table1(ask, about)],
+        "table1": [*paper_figures.table1(ask, about)],
     }
-    shown = {name: [one for one in several if one] for name, several in found.items()}
+    shown = {name: [one for one in several if one] for name, several in candidates.items()}
     return (
         [one for several in shown.values() for one in several],
-        [figures.ABSENT[name] for name, several in shown.items() if not several],
+        [paper_figures.ABSENT[name] for name, several in shown.items() if not several],
     )
 
 
 def _heads(run: Run, ask: Ask, about: About, image_id: str, layer: int) -> Figure:
-    return figures.figure6_of(
+    return paper_figures.figure6_of(
         ask, about, image_id, layer, run.tensors(image_id), _grid(run), _captions(run, image_id)
     )
 
@@ -112,18 +110,18 @@ def _grid(run: Run) -> tuple[int, int]:
 
 
 def _captions(run: Run, image_id: str) -> dict[int, str]:
-    return said.by_layer(image_queries.captions(run, image_id, BASELINE))
+    return caption_text.by_layer(one_image_queries.captions(run, image_id, BASELINE))
 
 
 def _embedded(figure: Figure) -> dict[str, Any]:
     """A figure as the template takes it: picture and numbers as data URLs."""
     frame = figure.frame
-    table = condition_frames.readable(frame) if figure.chart is None else None
+    table = condition_tables.readable(frame) if figure.chart is None else None
     return {
         "name": figure.name,
         "title": figure.title,
         "caption": figure.caption,
-        "svg": None if figure.chart is None else _url("image/svg+xml", exporting.svg(figure.chart)),
+        "svg": None if figure.chart is None else _url("image/svg+xml", files.svg(figure.chart)),
         "csv": _url("text/csv", frame.to_csv(index=False)),
         "columns": [] if table is None else list(table.columns),
         "rows": []
@@ -138,9 +136,9 @@ def _cell(value: object) -> str:
 
 def _picture(run: Run, image_id: str, about: About) -> dict[str, Any]:
     tensors, captions = run.tensors(image_id), _captions(run, image_id)
-    row = image_queries.image_row(run, image_id).iloc[0]
-    layers = film.turning_points(captions)
-    strip = film.film_strip(tensors, captions, layers, _grid(run), paper=about.paper)
+    row = one_image_queries.image_row(run, image_id).iloc[0]
+    layers = film_strip.turning_points(captions)
+    strip = film_strip.film_strip(tensors, captions, layers, _grid(run), paper=about.paper)
     return {
         "image_id": image_id,
         "svg": _url("image/svg+xml", strip),

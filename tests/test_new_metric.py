@@ -40,7 +40,9 @@ def n_words(texts, references):
 
 def test_a_metric_of_two_registries_is_on_every_page(tmp_path, monkeypatch, visit):
     monkeypatch.setitem(computed.METRICS, "n_words", computed._fixed(n_words, "self"))
-    entry = registry.Metric("Words", "words", "How many words it has.", (0, 99), section="sure")
+    entry = registry.Metric(
+        "Words", "words", "How many words it has.", (0, 99), section="confidence"
+    )
     monkeypatch.setitem(registry.METRICS, "n_words", entry)
 
     run = synthetic.make_run(tmp_path, n_images=4, n_layers=3, publish=False)
@@ -66,7 +68,7 @@ def test_a_metric_of_two_registries_is_on_every_page(tmp_path, monkeypatch, visi
     assert "Words" in menu.selectbox(key="sort").options
     assert menu.selectbox(key="sort").value == "n_words:self"
     assert entry.meaning in words(menu)
-    section = words(visit("layers", room="sure"))
+    section = words(visit("layers", section="confidence"))
     assert ">Words<" in section and entry.meaning in section
     table = visit("image", image="img00002", layer="2").dataframe[0].value
     assert "Words" in table.index

@@ -1,4 +1,4 @@
-"""The caption of every layer, ready to be shown: what changed, three bars, and who else says it."""
+"""The caption of every layer, ready to be shown: what changed, three bars, who shares it."""
 
 from collections.abc import Mapping
 from difflib import SequenceMatcher
@@ -25,7 +25,7 @@ _FUNCTION_WORDS = """
     very while who which what not no
 """
 _SMALL = frozenset(_FUNCTION_WORDS.split())
-"""Words that name nothing: all others of a caption are followed to where they are first said."""
+"""Words that name nothing: all others of a caption are followed to where they first appear."""
 
 
 def rows(
@@ -86,16 +86,16 @@ def _number(scores: Mapping[str, pd.Series], name: str, layer: int) -> float | N
 
 def folds(layers: list[int], texts: list[str]) -> list[int]:
     """Of every caption, the layer at which its run of like captions begins."""
-    found: list[int] = []
+    starts: list[int] = []
     first: list[str] = []
     for i, text in enumerate(texts):
-        said = normalise(text).split()
-        if i and _alike(first, said):
-            found.append(found[-1])
+        words = normalise(text).split()
+        if i and _alike(first, words):
+            starts.append(starts[-1])
         else:
-            found.append(layers[i])
-            first = said
-    return found
+            starts.append(layers[i])
+            first = words
+    return starts
 
 
 def _alike(one: list[str], other: list[str]) -> bool:
@@ -110,17 +110,17 @@ def _named(words: list[str]) -> list[str]:
 
 
 def degenerate(text: str) -> bool:
-    """Whether a caption says nothing, or goes round in circles.
+    """Whether a caption has no words, or goes round in circles.
 
     >>> degenerate("a cat a cat a cat"), degenerate("..."), degenerate("a cat on a mat")
     (True, True, False)
     """
-    said = normalise(text).split()
-    pairs = list(pairwise(said))
-    return not said or (len(pairs) > 2 and 1 - len(set(pairs)) / len(pairs) > REPEATS)
+    words = normalise(text).split()
+    pairs = list(pairwise(words))
+    return not words or (len(pairs) > 2 and 1 - len(set(pairs)) / len(pairs) > REPEATS)
 
 
-def first_said(captions: pd.DataFrame) -> list[dict[str, Any]]:
+def first_appearances(captions: pd.DataFrame) -> list[dict[str, Any]]:
     """Where each word of the last caption appears first, words without content left out.
 
     Returns:
@@ -128,12 +128,12 @@ def first_said(captions: pd.DataFrame) -> list[dict[str, Any]]:
         caption has it); in the order of the caption.
     """
     layers = captions["layer"].astype(int).tolist()
-    said = [set(normalise(text).split()) for text in captions["text"].fillna("").astype(str)]
+    word_sets = [set(normalise(text).split()) for text in captions["text"].fillna("").astype(str)]
     last = normalise(str(captions["text"].fillna("").iloc[-1])).split() if layers else []
     made = []
     for word in dict.fromkeys(_named(last)):
-        there = [word in words for words in said]
-        without = [i for i, found in enumerate(there) if not found]
+        there = [word in words for words in word_sets]
+        without = [i for i, present in enumerate(there) if not present]
         made.append(
             {
                 "word": word,

@@ -1,4 +1,4 @@
-"""What captions say. A caption that is missing says nothing: the empty text."""
+"""The text of captions. A caption that is missing has none: the empty text."""
 
 import pandas as pd
 

@@ -6,7 +6,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from dashboard.names import metrics as words
+from dashboard.names import metrics
 from store.interventions import Color
 
 BLUE, ORANGE, GREEN, PINK, SKY, AMBER, GREY = (
@@ -39,10 +39,10 @@ _AGAINST = {
     "baseline": GREY,
     "self": BLUE,
 }
-_SERIES = {words.SERIES[name]: color for name, color in _AGAINST.items()} | {
-    words.WHOLE: BLUE,
-    words.ATTENTION: ORANGE,
-    words.MLP: GREEN,
+_SERIES = {metrics.SERIES[name]: color for name, color in _AGAINST.items()} | {
+    metrics.WHOLE: BLUE,
+    metrics.ATTENTION: ORANGE,
+    metrics.MLP: GREEN,
 }
 """A series keeps its colour whichever others stand beside it."""
 
@@ -106,8 +106,8 @@ def values(*shown: "pd.Series[float]") -> alt.Scale:
     low, high = (float(ends.min()), float(ends.max())) if len(ends) else (0.0, 1.0)
     if high - low > _SAME * max(1.0, abs(high)):
         return alt.Scale(zero=False)
-    room = abs(low) / 10 or 0.1
-    return alt.Scale(domain=[low - room, high + room], zero=False)
+    margin = abs(low) / 10 or 0.1
+    return alt.Scale(domain=[low - margin, high + margin], zero=False)
 
 
 def _layer_ticks(top: int, first: int = 0) -> alt.Axis:
@@ -123,7 +123,7 @@ def _layer_ticks(top: int, first: int = 0) -> alt.Axis:
     )
 
 
-def _layer_axis(top: int, first: int = 0, title: str = words.LAYER_AXIS) -> alt.X:
+def _layer_axis(top: int, first: int = 0, title: str = metrics.LAYER_AXIS) -> alt.X:
     return alt.X(
         "layer:Q",
         title=title,
@@ -140,7 +140,7 @@ def bands(
     height: int = 280,
     first: int = 0,
     colors: Mapping[str, str] = _SERIES,
-    across: str = words.LAYER_AXIS,
+    across: str = metrics.LAYER_AXIS,
     marks: Sequence[tuple[int, str]] = (),
 ) -> Chart:
     """Data-set means over layers with their bootstrap intervals, one colour a series.
@@ -240,7 +240,7 @@ def settled(frame: pd.DataFrame, top: int, *, height: int = 280) -> Chart:
             x=alt.X(
                 "low:Q",
                 bin="binned",
-                title=words.LAYER_AXIS,
+                title=metrics.LAYER_AXIS,
                 axis=_layer_ticks(top),
                 scale=alt.Scale(domain=[-0.5, top + 0.5], nice=False),
             ),

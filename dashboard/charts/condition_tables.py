@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from dashboard.names import metrics as words
+from dashboard.names import metrics
 from dashboard.names.conditions import ALGORITHMS, which_mean
 from store.interventions import KINDS, read_spec
 from store.metrics import likeness
@@ -37,7 +37,7 @@ _SAME = 1e-9
 
 def swept() -> list[str]:
     """Kinds of conditions that Figure 2 sweeps over layers."""
-    return [kind for kind, words in KINDS.items() if words.color]
+    return [kind for kind, intervention in KINDS.items() if intervention.color]
 
 
 def sweep(conditions: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame:
@@ -70,15 +70,15 @@ def sweep(conditions: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def measures(found: pd.DataFrame) -> list[tuple[str, str]]:
-    """What Figure 2 can show: metric and against; first what it shows unless told otherwise.
+def measures(scored: pd.DataFrame) -> list[tuple[str, str]]:
+    """What Figure 2 can show: metric and against; the default first.
 
     Args:
-        found: metric, against: what captions of edited models were measured by.
+        scored: metric, against: what captions of edited models were measured by.
     """
     pairs = [
         pair
-        for pair in zip(found["metric"], found["against"], strict=True)
+        for pair in zip(scored["metric"], scored["against"], strict=True)
         if pair[0] not in LAYER_METRICS and pair[1] != "previous"
     ]
     first = [(metric, BASELINE) for metric in likeness()[:_LEADING]]
@@ -87,17 +87,17 @@ def measures(found: pd.DataFrame) -> list[tuple[str, str]]:
     )
 
 
-def share_interval(found: int, n: int) -> tuple[float, float, float]:
+def share_interval(count: int, n: int) -> tuple[float, float, float]:
     """A share and its 95% interval.
 
     Args:
-        found: 0..n.
+        count: 0..n.
         n: at least 1.
 
     Returns:
         The share and Wilson's score interval, all within 0..1.
     """
-    share, z2 = found / n, _Z95 * _Z95
+    share, z2 = count / n, _Z95 * _Z95
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = _Z95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
     return share, max(0.0, middle - half), min(1.0, middle + half)
@@ -106,24 +106,24 @@ def share_interval(found: int, n: int) -> tuple[float, float, float]:
 def shares(counts: pd.DataFrame) -> pd.DataFrame:
     """Counts (condition_id, n, found) as condition_id, n, mean, low, high."""
     counts = counts[counts["n"] > 0]
-    found = [
+    intervals = [
         share_interval(int(k), int(n)) for k, n in zip(counts["found"], counts["n"], strict=True)
     ]
     return pd.DataFrame(
         {
             "condition_id": counts["condition_id"].to_list(),
             "n": counts["n"].to_list(),
-            "mean": [of[0] for of in found],
-            "low": [of[1] for of in found],
-            "high": [of[2] for of in found],
+            "mean": [interval[0] for interval in intervals],
+            "low": [interval[1] for interval in intervals],
+            "high": [interval[2] for interval in intervals],
         }
     )
 
 
 def baseline_of(values: pd.DataFrame) -> float | None:
     """The baseline's mean among values of conditions; None if it is not there."""
-    own = values.loc[values["condition_id"] == BASELINE, "mean"]
-    return float(own.iloc[0]) if len(own) else None
+    means = values.loc[values["condition_id"] == BASELINE, "mean"]
+    return float(means.iloc[0]) if len(means) else None
 
 
 def pruned(changes: pd.DataFrame) -> pd.DataFrame:
@@ -136,12 +136,12 @@ def pruned(changes: pd.DataFrame) -> pd.DataFrame:
         The rows of conditions that Algorithm 1 or its controls made, with the columns group,
         algorithm (in words), seed (text), n_pruned, and without spec.
     """
-    told = [pruning(spec) for spec in changes["spec"]]
+    choices = [pruning(spec) for spec in changes["spec"]]
     rows = changes.drop(columns="spec").assign(
-        group=[str(of.get("group", "")) for of in told],
-        algorithm=[ALGORITHMS.get(of.get("algorithm", ""), "") for of in told],
-        seed=["" if of.get("seed") is None else str(of["seed"]) for of in told],
-        n_pruned=[int(of.get("n_pruned", 0)) for of in told],
+        group=[str(choice.get("group", "")) for choice in choices],
+        algorithm=[ALGORITHMS.get(choice.get("algorithm", ""), "") for choice in choices],
+        seed=["" if choice.get("seed") is None else str(choice["seed"]) for choice in choices],
+        n_pruned=[int(choice.get("n_pruned", 0)) for choice in choices],
     )
     order = list(ALGORITHMS.values())
     return rows[rows["algorithm"] != ""].sort_values(
@@ -164,21 +164,25 @@ def telling(rows: pd.DataFrame) -> list[str]:
     Returns:
         Ids, `metric:against`.
     """
-    own = [":".join(pair) for pair in TABLE1]
+    listed = [":".join(pair) for pair in TABLE1]
     counts = rows["n_pruned"].nunique()
 
-    def rank(measure: str, of: pd.DataFrame) -> tuple[bool, int, float, str]:
-        tells = of["n_pruned"].nunique() == counts and bool((of["difference"].abs() > _SAME).any())
-        half = (of["high"] - of["low"]).clip(lower=_SAME) / 2
+    def rank(measure: str, changes: pd.DataFrame) -> tuple[bool, int, float, str]:
+        tells = changes["n_pruned"].nunique() == counts and bool(
+            (changes["difference"].abs() > _SAME).any()
+        )
+        half = (changes["high"] - changes["low"]).clip(lower=_SAME) / 2
         return (
             not tells,
-            own.index(measure) if measure in own else len(own),
-            -float((of["difference"].abs() / half).max()),
+            listed.index(measure) if measure in listed else len(listed),
+            -float((changes["difference"].abs() / half).max()),
             measure,
         )
 
     measures = rows.groupby(rows["metric"] + ":" + rows["against"])
-    return [measure for *_, measure in sorted(rank(str(name), of) for name, of in measures)]
+    return [
+        measure for *_, measure in sorted(rank(str(name), changes) for name, changes in measures)
+    ]
 
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:
@@ -202,13 +206,13 @@ def table1(rows: pd.DataFrame, n_pruned: int) -> pd.DataFrame:
         A row a measure, algorithm and seed, the columns named for readers.
     """
     rows = rows[rows["n_pruned"] == n_pruned]
-    found = [
+    parts = [
         rows[(rows["metric"] == metric) & (rows["against"] == against)].assign(
-            measure=words.title(metric, against)
+            measure=metrics.title(metric, against)
         )
         for metric, against in TABLE1
     ]
-    return pd.concat(found, ignore_index=True).rename(columns=_READABLE)[
+    return pd.concat(parts, ignore_index=True).rename(columns=_READABLE)[
         ["measure", *_READABLE.values()]
     ]
 
@@ -253,8 +257,8 @@ def pruning(spec: Any) -> dict[str, Any]:
 
 def algorithm(changes: pd.DataFrame) -> dict[str, Any]:
     """How Algorithm 1 was set, of the first of its conditions; empty if there is none."""
-    told = (pruning(spec) for spec in changes["spec"])
-    return next((of for of in told if of.get("algorithm") == "importance"), {})
+    choices = (pruning(spec) for spec in changes["spec"])
+    return next((choice for choice in choices if choice.get("algorithm") == "importance"), {})
 
 
 def importance(settings: dict[str, Any]) -> pd.DataFrame:

@@ -5,15 +5,19 @@ from itertools import cycle, pairwise
 import altair as alt
 import pandas as pd
 
-from dashboard.charts import base as charts
+from dashboard.charts import base as base_charts
 from dashboard.charts.base import FIT, FIT_X, LEGEND, MARGINS, Chart
-from dashboard.names import metrics as words
+from dashboard.names import metrics
 from dashboard.names.conditions import ALGORITHMS, LAYER, PAPER_LAYER
 from store.interventions import KINDS
 
-_OTHERS = (charts.PINK, charts.AMBER, charts.SKY)
+_OTHERS = (base_charts.PINK, base_charts.AMBER, base_charts.SKY)
 _ALGORITHM_COLORS = dict(
-    zip(ALGORITHMS.values(), (charts.BLUE, charts.SKY, charts.GREY, charts.AMBER), strict=True)
+    zip(
+        ALGORITHMS.values(),
+        (base_charts.BLUE, base_charts.SKY, base_charts.GREY, base_charts.AMBER),
+        strict=True,
+    )
 )
 _ALGORITHM_SHAPES = dict(
     zip(ALGORITHMS.values(), ("circle", "square", "diamond", "triangle-up"), strict=True)
@@ -22,13 +26,13 @@ _INTERVAL = (("mean", "mean"), ("low", "95% from"), ("high", "95% to"))
 
 
 def _kind_colors() -> dict[str, str]:
-    return {kind.label: charts.PALETTE[kind.color] for kind in KINDS.values() if kind.color}
+    return {kind.label: base_charts.PALETTE[kind.color] for kind in KINDS.values() if kind.color}
 
 
 def _colors(series: list[str]) -> list[str]:
     # A kind keeps its colour whichever stand beside it; another set's mean gets one of its own.
     kinds = _kind_colors()
-    free = cycle([color for color in _OTHERS if color not in kinds.values()] or [charts.GREY])
+    free = cycle([color for color in _OTHERS if color not in kinds.values()] or [base_charts.GREY])
     return [kinds[name] if name in kinds else next(free) for name in series]
 
 
@@ -43,7 +47,7 @@ def sweep(
     """A measure of the last layer's captions against the layer that is edited (Figure 2).
 
     Args:
-        frame: from `condition_frames.sweep`. Single layers are points on a curve with their
+        frame: from `condition_tables.sweep`. Single layers are points on a curve with their
             intervals; ranges edited jointly are horizontal bars over their layers.
         axis: title of the vertical axis.
         baseline: the unedited model's value, for a dashed line.
@@ -66,7 +70,7 @@ def sweep(
         legend=alt.Legend(
             title=None,
             orient="top",
-            columns=charts.columns(series),
+            columns=base_charts.columns(series),
             labelLimit=300,
             symbolType="stroke",
             symbolStrokeWidth=3,
@@ -91,7 +95,9 @@ def sweep(
         alt.Tooltip("n:Q", title="images", format=",d"),
     ]
     value = alt.Y(
-        "low:Q", title=charts.lines(axis), scale=charts.values(frame["low"], frame["high"])
+        "low:Q",
+        title=base_charts.lines(axis),
+        scale=base_charts.values(frame["low"], frame["high"]),
     )
     one = alt.Chart(single).encode(x=across, color=color)
     over = {"x": alt.X("left:Q"), "x2": alt.X2("right:Q"), "color": color}
@@ -105,7 +111,7 @@ def sweep(
         layers.insert(
             0,
             alt.Chart(pd.DataFrame({"mean": [baseline]}))
-            .mark_rule(color=charts.GREY, strokeDash=[5, 4])
+            .mark_rule(color=base_charts.GREY, strokeDash=[5, 4])
             .encode(y="mean:Q", tooltip=[alt.Tooltip("mean:Q", title="baseline", format=".4f")]),
         )
     return alt.layer(*layers).properties(height=height, **FIT)
@@ -115,10 +121,10 @@ def _curves(one: alt.Chart, series: list[str], tooltip: list[alt.Tooltip]) -> li
     """Lines and points of each series; where they lie on each other, later ones are thinner."""
     layers = []
     for i, name in enumerate(series):
-        own = one.transform_filter(alt.datum.series == name).encode(y="mean:Q")
+        curve = one.transform_filter(alt.datum.series == name).encode(y="mean:Q")
         layers += [
-            own.mark_line(strokeWidth=max(3.4 - i, 1.2)),
-            own.mark_point(filled=True, size=max(84 - 30 * i, 14), opacity=1).encode(
+            curve.mark_line(strokeWidth=max(3.4 - i, 1.2)),
+            curve.mark_point(filled=True, size=max(84 - 30 * i, 14), opacity=1).encode(
                 tooltip=tooltip
             ),
         ]
@@ -139,13 +145,13 @@ def head_matrix(frame: pd.DataFrame, metric: str, against: str) -> Chart:
         end = float(values.abs().quantile(0.99)) or 1.0
         scale = alt.Scale(
             domain=[-end, -end / 2, 0, end / 2, end],
-            range=list(charts.DIVERGING),
+            range=list(base_charts.DIVERGING),
             clamp=True,
             interpolate="rgb",
         )
     else:
-        scale = alt.Scale(range=list(charts.VIRIDIS), interpolate="rgb")
-    title = words.axis(metric, against)
+        scale = alt.Scale(range=list(base_charts.VIRIDIS), interpolate="rgb")
+    title = metrics.axis(metric, against)
     chart: alt.Chart = (
         alt.Chart(frame)
         .mark_rect(cornerRadius=2)
@@ -195,12 +201,12 @@ def trust(frame: pd.DataFrame, *, height: int = 320) -> Chart:
     line = pd.DataFrame({"foretold": ends, "measured": ends})
     diagonal = (
         alt.Chart(line)
-        .mark_line(color=charts.GREY, strokeDash=[5, 4], clip=True)
+        .mark_line(color=base_charts.GREY, strokeDash=[5, 4], clip=True)
         .encode(x="foretold:Q", y="measured:Q")
     )
     points = (
         alt.Chart(frame)
-        .mark_point(filled=True, size=48, color=charts.BLUE, opacity=0.75)
+        .mark_point(filled=True, size=48, color=base_charts.BLUE, opacity=0.75)
         .encode(
             x=alt.X(
                 "foretold:Q",
@@ -229,8 +235,8 @@ def trust(frame: pd.DataFrame, *, height: int = 320) -> Chart:
 def _around(values: "pd.Series[float]") -> list[float]:
     """The ends of an axis with all values within, none at its edge."""
     low, high = float(values.min()), float(values.max())
-    room = (high - low) / 20 or abs(low) / 10 or 1.0
-    return [low - room, high + room]
+    margin = (high - low) / 20 or abs(low) / 10 or 1.0
+    return [low - margin, high + margin]
 
 
 def pruning(frame: pd.DataFrame, axis: str, *, baseline: float, height: int = 400) -> Chart:
@@ -249,14 +255,14 @@ def pruning(frame: pd.DataFrame, axis: str, *, baseline: float, height: int = 40
     legend = alt.Legend(
         title=None,
         orient="top",
-        columns=charts.columns(shown),
+        columns=base_charts.columns(shown),
         symbolOpacity=1,
         symbolSize=60,
         **LEGEND,
     )
     colors, shapes = (
-        alt.Scale(domain=shown, range=[of[name] for name in shown])
-        for of in (_ALGORITHM_COLORS, _ALGORITHM_SHAPES)
+        alt.Scale(domain=shown, range=[looks[name] for name in shown])
+        for looks in (_ALGORITHM_COLORS, _ALGORITHM_SHAPES)
     )
     color = alt.Color("algorithm:N", sort=shown, legend=legend, scale=colors)
     shape = alt.Shape("algorithm:N", sort=shown, legend=legend, scale=shapes)
@@ -284,17 +290,17 @@ def pruning(frame: pd.DataFrame, axis: str, *, baseline: float, height: int = 40
         alt.Tooltip("high:Q", title="95% to", format=".4f"),
         alt.Tooltip("n:Q", title="images"),
     ]
-    title = charts.lines(axis)
+    title = base_charts.lines(axis)
     return alt.layer(
         alt.Chart(pd.DataFrame({"edited": [baseline]}))
-        .mark_rule(color=charts.GREY, strokeDash=[5, 4])
+        .mark_rule(color=base_charts.GREY, strokeDash=[5, 4])
         .encode(y="edited:Q", tooltip=[alt.Tooltip("edited:Q", title="unpruned", format=".4f")]),
         base.mark_line(strokeWidth=1.8).encode(y=alt.Y("mean(edited):Q", title=title)),
         base.mark_rule(opacity=0.5).encode(
             y=alt.Y(
                 "low:Q",
                 title=title,
-                scale=charts.values(frame["low"], frame["high"], frame["edited"]),
+                scale=base_charts.values(frame["low"], frame["high"], frame["edited"]),
             ),
             y2="high:Q",
         ),

@@ -1,11 +1,11 @@
-"""What judges say, as charts. Pure functions: a frame in, an Altair chart out."""
+"""Judges' scores as charts. Pure functions: a frame in, an Altair chart out."""
 
 import altair as alt
 import pandas as pd
 
-from dashboard.charts import base as charts
+from dashboard.charts import base as base_charts
 from dashboard.charts.base import Chart
-from dashboard.names import metrics as words
+from dashboard.names import metrics
 from store.metrics import CRITERIA
 
 _HEIGHT, _MENU = 360, 75
@@ -14,11 +14,11 @@ _HEIGHT, _MENU = 360, 75
 COLORS = {
     CRITERIA[name].label: color
     for name, color in (
-        ("mean", charts.GREY),
-        ("entities", charts.BLUE),
-        ("specificity", charts.ORANGE),
-        ("information", charts.GREEN),
-        ("correspondence", charts.PINK),
+        ("mean", base_charts.GREY),
+        ("entities", base_charts.BLUE),
+        ("specificity", base_charts.ORANGE),
+        ("information", base_charts.GREEN),
+        ("correspondence", base_charts.PINK),
     )
 }
 
@@ -27,28 +27,28 @@ def of_judge(curves: pd.DataFrame, kind: str, judge: str) -> pd.DataFrame:
     """The curves of one judge with the criterion's words as `series`, their mean first.
 
     Args:
-        curves: of `queries.curves`.
+        curves: of `image_queries.curves`.
         kind: `judge` for scores, `judge_step` for steps between layers.
         judge: whose.
     """
     order = ["mean", *(name for name in CRITERIA if name != "mean")]
-    found = [
+    frames = [
         curves[curves["metric"] == f"{kind}.{judge}.{name}"].assign(
             criterion=name, series=CRITERIA[name].label
         )
         for name in order
     ]
-    return pd.concat(found, ignore_index=True)
+    return pd.concat(frames, ignore_index=True)
 
 
-def figure5(scores: pd.DataFrame, across: str = words.LAYER_AXIS) -> Chart:
+def figure5(scores: pd.DataFrame, across: str = metrics.LAYER_AXIS) -> Chart:
     """The paper's Figure 5: scores by layer, a colour a criterion, with intervals.
 
     Args:
         scores: of `of_judge`.
         across: title of the horizontal axis.
     """
-    return charts.bands(
+    return base_charts.bands(
         scores,
         "score (1 to 5)",
         height=_HEIGHT + _MENU,
@@ -79,7 +79,7 @@ def steps(frame: pd.DataFrame) -> Chart:
             alt.Tooltip("n:Q", title="images", format=",d"),
         ],
     )
-    zero = alt.Chart(pd.DataFrame({"low": [0]})).mark_rule(color=charts.GREY).encode(y="low:Q")
+    zero = alt.Chart(pd.DataFrame({"low": [0]})).mark_rule(color=base_charts.GREY).encode(y="low:Q")
     color = COLORS[str(frame["series"].iloc[0])]
     return alt.layer(
         zero,
@@ -87,4 +87,4 @@ def steps(frame: pd.DataFrame) -> Chart:
             y=alt.Y("low:Q", title="change of score (points)"), y2="high:Q"
         ),
         base.mark_point(color=color, filled=True, size=70, opacity=1).encode(y="mean:Q"),
-    ).properties(height=_HEIGHT, **charts.FIT)
+    ).properties(height=_HEIGHT, **base_charts.FIT)

@@ -18,8 +18,8 @@ from store.disk import LINK, current_generation, generation_path, list_runs, rea
 from store.errors import NotPublished
 from store.parts import ImageTensors
 from store.query import Export, Order, Quantity, Selection, image_export, open_generation, similar
-from store.query import images as queries
-from store.query import one_image as image_queries
+from store.query import images as image_queries
+from store.query import one_image as one_image_queries
 from store.schema import CAPTION_METRICS, LAYER_COLUMNS
 
 
@@ -93,26 +93,26 @@ def _asked(
 @st.cache_data(max_entries=128, show_spinner=False)
 def quantile(key: Key, quantity: Quantity, share: float, condition: str) -> float | None:
     """The value below which a share of the images' values lie."""
-    return queries.quantile(_open(key), quantity, share, condition)
+    return image_queries.quantile(_open(key), quantity, share, condition)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def run_row(key: Key) -> dict[str, Any]:
     """The run's own row, and run.json beside it (`info`)."""
     run = _open(key)
-    return _first(queries.run_row(run)) | {"info": run.info}
+    return _first(image_queries.run_row(run)) | {"info": run.info}
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def conditions(key: Key) -> list[str]:
     """Conditions, the baseline first."""
-    return queries.conditions(_open(key))
+    return image_queries.conditions(_open(key))
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def quantities(key: Key) -> list[str]:
     """Names of everything that images can be filtered and sorted by: `rouge_l:final`."""
-    scored = queries.scored(_open(key))
+    scored = image_queries.scored(_open(key))
     names = [
         metric if pd.isna(against) else f"{metric}:{against}"
         for metric, against in zip(scored["metric"], scored["against"], strict=True)
@@ -122,7 +122,7 @@ def quantities(key: Key) -> list[str]:
 
 def has_layers(quantity: Quantity) -> bool:
     """Whether a quantity differs by layer; those of a whole image do not."""
-    return quantity.against is not None or queries.has_layers(quantity.metric)
+    return quantity.against is not None or image_queries.has_layers(quantity.metric)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -130,19 +130,19 @@ def page(
     key: Key, selection: Selection, order: Order | None, limit: int, offset: int
 ) -> pd.DataFrame:
     """One page of images."""
-    return queries.filter_images(_open(key), selection, order, limit, offset)
+    return image_queries.filter_images(_open(key), selection, order, limit, offset)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
 def count(key: Key, selection: Selection) -> int:
     """How many images a selection has."""
-    return queries.count_images(_open(key), selection)
+    return image_queries.count_images(_open(key), selection)
 
 
 @st.cache_data(max_entries=128, show_spinner=False)
 def histogram(key: Key, quantity: Quantity, condition: str) -> pd.DataFrame:
     """How a quantity spreads over all images."""
-    return queries.histogram(_open(key), quantity, condition)
+    return image_queries.histogram(_open(key), quantity, condition)
 
 
 def export(
@@ -158,7 +158,7 @@ def export(
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def change_metric(key: Key, condition: str) -> str | None:
-    """What stories are compared by; None if captions were not scored."""
+    """What caption trajectories are compared by; None if captions were not scored."""
     return similar.metric_of(_open(key), condition)
 
 
@@ -183,63 +183,63 @@ def token_attention(key: Key, image_id: str) -> NDArray[np.float16] | None:
 @st.cache_data(max_entries=64, show_spinner=False)
 def image(key: Key, image_id: str) -> dict[str, Any] | None:
     """One image's row, or None if there is no such image."""
-    frame = image_queries.image_row(_open(key), image_id)
+    frame = one_image_queries.image_row(_open(key), image_id)
     return None if frame.empty else _first(frame)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def first_image(key: Key) -> str | None:
     """The image with the least id; None if the run has none."""
-    frame = queries.filter_images(_open(key), Selection(), limit=1)
+    frame = image_queries.filter_images(_open(key), Selection(), limit=1)
     return None if frame.empty else str(frame["image_id"][0])
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def neighbours(key: Key, image_id: str) -> tuple[str | None, str | None]:
     """The images before and after this one, by id."""
-    return image_queries.neighbours(_open(key), image_id)
+    return one_image_queries.neighbours(_open(key), image_id)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def captions(key: Key, image_id: str, condition: str) -> pd.DataFrame:
     """One image's captions, a row a layer."""
-    return image_queries.captions(_open(key), image_id, condition)
+    return one_image_queries.captions(_open(key), image_id, condition)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def scores(key: Key, image_id: str, layer: int, condition: str) -> pd.DataFrame:
     """One image's scores at a layer."""
-    return image_queries.scores(_open(key), image_id, layer, condition)
+    return one_image_queries.scores(_open(key), image_id, layer, condition)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def layer_stats(key: Key, image_id: str, condition: str) -> pd.DataFrame:
     """One image's measures a layer."""
-    return image_queries.layer_stats(_open(key), image_id, condition)
+    return one_image_queries.layer_stats(_open(key), image_id, condition)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def head_stats(key: Key, image_id: str, condition: str) -> pd.DataFrame:
     """One image's measures a layer and head."""
-    return image_queries.head_stats(_open(key), image_id, condition)
+    return one_image_queries.head_stats(_open(key), image_id, condition)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def curves(key: Key, condition: str) -> pd.DataFrame:
     """The data set's curves."""
-    return queries.curves(_open(key), condition)
+    return image_queries.curves(_open(key), condition)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def landmarks(key: Key, condition: str) -> pd.DataFrame:
     """The data set's landmarks."""
-    return queries.landmarks(_open(key), condition)
+    return image_queries.landmarks(_open(key), condition)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def tables(key: Key) -> pd.DataFrame:
     """Rows of every table."""
-    return queries.table_rows(_open(key))
+    return image_queries.table_rows(_open(key))
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -251,5 +251,5 @@ def sizes(key: Key) -> dict[str, float]:
     run = Path(key.path)
     tables = generation_path(run, key.generation) if key.generation else run / LINK
     counted = (read_sidecar(run, key.generation) or {}).get("bytes", {})
-    found = {tables.name: tables.stat().st_size, **dict(sorted(counted.items()))}
-    return {name: size / 1e6 for name, size in found.items()}
+    file_sizes = {tables.name: tables.stat().st_size, **dict(sorted(counted.items()))}
+    return {name: size / 1e6 for name, size in file_sizes.items()}

@@ -1,6 +1,6 @@
-"""A picture's story on one strip, as in the paper's Figure 1: map and caption of a few layers.
+"""A picture's caption trajectory on one strip (Figure 1): map and caption of a few layers.
 
-Pure functions: arrays and captions in, SVG out, with everything in it. What captions say is text,
+Pure functions: arrays and captions in, SVG out, with everything in it. Captions are text,
 never markup.
 """
 
@@ -17,9 +17,9 @@ from PIL import Image
 
 from dashboard.captions.diff import diff_words
 from dashboard.captions.ladder_rows import folds
-from dashboard.charts import maps as overlays
+from dashboard.charts import maps
 from dashboard.charts.maps import Scale
-from dashboard.names import metrics as words
+from dashboard.names import metrics
 from store.parts import ImageTensors
 
 _CELL, _GAP, _PAD = 164, 14, 16  # pixels
@@ -64,7 +64,7 @@ def film_strip(
         SVG, on white.
     """
     tall = round(_CELL * grid[0] / grid[1])
-    scale = overlays.common_scale(tensors.cls_attention.astype(np.float32).mean(1)[:, 1:])
+    scale = maps.common_scale(tensors.cls_attention.astype(np.float32).mean(1)[:, 1:])
     cells = [] if 0 in layers else [_cell(_plain(tensors, tall), tall, "the picture", [])]
     for i, layer in enumerate(layers):
         before = captions.get(layers[i - 1], "") if i else None
@@ -72,7 +72,7 @@ def film_strip(
             _cell(
                 _map(tensors, layer, grid, scale) if layer else _plain(tensors, tall),
                 tall,
-                words.layer_name(layer, paper),
+                metrics.layer_name(layer, paper),
                 _wrapped(_words(before, captions.get(layer, ""))),
             )
         )
@@ -151,12 +151,12 @@ def _words(before: str | None, text: str) -> list[_Word]:
     ]
 
 
-def _wrapped(words: list[_Word], room: float = _CELL) -> list[list[_Word]]:
+def _wrapped(words: list[_Word], width: float = _CELL) -> list[list[_Word]]:
     lines: list[list[_Word]] = [[]]
     used = 0.0
-    for word in _broken(words, room):
+    for word in _broken(words, width):
         wide = _width(word.text)
-        if lines[-1] and used + wide > room:
+        if lines[-1] and used + wide > width:
             lines.append([])
             used = 0.0
         lines[-1].append(word)
@@ -166,11 +166,11 @@ def _wrapped(words: list[_Word], room: float = _CELL) -> list[list[_Word]]:
     return lines
 
 
-def _broken(words: list[_Word], room: float) -> Iterator[_Word]:
+def _broken(words: list[_Word], width: float) -> Iterator[_Word]:
     """Words, those that no line holds cut into pieces."""
-    most = int(room / (0.9 * _FONT))
+    most = int(width / (0.9 * _FONT))
     for word in words:
-        fits = _width(word.text) <= room
+        fits = _width(word.text) <= width
         for piece in [word.text] if fits else re.findall(f".{{1,{most}}}", word.text):
             yield _Word(piece, word.gained)
 
@@ -202,18 +202,18 @@ def _heading(title: str, width: int) -> tuple[list[str], int]:
 
 
 def _plain(tensors: ImageTensors, tall: int) -> bytes:
-    return _jpeg(overlays.enlarged(tensors.model_input, (_SHARP * _CELL, _SHARP * tall)))
+    return _jpeg(maps.enlarged(tensors.model_input, (_SHARP * _CELL, _SHARP * tall)))
 
 
 def _map(tensors: ImageTensors, layer: int, grid: tuple[int, int], scale: Scale) -> bytes:
-    tokens = overlays.patch_map(overlays.head_tokens(tensors.cls_attention, layer, None), grid)
+    tokens = maps.patch_map(maps.head_tokens(tensors.cls_attention, layer, None), grid)
     with Image.open(
         io.BytesIO(
-            overlays.blend(
+            maps.blend(
                 tensors.model_input,
                 tokens,
                 scale,
-                opacity=overlays.OPACITY,
+                opacity=maps.OPACITY,
                 smooth=False,
                 width=_SHARP * _CELL,
             )
@@ -230,8 +230,8 @@ def _jpeg(image: Image.Image) -> bytes:
 
 def _colour_bar(scale: Scale, y: int) -> str:
     stops = "".join(
-        f'<stop offset="{i / (len(overlays.INFERNO) - 1):.3f}" stop-color="{color}"/>'
-        for i, color in enumerate(overlays.INFERNO)
+        f'<stop offset="{i / (len(maps.INFERNO) - 1):.3f}" stop-color="{color}"/>'
+        for i, color in enumerate(maps.INFERNO)
     )
     # Several strips may stand in one document, where names are shared.
     name = "peel-" + hashlib.sha256(repr(scale).encode()).hexdigest()[:8]

@@ -9,11 +9,10 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from dashboard.charts import colour_bar
-from dashboard.charts import maps as overlays
+from dashboard.charts import colour_bar, maps
 from dashboard.charts.base import Chart
 from dashboard.charts.maps import Scale
-from dashboard.names import metrics as words
+from dashboard.names import metrics
 from store.parts import ImageTensors
 
 _COLUMNS, _SIZE, _GAP, _TEXT = 4, 150, 16, 84  # pixels
@@ -41,11 +40,11 @@ def head_cell(
     tensors: ImageTensors, grid: tuple[int, int], scale: Scale, layer: int, head: int, text: str
 ) -> Cell:
     """One head: its attention over the picture, on a scale for all heads, and its caption."""
-    tokens = overlays.patch_map(overlays.head_tokens(tensors.cls_attention, layer, head), grid)
+    tokens = maps.patch_map(maps.head_tokens(tensors.cls_attention, layer, head), grid)
     return Cell(
         f"head {head}",
-        overlays.blend(
-            tensors.model_input, tokens, scale, opacity=overlays.OPACITY, smooth=False, width=_MAP
+        maps.blend(
+            tensors.model_input, tokens, scale, opacity=maps.OPACITY, smooth=False, width=_MAP
         ),
         text,
     )
@@ -61,7 +60,7 @@ def around(picture: bytes, layer: int, texts: Mapping[int, str], paper: bool = F
         paper: number layers as the paper does.
     """
     return [
-        Cell(words.layer_name(at, paper), picture, texts.get(at, "")) for at in (layer - 1, layer)
+        Cell(metrics.layer_name(at, paper), picture, texts.get(at, "")) for at in (layer - 1, layer)
     ]
 
 
@@ -111,9 +110,12 @@ def gallery(cells: list[Cell], scale: Scale) -> Chart:
 def _bar(scale: Scale, top: int, across: dict[str, Any], down: dict[str, Any]) -> list[alt.Chart]:
     """The colours, the values at their ends, and what is coloured."""
     url = "data:image/png;base64," + base64.b64encode(colour_bar.picture(_SIZE)).decode()
-    told = ["attention of CLS a patch, share; one scale for all heads", "and layers of the picture"]
+    legend = [
+        "attention of CLS a patch, share; one scale for all heads",
+        "and layers of the picture",
+    ]
     left = pd.DataFrame(
-        {"x": [0, _SIZE + _GAP], "y": [top + 24, top + 10], "text": [[f"{scale.low:.3g}"], told]}
+        {"x": [0, _SIZE + _GAP], "y": [top + 24, top + 10], "text": [[f"{scale.low:.3g}"], legend]}
     )
     right = pd.DataFrame({"x": [_SIZE], "y": [top + 24], "text": [scale.end]})
     x, y = alt.X("x:Q", **across), alt.Y("y:Q", **down)

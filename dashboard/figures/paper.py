@@ -1,4 +1,4 @@
-"""The paper's figures of one run, each with its numbers and a caption that says what they are.
+"""The paper's figures of one run, each with its numbers and a caption that explains them.
 
 Pure but for the questions to the store, so that pages and reports show the same.
 """
@@ -9,20 +9,18 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from dashboard.captions import text as said
-from dashboard.charts import base as charts
-from dashboard.charts import condition_tables as condition_frames
+from dashboard.captions import text as caption_text
+from dashboard.charts import base as base_charts
+from dashboard.charts import condition_tables, maps
 from dashboard.charts import conditions as condition_charts
 from dashboard.charts import judge as judge_charts
-from dashboard.charts import maps as overlays
-from dashboard.figures import files as exporting
-from dashboard.figures import head_gallery as figure6
-from dashboard.names import landmarks as landmark_words
-from dashboard.names import metrics as named
+from dashboard.figures import files, head_gallery
+from dashboard.names import landmarks as landmark_names
+from dashboard.names import metrics
 from store.interventions import KINDS
 from store.parts import ImageTensors
 from store.query import conditions as condition_queries
-from store.query import images as queries
+from store.query import images as image_queries
 from store.schema import BASELINE
 
 Ask = Callable[..., pd.DataFrame]
@@ -72,10 +70,10 @@ class About:
     @property
     def axis(self) -> str:
         """Title of an axis of layers."""
-        return _PAPER_AXIS if self.paper else named.LAYER_AXIS
+        return _PAPER_AXIS if self.paper else metrics.LAYER_AXIS
 
     @property
-    def of(self) -> str:
+    def source(self) -> str:
         """Where the numbers come from, as a sentence."""
         return f"Run {self.run}{'' if self.condition == BASELINE else f', {self.condition}'}."
 
@@ -95,33 +93,33 @@ class Figure:
     name: str
     title: str
     caption: str
-    chart: exporting.Figure | None
+    chart: files.Figure | None
     frame: pd.DataFrame
 
 
 def figure2(ask: Ask, about: About, measure: tuple[str, str] | None = None) -> Figure | None:
     """Layers averaged, confused and removed; by the first measure there is, unless one is named."""
     conditions = ask(condition_queries.conditions)
-    known = condition_frames.measures(ask(condition_queries.sweep_metrics))
+    known = condition_tables.measures(ask(condition_queries.sweep_metrics))
     if conditions.empty or not known:
         return None
     metric, against = measure or known[0]
     values = ask(condition_queries.at_last_layer, metric, against)
-    frame = condition_frames.sweep(conditions, values)
+    frame = condition_tables.sweep(conditions, values)
     if frame.empty:
         return None
-    baseline = None if against == BASELINE else condition_frames.baseline_of(values)
+    baseline = None if against == BASELINE else condition_tables.baseline_of(values)
     chart = condition_charts.sweep(
-        frame, named.axis(metric, against), baseline=baseline, paper=about.paper
+        frame, metrics.axis(metric, against), baseline=baseline, paper=about.paper
     )
     kinds = set(conditions["kind"])
-    shown = " ".join(KINDS[kind].meaning for kind in condition_frames.swept() if kind in kinds)
+    shown = " ".join(KINDS[kind].meaning for kind in condition_tables.swept() if kind in kinds)
     dashed = "" if baseline is None else " Dashed: the model unedited."
     return Figure(
         "figure2",
         "Layers edited (the paper's Figure 2)",
         (
-            f"{named.title(metric, against)}, of the last layer's captions, by the layer that is "
+            f"{metrics.title(metric, against)}, of the last layer's captions, by the layer that is "
             f"edited. {shown} Curves: one layer at a time; bars: all layers under the bar at once."
             f"{dashed} Means over {images(frame)}; shades are 95% bootstrap intervals over images. "
             f"Run {about.run}."
@@ -133,23 +131,23 @@ def figure2(ask: Ask, about: About, measure: tuple[str, str] | None = None) -> F
 
 def figure3(ask: Ask, about: About) -> list[Figure]:
     """CIDEr over layers, and its upper range with an axis of its own; empty without CIDEr."""
-    curves = ask(queries.curves, about.condition)
+    curves = ask(image_queries.curves, about.condition)
     frame = curves[(curves["metric"] == "cider") & (curves["against"] == "reference")]
     if frame.empty:
         return []
     marks = [
         (layer - about.paper, what)
-        for layer, what in landmark_words.marks(
-            ask(queries.landmarks, about.condition), set(curves["metric"])
+        for layer, what in landmark_names.marks(
+            ask(image_queries.landmarks, about.condition), set(curves["metric"])
         )
     ]
     upper = frame[frame["layer"] >= upper_range(int(frame["layer"].max()))]
     made = []
     for name, rows, what in (("figure3", frame, ""), ("figure3-upper", upper, ", upper range")):
-        rows = about.numbered(rows).assign(series=named.SERIES["reference"])
+        rows = about.numbered(rows).assign(series=metrics.SERIES["reference"])
         first, last = int(rows["layer"].min()), int(rows["layer"].max())
         marked = [mark for mark in marks if first <= mark[0] <= last]
-        chart = charts.bands(
+        chart = base_charts.bands(
             rows, "CIDEr (0 to 10)", height=280, first=first, across=about.axis, marks=marked
         )
         made.append(
@@ -159,7 +157,7 @@ def figure3(ask: Ask, about: About) -> list[Figure]:
                 (
                     "Captions of every layer against their references; the mean over "
                     f"{images(rows)} is "
-                    f"the set's CIDEr. {_BANDS}{_DOTTED if marked else ''} {about.of}"
+                    f"the set's CIDEr. {_BANDS}{_DOTTED if marked else ''} {about.source}"
                 ),
                 chart,
                 rows.drop(columns="series"),
@@ -170,7 +168,7 @@ def figure3(ask: Ask, about: About) -> list[Figure]:
 
 def figure5(ask: Ask, about: About, judge: str) -> Figure | None:
     """A judge's scores by layer; None if none of its replies has one."""
-    scores = judge_charts.of_judge(ask(queries.curves, about.condition), "judge", judge)
+    scores = judge_charts.of_judge(ask(image_queries.curves, about.condition), "judge", judge)
     if scores.empty:
         return None
     scores = about.numbered(scores)
@@ -179,7 +177,7 @@ def figure5(ask: Ask, about: About, judge: str) -> Figure | None:
         "Judged captions by layer (the paper's Figure 5)",
         (
             f"Scores of judge {judge}, 1 to 5. Means over {images(scores)}; an image counts with "
-            f"the mean of its votes. {_BANDS} {about.of}"
+            f"the mean of its votes. {_BANDS} {about.source}"
         ),
         judge_charts.figure5(scores, about.axis),
         scores[["metric", "criterion", "layer", "n", "mean", "low", "high"]],
@@ -195,25 +193,25 @@ def figure6_of(
     grid: tuple[int, int],
     captions: Mapping[int, str],
 ) -> Figure:
-    """What every head of a layer says of one picture, of the baseline."""
+    """The caption of every head of a layer for one picture, of the baseline."""
     heads = ask(condition_queries.head_captions, image_id, layer)
-    texts = heads["text"].map(said.text)
-    scale = overlays.shared_scale(tensors.cls_attention)
-    cells = figure6.around(tensors.model_input, layer, captions, about.paper)
+    texts = heads["text"].map(caption_text.text)
+    scale = maps.shared_scale(tensors.cls_attention)
+    cells = head_gallery.around(tensors.model_input, layer, captions, about.paper)
     cells += [
-        figure6.head_cell(tensors, grid, scale, layer, int(head), text)
+        head_gallery.head_cell(tensors, grid, scale, layer, int(head), text)
         for head, text in zip(heads["head"], texts, strict=True)
     ]
-    named_layer = named.layer_name(layer, about.paper)
+    named_layer = metrics.layer_name(layer, about.paper)
     return Figure(
         "figure6",
-        f"What each head of {named_layer} says (the paper's Figure 6)",
+        f"The caption of each head of {named_layer} (the paper's Figure 6)",
         (
             f"Picture {image_id}, {BASELINE}. The layer below and the layer itself, then "
             "each head: its attention, all on one scale, and the caption of the state in "
             f"which it alone attends. One picture, no interval. Run {about.run}."
         ),
-        exporting.svg(figure6.gallery(cells, scale)),
+        files.svg(head_gallery.gallery(cells, scale)),
         heads.assign(image_id=image_id, layer=layer),
     )
 
@@ -229,13 +227,13 @@ def table1(
         group: which pruning; the first if not given.
         n_pruned: how many heads; the middle one of the numbers there are, if not given.
     """
-    rows = condition_frames.pruned(ask(condition_queries.changes_of_kind, "prune"))
+    rows = condition_tables.pruned(ask(condition_queries.changes_of_kind, "prune"))
     if rows.empty:
         return []
     group = group or str(rows["group"].min())
     rows = rows[rows["group"] == group]
     counts = sorted(rows["n_pruned"].unique())
-    table = condition_frames.table1(rows, n_pruned or int(counts[len(counts) // 2]))
+    table = condition_tables.table1(rows, n_pruned or int(counts[len(counts) // 2]))
     made = [
         Figure(
             "table1",
@@ -252,18 +250,18 @@ def table1(
             table,
         )
     ]
-    for measure in condition_frames.telling(rows)[:1]:
+    for measure in condition_tables.telling(rows)[:1]:
         metric, _, against = measure.partition(":")
         frame = rows[(rows["metric"] == metric) & (rows["against"] == against)]
         chart = condition_charts.pruning(
-            frame, named.axis(metric, against), baseline=float(frame["baseline"].mean())
+            frame, metrics.axis(metric, against), baseline=float(frame["baseline"].mean())
         )
         made.append(
             Figure(
                 "table1-curve",
                 "Quality by the number of heads pruned",
                 (
-                    f"{named.title(metric, against)}. Dashed: the model unpruned. Of random "
+                    f"{metrics.title(metric, against)}. Dashed: the model unpruned. Of random "
                     "heads every "
                     f"seed is a point, their line the mean. Means over {images(frame)}; bars are "
                     f"95% bootstrap intervals of the paired difference. Run {about.run}."

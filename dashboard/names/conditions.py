@@ -20,7 +20,7 @@ _HOW = {"only": "with head {} alone", "without": "without head {}"}
 
 
 def which_mean(spec: Mapping[str, Any]) -> list[str]:
-    """What a condition's specification says of its mean: another run's, other options."""
+    """The mean that a condition's specification names: another run's, other options."""
     mean = spec.get("mean")
     if mean is None:
         return []

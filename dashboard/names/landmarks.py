@@ -6,31 +6,31 @@ from typing import Any
 
 import pandas as pd
 
-from dashboard.names import metrics as words
+from dashboard.names import metrics
 from store.metrics import GAIN, ONSET, gains
 
 
-def where(found: pd.DataFrame) -> list[tuple[str, str]]:
+def where(landmarks: pd.DataFrame) -> list[tuple[str, str]]:
     """Landmarks in a newcomer's words: what sets in, and where.
 
     Args:
-        found: of `queries.landmarks`. Grounding, which several measures tell, is a single row: by
-            the first of `gains`.
+        landmarks: of `image_queries.landmarks`. Grounding, which several measures show, is a
+            single row: by the first of `gains`.
     """
-    grounding = found["metric"].str.startswith(ONSET)
-    by = found[grounding].set_index("metric")
-    told = [
-        (words.word(row["metric"]).label, f"{_span(row)}. {words.word(row['metric']).meaning}")
-        for row in found[~grounding].to_dict("records")
+    grounding = landmarks["metric"].str.startswith(ONSET)
+    by = landmarks[grounding].set_index("metric")
+    lines = [
+        (metrics.word(row["metric"]).label, f"{_span(row)}. {metrics.word(row['metric']).meaning}")
+        for row in landmarks[~grounding].to_dict("records")
     ]
     if by.empty:
-        return told
+        return lines
     first = next(
         (name for name in (_onset(gain) for gain in gains()) if name in by.index),
         by.index[0],
     )
     others = by.drop(index=first)["layer"]
-    word = words.word(first)
+    word = metrics.word(first)
     what, _, metric = word.label.partition(", ")
     more = (
         ""
@@ -40,7 +40,7 @@ def where(found: pd.DataFrame) -> list[tuple[str, str]]:
         )
     )
     span = _span(by.loc[first].to_dict(), f", by {metric}")
-    return [*told, (what, f"{span}. {word.meaning}{more}")]
+    return [*lines, (what, f"{span}. {word.meaning}{more}")]
 
 
 def _onset(gain: str) -> str:
@@ -51,54 +51,56 @@ def _span(row: dict[Any, Any], by: str = "") -> str:
     return f"layer {_at(row['layer'])}{by} (95% interval {_at(row['low'])} to {_at(row['high'])})"
 
 
-def onsets(found: pd.DataFrame, gain: str | None) -> list[dict[str, Any]]:
+def onsets(landmarks: pd.DataFrame, gain: str | None) -> list[dict[str, Any]]:
     """Where fluency sets in, and where grounding does, by one measure.
 
     Args:
-        found: of `queries.landmarks`.
+        landmarks: of `image_queries.landmarks`.
         gain: the measure of grounding, such as `grounded_gain_cider`; None without one.
 
     Returns:
-        layer, text (what sets in where) and told (the same with its interval and its meaning).
+        layer, text (what sets in where) and detail (the same with its interval and its meaning).
     """
     grounding = _onset(gain) if gain else None
     made = []
-    for row in found.dropna(subset="layer").to_dict("records"):
+    for row in landmarks.dropna(subset="layer").to_dict("records"):
         if row["metric"] in ("fluency_onset", grounding):
-            word = words.word(row["metric"])
+            word = metrics.word(row["metric"])
             made.append(
                 {
                     "layer": int(row["layer"]),
                     "text": f"{word.label.partition(',')[0]} at layer {_at(row['layer'])}",
-                    "told": f"{word.label}: {_span(row)}, over all pictures. {word.meaning}",
+                    "detail": f"{word.label}: {_span(row)}, over all pictures. {word.meaning}",
                 }
             )
     return made
 
 
-def rules(found: pd.DataFrame) -> list[str]:
+def rules(landmarks: pd.DataFrame) -> list[str]:
     """Every landmark with its interval and its exact rule, a sentence or two each."""
     return [
-        f"{words.word(row['metric']).label}: {_span(row)}. The rule: {_in_words(row['rule'])}."
-        for row in found.to_dict("records")
+        f"{metrics.word(row['metric']).label}: {_span(row)}. The rule: {_in_words(row['rule'])}."
+        for row in landmarks.to_dict("records")
     ]
 
 
 def _in_words(rule: str) -> str:
     """A rule of the store with the names of its metrics as menus write them."""
-    return re.sub(r"\b[a-z]+_\w+", lambda found: words.word(found[0]).label, rule)
+    return re.sub(r"\b[a-z]+_\w+", lambda match: metrics.word(match[0]).label, rule)
 
 
 def _at(layer: float) -> str:
     return "never" if pd.isna(layer) else f"{layer:.0f}"
 
 
-def marks(found: pd.DataFrame, curves: Collection[str]) -> list[tuple[int, str]]:
-    """Where fluency and grounding set in, as `charts.bands` marks it: layer and words.
+def marks(landmarks: pd.DataFrame, curves: Collection[str]) -> list[tuple[int, str]]:
+    """Where fluency and grounding set in, as `base_charts.bands` marks it: layer and words.
 
     Args:
-        found: of `queries.landmarks`.
+        landmarks: of `image_queries.landmarks`.
         curves: metrics of the run; grounding is that of the first of `gains` among them.
     """
     gain = next((gain for gain in gains() if gain in curves), None)
-    return [(of["layer"], of["text"].partition(" at ")[0]) for of in onsets(found, gain)]
+    return [
+        (onset["layer"], onset["text"].partition(" at ")[0]) for onset in onsets(landmarks, gain)
+    ]

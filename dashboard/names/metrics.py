@@ -39,7 +39,7 @@ _SELF, _ALONE = "self", "alone"
 """What a measure of one caption or state is held against: nothing, and so in words."""
 
 _OBVIOUS = {("final_logprob", "final"), ("label", "label")}
-"""Metrics whose label says already what they are held against."""
+"""Metrics whose label names already what they are held against."""
 
 SERIES = {name: text.removeprefix("the ") for name, text in AGAINST.items()} | {_SELF: _ALONE}
 """The same as names in a legend, short enough for two beside each other on a phone."""
@@ -49,7 +49,7 @@ WHOLE, ATTENTION, MLP = "the whole update", "attention", "MLP"
 
 
 def certificate(parity: Mapping[str, Any] | None) -> tuple[str, str, BadgeColor]:
-    """What the parity certificate says: words, icon and colour of a badge."""
+    """The parity certificate's result: words, icon and colour of a badge."""
     if not parity:
         return "no certificate", ":material/help:", "gray"
     if parity.get("passed"):

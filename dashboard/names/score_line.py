@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from dashboard.names import metrics as words
+from dashboard.names import metrics
 from store.metrics import gains, quality
 
 _MOST = 3  # scores against references
@@ -31,15 +31,15 @@ def line(scores: pd.DataFrame, judged: pd.DataFrame) -> str:
         for metric in quality()
         if (metric, "reference") in known
     ][:_MOST]
-    parts = [f"{', '.join(shown)} {words.held('reference')}"] if shown else []
+    parts = [f"{', '.join(shown)} {metrics.held('reference')}"] if shown else []
     gain = next((gain for gain in gains() if (gain, "shuffled") in known), None)
-    if gain is not None and gain != "grounded_gain_label":  # the next line says that better
+    if gain is not None and gain != "grounded_gain_label":  # the next line has that in words
         parts.append(_number(gain, known[gain, "shuffled"]))
     if ("label", "label") in known:
         named = known["label", "label"] == 1
         parts.append("Names its class" if named else "Does not name its class")
     parts += [
-        f"{words.word(f'judge.{judge}').label} {value:.3g} of 5"
+        f"{metrics.word(f'judge.{judge}').label} {value:.3g} of 5"
         for judge, value in zip(judged["judge"], judged["value"], strict=True)
         if pd.notna(value)
     ]
@@ -47,4 +47,4 @@ def line(scores: pd.DataFrame, judged: pd.DataFrame) -> str:
 
 
 def _number(metric: str, value: float) -> str:
-    return f"{words.word(metric).label} {value:.3g}"
+    return f"{metrics.word(metric).label} {value:.3g}"

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from dashboard.names import metrics as words
-from store.metrics import METRICS, SAYS, gains, likeness
+from dashboard.names import metrics
+from store.metrics import CAPTION_SECTION, METRICS, gains, likeness
 
 GLANCE = "glance"
 """The section that repeats a few curves of the others."""
@@ -13,55 +13,61 @@ SETTLES = "settles"
 
 TITLES = {
     GLANCE: "At a glance",
-    SAYS: "What it says",
-    "own": "Is it this picture",
+    CAPTION_SECTION: "What it says",
+    "grounding": "Is it this picture",
     SETTLES: "Where captions settle",
-    "looks": "Where it looks",
-    "moves": "Who moves the state",
-    "sure": "How sure it is",
-    "things": "Abstract to concrete",
+    "attention": "Where it looks",
+    "updates": "Who moves the state",
+    "confidence": "How sure it is",
+    "concreteness": "Abstract to concrete",
 }
 """Sections of the page Layers, by their ids in links, in order."""
 
 ABOUT = {
-    GLANCE: "The few curves that tell the story of this run; the other choices have the rest.",
-    SAYS: "How close each layer's captions are to the final ones, to those of the layer below, and "
-    "to the references.",
-    "own": "Whether captions are about their own picture, and not merely good sentences. Grounded "
-    "gain compares with other pictures' references.",
+    GLANCE: "The few curves that sum this run up; the other choices have the rest.",
+    CAPTION_SECTION: (
+        "How close each layer's captions are to the final ones, to those of the layer below, and "
+        "to the references."
+    ),
+    "grounding": (
+        "Whether captions are about their own picture, and not merely good sentences. Grounded "
+        "gain compares with other pictures' references."
+    ),
     SETTLES: "From which layer on a picture's caption no longer changes.",
-    "looks": "CLS is the token that stands for the whole picture; its attention tells where the "
-    "layer looks.",
-    "moves": "A layer adds attention and an MLP to the state that runs through all layers, the "
+    "attention": (
+        "CLS is the token that stands for the whole picture; its attention tells where the "
+        "layer looks."
+    ),
+    "updates": "A layer adds attention and an MLP to the state that runs through all layers, the "
     "residual stream; here is how much each adds.",
-    "sure": (
+    "confidence": (
         "Log-probabilities of captions, mean over their tokens, in nats: 0 is certain, -0.7 an "
         "even chance for every token."
     ),
-    "things": "From “an animal” to “a penguin”: proxies by WordNet, which need no judge.",
+    "concreteness": "From “an animal” to “a penguin”: proxies by WordNet, which need no judge.",
 }
 
-PARTS = {"update_norm": words.WHOLE, "attn_norm": words.ATTENTION, "mlp_norm": words.MLP}
+PARTS = {"update_norm": metrics.WHOLE, "attn_norm": metrics.ATTENTION, "mlp_norm": metrics.MLP}
 """One chart: what a layer adds, and the two parts that make it."""
 
 
-def by_section(metrics: Sequence[str]) -> dict[str, list[str]]:
+def by_section(measured: Sequence[str]) -> dict[str, list[str]]:
     """Which metrics of a run stand in which section; sections that would be empty are left out.
 
     Args:
-        metrics: of the run's curves. Every one is in a section besides the first, which repeats a
+        measured: of the run's curves. Every one is in a section besides the first, which repeats a
             few, but for those that are lines of another's chart.
     """
     listed = list(METRICS)
     sections: dict[str, list[str]] = {section: [] for section in TITLES}
-    for metric in metrics:
-        section = words.word(metric).section
+    for metric in measured:
+        section = metrics.word(metric).section
         if section is not None:
             sections[section].append(metric)
     for section, names in sections.items():
-        if section != SAYS:  # there by name, as the run has them
+        if section != CAPTION_SECTION:  # there by name, as the run has them
             names.sort(key=lambda name: listed.index(name) if name in METRICS else -1)
-    firsts = (next((name for name in names if name in metrics), None) for names in _glance())
+    firsts = (next((name for name in names if name in measured), None) for names in _glance())
     sections[GLANCE] = [name for name in firsts if name is not None]
     return {name: names for name, names in sections.items() if names or name == SETTLES}
 

@@ -22,7 +22,7 @@ function mapScale(reader, shown) {
   const name = apart ? `difference.${at.map}` : at.map
   const common = header.scales[name][at.hide === "true" ? "rest" : "all"]
   let [low, high] = extent(shown)
-  if (at.own !== "true") return { low: apart ? -common.high : 0, ...common, apart }
+  if (at.own_scale !== "true") return { low: apart ? -common.high : 0, ...common, apart }
   if (apart) [low, high] = [-Math.max(-low, high), Math.max(-low, high)]
   return { low, high: high > low ? high : low + 1, clipped: false, apart }
 }

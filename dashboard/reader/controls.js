@@ -63,7 +63,7 @@ function buildLook(reader) {
   const parts = {
     opacity: slider("Opacity", 0, 1, 0.05, (value) =>
       reader.choose({ opacity: Number(value).toFixed(2) })),
-    own: check("Own scale", "own", reader, "Colours from this map's least to its largest value. "
+    own_scale: check("Own scale", "own_scale", reader, "Colours from this map's least to its largest value. "
       + "Off: one scale for all heads and layers of the picture, so that maps compare."),
     smooth: check("Smooth", "smooth", reader, "Interpolate between patches. Off: every patch is "
       + "one flat square, as it is."),
@@ -72,11 +72,11 @@ function buildLook(reader) {
       + "their neighbours' median, and the scale is that of the rest."),
     raw: make("button", { type: "button", class: "link", text: "Raw map",
       title: "The values as they are: common scale, flat patches, outliers shown, opaque.",
-      onclick: () => reader.choose({ own: "false", smooth: "false", hide: "false",
+      onclick: () => reader.choose({ own_scale: "false", smooth: "false", hide: "false",
         difference: "false", opacity: "1.00" }) }),
   }
   reader.look = parts
-  return make("div", { class: "look" }, parts.opacity, parts.smooth, parts.hide, parts.own, parts.raw)
+  return make("div", { class: "look" }, parts.opacity, parts.smooth, parts.hide, parts.own_scale, parts.raw)
 }
 
 function drawControls(reader) {
@@ -89,7 +89,7 @@ function drawControls(reader) {
   controls.play.textContent = playing ? "❚❚" : "►"
   controls.play.setAttribute("aria-label", playing ? "Stop" : "Play through the layers")
   look.opacity.show(at.opacity, `${Math.round(100 * Number(at.opacity))}%`)
-  for (const name of ["own", "smooth", "hide"]) look[name].show(at[name])
+  for (const name of ["own_scale", "smooth", "hide"]) look[name].show(at[name])
 }
 
 function play(reader) {

@@ -1,4 +1,4 @@
-// The block of bytes that Python packs (payload.py): a header in JSON, and arrays.
+// The bytes that Python packs (payload.py): a header in JSON, and arrays.
 
 function unpack(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -80,7 +80,7 @@ function extent(values) {
   return low <= high ? [low, high] : [0, 0]
 }
 
-// Three figures, without noughts that say nothing.
+// Three figures, without noughts that mean nothing.
 function figures(value) {
   if (!Number.isFinite(value)) return "none"
   const size = Math.abs(value)

@@ -13,20 +13,20 @@ function buildLadder(reader) {
   const key = make("div", { class: "key" }, ...Object.entries(BARS).map(([name, label]) =>
     make("span", { title: header.bars[name] }, make("i", { class: name }), label)))
   reader.ladder = parts
-  return make("section", { class: "story", "aria-label": "Captions of all layers" }, parts.menu,
+  return make("section", { class: "captions", "aria-label": "Captions of all layers" }, parts.menu,
     make("div", { class: "spread" }, key, parts.fold), parts.list, buildWords(reader))
 }
 
-// "First said at layer": the words of the last caption, each a way to its layer.
+// "First appears at layer": the words of the last caption, each a way to its layer.
 function buildWords(reader) {
-  const said = reader.header.words.map(({ word, first, stays }) => {
+  const buttons = reader.header.words.map(({ word, first, stays }) => {
     const later = stays === first ? "" : `, for good from ${stays}`
-    return make("button", { type: "button", class: "word", title: `“${word}” is first said at layer ${
+    return make("button", { type: "button", class: "word", title: `“${word}” first appears at layer ${
       first}${later}`, onclick: () => reader.choose({ layer: String(first) }) },
     word, make("b", { text: first }), stays === first ? "" : make("span", { text: `, stays ${stays}` }))
   })
-  return make("div", { class: "words", hidden: said.length ? null : "" },
-    make("span", { class: "small", text: "First appears at layer" }), ...said)
+  return make("div", { class: "words", hidden: buttons.length ? null : "" },
+    make("span", { class: "small", text: "First appears at layer" }), ...buttons)
 }
 
 function drawLadder(reader, before) {
@@ -64,11 +64,11 @@ function fillLadder(reader) {
 // Where over all pictures something sets in: a line above the row of its layer.
 function landmarksOf({ header }, rows) {
   return header.landmarks.filter(({ layer }) => rows.some((row) => row.layer === layer))
-    .map(({ text, told }) => make("div", { class: "landmark", title: told },
+    .map(({ text, detail }) => make("div", { class: "landmark", title: detail },
       make("span", { text: `${text}, over all pictures` })))
 }
 
-// A row of like captions says what the chosen layer says, if it is among them, else the first.
+// A row of like captions shows that of the chosen layer, if it is among them, else the first.
 function fillRow(reader, { button, rows }) {
   const [first, last] = [rows[0], rows[rows.length - 1]]
   const chosen = rows.find(({ layer }) => String(layer) === reader.at.layer)
@@ -78,10 +78,10 @@ function fillRow(reader, { button, rows }) {
   const same = piecesOf(reader, row).every(([change]) => change === "kept")
   button.className = `row${same ? " same" : ""}${row.degenerate ? " degenerate" : ""}`
   button.dataset.layer = row.layer
-  button.title = row.degenerate ? "This caption repeats itself, or says nothing." : ""
+  button.title = row.degenerate ? "This caption repeats itself, or has no words." : ""
   button.setAttribute("aria-current", String(Boolean(chosen)))
   button.setAttribute("aria-label", `Layer ${place}: ${row.text}${
-    row.shared >= MANY ? `, ${saidOf(row)}` : ""}. ${barWords(row)}`)
+    row.shared >= MANY ? `, ${sharedBy(row)}` : ""}. ${barWords(row)}`)
   button.replaceChildren(make("span", { class: "layer", text: place }),
     captionOf(reader, row, rows), barsOf(row))
 }
@@ -97,7 +97,7 @@ function captionOf(reader, row, rows) {
       { class: change, text }), " ")
   }
   if (!row.text.trim()) caption.append(make("span", { class: "empty", text: "(no words)" }))
-  if (row.shared >= MANY) caption.append(make("span", { class: "badge", text: saidOf(row),
+  if (row.shared >= MANY) caption.append(make("span", { class: "badge", text: sharedBy(row),
     title: sharing(reader, row) }), " ")
   const wordings = new Set(rows.map(({ text }) => text)).size
   if (wordings > 1) caption.append(make("span", { class: "badge", text: `${wordings} wordings`,
@@ -119,8 +119,8 @@ function barWords(row) {
     `${label} ${row.bars[name] === null ? "unknown" : figures(row.bars[name])}`).join(", ")
 }
 
-function saidOf({ shared }) {
-  return `said of ${shared} others`
+function sharedBy({ shared }) {
+  return `shared by ${shared} others`
 }
 
 function sharing(reader, row) {

@@ -90,7 +90,7 @@ function drawScaled(reader, what) {
   const unit = at.map === "attention" ? "share" : "length"
   maps.bar.replaceChildren(colourBar(palette, scale, `${what} (${
     at.difference === "true" ? `difference of ${unit}s` : unit})`))
-  maps.note.textContent = at.own === "true"
+  maps.note.textContent = at.own_scale === "true"
     ? "Own scale: colours do not compare with those of other maps." : ""
 }
 

@@ -1,6 +1,6 @@
-"""What the reader gets of one picture: one block of bytes, as the run keeps the numbers.
+"""What the reader gets of one picture: its numbers as bytes, as the run keeps them.
 
-The block is the length of a JSON header (uint32, little-endian), the header, and the arrays that
+The bytes are the length of a JSON header (uint32, little-endian), the header, and the arrays that
 it names, each at an offset that is a multiple of 4. Attention stays float16, as it is stored: the
 value under the cursor is the value on disk.
 """
@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dashboard.charts import maps as overlays
-from dashboard.names import metrics as words
+from dashboard.charts.maps import common_scale, outliers
+from dashboard.names import metrics
 from store.metrics import head_menu
 from store.parts import ImageTensors
 
@@ -30,7 +30,7 @@ _TYPES = {"u1": "<u1", "f2": "<f2", "f4": "<f4"}
 
 
 @dataclass(frozen=True)
-class Block:
+class Payload:
     """A header and the arrays it speaks of.
 
     Attributes:
@@ -42,26 +42,26 @@ class Block:
     arrays: Mapping[str, Array]
 
 
-def pack(block: Block) -> bytes:
-    """One block as bytes.
+def pack(payload: Payload) -> bytes:
+    """A payload as bytes.
 
-    >>> data = pack(Block({"a": 1}, {"x": np.ones(3, np.uint8)}))
+    >>> data = pack(Payload({"a": 1}, {"x": np.ones(3, np.uint8)}))
     >>> int.from_bytes(data[:4], "little") % 4, data[4:12], list(data[-4:])
     (0, b'{"a": 1,', [1, 1, 1, 0])
     """
     places, pieces, offset = {}, [], 0
-    for name, array in block.arrays.items():
+    for name, array in payload.arrays.items():
         kind = array.dtype.str[1:]
         body = np.ascontiguousarray(array, _TYPES[kind]).tobytes()
         places[name] = {"kind": kind, "shape": list(array.shape), "offset": offset}
         pieces.append(body + b"\0" * (-len(body) % 4))
         offset += len(pieces[-1])
-    header = json.dumps({**block.header, "arrays": places}, allow_nan=False).encode()
+    header = json.dumps({**payload.header, "arrays": places}, allow_nan=False).encode()
     header += b" " * (-len(header) % 4)
     return b"".join((len(header).to_bytes(4, "little"), header, *pieces))
 
 
-def maps(tensors: ImageTensors, grid: tuple[int, int], other: ImageTensors | None) -> Block:
+def maps(tensors: ImageTensors, grid: tuple[int, int], other: ImageTensors | None) -> Payload:
     """The picture, its maps, which tokens are outliers, and the colours' ends.
 
     Args:
@@ -69,25 +69,25 @@ def maps(tensors: ImageTensors, grid: tuple[int, int], other: ImageTensors | Non
         grid: rows and columns of patches.
         other: of the condition that it is compared with, if there is one with maps.
     """
-    marked = np.stack([overlays.outliers(norms, grid).ravel() for norms in tensors.token_norm])
+    marked = np.stack([outliers(norms, grid).ravel() for norms in tensors.token_norm])
     arrays: dict[str, Array] = {
         "picture": np.frombuffer(tensors.model_input, np.uint8),
         "marked": marked.astype(np.uint8),
     }
     scales = {}
     for kind in KINDS:
-        values = _of(tensors, kind)
+        values = _array(tensors, kind)
         arrays[kind] = values.astype(np.float16)
         scales[kind] = _ends(values, marked)
         if other is not None:
-            there = _of(other, kind)
+            there = _array(other, kind)
             arrays[f"other.{kind}"] = there.astype(np.float16)
             apart = np.abs(values.astype(np.float32) - there.astype(np.float32))
             scales[f"difference.{kind}"] = _ends(apart, marked)
-    return Block({"scales": scales, "grid": list(grid)}, arrays)
+    return Payload({"scales": scales, "grid": list(grid)}, arrays)
 
 
-def _of(tensors: ImageTensors, kind: str) -> Array:
+def _array(tensors: ImageTensors, kind: str) -> Array:
     return tensors.cls_attention if kind == "attention" else tensors.contribution
 
 
@@ -99,13 +99,13 @@ def _ends(values: Array, marked: Array) -> dict[str, dict[str, float | bool]]:
     return {
         name: {"high": scale.high, "clipped": scale.clipped}
         for name, scale in (
-            ("all", overlays.common_scale(patches)),
-            ("rest", overlays.common_scale(rest)),
+            ("all", common_scale(patches)),
+            ("rest", common_scale(rest)),
         )
     }
 
 
-def matrix(heads: pd.DataFrame, n_layers: int, n_heads: int) -> Block:
+def matrix(heads: pd.DataFrame, n_layers: int, n_heads: int) -> Payload:
     """Every measure of heads that the run has, as one array [L, H] each; NaN where unmeasured.
 
     The last measure has no array: the browser sums the maps over the box.
@@ -118,12 +118,14 @@ def matrix(heads: pd.DataFrame, n_layers: int, n_heads: int) -> Block:
         cells = np.full((n_layers, n_heads), np.nan, np.float32)
         cells[rows - 1, columns] = heads[metric].to_numpy(np.float32)
         arrays[f"heads.{metric}"] = cells
-        about.append({**_about(metric), "signed": words.word(metric).signed})
-    about.append({**_about(BOX_METRIC), "signed": words.word(BOX_METRIC).signed})
-    return Block({"metrics": about}, arrays)
+        about.append({**_about(metric), "signed": metrics.word(metric).signed})
+    about.append({**_about(BOX_METRIC), "signed": metrics.word(BOX_METRIC).signed})
+    return Payload({"metrics": about}, arrays)
 
 
-def curves(shown: Mapping[str, pd.Series], before: Mapping[str, pd.Series], n_layers: int) -> Block:
+def curves(
+    shown: Mapping[str, pd.Series], before: Mapping[str, pd.Series], n_layers: int
+) -> Payload:
     """Measures over layers, as one array [L+1] each; NaN where there is none.
 
     Args:
@@ -136,25 +138,27 @@ def curves(shown: Mapping[str, pd.Series], before: Mapping[str, pd.Series], n_la
         if values.isna().all():
             continue
         metric, _, against = name.partition(":")
-        about.append({**_about(metric), "id": name, "label": words.title(metric, against or None)})
+        about.append(
+            {**_about(metric), "id": name, "label": metrics.title(metric, against or None)}
+        )
         for prefix, series in (("curve", values), ("before", before.get(name))):
             if series is not None:
                 arrays[f"{prefix}.{name}"] = series.reindex(range(n_layers + 1)).to_numpy(
                     np.float32
                 )
-    return Block({"curves": about}, arrays)
+    return Payload({"curves": about}, arrays)
 
 
 def _about(metric: str) -> dict[str, str]:
-    word = words.word(metric)
+    word = metrics.word(metric)
     return {"id": metric, "label": word.label, "unit": word.unit, "meaning": word.meaning}
 
 
-def joined(*blocks: Block) -> Block:
-    """Several blocks as one; a later header's entries come after an earlier one's."""
+def joined(*payloads: Payload) -> Payload:
+    """Several payloads as one; a later header's entries come after an earlier one's."""
     header: dict[str, Any] = {}
     arrays: dict[str, Array] = {}
-    for block in blocks:
-        header |= block.header
-        arrays |= block.arrays
-    return Block(header, arrays)
+    for payload in payloads:
+        header |= payload.header
+        arrays |= payload.arrays
+    return Payload(header, arrays)

@@ -1,7 +1,7 @@
-"""Where the reader looks: read from the link, told by the component, kept in the link.
+"""Where the reader looks: read from the link, sent by the component, kept in the link.
 
-Values are texts, in the link as in the component, and each is one of a known few: what a link or a
-browser says otherwise falls back to the default.
+Values are texts, in the link as in the component, and each is one of a known few: any other
+value of a link or a browser falls back to the default.
 """
 
 from collections.abc import Collection, Hashable, Mapping
@@ -12,9 +12,9 @@ from typing import Any
 import streamlit as st
 
 from dashboard import reader
-from dashboard.charts import maps as overlays
+from dashboard.charts import maps
 from dashboard.reader import payload
-from dashboard.widgets import link as selection
+from dashboard.widgets import link
 
 NO_PATCH = "none"
 _SWITCH = ("false", "true")
@@ -38,10 +38,10 @@ def choices(header: Mapping[str, Any], peak: tuple[int, int] | None) -> dict[str
     """The parameters of a picture.
 
     Args:
-        header: of its block: layers, heads, grid, metrics, curves, compared, difference.
+        header: of its payload: layers, heads, grid, metrics, curves, compared, difference.
         peak: layer and head of the cell where to begin; None for the last layer's mean.
     """
-    layers, heads, mean = int(header["layers"]), int(header["heads"]), selection.MEAN
+    layers, heads, mean = int(header["layers"]), int(header["heads"]), link.MEAN
     metrics, curves = ([about["id"] for about in header[name]] for name in ("metrics", "curves"))
     against = [*(["other"] if header["compared"] else []), "previous", "final"]
     curve = next((name for name in ("final_logprob", *curves) if name in curves), "")
@@ -53,8 +53,8 @@ def choices(header: Mapping[str, Any], peak: tuple[int, int] | None) -> dict[str
         "cells": Choice(metrics[0] if metrics else "", metrics),
         "curve": Choice(curve, curves),
         "against": Choice(against[0], against),
-        "opacity": Choice(f"{overlays.OPACITY:.2f}", [f"{step / 20:.2f}" for step in range(21)]),
-        "own": Choice("false", _SWITCH),
+        "opacity": Choice(f"{maps.OPACITY:.2f}", [f"{step / 20:.2f}" for step in range(21)]),
+        "own_scale": Choice("false", _SWITCH),
         "smooth": Choice("false", _SWITCH),
         "hide": Choice("false", _SWITCH),
         "fold": Choice("true", _SWITCH),
@@ -97,49 +97,49 @@ def _numbers(n: int) -> list[str]:
 
 
 def read(known: Mapping[str, Choice]) -> dict[str, str]:
-    """What the link says, with a note for every value that is not known."""
+    """The link's values, with a note for every one that is not known."""
     for name, choice in known.items():
-        selection.note_unknown(name, choice.allowed)
-    return within({name: selection.asked(name) for name in known}, known)
+        link.note_unknown(name, choice.allowed)
+    return within({name: link.asked(name) for name in known}, known)
 
 
-def within(said: object, known: Mapping[str, Choice]) -> dict[str, str]:
-    """The known values of what was said, and the default for every other."""
-    told = said if isinstance(said, Mapping) else {}
+def within(values: object, known: Mapping[str, Choice]) -> dict[str, str]:
+    """The known values among these, and the default for every other."""
+    given = values if isinstance(values, Mapping) else {}
     return {
-        name: told[name] if told.get(name) in choice.allowed else choice.default
+        name: given[name] if given.get(name) in choice.allowed else choice.default
         for name, choice in known.items()
     }
 
 
-def start(here: Mapping[str, str], of: Hashable) -> dict[str, Any]:
+def start(here: Mapping[str, str], shown: Hashable) -> dict[str, Any]:
     """Where the component begins; the same as before unless it has to move.
 
-    The component moves by itself and says so later. It is only told where to look when the link
-    says another place than it did: another picture, a link, the browser's back button.
+    The component moves by itself and reports it later. It only has to move when the link has
+    another place than it sent: another picture, a link, the browser's back button.
 
     Args:
-        here: what the link says.
-        of: the picture that is shown.
+        here: the link's values.
+        shown: the picture that is shown.
 
     Returns:
         serial, which is a new one if the component has to move, and at.
     """
     held = st.session_state.get(_STATE)
-    if held is None or held["of"] != of or held["now"] != here:
+    if held is None or held["shown"] != shown or held["now"] != here:
         serial = 1 if held is None else held["serial"] + 1
-        held = {"serial": serial, "at": dict(here), "now": dict(here), "of": of}
+        held = {"serial": serial, "at": dict(here), "now": dict(here), "shown": shown}
         st.session_state[_STATE] = held
     return {"serial": held["serial"], "at": held["at"]}
 
 
 def moved(known: Mapping[str, Choice]) -> None:
-    """Take over the place that the component tells; from its callback only."""
+    """Take over the place that the component sends; from its callback only."""
     here = within(st.session_state[reader.KEY].get("at"), known)
     st.session_state[_STATE] = {**st.session_state[_STATE], "now": here}
     changes = {
         name: value
         for name, value in here.items()
-        if value != (selection.asked(name) or known[name].default)
+        if value != (link.asked(name) or known[name].default)
     }
-    selection.link(**changes)
+    link.write(**changes)

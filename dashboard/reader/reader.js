@@ -1,14 +1,14 @@
 // One picture in the browser: everything is here, so that a key draws without asking the server.
 
-const REST = 400 // milliseconds; a place that was kept for so long is told to Python
+const REST = 400 // milliseconds; a place that was kept for so long is sent to Python
 const open = new WeakMap() // element -> its reader
-const last = { serial: null, at: null, told: null } // for an element made anew on coming back
+const last = { serial: null, at: null, sent: null } // for an element made anew on coming back
 
 export default function (component) {
   const { data, parentElement, setStateValue } = component
   const root = parentElement.querySelector(".peel-reader")
   const reader = open.get(root) ?? begin(root)
-  reader.tell = () => setStateValue("at", reader.at)
+  reader.send = () => setStateValue("at", reader.at)
   if (reader.bytes !== data) receive(reader, data)
   return () => end(reader)
 }
@@ -18,7 +18,7 @@ function begin(root) {
   reader.keys = (event) => pressed(reader, event)
   reader.choose = (changes) => choose(reader, changes)
   document.addEventListener("keydown", reader.keys)
-  root.onpointerleave = () => tellNow(reader) // to a link, which has to be right
+  root.onpointerleave = () => sendNow(reader) // to a link, which has to be right
   open.set(root, reader)
   return reader
 }
@@ -30,14 +30,14 @@ function end(reader) {
   open.delete(reader.root)
 }
 
-// Python sends a block on every rerun; what has not changed is not drawn again.
+// Python sends the bytes on every rerun; what has not changed is not drawn again.
 function receive(reader, bytes) {
   const { header, array } = unpack(bytes)
   const same = reader.header?.key === header.key
-  const told = header.start.serial !== reader.serial
+  const moves = header.start.serial !== reader.serial
   const asked = reader.header?.patch !== header.patch
   reader.bytes = bytes
-  if (same && !told && !asked) return
+  if (same && !moves && !asked) return
   const cache = same ? reader.cache : new Map()
   cache.delete("patch")
   const before = same ? reader.at : null
@@ -47,14 +47,14 @@ function receive(reader, bytes) {
     if (!cache.has(name)) cache.set(name, array(name))
     return cache.get(name)
   }
-  if (!told && same) return drawPatch(reader)
-  if (told) {
+  if (!moves && same) return drawPatch(reader)
+  if (moves) {
     reader.serial = header.start.serial
     forget(reader)
-    if (last.serial !== reader.serial) last.at = last.told = header.start.at
+    if (last.serial !== reader.serial) last.at = last.sent = header.start.at
     last.serial = reader.serial
     reader.at = last.at
-    if (last.at !== last.told) rest(reader) // the page was left before it was told
+    if (last.at !== last.sent) rest(reader) // the page was left before it was sent
   }
   if (!same) build(reader)
   draw(reader, before)
@@ -66,11 +66,11 @@ function build(reader) {
   reader.picture = null
   reader.tables = Object.fromEntries(Object.entries(header.palettes).map(([name, palette]) =>
     [name, table(palette)]))
-  const said = make("div", { class: "unseen", role: "status" })
-  reader.said = said
+  const status = make("div", { class: "unseen", role: "status" })
+  reader.status = status
   reader.root.replaceChildren(buildControls(reader), make("div", { class: "panels" },
     buildMatrix(reader), make("div", { class: "centre" }, buildMaps(reader), buildLook(reader)),
-    buildLadder(reader)), buildCurves(reader), said)
+    buildLadder(reader)), buildCurves(reader), status)
   document.fonts.ready.then(() => showChosen(reader)) // with its own font a row may be higher
   createImageBitmap(new Blob([reader.values("picture")], { type: "image/jpeg" })).then((picture) => {
     if (reader.header.key !== header.key) return
@@ -84,12 +84,12 @@ function choose(reader, changes) {
   reader.at = { ...before, ...changes }
   last.at = reader.at
   draw(reader, before)
-  if (!reader.film) rest(reader) // a film is one step, told where it stops
+  if (!reader.film) rest(reader) // a film is one step, sent where it stops
 }
 
 function rest(reader) {
   forget(reader)
-  reader.rest = setTimeout(() => tellNow(reader), REST)
+  reader.rest = setTimeout(() => sendNow(reader), REST)
 }
 
 function forget(reader) {
@@ -97,15 +97,15 @@ function forget(reader) {
   reader.rest = null
 }
 
-// Tell Python the place, if it does not know it yet.
-function tellNow(reader) {
+// Send Python the place, if it does not know it yet.
+function sendNow(reader) {
   if (reader.rest === null) return
   forget(reader)
-  last.told = reader.at
-  reader.tell()
-  const { at, header, said } = reader
+  last.sent = reader.at
+  reader.send()
+  const { at, header, status } = reader
   const row = header.rows.find(({ layer }) => layer === Number(at.layer))
-  said.textContent = `Layer ${at.layer}, head ${at.head}: ${row?.text ?? ""}`
+  status.textContent = `Layer ${at.layer}, head ${at.head}: ${row?.text ?? ""}`
 }
 
 function draw(reader, before) {

@@ -5,17 +5,15 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.charts import condition_tables as condition_frames
-from dashboard.data import run as data
+from dashboard.charts import condition_tables
+from dashboard.data import run as run_data
 from dashboard.data.run import Key
-from dashboard.figures import paper as figures
-from dashboard.figures import show as drawn
+from dashboard.figures import display
+from dashboard.figures import paper as paper_figures
 from dashboard.figures.paper import ABSENT, About, Ask, Figure
 from dashboard.views.image import film_panel
-from dashboard.widgets import copy_command as commands
-from dashboard.widgets import link as selection
-from dashboard.widgets import picture as comparison
-from dashboard.widgets import text as plain
+from dashboard.widgets import copy_command, link, menus, picture
+from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
 from store.query import conditions as condition_queries
 from store.query import judges as judge_queries
@@ -26,15 +24,15 @@ def show(place: Place) -> None:
     """Draw the page."""
     key = place.published
     with st.sidebar:
-        image_id = selection.choose_image(key)
+        image_id = menus.choose_image(key)
     st.header("Figures")
-    with selection.notes_above():
-        paper = selection.choose_numbers()
-        ask, about = partial(data.asked, key), About(place.run.name, place.condition, paper)
+    with link.notes_above():
+        paper = menus.choose_numbers()
+        ask, about = partial(run_data.asked, key), About(place.run.name, place.condition, paper)
         if image_id is not None:
             _strip(key, image_id, about)
         _figure2(key, ask, about)
-        _pair(drawn.made(key, figures.figure3, about), "figure3")
+        _pair(display.made(key, paper_figures.figure3, about), "figure3")
         _figure5(key, ask, about)
         if image_id is not None:
             _figure6(key, ask, about, image_id)
@@ -44,113 +42,113 @@ def show(place: Place) -> None:
 
 def _strip(key: Key, image_id: str, about: About) -> None:
     with st.container(border=True):
-        plain.line("One picture's story (the paper's Figure 1)", "heading")
+        plain_text.line("One picture, layer by layer (the paper's Figure 1)", "heading")
         film_panel.show(key, image_id, about.condition, about.paper)
-        plain.line(
+        plain_text.line(
             f"Picture {image_id}: attention of CLS and the caption of each layer, words "
-            f"that are new in it marked. {about.of}",
+            f"that are new in it marked. {about.source}",
             "small",
         )
 
 
 def _figure2(key: Key, ask: Ask, about: About) -> None:
-    pairs = condition_frames.measures(ask(condition_queries.sweep_metrics))
+    pairs = condition_tables.measures(ask(condition_queries.sweep_metrics))
     if not pairs:
-        plain.line(ABSENT["figure2"], "small")
+        plain_text.line(ABSENT["figure2"], "small")
         return
     with st.container(border=True):
-        measure = selection.measure("Measure of the last layer's captions", pairs, name="measure")
-        _all(drawn.made(key, figures.figure2, about, measure), ABSENT["figure2"])
+        measure = menus.measure("Measure of the last layer's captions", pairs, name="measure")
+        _all(display.made(key, paper_figures.figure2, about, measure), ABSENT["figure2"])
 
 
 def _figure5(key: Key, ask: Ask, about: About) -> None:
     judges = [str(name) for name in ask(judge_queries.judges, about.condition)["judge"]]
     if not judges:
-        plain.line(ABSENT["figure5"], "small")
+        plain_text.line(ABSENT["figure5"], "small")
         return
     with st.container(border=True):
         judge = judges[0]
         if len(judges) > 1:
-            judge = selection.menu("Judge", judges, name="judge")
+            judge = menus.menu("Judge", judges, name="judge")
         _all(
-            drawn.made(key, figures.figure5, about, judge),
+            display.made(key, paper_figures.figure5, about, judge),
             f"No reply of judge {judge} has a score.",
         )
 
 
 def _all(shown: list[Figure], absent: str) -> None:
     for figure in shown:
-        drawn.show(figure)
+        display.show(figure)
     if not shown:
-        plain.line(absent, "small")
+        plain_text.line(absent, "small")
 
 
 def _figure6(key: Key, ask: Ask, about: About, image_id: str) -> None:
     layers = [str(layer) for layer in ask(condition_queries.layers_with_head_captions)["layer"]]
     if not layers:
-        plain.line(ABSENT["figure6"], "small")
+        plain_text.line(ABSENT["figure6"], "small")
         return
     with st.container(border=True):
-        chosen = selection.menu(
+        chosen = menus.menu(
             "Layer, in our numbers",
             layers,
             name="heads_at",
             default=layers[-1],
             look="segments",
         )
-        drawn.show(_heads(key, ask, about, image_id, int(chosen)))
+        display.show(_heads(key, ask, about, image_id, int(chosen)))
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def _heads(key: Key, _ask: Ask, about: About, image_id: str, layer: int) -> Figure:
-    run = data.run_row(key)
-    texts = comparison.texts_by_layer(key, image_id, BASELINE)
-    return figures.figure6_of(
+    run = run_data.run_row(key)
+    texts = picture.texts_by_layer(key, image_id, BASELINE)
+    return paper_figures.figure6_of(
         _ask,
         about,
         image_id,
         layer,
-        data.tensors(key, image_id),
+        run_data.tensors(key, image_id),
         (int(run["grid_h"]), int(run["grid_w"])),
         texts,
     )
 
 
 def _table1(key: Key, ask: Ask, about: About) -> None:
-    rows = condition_frames.pruned(ask(condition_queries.changes_of_kind, "prune"))
+    rows = condition_tables.pruned(ask(condition_queries.changes_of_kind, "prune"))
     if rows.empty:
-        plain.line(ABSENT["table1"], "small")
+        plain_text.line(ABSENT["table1"], "small")
         return
     groups = sorted(rows["group"].unique())
     group = groups[0]
     if len(groups) > 1:
-        group = selection.menu("Pruning", groups, name="group", look="segments")
+        group = menus.menu("Pruning", groups, name="group", look="segments")
     counts = [str(n) for n in sorted(rows.loc[rows["group"] == group, "n_pruned"].unique())]
-    count = selection.menu(
+    count = menus.menu(
         "Heads pruned",
         counts,
         name="pruned",
         default=counts[len(counts) // 2],
         look="segments",
     )
-    for figure in drawn.made(key, figures.table1, about, group, int(count)):
+    for figure in display.made(key, paper_figures.table1, about, group, int(count)):
         with st.container(border=True):
-            drawn.show(figure)
+            display.show(figure)
 
 
 def _pair(shown: list[Figure], name: str) -> None:
     if not shown:
-        plain.line(ABSENT[name], "small")
+        plain_text.line(ABSENT[name], "small")
         return
     for column, figure in zip(st.columns(len(shown), gap="medium"), shown, strict=True):
         with column.container(border=True, height="stretch"):
-            drawn.show(figure)
+            display.show(figure)
 
 
 def _report(run: Path) -> None:
     st.subheader("All of it in one file")
-    plain.line(
+    plain_text.line(
         "Figures, film strips and provenance in one HTML page that needs no server and no network:",
         "small",
     )
-    commands.show(f"python -m dashboard.report {run.name}")
+    copy_command.show(f"python -m dashboard.report {run.name}")

@@ -1,4 +1,4 @@
-"""What a vision model says of the captions, judge by judge: the paper's Figure 5 and its proofs."""
+"""How a vision model scores the captions, judge by judge: the paper's Figure 5 and its proofs."""
 
 import math
 from pathlib import Path
@@ -8,15 +8,12 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.charts import judge as judge_charts
-from dashboard.data import run as data
+from dashboard.data import run as run_data
 from dashboard.data.run import Key
-from dashboard.figures import files as exporting
-from dashboard.figures import show as drawn
-from dashboard.names import metrics as words
-from dashboard.widgets import cards, navigation
-from dashboard.widgets import copy_command as commands
-from dashboard.widgets import link as selection
-from dashboard.widgets import text as plain
+from dashboard.figures import display, files
+from dashboard.names import metrics
+from dashboard.widgets import cards, copy_command, link, menus, navigation
+from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
 from store.metrics import CRITERIA
 from store.query import Quantity, Selection, Sort
@@ -30,22 +27,22 @@ def show(place: Place) -> None:
     """Draw the page."""
     key = place.published
     st.header("Judge")
-    with selection.notes_above():
+    with link.notes_above():
         _draw(place, key)
 
 
 def _draw(place: Place, key: Key) -> None:
-    judges = data.asked(key, judge_queries.judges, place.condition)
+    judges = run_data.asked(key, judge_queries.judges, place.condition)
     if judges.empty:
         _none(place.run)
         return
     about = _choose(judges)
     name = str(about["judge"])
     _facts(about)
-    curves = data.curves(key, place.condition)
+    curves = run_data.curves(key, place.condition)
     scores = judge_charts.of_judge(curves, "judge", name)
     if scores.empty:
-        plain.line("No reply of this judge has a score; what came instead stands below.")
+        plain_text.line("No reply of this judge has a score; what came instead stands below.")
     else:
         left, right = st.columns([1.25, 1], gap="medium")
         with left.container(border=True, height="stretch"):
@@ -62,16 +59,16 @@ def _draw(place: Place, key: Key) -> None:
 
 
 def _none(run: Path) -> None:
-    plain.line("No judge yet: no vision model has scored the captions of this run.")
-    plain.line(
+    plain_text.line("No judge yet: no vision model has scored the captions of this run.")
+    plain_text.line(
         "Any OpenAI-compatible endpoint does it, hosted or your own. Put its address for "
         "URL and its model's name for NAME; a key goes into the environment as "
         "PEEL_JUDGE_KEY. With --dry-run it shows the cost and one question, and sends "
         "nothing.",
         "small",
     )
-    commands.show(
-        f"python -m precompute judge {commands.config_of(run)} --run {run.name} "
+    copy_command.show(
+        f"python -m precompute judge {copy_command.config_of(run)} --run {run.name} "
         "--base-url URL --model NAME"
     )
 
@@ -79,7 +76,7 @@ def _none(run: Path) -> None:
 def _choose(judges: pd.DataFrame) -> dict[str, Any]:
     names = [str(name) for name in judges["judge"]]
     with st.sidebar:
-        name = selection.menu(
+        name = menus.menu(
             "Judge",
             names,
             name="judge",
@@ -99,7 +96,7 @@ def _facts(about: dict[str, Any]) -> None:
         else (f"; {about['tokens_in']:,} tokens in, {about['tokens_out']:,} out")
     )
     votes = int(about["votes"])
-    plain.line(
+    plain_text.line(
         f"Asked as {about['model_asked']}, answered as {about['model_answered']}. "
         f"{about['replies']:,} replies on {about['images']:,} images, "
         f"{votes} {'vote' if votes == 1 else 'votes'} each; layers {layers}{tokens}.",
@@ -108,30 +105,30 @@ def _facts(about: dict[str, Any]) -> None:
 
 
 def _figure5(scores: pd.DataFrame) -> None:
-    plain.line("Score by layer (the paper's Figure 5)", "heading")
-    plain.line(
+    plain_text.line("Score by layer (the paper's Figure 5)", "heading")
+    plain_text.line(
         "Means over images; an image counts with the mean of its votes. Bands are 95% "
         "bootstrap intervals over images.",
         "meaning",
     )
-    chart = drawn.spec(judge_charts.figure5, scores)
-    drawn.chart(chart, "Score by layer, a line a criterion and one for their mean.")
-    exporting.download_row(chart, _table(scores), "judge-scores")
+    chart = display.spec(judge_charts.figure5, scores)
+    display.chart(chart, "Score by layer, a line a criterion and one for their mean.")
+    files.download_row(chart, _table(scores), "judge-scores")
 
 
 def _steps(steps: pd.DataFrame, layers: list[int]) -> None:
-    plain.line("Steps between neighbouring layers", "heading")
-    plain.line(
+    plain_text.line("Steps between neighbouring layers", "heading")
+    plain_text.line(
         "Score minus that of the judged layer below, image by image; above zero it rises. "
         "Bars are 95% bootstrap intervals over images.",
         "meaning",
     )
     if steps.empty:
-        plain.line("No image has scores at two neighbouring layers.", "small")
+        plain_text.line("No image has scores at two neighbouring layers.", "small")
         return
     there = [name for name in CRITERIA if (steps["criterion"] == name).any()]
     default = "mean" if "mean" in there else there[0]
-    chosen = selection.menu(
+    chosen = menus.menu(
         "Criterion",
         there,
         name="criterion",
@@ -142,9 +139,9 @@ def _steps(steps: pd.DataFrame, layers: list[int]) -> None:
     below = dict(zip(layers[1:], layers, strict=False))
     frame = steps[steps["criterion"] == chosen].sort_values("layer")
     frame = frame.assign(step=[f"{below[layer]} to {layer}" for layer in frame["layer"]])
-    chart = drawn.spec(judge_charts.steps, frame)
-    drawn.chart(chart, "Change of the score from each judged layer to the next.")
-    exporting.download_row(chart, _table(steps), "judge-steps")
+    chart = display.spec(judge_charts.steps, frame)
+    display.chart(chart, "Change of the score from each judged layer to the next.")
+    files.download_row(chart, _table(steps), "judge-steps")
 
 
 def _table(frame: pd.DataFrame) -> pd.DataFrame:
@@ -153,8 +150,8 @@ def _table(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _statuses(key: Key, judge: str, condition: str) -> None:
     st.subheader("How replies came out")
-    st.dataframe(data.asked(key, judge_queries.statuses, judge, condition), hide_index=True)
-    plain.line(
+    st.dataframe(run_data.asked(key, judge_queries.statuses, judge, condition), hide_index=True)
+    plain_text.line(
         "A reply that is not ok counts with no score: refused, cut off (truncated), not "
         "JSON (unreadable), incomplete (partial), about other layers, or off the menu.",
         "small",
@@ -163,12 +160,12 @@ def _statuses(key: Key, judge: str, condition: str) -> None:
 
 def _agreement(key: Key, judge: str, condition: str) -> None:
     st.subheader("Agreement")
-    found = data.asked(key, judge_queries.agreement, condition)
-    pairs = found[(found["judge"] == judge) | (found["other"] == judge)]
+    agreement = run_data.asked(key, judge_queries.agreement, condition)
+    pairs = agreement[(agreement["judge"] == judge) | (agreement["other"] == judge)]
     if pairs.empty:
-        plain.line("With other judges: there is no other judge of the same captions.", "small")
+        plain_text.line("With other judges: there is no other judge of the same captions.", "small")
     else:
-        plain.line(
+        plain_text.line(
             "With other judges: the first vote of each on the same image, layer and "
             "criterion. Kappa weighs differences by their square; 1 is full agreement, 0 "
             "that of chance.",
@@ -198,27 +195,29 @@ def _with_bertscore(key: Key, judge: str, condition: str) -> None:
     there = [
         against
         for against in ("reference", "final")
-        if f"bertscore:{against}" in data.quantities(key)
+        if f"bertscore:{against}" in run_data.quantities(key)
     ]
     if not there:
-        plain.line("With BERTScore: this run has none.", "small")
+        plain_text.line("With BERTScore: this run has none.", "small")
         return
-    plain.line(
+    plain_text.line(
         "With BERTScore: rank correlation (Spearman) of the judge's mean. Over all layers "
         "both rise with the layer; within one layer only the images differ.",
         "small",
     )
-    found = pd.concat(
+    correlations = pd.concat(
         [
-            data.asked(
+            run_data.asked(
                 key, judge_queries.rank_correlation, judge, "bertscore", against, condition
-            ).assign(against=words.AGAINST[against])
+            ).assign(against=metrics.AGAINST[against])
             for against in there
         ]
     )
-    found["layer"] = ["all" if pd.isna(layer) else str(layer) for layer in found["layer"]]
-    table = found.pivot(index="against", columns="layer", values="correlation")
-    table = table[list(dict.fromkeys(found["layer"]))]
+    correlations["layer"] = [
+        "all" if pd.isna(layer) else str(layer) for layer in correlations["layer"]
+    ]
+    table = correlations.pivot(index="against", columns="layer", values="correlation")
+    table = table[list(dict.fromkeys(correlations["layer"]))]
     st.dataframe(
         table.rename(columns=lambda layer: "all layers" if layer == "all" else f"layer {layer}"),
         column_config={"against": "BERTScore against"}
@@ -232,21 +231,21 @@ def _with_bertscore(key: Key, judge: str, condition: str) -> None:
 def _by_rise(key: Key, judge: str, condition: str) -> None:
     st.subheader("Images by rise")
     quantity = Quantity(f"judge_rise.{judge}")
-    plain.line(words.word(quantity.metric).meaning, "small")
-    if quantity.name not in data.quantities(key):
-        plain.line("No image has scores of both.", "small")
+    plain_text.line(metrics.word(quantity.metric).meaning, "small")
+    if quantity.name not in run_data.quantities(key):
+        plain_text.line("No image has scores of both.", "small")
         return
-    most = selection.menu("Order", ("largest", "least"), name="rise", look="segments") == "largest"
-    rows = data.page(key, Selection(condition=condition), Sort(quantity, most), _CARDS, 0)
+    most = menus.menu("Order", ("largest", "least"), name="rise", look="segments") == "largest"
+    rows = run_data.page(key, Selection(condition=condition), Sort(quantity, most), _CARDS, 0)
     cards.show(key, rows[rows["sort_value"].notna()], condition, "rise")
 
 
 def _replies(key: Key, judge: str, condition: str) -> None:
     st.subheader("Replies as they came")
-    counts = data.asked(key, judge_queries.statuses, judge, condition)
+    counts = run_data.asked(key, judge_queries.statuses, judge, condition)
     options = [_ALL, *counts["status"]]
     with st.container(width=220):
-        chosen = selection.menu("Status", options, name="status")
+        chosen = menus.menu("Status", options, name="status")
     status = None if chosen == _ALL else str(chosen)
     n = int(
         counts["replies"].sum()
@@ -254,35 +253,35 @@ def _replies(key: Key, judge: str, condition: str) -> None:
         else counts.loc[counts["status"] == status, "replies"].sum()
     )
     pages = max(math.ceil(n / _REPLIES), 1)
-    room = st.container()
-    number = selection.pages(pages, "replies")
-    rows = data.asked(
+    rows_at = st.container()
+    number = menus.pages(pages, "replies")
+    rows = run_data.asked(
         key, judge_queries.replies, judge, status, _REPLIES, (number - 1) * _REPLIES, condition
     )
-    with room:
+    with rows_at:
         for row in rows.astype(object).to_dict("records"):
             _reply(key, row, condition)
 
 
 def _reply(key: Key, row: dict[Any, Any], condition: str) -> None:
-    def said(name: str) -> str:
+    def field(name: str) -> str:
         return "?" if pd.isna(row[name]) else str(row[name])
 
     with st.container(border=True):
-        head, link = st.columns([8, 1], vertical_alignment="center")
+        head, link_at = st.columns([8, 1], vertical_alignment="center")
         with head:
-            plain.line(f"{row['image_id']} · vote {row['vote'] + 1} · {row['status']}")
-            plain.line(
-                f"asked {said('model_asked')}, answered {said('model_answered')}; tokens "
-                f"{said('tokens_in')} in, {said('tokens_out')} out; {said('at')}",
+            plain_text.line(f"{row['image_id']} · vote {row['vote'] + 1} · {row['status']}")
+            plain_text.line(
+                f"asked {field('model_asked')}, answered {field('model_answered')}; tokens "
+                f"{field('tokens_in')} in, {field('tokens_out')} out; {field('at')}",
                 "small",
             )
-        with link:
+        with link_at:
             navigation.to_image(key, str(row["image_id"]), condition)
         text = "(no text)" if pd.isna(row["text"]) or not row["text"] else str(row["text"])
-        plain.line(text, "reply")
+        plain_text.line(text, "reply")
         if not pd.isna(row["length"]) and row["length"] > judge_queries.TEXT_SHOWN:
-            plain.line(
+            plain_text.line(
                 f"The first {judge_queries.TEXT_SHOWN:,} of {row['length']:,} characters; "
                 "python -m precompute export gives all.",
                 "small",

@@ -6,20 +6,18 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from dashboard.charts import base as charts
-from dashboard.data import run as data
-from dashboard.figures import files as exporting
-from dashboard.figures import paper as figures
-from dashboard.figures import show as drawn
-from dashboard.names import landmarks as landmark_words
-from dashboard.names import metrics as words
+from dashboard.charts import base as base_charts
+from dashboard.data import run as run_data
+from dashboard.figures import display, files
+from dashboard.figures import paper as paper_figures
+from dashboard.names import landmarks as landmark_names
+from dashboard.names import metrics
 from dashboard.names.sections import ABOUT, GLANCE, PARTS, SETTLES, TITLES, by_section
-from dashboard.widgets import copy_command as commands
-from dashboard.widgets import link as selection
-from dashboard.widgets import text as plain
+from dashboard.widgets import copy_command, link, menus
+from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
-from store.metrics import SAYS
-from store.query import images as queries
+from store.metrics import CAPTION_SECTION
+from store.query import images as image_queries
 
 Cards = list[Callable[[], None]]
 _JUDGES = ("judge.", "judge_step.")  # they have a page of their own
@@ -27,17 +25,17 @@ _JUDGES = ("judge.", "judge_step.")  # they have a page of their own
 
 def show(place: Place) -> None:
     """Draw the page."""
-    curves = data.curves(place.published, place.condition)
+    curves = run_data.curves(place.published, place.condition)
     st.header("Layers")
-    with selection.notes_above():
+    with link.notes_above():
         if curves.empty:
-            plain.line(
+            plain_text.line(
                 "This run has no curves for this condition yet. Publishing it again makes them:"
             )
-            commands.show("python -m precompute publish")
+            copy_command.show("python -m precompute publish")
             return
         curves = curves[~curves["metric"].str.startswith(_JUDGES)]
-        plain.line(
+        plain_text.line(
             f"Means over {int(curves['n'].max()):,} images; bands are 95% bootstrap "
             "intervals over images. Layer 0 is the embedding, before the first block; CLS "
             "is the token that stands for the whole picture.",
@@ -47,21 +45,21 @@ def show(place: Place) -> None:
             _one_layer(place, curves)
             return
         there = by_section(list(dict.fromkeys(curves["metric"])))
-        section = selection.menu(
+        section = menus.menu(
             "What to see",
             list(there),
-            name="room",
+            name="section",
             look="segments",
             shown=TITLES.__getitem__,
         )
-        plain.line(ABOUT[section], "small")
+        plain_text.line(ABOUT[section], "small")
         if section == GLANCE:
             _landmarks(place)
-        marks = landmark_words.marks(
-            data.landmarks(place.published, place.condition), set(curves["metric"])
+        marks = landmark_names.marks(
+            run_data.landmarks(place.published, place.condition), set(curves["metric"])
         )
         cards: Cards = [partial(_curve, metric, curves, marks) for metric in there[section]]
-        if section == SAYS:
+        if section == CAPTION_SECTION:
             cards = [*_figure3(place), *cards]
         if section in (GLANCE, SETTLES):
             cards += _convergence(place, only_first=section == GLANCE)
@@ -69,7 +67,7 @@ def show(place: Place) -> None:
 
 
 def _one_layer(place: Place, curves: pd.DataFrame) -> None:
-    plain.line(
+    plain_text.line(
         f"Under {place.condition} layer {curves['layer'].iloc[0]} alone was decoded, so "
         "there are no curves. These are its numbers; the page Compare sets them beside the "
         "baseline's."
@@ -77,13 +75,13 @@ def _one_layer(place: Place, curves: pd.DataFrame) -> None:
     table = pd.DataFrame(
         {
             "measure": [
-                words.title(metric, against)
+                metrics.title(metric, against)
                 for metric, against in zip(curves["metric"], curves["against"], strict=True)
             ],
             "mean": curves["mean"],
             "95% from": curves["low"],
             "95% to": curves["high"],
-            "unit": [words.word(metric).unit for metric in curves["metric"]],
+            "unit": [metrics.word(metric).unit for metric in curves["metric"]],
             "images": curves["n"],
         }
     )
@@ -96,18 +94,18 @@ def _one_layer(place: Place, curves: pd.DataFrame) -> None:
             for name in ("mean", "95% from", "95% to")
         },
     )
-    exporting.download_row(None, curves, "layers")
+    files.download_row(None, curves, "layers")
 
 
 def _landmarks(place: Place) -> None:
-    found = data.landmarks(place.published, place.condition)
-    if found.empty:
+    landmarks = run_data.landmarks(place.published, place.condition)
+    if landmarks.empty:
         return
-    plain.line("Where things set in", "heading")
-    plain.facts(landmark_words.where(found))
+    plain_text.line("Where things set in", "heading")
+    plain_text.facts(landmark_names.where(landmarks))
     with st.expander("Every measure, and the exact rules"):
-        plain.points(landmark_words.rules(found))
-        exporting.download_row(None, found, "landmarks")
+        plain_text.points(landmark_names.rules(landmarks))
+        files.download_row(None, landmarks, "landmarks")
 
 
 def _grid(cards: Cards) -> None:
@@ -119,52 +117,54 @@ def _grid(cards: Cards) -> None:
 
 
 def _convergence(place: Place, *, only_first: bool) -> Cards:
-    found = data.asked(place.published, queries.convergence, place.condition)
-    if found.empty:
-        plain.line(
+    settled = run_data.asked(place.published, image_queries.convergence, place.condition)
+    if settled.empty:
+        plain_text.line(
             "Where captions settle is known once captions of all layers are scored.", "small"
         )
         return []
-    metrics = list(dict.fromkeys(found["metric"]))[: 1 if only_first else None]
-    top = int(data.run_row(place.published)["n_layers"])
-    return [partial(_settled, found[found["metric"] == metric], metric, top) for metric in metrics]
+    scored = list(dict.fromkeys(settled["metric"]))[: 1 if only_first else None]
+    top = int(run_data.run_row(place.published)["n_layers"])
+    return [
+        partial(_settled, settled[settled["metric"] == metric], metric, top) for metric in scored
+    ]
 
 
 def _settled(rows: pd.DataFrame, metric: str, top: int) -> None:
     there, never = rows.dropna(subset="layer"), rows[rows["layer"].isna()]["n"].sum()
-    word = words.word(metric)
-    plain.line(word.label, "heading")
-    plain.line(word.meaning + (f" {never:,} images never do." if never else ""), "meaning")
-    chart = drawn.spec(charts.settled, there, top)
-    drawn.chart(chart, f"{word.label}: images by layer.")
-    exporting.download_row(chart, rows, metric)
+    word = metrics.word(metric)
+    plain_text.line(word.label, "heading")
+    plain_text.line(word.meaning + (f" {never:,} images never do." if never else ""), "meaning")
+    chart = display.spec(base_charts.settled, there, top)
+    display.chart(chart, f"{word.label}: images by layer.")
+    files.download_row(chart, rows, metric)
 
 
 def _figure3(place: Place) -> Cards:
-    shown = drawn.made(
-        place.published, figures.figure3, figures.About(place.run.name, place.condition)
+    shown = display.made(
+        place.published, paper_figures.figure3, paper_figures.About(place.run.name, place.condition)
     )
-    return [partial(drawn.show, figure) for figure in shown]
+    return [partial(display.show, figure) for figure in shown]
 
 
 def _curve(metric: str, curves: pd.DataFrame, marks: Sequence[tuple[int, str]]) -> None:
-    word = words.word(metric)
-    plain.line(word.label, "heading")
-    plain.line(word.meaning, "meaning")
+    word = metrics.word(metric)
+    plain_text.line(word.label, "heading")
+    plain_text.line(word.meaning, "meaning")
     if metric in PARTS:
         frame = curves[curves["metric"].isin(PARTS)].assign(
             series=lambda rows: rows["metric"].map(PARTS)
         )
     else:
         frame = curves[curves["metric"] == metric].assign(
-            series=lambda rows: rows["against"].replace(words.SERIES)
+            series=lambda rows: rows["against"].replace(metrics.SERIES)
         )
-    chart = drawn.spec(
-        charts.bands,
+    chart = display.spec(
+        base_charts.bands,
         frame,
         word.unit or "value",
         None if metric in PARTS else "against",
         marks=marks,
     )
-    drawn.chart(chart, f"{word.label} over layers.")
-    exporting.download_row(chart, frame, f"layers-{metric}")
+    display.chart(chart, f"{word.label} over layers.")
+    files.download_row(chart, frame, f"layers-{metric}")

@@ -5,16 +5,14 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard.charts import condition_tables as condition_frames
+from dashboard.charts import condition_tables
 from dashboard.charts import conditions as condition_charts
-from dashboard.data import run as data
+from dashboard.data import run as run_data
 from dashboard.data.run import Key
-from dashboard.figures import files as exporting
-from dashboard.figures import show as drawn
-from dashboard.names import metrics as words
-from dashboard.widgets import copy_command as commands
-from dashboard.widgets import link as selection
-from dashboard.widgets import text as plain
+from dashboard.figures import display, files
+from dashboard.names import metrics
+from dashboard.widgets import copy_command, link, menus
+from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
 from store.query import conditions as condition_queries
 
@@ -25,23 +23,23 @@ def show(place: Place) -> None:
     """Draw the page."""
     key = place.published
     st.header("Pruning")
-    with selection.notes_above():
+    with link.notes_above():
         _draw(place, key)
 
 
 def _draw(place: Place, key: Key) -> None:
-    changes = data.asked(key, condition_queries.changes_of_kind, "prune")
-    rows = condition_frames.pruned(changes)
+    changes = run_data.asked(key, condition_queries.changes_of_kind, "prune")
+    rows = condition_tables.pruned(changes)
     if rows.empty:
-        plain.line(
+        plain_text.line(
             "This run has no pruned models. A section [[pruning]] in its configuration "
             "makes some; run it again, and only they are computed:"
         )
-        commands.run_again(place.run)
+        copy_command.run_again(place.run)
         return
     rows = _group(rows)
     changes = changes[changes["condition_id"].isin(rows["condition_id"])]
-    _said(changes)
+    _method(changes)
     _table(rows)
     _curve(rows)
     _importance(changes)
@@ -51,19 +49,19 @@ def _group(rows: pd.DataFrame) -> pd.DataFrame:
     groups = sorted(rows["group"].unique())
     if len(groups) < 2:
         return rows
-    group = selection.menu("Pruning", groups, name="group", look="segments")
-    own: pd.DataFrame = rows[rows["group"] == group]
-    return own
+    group = menus.menu("Pruning", groups, name="group", look="segments")
+    chosen: pd.DataFrame = rows[rows["group"] == group]
+    return chosen
 
 
-def _said(changes: pd.DataFrame) -> None:
-    spec = condition_frames.algorithm(changes)
+def _method(changes: pd.DataFrame) -> None:
+    spec = condition_tables.algorithm(changes)
     sample = spec.get("sample")
-    told = {name: spec[name] for name in _CHOICES if spec.get(name) is not None}
-    settings = ", ".join(_setting(name, value) for name, value in told.items())
-    plain.line(
-        f"Algorithm 1 weighs a layer's heads by how much each alone says what the layer says, on a "
-        f"sample of {len(sample) if isinstance(sample, list) else 0} images ({settings}). What "
+    choices = {name: spec[name] for name in _CHOICES if spec.get(name) is not None}
+    settings = ", ".join(_setting(name, value) for name, value in choices.items())
+    plain_text.line(
+        "Algorithm 1 weighs a layer's heads by how much each alone keeps the layer's caption, on "
+        f"a sample of {len(sample) if isinstance(sample, list) else 0} images ({settings}). What "
         "follows is measured on images outside the sample, beside as many heads chosen by chance "
         "and those that add least.",
         "small",
@@ -82,31 +80,31 @@ def _setting(name: str, value: Any) -> str:
 def _table(rows: pd.DataFrame) -> None:
     st.subheader("Before and after")
     counts = [str(count) for count in sorted(rows["n_pruned"].unique())]
-    count = selection.menu(
+    count = menus.menu(
         "Heads pruned",
         counts,
         name="pruned",
         default=counts[len(counts) // 2],
         look="segments",
     )
-    table = condition_frames.table1(rows, int(count))
-    drawn.table1(table)
-    plain.line(
+    table = condition_tables.table1(rows, int(count))
+    display.table1(table)
+    plain_text.line(
         "Before and after are means over the images outside the sample; the interval is of "
         "the difference: bootstrap over images, paired. If it is 0.000 at both ends, no "
         "image's score changed by more.",
         "small",
     )
-    exporting.download_row(None, table, "table1")
+    files.download_row(None, table, "table1")
 
 
 def _curve(rows: pd.DataFrame) -> None:
     st.subheader("Quality by the number of heads pruned")
-    measure = selection.menu(
+    measure = menus.menu(
         "Measure",
-        condition_frames.telling(rows),
+        condition_tables.telling(rows),
         name="quality",
-        shown=selection.title,
+        shown=menus.title,
         more=(
             "Table 1's measures that a pruning changed come first, then the others by their "
             "largest difference over half its interval; those that no pruning changed come last."
@@ -114,33 +112,33 @@ def _curve(rows: pd.DataFrame) -> None:
     )
     metric, _, against = measure.partition(":")
     frame = rows[(rows["metric"] == metric) & (rows["against"] == against)]
-    chart = drawn.spec(
+    chart = display.spec(
         condition_charts.pruning,
         frame,
-        words.axis(metric, against),
+        metrics.axis(metric, against),
         baseline=float(frame["baseline"].mean()),
     )
-    drawn.chart(chart, "The measure against the number of heads pruned.")
-    plain.line(
-        f"{words.word(metric).meaning} The dashed line is the unpruned model. Of random "
+    display.chart(chart, "The measure against the number of heads pruned.")
+    plain_text.line(
+        f"{metrics.word(metric).meaning} The dashed line is the unpruned model. Of random "
         "heads every seed is a point; their line is the mean. Points of one number of heads "
         "stand side by side.",
         "small",
     )
-    exporting.download_row(chart, frame, "pruning")
+    files.download_row(chart, frame, "pruning")
 
 
 def _importance(changes: pd.DataFrame) -> None:
-    frame = condition_frames.importance(condition_frames.algorithm(changes))
+    frame = condition_tables.importance(condition_tables.algorithm(changes))
     if frame.empty:
         return
     st.subheader("Importance of heads")
-    plain.line(
+    plain_text.line(
         "Algorithm 1's weights: a layer's sum to 1, and the heads of least weight go first.",
         "small",
     )
-    chart = drawn.spec(condition_charts.head_matrix, frame, "importance", "self")
-    drawn.chart(chart, "The importance of every head.")
-    exporting.download_row(
+    chart = display.spec(condition_charts.head_matrix, frame, "importance", "self")
+    display.chart(chart, "The importance of every head.")
+    files.download_row(
         chart, frame[["layer", "head", "mean"]].rename(columns={"mean": "importance"}), "importance"
     )

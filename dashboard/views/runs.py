@@ -11,18 +11,16 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard.data import run as data
+from dashboard.data import run as run_data
 from dashboard.data.run import Key
-from dashboard.names import metrics as words
-from dashboard.names import provenance
-from dashboard.widgets import copy_command as commands
-from dashboard.widgets import link as selection
-from dashboard.widgets import text as plain
+from dashboard.names import metrics, provenance
+from dashboard.widgets import copy_command, link, menus
+from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
 from store.disk import read_progress, read_run
 from store.parts import read_failures
 from store.query import Selection
-from store.query import images as queries
+from store.query import images as image_queries
 
 _PER_PAGE = 20  # skipped pictures
 _DETAILS = ("generation", "config", "versions", "decides")
@@ -31,8 +29,8 @@ _DETAILS = ("generation", "config", "versions", "decides")
 def show(place: Place) -> None:
     """Draw the page."""
     st.header("Runs")
-    selection.show_notes()
-    plain.line(
+    link.show_notes()
+    plain_text.line(
         "Where the numbers come from: what was run, on which pictures, and whether it can "
         "be trusted.",
         "small",
@@ -46,11 +44,11 @@ def show(place: Place) -> None:
         _provenance(info)
     with right:
         if place.key is None:
-            plain.line(
+            plain_text.line(
                 "Nothing is published yet: the tables come with the first generation. This "
                 "publishes what there is:"
             )
-            commands.show("python -m precompute publish")
+            copy_command.show("python -m precompute publish")
         else:
             _counts(place.key)
             _sizes(place.key)
@@ -64,7 +62,7 @@ def _progress(run: Path) -> None:
     if progress is None or progress.done >= progress.total:
         return
     if not progress.alive:
-        plain.line(
+        plain_text.line(
             f"Stage {progress.stage} stopped at {progress.done} of {progress.total}. "
             "Start the same command again: it does only what is missing.",
             "note",
@@ -75,7 +73,7 @@ def _progress(run: Path) -> None:
     rate = "" if progress.rate is None else f", {progress.rate:.2g} a second"
     # The stage's name is a file name of our own; the label is Markdown all the same.
     st.progress(min(progress.done / max(progress.total, 1), 1.0))
-    plain.line(
+    plain_text.line(
         f"Under way: {progress.stage}, {progress.done} of {progress.total}{rate}{about}. "
         "The pages show what is published next at the next click.",
         "small",
@@ -87,7 +85,7 @@ def _given_up(run: Path) -> None:
     if not failures:
         return
     st.subheader("Parts that were given up")
-    plain.line(
+    plain_text.line(
         f"{len(failures)} parts could not be made, and what needs them was left out. The "
         "same command tries them again; run.log tells more.",
         "small",
@@ -101,26 +99,26 @@ def _given_up(run: Path) -> None:
 
 def _certificate(parity: dict[str, Any] | None) -> None:
     st.subheader("Certificate")
-    label, icon, color = words.certificate(parity)
+    label, icon, color = metrics.certificate(parity)
     st.badge(label, icon=icon, color=color)
     if not parity:
-        plain.line(
+        plain_text.line(
             "This run says nothing about whether its numbers are the model's own; one that "
             "is made by python -m precompute run does.",
             "small",
         )
         return
-    plain.line(
+    plain_text.line(
         "Before it started, the run compared its own forward pass with the library's.", "small"
     )
     if not parity.get("passed"):
-        plain.line(
+        plain_text.line(
             "At least one check failed: take this run's numbers as those of another model. "
             "The failed checks say by how much; another dtype or attention implementation "
             "under [model] may pass.",
             "note",
         )
-    plain.facts(
+    plain_text.facts(
         [
             (str(check["name"]).replace("_", " "), _check(check))
             for check in parity.get("checks") or []
@@ -137,7 +135,7 @@ def _check(check: Mapping[str, Any]) -> str:
 
 def _provenance(info: dict[str, Any]) -> None:
     st.subheader("Provenance")
-    plain.facts(provenance.facts(info))
+    plain_text.facts(provenance.facts(info))
     for name in _DETAILS:
         if info.get(name):
             with st.expander(name):
@@ -146,7 +144,7 @@ def _provenance(info: dict[str, Any]) -> None:
 
 def _counts(key: Key) -> None:
     st.subheader("Counts")
-    tables = data.tables(key)
+    tables = run_data.tables(key)
     st.dataframe(
         tables[tables["rows"] > 0],
         hide_index=True,
@@ -155,37 +153,37 @@ def _counts(key: Key) -> None:
             "rows": st.column_config.NumberColumn(format="localized"),
         },
     )
-    plain.line(f"Generation {key.generation}.", "small")
+    plain_text.line(f"Generation {key.generation}.", "small")
 
 
 def _sizes(key: Key) -> None:
     st.subheader("On disk")
-    sizes = data.sizes(key)
+    sizes = run_data.sizes(key)
     st.dataframe(
         pd.DataFrame(sizes.items(), columns=["what", "MB"]),
         hide_index=True,
         column_config={"MB": st.column_config.NumberColumn(format="%.1f")},
     )
     if len(sizes) == 1:
-        plain.line("What the stages take is counted when a run is published next.", "small")
+        plain_text.line("What the stages take is counted when a run is published next.", "small")
 
 
 def _skipped(key: Key) -> None:
     st.subheader("Skipped pictures")
-    n = int(data.asked(key, queries.count_skipped)["n"][0])
+    n = int(run_data.asked(key, image_queries.count_skipped)["n"][0])
     if n == 0:
-        plain.line("None.", "small")
+        plain_text.line("None.", "small")
         return
-    read = n + data.count(key, Selection())
-    plain.line(
+    read = n + run_data.count(key, Selection())
+    plain_text.line(
         f"{n:,} of {read:,} pictures ({n / read:.1%}) could not be opened and are in no "
         "number of this run. Mended, they make another run.",
         "small",
     )
     rows_at = st.container()
-    number = selection.pages(math.ceil(n / _PER_PAGE), "skipped")
+    number = menus.pages(math.ceil(n / _PER_PAGE), "skipped")
     rows_at.dataframe(
-        data.asked(key, queries.skipped, _PER_PAGE, (number - 1) * _PER_PAGE),
+        run_data.asked(key, image_queries.skipped, _PER_PAGE, (number - 1) * _PER_PAGE),
         hide_index=True,
         height="content",
         column_config={

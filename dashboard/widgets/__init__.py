@@ -9,6 +9,7 @@ __all__ = [
     "copy_link",
     "groups",
     "link",
+    "menus",
     "navigation",
     "notes",
     "parameters",

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from dashboard.captions import text as said
+from dashboard.captions import text as caption_text
 from dashboard.data.run import Key
 from dashboard.widgets import navigation
-from dashboard.widgets import text as plain
+from dashboard.widgets import text as plain_text
 from dashboard.widgets.thumbnail import thumbnail
 
 _CARD = "card-of-a-picture"
@@ -37,7 +37,7 @@ def show(
 
     Args:
         key: the run.
-        rows: of `queries.filter_images`.
+        rows: of `image_queries.filter_images`.
         condition: whose captions they have, and under which the cards open.
         value: what `sort_value` is called; None not to show it.
         under: image_id -> a line below the caption, such as its tags.
@@ -53,10 +53,10 @@ def show(
                 width="stretch",
                 alt=f"Picture {image_id} as the model saw it.",
             )
-            plain.line(said.text(row["caption"]) or said.NONE, "card")
+            plain_text.line(caption_text.text(row["caption"]) or caption_text.NONE, "card")
             if value is not None:
                 number = "none" if pd.isna(row["sort_value"]) else f"{row['sort_value']:.3g}"
-                plain.line(f"{value}: {number}", "small")
+                plain_text.line(f"{value}: {number}", "small")
             if under and image_id in under:
-                plain.line(under[image_id], "small")
+                plain_text.line(under[image_id], "small")
             navigation.to_image(key, image_id, condition, icon=None, **(place or {}))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.data import run as data
+from dashboard.data import run as run_data
 from store.disk import read_run
 
 _CONFIGS = Path("precompute/configs")
@@ -14,7 +14,7 @@ _CONFIGS = Path("precompute/configs")
 
 def show(command: str) -> None:
     """Show a command of this project, with the folder of results where it is not the usual one."""
-    folder = data.results_folder()
+    folder = run_data.results_folder()
     where = "" if folder == Path("results") else f" --results {shlex.quote(str(folder))}"
     show_as_is(command + where)
 

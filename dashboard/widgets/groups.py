@@ -5,11 +5,11 @@ from urllib.parse import unquote
 
 import streamlit as st
 
-from dashboard.data import run as data
+from dashboard.data import run as run_data
 from dashboard.data.run import Key
-from dashboard.widgets import link as selection
-from dashboard.widgets import text as plain
-from store.query import one_image as image_queries
+from dashboard.widgets import link
+from dashboard.widgets import text as plain_text
+from store.query import one_image as one_image_queries
 
 _TITLES = {"category": "Category", "label": "Class"}
 _OFFERED = 2_000  # choices of a menu: a page sends them all to the browser
@@ -23,19 +23,19 @@ def choose(key: Key) -> dict[str, tuple[str, ...]]:
     Returns:
         `category` and `label`: the values that are chosen, none for all images.
     """
-    found = data.asked(key, image_queries.groups)
+    counts = run_data.asked(key, one_image_queries.groups)
     return {
-        name: _menu(name, dict(found.loc[found["of"] == name, ["value", "n"]].to_numpy()))
+        name: _menu(name, dict(counts.loc[counts["of"] == name, ["value", "n"]].to_numpy()))
         for name in _TITLES
     }
 
 
 def _menu(name: str, counts: dict[str, int]) -> tuple[str, ...]:
-    asked = read(selection.asked(name) or "")
+    asked = read(link.asked(name) or "")
     chosen = [value for value in asked if value in counts]
     for value in asked:
         if value not in counts:
-            selection.note(
+            link.note(
                 f"The link names the {_TITLES[name].lower()} “{value[:80]}”, which no "
                 "image of this run has; it is left out."
             )
@@ -49,7 +49,7 @@ def _menu(name: str, counts: dict[str, int]) -> tuple[str, ...]:
     st.session_state[name] = chosen
 
     def put() -> None:
-        selection.link(**{name: written(st.session_state[name]) or None}, page=None)
+        link.write(**{name: written(st.session_state[name]) or None}, page=None)
 
     return tuple(
         st.multiselect(
@@ -69,14 +69,14 @@ def _menu(name: str, counts: dict[str, int]) -> tuple[str, ...]:
 
 def ways(key: Key, image_id: str, condition: str) -> None:
     """Draw links to the images of one image's category, and of its class."""
-    row = data.image(key, image_id) or {}
+    row = run_data.image(key, image_id) or {}
     for name in _TITLES:
         if row.get(name):
             value = str(row[name])
             st.page_link(
                 st.session_state["images_page"],
                 icon=":material/grid_view:",
-                label=plain.label(f"All pictures of {value[:80]}"),
+                label=plain_text.label(f"All pictures of {value[:80]}"),
                 query_params={
                     "run": Path(key.path).name,
                     "condition": condition,

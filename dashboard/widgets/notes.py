@@ -7,10 +7,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.data import run as data
+from dashboard.data import run as run_data
 from dashboard.data.run import Key
-from dashboard.widgets import link as selection
-from dashboard.widgets import text as plain
+from dashboard.widgets import link, menus
+from dashboard.widgets import text as plain_text
 from store import notes
 from store.notes import NotesDamaged, NotesNotWritten
 
@@ -19,12 +19,12 @@ _ANY = ""
 
 def file() -> Path:
     """Where tags and notes are: beside the runs."""
-    return data.results_folder() / notes.FILE_NAME
+    return run_data.results_folder() / notes.FILE_NAME
 
 
 def dataset(key: Key) -> str:
     """What tags and notes are kept by: runs of the same data set share them."""
-    return str(data.run_row(key)["dataset"])
+    return str(run_data.run_row(key)["dataset"])
 
 
 def writable() -> bool:
@@ -36,10 +36,10 @@ def writable() -> bool:
 def under(key: Key, image_ids: Sequence[str]) -> dict[str, str]:
     """image_id -> a line that names its tags; nothing if the file cannot be read."""
     try:
-        found = notes.tags(file(), dataset(key), image_ids)
+        tags = notes.tags(file(), dataset(key), image_ids)
     except NotesDamaged:
         return {}
-    return {image_id: f"Tags: {', '.join(names)}" for image_id, names in found.items()}
+    return {image_id: f"Tags: {', '.join(names)}" for image_id, names in tags.items()}
 
 
 def everything(key: Key) -> dict[str, tuple[str, str]]:
@@ -52,11 +52,11 @@ def choose_tag(key: Key) -> str | None:
     try:
         known = notes.all_tags(file(), dataset(key))
     except NotesDamaged as error:
-        plain.line(str(error), "small")
+        plain_text.line(str(error), "small")
         return None
     if not known and "tag" not in st.query_params:
         return None
-    chosen = selection.menu(
+    chosen = menus.menu(
         "Tagged",
         [_ANY, *known],
         name="tag",
@@ -78,11 +78,11 @@ def show(key: Key, image_id: str) -> None:
         texts = notes.history(file(), dataset(key), image_id)
         known = notes.all_tags(file(), dataset(key))
     except NotesDamaged as error:
-        plain.line(str(error), "note")
+        plain_text.line(str(error), "note")
         return
     free = writable()
     if not free:
-        plain.line(
+        plain_text.line(
             "The results folder is read-only here: tags and notes can be read, not "
             "changed. A copy of the folder that you may write to takes them.",
             "small",
@@ -99,7 +99,7 @@ def show(key: Key, image_id: str) -> None:
             return
         _kept(lambda: notes.write_note(file(), dataset(key), image_id, text))
         if before != texts:
-            selection.note(
+            link.note(
                 "This note was changed elsewhere meanwhile. Yours is shown; the other "
                 "text is under Earlier texts."
             )
@@ -111,15 +111,15 @@ def show(key: Key, image_id: str) -> None:
         max_chars=notes.NOTE_LENGTH,
         on_change=typed,
         disabled=not free,
-        placeholder="what you see in this picture's story",
+        placeholder="what you see in this picture's captions",
         help="Kept when you leave the field. All runs of this data set share it; earlier "
         "texts are not lost.",
     )
     if len(texts) > 1:
         with st.popover(f"{len(texts) - 1} earlier texts", type="tertiary"):
             for note in texts[1:]:
-                plain.line(note.at, "small")
-                plain.line(note.text or "(taken away)", "reply")
+                plain_text.line(note.at, "small")
+                plain_text.line(note.text or "(taken away)", "reply")
 
 
 def _tags(key: Key, image_id: str, mine: tuple[str, ...], known: list[str], free: bool) -> None:
@@ -150,4 +150,4 @@ def _kept(edit: Callable[[], None]) -> None:
     try:
         edit()
     except (ValueError, NotesNotWritten) as error:
-        selection.note(f"Not kept: {error}")
+        link.note(f"Not kept: {error}")

@@ -1,9 +1,11 @@
 """Every parameter that a link to a page may have.
 
-A value is a short id, never the label of a menu: labels are reworded, and links live on.
+A value is a short id, never the label of a menu: labels are reworded, and links live on. Where a
+name or a value itself was changed, the old one still leads to the same place.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -13,10 +15,14 @@ class Parameter:
     Attributes:
         what: it in words, for the note of a value that does not exist.
         resets: parameters that mean nothing any more once this one changes, such as a page.
+        formerly: what it was called, in links that still have that name.
+        old_values: values of such links -> those of today.
     """
 
     what: str
     resets: tuple[str, ...] = ()
+    formerly: str | None = None
+    old_values: Mapping[str, str] = field(default_factory=dict)
 
 
 PARAMETERS = {
@@ -47,7 +53,7 @@ PARAMETERS = {
     "curve": Parameter("the curve"),
     "against": Parameter("to compare captions with"),
     "opacity": Parameter("the opacity"),
-    "own": Parameter("own scale"),
+    "own_scale": Parameter("own scale", formerly="own"),
     "smooth": Parameter("smooth"),
     "hide": Parameter("hide"),
     "fold": Parameter("fold"),
@@ -56,7 +62,18 @@ PARAMETERS = {
     "film": Parameter("the layers of the film strip"),
     "edit": Parameter("the kind of edit"),
     # Other pages.
-    "room": Parameter("the section"),
+    "section": Parameter(
+        "the section",
+        formerly="room",
+        old_values={
+            "said": "captions",
+            "own": "grounding",
+            "looks": "attention",
+            "moves": "updates",
+            "sure": "confidence",
+            "things": "concreteness",
+        },
+    ),
     "measure": Parameter("the measure", ("ranked",)),
     "metric": Parameter("the measure", ("apart",)),
     "quality": Parameter("the measure"),

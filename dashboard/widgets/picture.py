@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from dashboard.captions import text as said
-from dashboard.data import run as data
+from dashboard.captions import text as caption_text
+from dashboard.data import run as run_data
 from dashboard.data.run import Key
-from dashboard.widgets import text as plain
-from dashboard.widgets import two_captions as compared
+from dashboard.widgets import text as plain_text
+from dashboard.widgets import two_captions
 from store.parts import ImageTensors
 from store.query import conditions as condition_queries
 from store.schema import BASELINE
@@ -47,22 +47,24 @@ class Seen:
 
 def look(key: Key, image_id: str, condition: str) -> Seen:
     """The image under the condition; the baseline's maps and measures where it has none."""
-    tensors = data.tensors(key, image_id)
-    heads, stats = (ask(key, image_id, BASELINE) for ask in (data.head_stats, data.layer_stats))
-    effects = data.asked(key, condition_queries.head_effects, image_id)
+    tensors = run_data.tensors(key, image_id)
+    heads, stats = (
+        ask(key, image_id, BASELINE) for ask in (run_data.head_stats, run_data.layer_stats)
+    )
+    effects = run_data.asked(key, condition_queries.head_effects, image_id)
     if not effects.empty:
         heads = heads.merge(effects, on=["layer", "head"], how="left")
     if condition == BASELINE:
         return Seen(condition, tensors, heads, stats, None)
-    own = (
-        data.condition_tensors(key, image_id, condition),
-        data.head_stats(key, image_id, condition),
-        data.layer_stats(key, image_id, condition),
+    captured = (
+        run_data.condition_tensors(key, image_id, condition),
+        run_data.head_stats(key, image_id, condition),
+        run_data.layer_stats(key, image_id, condition),
     )
     missing = [
         name
-        for name, found in zip(_TAKEN, own, strict=True)
-        if found is None or (isinstance(found, pd.DataFrame) and found.empty)
+        for name, part in zip(_TAKEN, captured, strict=True)
+        if part is None or (isinstance(part, pd.DataFrame) and part.empty)
     ]
     note = (
         (
@@ -74,9 +76,9 @@ def look(key: Key, image_id: str, condition: str) -> Seen:
     )
     return Seen(
         condition,
-        own[0] or tensors,
-        heads if own[1].empty else own[1],
-        stats if own[2].empty else own[2],
+        captured[0] or tensors,
+        heads if captured[1].empty else captured[1],
+        stats if captured[2].empty else captured[2],
         note,
     )
 
@@ -103,20 +105,20 @@ def headline(key: Key, image_id: str, condition: str, captions: pd.DataFrame) ->
     """The final caption; under a condition, beside the baseline's."""
     final = final_caption(captions)
     if condition == BASELINE:
-        plain.line(final or said.NONE, "title")
+        plain_text.line(final or caption_text.NONE, "title")
     else:
-        before = final_caption(data.captions(key, image_id, BASELINE))
+        before = final_caption(run_data.captions(key, image_id, BASELINE))
         same = ": no word changes" if before == final else ""
-        compared.side_by_side(
+        two_captions.side_by_side(
             before, final, ("final caption, baseline", f"final caption, {condition}{same}")
         )
 
 
 def final_caption(captions: pd.DataFrame) -> str:
     """The last layer's text of an image's captions; empty if there is none."""
-    return said.text(captions["text"].iloc[-1]) if len(captions) else ""
+    return caption_text.text(captions["text"].iloc[-1]) if len(captions) else ""
 
 
 def texts_by_layer(key: Key, image_id: str, condition: str) -> dict[int, str]:
     """A condition's captions."""
-    return said.by_layer(data.captions(key, image_id, condition))
+    return caption_text.by_layer(run_data.captions(key, image_id, condition))

@@ -2,47 +2,47 @@
 
 import streamlit as st
 
-from dashboard.data import run as data
-from dashboard.widgets import copy_command as commands
-from dashboard.widgets import text as plain
+from dashboard.data import run as run_data
+from dashboard.widgets import copy_command
+from dashboard.widgets import text as plain_text
 from store.errors import NotPublished, TableNotFound
 
 
 def no_runs() -> None:
     """The results folder is empty, or not there."""
     st.header("No run yet")
-    plain.line(
+    plain_text.line(
         "Peel shows what each layer of a vision transformer sees. It needs a run: pictures "
-        f"that a captioner has read. There is none in the folder “{data.results_folder()}”."
+        f"that a captioner has read. There is none in the folder “{run_data.results_folder()}”."
     )
-    plain.line(
+    plain_text.line(
         "This makes one from the pictures and the small captioner that come along: no GPU, "
         "no download, a few minutes."
     )
-    commands.show_as_is("make demo")
-    plain.line("If your runs are elsewhere:", "small")
-    commands.show_as_is("make dashboard RESULTS=folder")
+    copy_command.show_as_is("make demo")
+    plain_text.line("If your runs are elsewhere:", "small")
+    copy_command.show_as_is("make dashboard RESULTS=folder")
 
 
 def show(error: Exception) -> None:
     """Say what an error means for who sees the page."""
     if isinstance(error, NotPublished):
         st.header("Nothing to show yet")
-        plain.line(str(error))
+        plain_text.line(str(error))
         st.markdown(
             "The page **Runs** shows how far the run is. While it is under way it "
             "publishes by itself; this shows now what there is:"
         )
-        commands.show("python -m precompute publish")
+        copy_command.show("python -m precompute publish")
     elif isinstance(error, TableNotFound):
         st.header("This run's tables are of another version")
-        plain.line(str(error).splitlines()[0])
-        plain.line("This builds the tables anew from the run's parts:")
-        commands.show("python -m precompute publish")
+        plain_text.line(str(error).splitlines()[0])
+        plain_text.line("This builds the tables anew from the run's parts:")
+        copy_command.show("python -m precompute publish")
     else:
         st.header("This run cannot be read")
-        plain.line(str(error).splitlines()[0] if str(error) else type(error).__name__)
-        plain.line(
+        plain_text.line(str(error).splitlines()[0] if str(error) else type(error).__name__)
+        plain_text.line(
             "This checks every file of the runs; with --repair it makes again what is damaged:"
         )
-        commands.show("python -m precompute verify")
+        copy_command.show("python -m precompute verify")

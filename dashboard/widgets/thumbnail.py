@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard.charts import maps
-from dashboard.data import run as data
+from dashboard.data import run as run_data
 from dashboard.data.run import Key
 
 _WIDTH = 240
@@ -13,4 +13,4 @@ _WIDTH = 240
 @st.cache_data(max_entries=512, show_spinner=False)
 def thumbnail(key: Key, image_id: str) -> bytes:
     """A small JPEG of a picture as the model saw it."""
-    return maps.thumbnail(data.tensors(key, image_id).model_input, _WIDTH)
+    return maps.thumbnail(run_data.tensors(key, image_id).model_input, _WIDTH)

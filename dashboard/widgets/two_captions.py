@@ -1,13 +1,13 @@
 """Two captions side by side, the words that one lost and the other gained marked.
 
-Captions are escaped: what they say is never markup.
+Captions are escaped: they are never markup.
 """
 
 import html
 
 import streamlit as st
 
-from dashboard.captions import text as said
+from dashboard.captions import text as caption_text
 from dashboard.captions.diff import Piece, diff_words
 
 _MARKS = {
@@ -25,7 +25,7 @@ _LABEL = "font-size:0.78rem;opacity:0.65"
 
 
 def side_by_side(before: str, after: str, names: tuple[str, str]) -> None:
-    """Show two captions; `names` say whose they are.
+    """Show two captions; `names` tell whose they are.
 
     On a narrow screen one stands below the other.
     """
@@ -48,7 +48,7 @@ def _half(name: str, pieces: list[Piece], hidden: str, text: str) -> str:
 
 def _words(pieces: list[Piece], hidden: str, text: str) -> str:
     if not text.strip():
-        return said.NONE
+        return caption_text.NONE
     return (
         "<div>"
         + "".join(

@@ -7,10 +7,11 @@ of preference, and which section a curve stands in.
 
 from store.metrics.inside import CAPTIONS, HEADS, LAYERS, head_columns, head_menu
 from store.metrics.judges import CRITERIA, JUDGED
-from store.metrics.metric import SAYS, Metric
+from store.metrics.metric import CAPTION_SECTION, Metric
 from store.metrics.scores import ANSWERS, FAMILIES, GAIN, ONSET, OTHERS, SCORES
 
 __all__ = [
+    "CAPTION_SECTION",
     "CRITERIA",
     "FAMILIES",
     "GAIN",
@@ -18,7 +19,6 @@ __all__ = [
     "JUDGED",
     "METRICS",
     "ONSET",
-    "SAYS",
     "SCORES",
     "Metric",
     "gains",

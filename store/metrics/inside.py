@@ -6,7 +6,7 @@ from typing import Literal
 
 from store.metrics.metric import Metric
 
-_LOOKS, _MOVES, _SURE = "looks", "moves", "sure"  # sections
+_ATTENTION, _UPDATES, _CONFIDENCE = "attention", "updates", "confidence"  # sections
 _NORM = "vector length"
 _SHARE = "share"
 _NATS = "nats a token"
@@ -21,14 +21,14 @@ LAYERS: dict[str, Metric] = {
         "How much of its attention the CLS token gives to the picture's patches; "
         "the rest it gives to itself.",
         range=_ONE,
-        section=_LOOKS,
+        section=_ATTENTION,
     ),
     "delta_attn": Metric(
         "Change of attention ΔA",
         "difference of shares",
         "A of this layer minus A of the layer below. There is none for layer 1.",
         range=(-1.0, 1.0),
-        section=_LOOKS,
+        section=_ATTENTION,
     ),
     "map_shift": Metric(
         "Map shift",
@@ -36,7 +36,7 @@ LAYERS: dict[str, Metric] = {
         "How far the attention map moved since the layer below: 0 is the same map, "
         "1 is a map on other patches altogether.",
         range=_ONE,
-        section=_LOOKS,
+        section=_ATTENTION,
     ),
     "attn_entropy": Metric(
         "Attention entropy",
@@ -44,21 +44,21 @@ LAYERS: dict[str, Metric] = {
         "How spread out the attention over patches is: 0 is a single patch, "
         "ln N is all N patches alike.",
         range=_POSITIVE,
-        section=_LOOKS,
+        section=_ATTENTION,
     ),
     "n_outlier_tokens": Metric(
         "Outlier tokens",
         "tokens",
         "Patch tokens whose length is far above the picture's median at this layer.",
         range=_POSITIVE,
-        section=_LOOKS,
+        section=_ATTENTION,
     ),
     "update_norm": Metric(
         "Update norm",
         _NORM,
         "Length of what this layer adds to the CLS token: attention and MLP together.",
         range=_POSITIVE,
-        section=_MOVES,
+        section=_UPDATES,
     ),
     # The next two are lines of the chart of update_norm.
     "attn_norm": Metric(
@@ -80,14 +80,14 @@ LAYERS: dict[str, Metric] = {
         _SHARE,
         "Part of the CLS token's update that attention makes; the MLP makes the rest. "
         "Outside 0 to 1 the two work against each other.",
-        section=_MOVES,
+        section=_UPDATES,
     ),
     "resid_norm": Metric(
         "State norm",
         _NORM,
         "Length of the CLS token's state Z^l.",
         range=_POSITIVE,
-        section=_MOVES,
+        section=_UPDATES,
     ),
     "cos_prev": Metric(
         "Likeness to the layer below",
@@ -95,20 +95,20 @@ LAYERS: dict[str, Metric] = {
         "Cosine between the CLS token's states of this layer and the one below: "
         "1 is the same direction.",
         range=(-1.0, 1.0),
-        section=_MOVES,
+        section=_UPDATES,
     ),
     "patch_update_norm": Metric(
         "Update norm, patches",
         _NORM,
         "Length of what this layer adds to a patch token, mean over patches.",
         range=_POSITIVE,
-        section=_MOVES,
+        section=_UPDATES,
     ),
     "patch_attn_share": Metric(
         "Attention share, patches",
         _SHARE,
         "Part of a patch token's update that attention makes, mean over patches.",
-        section=_MOVES,
+        section=_UPDATES,
     ),
 }
 """Columns of `layer_stat`, in the order of the page Layers."""
@@ -120,21 +120,21 @@ CAPTIONS: dict[str, Metric] = {
         "How probable the final caption already is when read from this layer: 0 is certain.",
         range=_LOG,
         better="more",
-        section=_SURE,
+        section=_CONFIDENCE,
     ),
     "mean_logprob": Metric(
         "Caption log-probability",
         _NATS,
         "How sure the decoder is of the caption that it wrote from this layer: 0 is certain.",
         range=_LOG,
-        section=_SURE,
+        section=_CONFIDENCE,
     ),
     "n_tokens": Metric(
         "Caption length",
         "tokens",
         "Tokens of the caption, the end token included.",
         range=_POSITIVE,
-        section=_SURE,
+        section=_CONFIDENCE,
     ),
 }
 """Columns of `caption`, likewise."""

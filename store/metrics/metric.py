@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-SAYS = "said"
+CAPTION_SECTION = "captions"
 """The section of the page Layers for likeness of captions, and for a metric that names no other."""
 
 
@@ -32,7 +32,7 @@ class Metric:
     better: Literal["more", "less"] | None = None
     quality: int | None = None
     likeness: int | None = None
-    section: str | None = SAYS
+    section: str | None = CAPTION_SECTION
 
     @property
     def signed(self) -> bool:

@@ -4,7 +4,7 @@ import math
 
 from store.metrics.metric import Metric
 
-_OWN, _THINGS = "own", "things"  # sections
+_GROUNDING, _CONCRETENESS = "grounding", "concreteness"  # sections
 _UNIT = "0 to 1"
 _ONE = (0.0, 1.0)
 _POSITIVE = (0.0, math.inf)
@@ -16,7 +16,7 @@ ANSWERS: dict[str, Metric] = {
         "Short questions about the picture, asked of this layer.",
         range=_ONE,
         better="more",
-        section=_OWN,
+        section=_GROUNDING,
     ),
     "answer_bertscore": Metric(
         "Likeness of answers, BERTScore",
@@ -24,7 +24,7 @@ ANSWERS: dict[str, Metric] = {
         "Answers of this layer against the expected ones, in meaning.",
         range=(-math.inf, 1.0),
         better="more",
-        section=_OWN,
+        section=_GROUNDING,
     ),
     "answer_rouge_l": Metric(
         "Likeness of answers, ROUGE-L",
@@ -32,7 +32,7 @@ ANSWERS: dict[str, Metric] = {
         "Answers of this layer against the expected ones, by their longest common run of words.",
         range=_ONE,
         better="more",
-        section=_OWN,
+        section=_GROUNDING,
     ),
 }
 """Curves of answers to questions."""
@@ -103,14 +103,14 @@ SCORES: dict[str, Metric] = {
         range=_ONE,
         better="more",
         quality=5,
-        section=_OWN,
+        section=_GROUNDING,
     ),
     "uniqueness": Metric(
         "Unique captions",
         "share of images",
         "Images whose caption at this layer no other image has.",
         range=_ONE,
-        section=_OWN,
+        section=_GROUNDING,
     ),
     "repetition": Metric(
         "Repetition",
@@ -118,21 +118,21 @@ SCORES: dict[str, Metric] = {
         "Share of a caption's word pairs that repeat.",
         range=_ONE,
         better="less",
-        section=_OWN,
+        section=_GROUNDING,
     ),
     "n_nouns": Metric(
         "Different nouns (proxy)",
         "nouns",
         "A proxy of abstract to concrete that needs no judge: how many things are named.",
         range=_POSITIVE,
-        section=_THINGS,
+        section=_CONCRETENESS,
     ),
     "noun_depth": Metric(
         "Depth of nouns (proxy)",
         "steps in WordNet",
         "A proxy of abstract to concrete that needs no judge: how specific the nouns are.",
         range=_POSITIVE,
-        section=_THINGS,
+        section=_CONCRETENESS,
     ),
 }
 """What `precompute.metrics` computes of captions, by the same names."""
@@ -194,7 +194,7 @@ FAMILIES: dict[str, Metric] = {
         "Score against the picture's own references minus the score against other pictures': "
         "0 says nothing of this picture.",
         better="more",
-        section=_OWN,
+        section=_GROUNDING,
     ),
     ONSET: Metric(
         "Grounding sets in, {}",

@@ -113,10 +113,10 @@ def day_and_night(tab):
 
 def violations(tab, exclude=()):
     """What axe-core finds wrong with a page: rule, element and how to mend it."""
-    found = Axe().run(tab, {"exclude": [[selector] for selector in exclude]}).response
+    result = Axe().run(tab, {"exclude": [[selector] for selector in exclude]}).response
     return [
         (rule["id"], node["html"][:150], node["failureSummary"])
-        for rule in found["violations"]
+        for rule in result["violations"]
         for node in rule["nodes"]
     ]
 

@@ -25,8 +25,8 @@ def edited(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(edited, tmp_path_factory):
-    with serve(edited, tmp_path_factory.mktemp("server") / "log") as found:
-        yield found
+    with serve(edited, tmp_path_factory.mktemp("server") / "log") as server:
+        yield server
 
 
 def strip(tab):

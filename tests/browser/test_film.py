@@ -17,7 +17,7 @@ window.setInterval = (call, wait, ...rest) => {
     return -1
 }
 window.clearInterval = (which) => which === -1 ? window.step = null : end(which)"""
-"""A script after which a film takes a step where the test says so: `step()`."""
+"""A script after which a film takes a step where the test asks for it: `step()`."""
 
 
 def test_the_film_runs_through_the_layers_and_stops(tab, server):

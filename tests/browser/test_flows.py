@@ -77,7 +77,7 @@ def test_hostile_captions_are_seen_as_they_are_written(tab, tmp_path):
             tab.goto(f"{address}/{page}")
             expect(tab.locator(".stMain img").first).to_be_visible()
             settled(tab)
-            # Layer 5, the last, says the second of them; the ladder says them all.
+            # The last layer, 5, has the second of them; the ladder has them all.
             for text in HOSTILE if page else HOSTILE[1:2]:
                 expect(tab.locator(".stMain").get_by_text(text).first).to_be_attached()
             assert tab.title() == "Peel"

@@ -31,8 +31,8 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(folder, tmp_path_factory):
-    with serve(folder, tmp_path_factory.mktemp("server") / "log") as found:
-        yield found
+    with serve(folder, tmp_path_factory.mktemp("server") / "log") as server:
+        yield server
 
 
 def shown(tab):
@@ -122,8 +122,8 @@ def test_a_tag_is_given_and_shows_its_pictures(tab, address, folder):
     tab.keyboard.press("Control+Enter")
     settled(tab)
     picture(tab, "image-tags")
-    found = notes.everything(folder / notes.FILE_NAME, "images")
-    assert found["img00004"] == ("<b>odd</b>", "why *this*?")
+    kept = notes.everything(folder / notes.FILE_NAME, "images")
+    assert kept["img00004"] == ("<b>odd</b>", "why *this*?")
     tab.goto(f"{address}/?tag=%3Cb%3Eodd%3C/b%3E")
     settled(tab)
     assert shown(tab) == 1

@@ -103,9 +103,9 @@ def test_a_phone_shows_the_row_of_the_link(browser, deep, place):
 
 def test_a_folded_row_says_what_the_chosen_layer_says(tab, deep):
     opened(tab, deep, "layer=17&head=0")
-    said = tab.locator(".row .caption")
+    captions = tab.locator(".row .caption")
     expect(row(tab).locator(".layer")).to_have_text("17")
-    expect(said.filter(has_text="horse that is")).to_have_count(2)  # 17 and 19
+    expect(captions.filter(has_text="horse that is")).to_have_count(2)  # 17 and 19
     for place, words in ((18, "zebra that"), (19, "horse that"), (20, "front of the big")):
         tab.keyboard.press("ArrowRight")
         expect(row(tab).locator(".caption")).to_contain_text(words)
@@ -123,7 +123,7 @@ def test_a_folded_row_says_what_the_chosen_layer_says(tab, deep):
 
 def test_rows_tell_how_many_others_say_it_and_where_things_set_in(tab, deep):
     opened(tab, deep, "layer=20&head=0")
-    expect(row(tab).locator(".badge").first).to_have_text("said of 2 others")
+    expect(row(tab).locator(".badge").first).to_have_text("shared by 2 others")
     marks = tab.locator(".landmark")
     expect(marks.filter(has_text="Grounding")).to_have_text(
         "Grounding sets in at layer 20, over all pictures"

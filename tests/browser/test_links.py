@@ -101,7 +101,7 @@ def test_back_and_forward_show_every_step_again(tab, two):
 
 PLACES = (
     ("image", "image=img00003&layer=4&head=1&cells=attn_entropy&opacity=0.40&fold=false"),
-    ("layers", "room=looks"),
+    ("layers", "section=attention"),
     ("compare", "versus=skip:5&metric=exact:final&layer=3&image=img00004&head=1"),
     ("", "sort=rouge_l:final&find=a"),
 )

@@ -20,22 +20,22 @@ PAGES = (
     "figures",
     "runs",
 )
-ROOMS = ("said", "own", "settles", "looks")
+SECTIONS = ("captions", "grounding", "settles", "attention")
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
     make_run(folder, "pages", n_images=8, n_layers=6, n_heads=3, grid=(8, 8), conditions=True)
-    with serve(folder, tmp_path_factory.mktemp("server") / "log") as found:
-        yield found
+    with serve(folder, tmp_path_factory.mktemp("server") / "log") as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory):
     folder = tmp_path_factory.mktemp("empty")
-    with serve(folder, tmp_path_factory.mktemp("server") / "log") as found:
-        yield found
+    with serve(folder, tmp_path_factory.mktemp("server") / "log") as server:
+        yield server
 
 
 @pytest.fixture(scope="module", params=[1280, 390])
@@ -48,7 +48,7 @@ def screen(request, browser):
 def look(screen, address, path, name):
     """Open a page; what is wrong with it by day and by night, in words."""
     tab, width = screen
-    found, asked = [], []
+    problems, asked = [], []
     tab.on("request", lambda request: asked.append(request.url))
     tab.goto(f"{address}/{path}")
     for scheme in day_and_night(tab):
@@ -57,13 +57,13 @@ def look(screen, address, path, name):
             "Math.max(document.documentElement.scrollWidth, "
             "document.querySelector('.stMain').scrollWidth) - innerWidth"
         )
-        found += [f"{scheme}: {wide} pixels too wide"] if wide > 0 else []
-        found += ["an exception"] * tab.locator("[data-testid=stException]").count()
+        problems += [f"{scheme}: {wide} pixels too wide"] if wide > 0 else []
+        problems += ["an exception"] * tab.locator("[data-testid=stException]").count()
         others = {url for url in asked if not url.startswith((address, "data:", "blob:"))}
-        found += [f"{scheme}: asks {url}" for url in sorted(others)]
+        problems += [f"{scheme}: asks {url}" for url in sorted(others)]
         if (width, scheme) != (390, "dark"):  # each width and scheme, not each pair
-            found += [f"{scheme}: {rule}" for rule in violations(tab)]
-    return found
+            problems += [f"{scheme}: {rule}" for rule in violations(tab)]
+    return problems
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -71,9 +71,9 @@ def test_a_page_is_whole_quiet_and_accessible(screen, address, page):
     assert look(screen, address, page, f"page-{page or 'images'}") == []
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_every_room_of_the_layers_fits(screen, address, room):
-    assert look(screen, address, f"layers?room={room}", f"page-layers-{room}") == []
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_section_of_the_layers_fits(screen, address, section):
+    assert look(screen, address, f"layers?section={section}", f"page-layers-{section}") == []
 
 
 @pytest.mark.parametrize("page", ["", "layers", "runs"])

@@ -33,14 +33,14 @@ def reopened(browser, tab, text):
         expect(page.get_by_text(text).first).to_be_visible()
 
 
-def test_at_which_layer_the_story_becomes_right(tab, server, browser):
-    ask(tab, server, "At which layer does this picture's story become right?")
+def test_at_which_layer_the_caption_becomes_right(tab, server, browser):
+    ask(tab, server, "At which layer does this picture's caption become right?")
     layer = int(re.search(r"[?&]layer=(\d+)", tab.url)[1])
     expect(tab.get_by_text(f"Layer {layer} of 12")).to_be_visible()
     chosen = tab.locator(".peel-reader [aria-current=true]")
     expect(chosen).to_contain_text(str(layer))
     picture(tab, "question-right")
-    # From this row on the words are the final caption's; the row before says something else.
+    # From this row on the words are the final caption's; the row before has other words.
     tab.get_by_role("button", name="the last layer").click()
     expect(chosen.locator("ins, del")).to_have_count(0)
     reopened(browser, tab, f"Layer {layer} of 12")

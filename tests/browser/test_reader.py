@@ -64,10 +64,10 @@ def test_arrows_draw_at_once_and_the_link_follows(tab, server):
 NEVER = """const later = window.setTimeout
 window.setTimeout = (call, wait, ...rest) => wait === 400 && window.never ? 0
     : later(call, wait, ...rest)"""
-"""A script after which a place never rests long enough to be told, as long as `never` is true."""
+"""A script after which a place never rests long enough to be sent, as long as `never` is true."""
 
 
-def test_a_choice_is_told_on_the_way_out(tab, server):
+def test_a_choice_is_sent_on_the_way_out(tab, server):
     tab.add_init_script(NEVER)
     opened(tab, server, "layer=1&head=0")
     tab.evaluate("window.never = true")
@@ -153,7 +153,7 @@ def test_ways_to_draw_a_map(tab, server):
         tab.get_by_label(name).check()
         seen.append(shot(tab))
     expect(tab.get_by_text("colours do not compare")).to_be_visible()
-    expect(tab).to_have_url(re.compile("own=true"))
+    expect(tab).to_have_url(re.compile("own_scale=true"))
     settled(tab)
     tab.get_by_role("button", name="Raw map").click()
     expect(tab.get_by_text("colours do not compare")).not_to_be_visible()
@@ -188,7 +188,7 @@ def test_hidden_tokens_show_their_neighbours_median(script):
 
 
 @pytest.mark.parametrize(
-    "query", ["patch=3&own=true&cells=attn_to_box", "condition=skip:2&against=other"]
+    "query", ["patch=3&own_scale=true&cells=attn_to_box", "condition=skip:2&against=other"]
 )
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_page_is_accessible(browser, chosen, width, query):
@@ -196,13 +196,13 @@ def test_the_page_is_accessible(browser, chosen, width, query):
         tab = context.new_page()
         opened(tab, chosen, f"image=img00001&fold=false&{query}")
         for scheme in day_and_night(tab):
-            found = Axe().run(tab).response
+            result = Axe().run(tab).response
             # The reader lies in a shadow tree, where axe's targets are lists.
             assert any(
                 isinstance(node["target"][0], list)
-                for rule in found["passes"]
+                for rule in result["passes"]
                 for node in rule["nodes"]
             )
-            assert found["violations"] == []
+            assert result["violations"] == []
             if "patch" in query:
                 picture(tab, f"image-reader-{width}-{scheme}")

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from dashboard import reader
-from dashboard.widgets import text as plain
+from dashboard.widgets import text as plain_text
 from store.publish.generation import publish
 from tests import synthetic
 from tests.dashboard.opening import app
@@ -123,10 +123,10 @@ def test_labels_of_widgets_and_links_hold_no_text_of_others(hostile, monkeypatch
 @pytest.mark.parametrize("text", HOSTILE)
 def test_escaped_text_reads_as_it_was_written(monkeypatch, text):
     shown = []
-    monkeypatch.setattr(plain.st, "html", shown.append)
-    plain.line(text)
-    plain.points([text])
-    plain.facts([(text, text)])
+    monkeypatch.setattr(plain_text.st, "html", shown.append)
+    plain_text.line(text)
+    plain_text.points([text])
+    plain_text.facts([(text, text)])
     for body in shown:
         assert html.escape(text) in body
         assert text in html.unescape(body)

@@ -3,7 +3,7 @@
 import pytest
 from streamlit.util import calc_hash
 
-from dashboard.data import run as data
+from dashboard.data import run as run_data
 from dashboard.widgets.picture import strongest
 from store.disk.runs import list_runs
 from store.query.images import Selection
@@ -54,7 +54,7 @@ def test_what_a_link_names_in_vain_falls_back_with_a_note(visit, query, note):
     assert "img00000" in words(at)
 
 
-def test_a_filter_that_cannot_be_read_is_said_so(visit):
+def test_a_filter_that_cannot_be_read_gets_a_note(visit):
     at = visit("images", filter="map_shift ~ 3")
     assert not at.exception
     assert "The filter cannot be read" in words(at)
@@ -65,8 +65,8 @@ def test_a_filter_that_cannot_be_read_is_said_so(visit):
 
 def test_filters_of_the_link_are_applied_and_drawn(visit, results):
     at = visit("images", filter="rouge_l:final@2<0.9;|delta_attn|>0.01")
-    key = data.key_of(list_runs(results)[0])
-    count = data.count(key, Selection(parse_predicates(at.text_input(key="filter").value)))
+    key = run_data.key_of(list_runs(results)[0])
+    count = run_data.count(key, Selection(parse_predicates(at.text_input(key="filter").value)))
     assert 0 < count < 30
     assert f"{count} of 30 images" in words(at)
     assert [n.key for n in at.number_input if n.value is not None] == ["high-0", "low-1"]
@@ -115,8 +115,8 @@ def test_pages_of_images(visit):
 
 
 def test_a_first_visit_opens_at_the_strongest_cell_and_says_so(visit, results):
-    key = data.key_of(list_runs(results)[0])
-    heads = data.head_stats(key, "img00002", "baseline")
+    key = run_data.key_of(list_runs(results)[0])
+    heads = run_data.head_stats(key, "img00002", "baseline")
     best = heads.sort_values("contribution_share").iloc[-1]
     assert strongest(heads) == (best["layer"], best["head"], "contribution_share")
     at = visit("image", image="img00002")
@@ -129,7 +129,13 @@ def test_a_first_visit_opens_at_the_strongest_cell_and_says_so(visit, results):
 @pytest.mark.parametrize(
     "query",
     [
-        {"map": "contribution", "own": "true", "smooth": "true", "hide": "true", "head": "mean"},
+        {
+            "map": "contribution",
+            "own_scale": "true",
+            "smooth": "true",
+            "hide": "true",
+            "head": "mean",
+        },
         {"layer": "0", "cells": "attn_entropy", "against": "final", "opacity": "1.00"},
     ],
 )
@@ -138,6 +144,10 @@ def test_other_ways_to_look(visit, query):
     assert not at.exception
     begins = sent(at)[0]["start"]["at"]
     assert {name: begins[name] for name in query} == query
+
+
+def test_an_old_link_asks_for_the_colours_of_one_map(visit):
+    assert sent(visit("image", own="true"))[0]["start"]["at"]["own_scale"] == "true"
 
 
 def test_next_keeps_the_cell_and_another_image_starts_anew(visit):

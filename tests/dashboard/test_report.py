@@ -77,8 +77,8 @@ def test_nothing_outside_the_file_is_referred_to(made):
 def test_it_has_figures_their_numbers_pictures_and_provenance(made):
     text, run_id = made
     page = Page(text)
-    told = " ".join(page.text)
-    for said in (
+    text = " ".join(page.text)
+    for part in (
         run_id,
         "Figure 2",
         "Figure 6",
@@ -89,8 +89,8 @@ def test_it_has_figures_their_numbers_pictures_and_provenance(made):
         "weights sha256",
         "The first 4 by their ids",
     ):
-        assert said in told
-    assert "img00004" not in told
+        assert part in text
+    assert "img00004" not in text
     tables = [
         list(csv.reader(io.StringIO(decoded(url))))
         for url in urls(page)
@@ -104,10 +104,10 @@ def test_it_has_figures_their_numbers_pictures_and_provenance(made):
 def test_layers_in_the_papers_numbers(edited):
     with open_run(list_runs(edited)[0]) as run:
         text = report.report(run, ["img00002"], paper=True)
-    told = " ".join(Page(text).text)
-    assert "Chosen for this report" in told
-    assert "layer 5" in told
-    assert "layer 6" not in told  # of 6 blocks the last is 5
+    text = " ".join(Page(text).text)
+    assert "Chosen for this report" in text
+    assert "layer 5" in text
+    assert "layer 6" not in text  # of 6 blocks the last is 5
 
 
 def test_hostile_text_is_text(tmp_path):
@@ -148,14 +148,14 @@ def test_hostile_text_is_text(tmp_path):
         "li",
     }
     assert not [name for _, name, _ in page.attributes if name.startswith("on")]
-    told = " ".join(page.text)
-    assert all(hostile in told for hostile in HOSTILE)
+    text = " ".join(page.text)
+    assert all(hostile in text for hostile in HOSTILE)
 
 
 def test_a_run_with_nothing_but_captions(tmp_path):
     with open_run(make_run(tmp_path, n_images=1)) as run:
-        told = " ".join(Page(report.report(run)).text)
-    assert "Table 1: no heads were pruned" in told
+        text = " ".join(Page(report.report(run)).text)
+    assert "Table 1: no heads were pruned" in text
 
 
 def test_the_command_writes_the_file_and_says_what_is_wrong(edited, tmp_path, capsys):

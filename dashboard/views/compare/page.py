@@ -8,27 +8,24 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard.captions import text as said
+from dashboard.captions import text as caption_text
 from dashboard.charts import compare as compare_charts
-from dashboard.data import run as data
-from dashboard.data import two_runs as pairs
+from dashboard.data import run as run_data
+from dashboard.data import two_runs as two_runs_data
 from dashboard.data.run import Key
-from dashboard.figures import files as exporting
-from dashboard.figures import show as drawn
-from dashboard.names import metrics as words
+from dashboard.figures import display, files
+from dashboard.names import metrics
 from dashboard.views.compare import two_maps
 from dashboard.views.compare.two_maps import Side
-from dashboard.widgets import link as selection
-from dashboard.widgets import navigation
-from dashboard.widgets import text as plain
-from dashboard.widgets import two_captions as compared
+from dashboard.widgets import link, menus, navigation, two_captions
+from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
 from dashboard.widgets.thumbnail import thumbnail
 from store.errors import NotPublished
 from store.metrics import likeness
 from store.query import Compared
 from store.query import conditions as condition_queries
-from store.query import two_runs as compare_queries
+from store.query import two_runs as two_runs_queries
 from store.schema import BASELINE
 
 _PER_PAGE = 8
@@ -55,24 +52,24 @@ class _Sides:
 def show(place: Place) -> None:
     """Draw the page."""
     st.header("Compare")
-    plain.line(
+    plain_text.line(
         "Does another run, or an edit of the model, say it better, and of which pictures? "
         "The selection at the left beside another one, picture by picture, at the same "
         "depth.",
         "small",
     )
-    with selection.notes_above():
+    with link.notes_above():
         sides = _sides(place)
         if sides is None:
-            plain.line(
+            plain_text.line(
                 "There is nothing to compare this with: the results folder has one run, "
                 "and that run no edited model. A section [[experiments]] in its "
                 "configuration names edits; a second run of the same data set compares "
                 "models."
             )
             return
-        if pairs.shared_images(sides.one.key, sides.two.key) == 0:
-            plain.line(
+        if two_runs_data.shared_images(sides.one.key, sides.two.key) == 0:
+            plain_text.line(
                 "These two runs have no picture in common: they read different data sets. "
                 "Choose a run of the same data set, or another condition of this run."
             )
@@ -83,25 +80,27 @@ def show(place: Place) -> None:
 def _sides(place: Place) -> _Sides | None:
     key = place.published
     mine = place.run.name
-    runs = {run.name: run for run in data.runs() if run == place.run or _published(run)}
+    runs = {run.name: run for run in run_data.runs() if run == place.run or _published(run)}
     run_at, condition_at = st.columns(2)
-    alone = len(data.conditions(key)) < 2
+    alone = len(run_data.conditions(key)) < 2
     if alone and len(runs) < 2:
         return None
     with run_at:
-        chosen = selection.menu(
+        chosen = menus.menu(
             "Compared with run",
             list(runs),
             name="with_run",
             default=next(name for name in runs if name != mine) if alone else mine,
         )
-    other = data.key_of(runs[chosen])
-    known = [name for name in data.conditions(other) if (chosen, name) != (mine, place.condition)]
+    other = run_data.key_of(runs[chosen])
+    known = [
+        name for name in run_data.conditions(other) if (chosen, name) != (mine, place.condition)
+    ]
     if not known:
-        plain.line("This run has no other condition.", "small")
+        plain_text.line("This run has no other condition.", "small")
         return None
     with condition_at:
-        versus = selection.menu(
+        versus = menus.menu(
             "under condition",
             known,
             name="versus",
@@ -118,13 +117,13 @@ def _most_layers(key: Key, known: list[str]) -> str:
     """The baseline, if it is to choose from; else the condition with curves over most layers."""
     if BASELINE in known:
         return BASELINE
-    decoded = data.asked(key, condition_queries.decoded)["condition_id"]
+    decoded = run_data.asked(key, condition_queries.decoded)["condition_id"]
     return next((str(name) for name in decoded if name in known), known[0])
 
 
 def _published(run: Path) -> bool:
     try:
-        data.key_of(run)
+        run_data.key_of(run)
     except NotPublished:
         return False
     return True
@@ -133,34 +132,34 @@ def _published(run: Path) -> bool:
 def _draw(sides: _Sides) -> None:
     keys = sides.one.key, sides.two.key
     conditions = sides.one.condition, sides.two.condition
-    found = pairs.asked(*keys, compare_queries.measures, *conditions)
-    if found.empty:
-        plain.line(
+    measures = two_runs_data.asked(*keys, two_runs_queries.measures, *conditions)
+    if measures.empty:
+        plain_text.line(
             "Both sides have no measure in common. python -m precompute score scores what "
             "is not scored yet."
         )
         return
-    ids = list(zip(found["metric"], found["against"], strict=True))
-    tops = [int(data.run_row(key)["n_layers"]) for key in keys]
+    ids = list(zip(measures["metric"], measures["against"], strict=True))
+    tops = [int(run_data.run_row(key)["n_layers"]) for key in keys]
     preferred = (f"{score}:{kind}" for kind in ("reference", "final") for score in likeness())
     measure_at, layer_at = st.columns([2, 1])
     with measure_at:
-        metric, against = selection.measure(
+        metric, against = menus.measure(
             "Measure",
             ids,
             name="metric",
             default=next((name for name in preferred if name in map(":".join, ids)), None),
         )
     measure = f"{metric}:{against}"
-    asked = Compared(*conditions, metric, against, compare_queries.depths(*tops))
-    frame = pairs.asked(*keys, compare_queries.curves, asked)
+    asked = Compared(*conditions, metric, against, two_runs_queries.depths(*tops))
+    frame = two_runs_data.asked(*keys, two_runs_queries.curves, asked)
     if frame.empty:
-        plain.line("No image has this measure on both sides.")
+        plain_text.line("No image has this measure on both sides.")
         return
     layers = [str(layer) for layer in frame["layer"]]
     with layer_at:
         layer = int(
-            selection.menu(
+            menus.menu(
                 "Layer (Z^l)",
                 layers,
                 name="layer",
@@ -182,8 +181,8 @@ def _draw(sides: _Sides) -> None:
 
 
 def _curves(frame: pd.DataFrame, sides: _Sides, measure: str, tops: list[int], layer: int) -> None:
-    title = selection.title(measure)
-    word = words.word(measure.partition(":")[0])
+    title = menus.title(measure)
+    word = metrics.word(measure.partition(":")[0])
     unit = word.unit
     n = int(frame["n"].max())
     one, two = sides.names
@@ -195,37 +194,37 @@ def _curves(frame: pd.DataFrame, sides: _Sides, measure: str, tops: list[int], l
             f"depth stand together, numbered as in {one}."
         )
     )
-    plain.line(
+    plain_text.line(
         f"{title}: the same {n:,} images on both sides. {word.meaning} Bands are 95% "
         f"bootstrap intervals over images; the difference is taken image by image.{depth}",
         "small",
     )
     left, right = st.columns(2, gap="medium")
     with left, st.container(border=True, height="stretch"):
-        plain.line("Both", "heading")
-        chart = drawn.spec(compare_charts.both, frame, sides.names, unit or title, layer)
-        drawn.chart(chart, f"{title} of both over layers.")
-        exporting.download_row(chart, frame, "compare")
+        plain_text.line("Both", "heading")
+        chart = display.spec(compare_charts.both, frame, sides.names, unit or title, layer)
+        display.chart(chart, f"{title} of both over layers.")
+        files.download_row(chart, frame, "compare")
     with right, st.container(border=True, height="stretch"):
-        plain.line(f"Difference: {two} minus {one}", "heading")
-        chart = drawn.spec(
+        plain_text.line(f"Difference: {two} minus {one}", "heading")
+        chart = display.spec(
             compare_charts.difference, frame, f"difference, {unit}" if unit else "difference", layer
         )
-        drawn.chart(chart, f"{title}: {two} minus {one}, over layers.")
-        exporting.download_row(chart, frame, "difference")
-    plain.line(_at(frame[frame["layer"] == layer].iloc[0], sides))
+        display.chart(chart, f"{title}: {two} minus {one}, over layers.")
+        files.download_row(chart, frame, "difference")
+    plain_text.line(_at(frame[frame["layer"] == layer].iloc[0], sides))
 
 
 def _one_layer(frame: pd.DataFrame, sides: _Sides, measure: str) -> None:
     row = frame.iloc[0]
-    plain.line(f"{selection.title(measure)}. {_at(row, sides)}")
-    plain.line(
+    plain_text.line(f"{menus.title(measure)}. {_at(row, sides)}")
+    plain_text.line(
         f"Both sides have this measure at layer {row['layer']:.0f} alone, so there is no "
         f"curve. Means over the same {row['n']:,.0f} images; the interval is bootstrap over "
         "images, image by image.",
         "small",
     )
-    exporting.download_row(None, frame, "compare")
+    files.download_row(None, frame, "compare")
 
 
 def _at(row: Any, sides: _Sides) -> str:
@@ -241,11 +240,11 @@ def _ranked(sides: _Sides, asked: Compared, layer: int, n: int) -> str | None:
     """Draw the images that lie furthest apart at the layer; the first of all."""
     st.subheader(f"Images that lie furthest apart at layer {layer}")
     rows_at = st.container()
-    number = selection.pages(math.ceil(n / _PER_PAGE), "apart")
-    rows = pairs.asked(
+    number = menus.pages(math.ceil(n / _PER_PAGE), "apart")
+    rows = two_runs_data.asked(
         sides.one.key,
         sides.two.key,
-        compare_queries.most_different,
+        two_runs_queries.most_different,
         asked,
         layer,
         _PER_PAGE,
@@ -253,7 +252,9 @@ def _ranked(sides: _Sides, asked: Compared, layer: int, n: int) -> str | None:
     )
     with rows_at:
         if number == 1 and not rows["difference"].any():
-            plain.line("By this measure both sides are the same for every image here.", "small")
+            plain_text.line(
+                "By this measure both sides are the same for every image here.", "small"
+            )
         for row in rows.astype(object).to_dict("records"):
             _row(sides, row, layer)
     return None if rows.empty else str(rows["image_id"][0])
@@ -267,14 +268,14 @@ def _row(sides: _Sides, row: dict[Any, Any], layer: int) -> None:
         width=88,
         alt=f"Picture {image_id} as the model saw it.",
     )
-    texts = [said.text(row[name]) for name in ("one_text", "two_text")]
+    texts = [caption_text.text(row[name]) for name in ("one_text", "two_text")]
     names = sides.names
     with text:
-        compared.side_by_side(
+        two_captions.side_by_side(
             texts[0], texts[1], (f"{names[0]}: {row['one']:z.3f}", f"{names[1]}: {row['two']:z.3f}")
         )
     with more:
-        plain.line(f"{row['difference']:+z.3f}", "heading")
+        plain_text.line(f"{row['difference']:+z.3f}", "heading")
         ways = st.container(horizontal=True, gap="small", vertical_alignment="center")
     with ways:
         st.button(
@@ -282,7 +283,7 @@ def _row(sides: _Sides, row: dict[Any, Any], layer: int) -> None:
             key=f"maps-{image_id}",
             type="tertiary",
             icon=":material/visibility:",
-            on_click=selection.set_image,
+            on_click=link.set_image,
             args=(image_id,),
             help="Show this picture's maps of both sides below.",
         )
@@ -291,6 +292,6 @@ def _row(sides: _Sides, row: dict[Any, Any], layer: int) -> None:
             image_id,
             sides.one.condition,
             layer=str(layer),
-            head=selection.asked("head") or selection.MEAN,
+            head=link.asked("head") or link.MEAN,
             versus=sides.two.condition if sides.one.key == sides.two.key else None,
         )

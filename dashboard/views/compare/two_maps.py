@@ -4,14 +4,11 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from dashboard.charts import colour_bar
-from dashboard.charts import maps as overlays
-from dashboard.data import run as data
+from dashboard.charts import colour_bar, maps
+from dashboard.data import run as run_data
 from dashboard.data.run import Key
-from dashboard.widgets import link as selection
-from dashboard.widgets import picture as comparison
-from dashboard.widgets import text as plain
-from dashboard.widgets import two_captions as compared
+from dashboard.widgets import link, menus, picture, two_captions
+from dashboard.widgets import text as plain_text
 from store.parts import ImageTensors
 from store.schema import BASELINE
 
@@ -38,38 +35,38 @@ def show(
         names: of both.
         first: the picture to show if the link names none that both have.
     """
-    asked = selection.asked("image") or ""
-    there = bool(asked) and all(data.image(side.key, asked) is not None for side in (one, two))
+    asked = link.asked("image") or ""
+    there = bool(asked) and all(run_data.image(side.key, asked) is not None for side in (one, two))
     image_id = asked if there else first
     if image_id is None:
         return
     st.subheader("One picture on both sides")
-    n_heads = [int(data.run_row(side.key)["n_heads"]) for side in (one, two)]
+    n_heads = [int(run_data.run_row(side.key)["n_heads"]) for side in (one, two)]
     heads = ["mean", *map(str, range(min(n_heads)))]
-    chosen = selection.menu("Head", heads, name="head")
+    chosen = menus.menu("Head", heads, name="head")
     head = None if chosen == "mean" else int(chosen)
-    plain.line(f"{image_id}: what CLS attends to. Both maps share one colour scale.", "small")
+    plain_text.line(f"{image_id}: what CLS attends to. Both maps share one colour scale.", "small")
     tensors = [_tensors(side, image_id) for side in (one, two)]
-    found = [of for of in tensors if of is not None]
-    scales = [overlays.shared_scale(of.cls_attention) for of in found]
-    scale = max(scales, key=lambda scale: scale.high, default=overlays.Scale(0.0, 1.0, False))
-    for column, side, layer, name, of in zip(
+    captured = [arrays for arrays in tensors if arrays is not None]
+    scales = [maps.shared_scale(arrays.cls_attention) for arrays in captured]
+    scale = max(scales, key=lambda scale: scale.high, default=maps.Scale(0.0, 1.0, False))
+    for column, side, layer, name, arrays in zip(
         st.columns(2, gap="medium"), (one, two), layers, names, tensors, strict=True
     ):
         with column:
-            plain.line(f"{name}, layer {layer}", "heading")
-            _map(side, of, layer, head, scale, name)
+            plain_text.line(f"{name}, layer {layer}", "heading")
+            _map(side, arrays, layer, head, scale, name)
     texts = [
-        comparison.texts_by_layer(side.key, image_id, side.condition).get(layer, "")
+        picture.texts_by_layer(side.key, image_id, side.condition).get(layer, "")
         for side, layer in zip((one, two), layers, strict=True)
     ]
-    compared.side_by_side(texts[0], texts[1], names)
+    two_captions.side_by_side(texts[0], texts[1], names)
 
 
 def _tensors(side: Side, image_id: str) -> ImageTensors | None:
     if side.condition == BASELINE:
-        return data.tensors(side.key, image_id)
-    return data.condition_tensors(side.key, image_id, side.condition)
+        return run_data.tensors(side.key, image_id)
+    return run_data.condition_tensors(side.key, image_id, side.condition)
 
 
 def _map(
@@ -77,29 +74,29 @@ def _map(
     tensors: ImageTensors | None,
     layer: int,
     head: int | None,
-    scale: overlays.Scale,
+    scale: maps.Scale,
     name: str,
 ) -> None:
     if layer == 0:
-        plain.line("Layer 0 is the embedding: there is no attention yet.", "small")
+        plain_text.line("Layer 0 is the embedding: there is no attention yet.", "small")
     elif tensors is None:
-        plain.line(
+        plain_text.line(
             f"No maps were taken under {side.condition}. An experiment with "
             "capture = true takes them.",
             "small",
         )
     else:
-        run = data.run_row(side.key)
-        tokens = overlays.patch_map(
-            overlays.head_tokens(tensors.cls_attention, layer, head),
+        run = run_data.run_row(side.key)
+        tokens = maps.patch_map(
+            maps.head_tokens(tensors.cls_attention, layer, head),
             (int(run["grid_h"]), int(run["grid_w"])),
         )
         st.image(
-            overlays.blend(
+            maps.blend(
                 tensors.model_input,
                 tokens,
                 scale,
-                opacity=overlays.OPACITY,
+                opacity=maps.OPACITY,
                 smooth=False,
                 width=_WIDTH,
             ),

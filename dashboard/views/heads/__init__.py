@@ -1,1 +1,1 @@
-"""What each head does, and says."""
+"""What each head does, and the caption read from it."""

@@ -6,20 +6,17 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard.captions import text as said
-from dashboard.charts import colour_bar
-from dashboard.charts import maps as overlays
+from dashboard.captions import text as caption_text
+from dashboard.charts import colour_bar, maps
 from dashboard.charts.maps import Scale
-from dashboard.data import run as data
+from dashboard.data import run as run_data
 from dashboard.data.run import Key
-from dashboard.figures import files as exporting
+from dashboard.figures import files
 from dashboard.figures.files import Spec
 from dashboard.figures.head_gallery import Cell, around, gallery, head_cell
-from dashboard.names import metrics as words
-from dashboard.widgets import link as selection
-from dashboard.widgets import picture as comparison
-from dashboard.widgets import text as plain
-from dashboard.widgets import two_captions as compared
+from dashboard.names import metrics
+from dashboard.widgets import menus, picture, two_captions
+from dashboard.widgets import text as plain_text
 from dashboard.widgets.thumbnail import thumbnail
 from store.metrics import head_columns, likeness
 from store.query import conditions as condition_queries
@@ -32,28 +29,28 @@ def show(key: Key, image_id: str, condition: str) -> None:
     Args:
         key: the run.
         image_id: the picture.
-        condition: the one that is chosen; of another than the baseline it is said that heads were
-            read under the baseline alone.
+        condition: the one that is chosen; under another than the baseline a note tells that
+            heads were read under the baseline alone.
     """
-    st.subheader("What each head of a layer says")
+    st.subheader("The caption of each head of a layer")
     layers = [
         int(layer)
-        for layer in data.asked(key, condition_queries.layers_with_head_captions)["layer"]
+        for layer in run_data.asked(key, condition_queries.layers_with_head_captions)["layer"]
     ]
     if not layers:
-        plain.line(
+        plain_text.line(
             "No head was read by itself. A section [heads] in the configuration names the "
             "layers whose heads are.",
             "small",
         )
         return
     if condition != BASELINE:
-        plain.line(f"Of the baseline: heads were not read under {condition}.", "note")
-    pick, story = st.columns([1, 3], gap="medium", vertical_alignment="top")
+        plain_text.line(f"Of the baseline: heads were not read under {condition}.", "note")
+    pick, captions_at = st.columns([1, 3], gap="medium", vertical_alignment="top")
     with pick:
         names = [str(layer) for layer in layers]
         layer = int(
-            selection.menu(
+            menus.menu(
                 "Layer",
                 names,
                 name="heads_at",
@@ -62,19 +59,19 @@ def show(key: Key, image_id: str, condition: str) -> None:
             )
         )
         st.image(thumbnail(key, image_id), width=130, alt="The picture as the model saw it.")
-    texts = comparison.texts_by_layer(key, image_id, BASELINE)
+    texts = picture.texts_by_layer(key, image_id, BASELINE)
     below, here = texts.get(layer - 1, ""), texts.get(layer, "")
-    with story:
-        plain.line(
+    with captions_at:
+        plain_text.line(
             "A head's caption is read from the state in which only this head of the layer "
             "attends. Words that the layer's own caption does not have are marked.",
             "small",
         )
-        compared.side_by_side(
+        two_captions.side_by_side(
             below, here, (f"the layer below, Z^{layer - 1}", f"this layer, Z^{layer}")
         )
     frame = _frame(key, image_id, layer)
-    scale = overlays.shared_scale(data.tensors(key, image_id).cls_attention)
+    scale = maps.shared_scale(run_data.tensors(key, image_id).cls_attention)
     cells = _cards(key, image_id, scale, layer, frame, here)
     colour_bar.show(
         scale, "attention of CLS a patch, share; one scale for all heads and layers of the picture"
@@ -83,7 +80,7 @@ def show(key: Key, image_id: str, condition: str) -> None:
         *around(thumbnail(key, image_id), layer, {layer - 1: below, layer: here}),
         *cells,
     ]
-    exporting.download_row(
+    files.download_row(
         _figure(key, image_id, layer, pictures, scale),
         frame.assign(image_id=image_id, layer=layer),
         "gallery",
@@ -94,14 +91,14 @@ def show(key: Key, image_id: str, condition: str) -> None:
 @st.cache_data(max_entries=16, show_spinner=False)
 def _figure(key: Key, image_id: str, layer: int, _pictures: list[Cell], _scale: Scale) -> Spec:
     # The pictures are those of what is named; the figure took a third of a rerun.
-    return exporting.spec(gallery(_pictures, _scale))
+    return files.spec(gallery(_pictures, _scale))
 
 
 def _frame(key: Key, image_id: str, layer: int) -> pd.DataFrame:
     """One row a head: text, final_logprob, scores named `metric against what`, its effect."""
-    frame = data.asked(key, condition_queries.head_captions, image_id, layer)
-    scores = data.asked(key, condition_queries.head_scores, image_id, layer)
-    effects = data.asked(key, condition_queries.head_effects, image_id)
+    frame = run_data.asked(key, condition_queries.head_captions, image_id, layer)
+    scores = run_data.asked(key, condition_queries.head_scores, image_id, layer)
+    effects = run_data.asked(key, condition_queries.head_effects, image_id)
     if not scores.empty:
         wide = (
             scores.assign(name=scores["metric"] + ":" + scores["against"])
@@ -116,23 +113,23 @@ def _frame(key: Key, image_id: str, layer: int) -> pd.DataFrame:
 def _cards(
     key: Key, image_id: str, scale: Scale, layer: int, frame: pd.DataFrame, here: str
 ) -> list[Cell]:
-    run = data.run_row(key)
-    tensors = data.tensors(key, image_id)
+    run = run_data.run_row(key)
+    tensors = run_data.tensors(key, image_id)
     grid = (int(run["grid_h"]), int(run["grid_w"]))
     metric = next((name for name in likeness() if f"{name}:{BASELINE}" in frame), None)
     made = []
     cells = st.grid("auto", min_column_width=145, gap="small")
     for row in frame.astype(object).to_dict("records"):
         head = int(row["head"])
-        text = said.text(row["text"])
+        text = caption_text.text(row["text"])
         made.append(head_cell(tensors, grid, scale, layer, head, text))
         with cells.cell():
             st.image(
                 made[-1].picture, width="stretch", alt=f"Attention of head {head} of layer {layer}."
             )
-            plain.line(f"head {head}", "heading")
-            compared.caption(here, text)
-            plain.line("; ".join(_facts(row, metric)), "small")
+            plain_text.line(f"head {head}", "heading")
+            two_captions.caption(here, text)
+            plain_text.line("; ".join(_facts(row, metric)), "small")
     return made
 
 
@@ -141,27 +138,29 @@ def _facts(row: Mapping[Any, Any], metric: str | None) -> list[str]:
     for against in (BASELINE, "previous") if metric else ():
         value = row.get(f"{metric}:{against}")
         if value is not None and not pd.isna(value):
-            to = "this layer" if against == BASELINE else words.AGAINST[against]
-            facts.append(f"{words.word(str(metric)).label} to {to} {value:.2f}")
+            to = "this layer" if against == BASELINE else metrics.AGAINST[against]
+            facts.append(f"{metrics.word(str(metric)).label} to {to} {value:.2f}")
     for name in head_columns("head_effect"):
         value = row.get(name)
         if value is not None and not pd.isna(value):
             # A minus sign and not a hyphen, at which a line may end.
             facts.append(
-                f"{words.word(name).label.lower()} {value:+.2g}".replace("-", "\N{MINUS SIGN}")
+                f"{metrics.word(name).label.lower()} {value:+.2g}".replace("-", "\N{MINUS SIGN}")
             )
     return facts
 
 
 def _through(key: Key, image_id: str, layer: int) -> None:
     """Final captions of models in which this layer has only, or lacks, some heads."""
-    names = tuple(data.asked(key, condition_queries.conditions_of_heads, layer)["condition_id"])
+    names = tuple(run_data.asked(key, condition_queries.conditions_of_heads, layer)["condition_id"])
     if not names:
         return
-    plain.line("Carried through all layers above", "heading")
-    final = data.asked(key, condition_queries.final_captions, image_id, (BASELINE, *names))
-    by = dict(zip(final["condition_id"], final["text"].map(said.text), strict=True))
+    plain_text.line("Carried through all layers above", "heading")
+    final = run_data.asked(key, condition_queries.final_captions, image_id, (BASELINE, *names))
+    by = dict(zip(final["condition_id"], final["text"].map(caption_text.text), strict=True))
     for name in names:
         if name in by:
-            compared.side_by_side(by.get(BASELINE, ""), by[name], ("final caption, baseline", name))
-    exporting.download_row(None, final, "heads-final")
+            two_captions.side_by_side(
+                by.get(BASELINE, ""), by[name], ("final caption, baseline", name)
+            )
+    files.download_row(None, final, "heads-final")

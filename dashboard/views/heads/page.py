@@ -1,19 +1,17 @@
-"""Heads: what each does over the data set, and what each says of one picture at one layer."""
+"""Heads: what each does over the data set, and the caption of each for one picture at one layer."""
 
 import streamlit as st
 
-from dashboard.charts import condition_tables as condition_frames
+from dashboard.charts import condition_tables
 from dashboard.charts import conditions as condition_charts
-from dashboard.data import run as data
+from dashboard.data import run as run_data
 from dashboard.data.run import Key
-from dashboard.figures import files as exporting
-from dashboard.figures import paper as figures
-from dashboard.figures import show as drawn
-from dashboard.names import metrics as words
+from dashboard.figures import display, files
+from dashboard.figures import paper as paper_figures
+from dashboard.names import metrics
 from dashboard.views.heads import gallery
-from dashboard.widgets import copy_command as commands
-from dashboard.widgets import link as selection
-from dashboard.widgets import text as plain
+from dashboard.widgets import copy_command, link, menus
+from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
 from store.metrics import head_menu
 from store.query import conditions as condition_queries
@@ -24,15 +22,15 @@ def show(place: Place) -> None:
     """Draw the page."""
     key = place.published
     with st.sidebar:
-        image_id = selection.choose_image(key)
+        image_id = menus.choose_image(key)
     st.header("Heads")
-    plain.line(
+    plain_text.line(
         "A layer's attention has several heads. Each reads the picture's patches, the "
         "squares it is cut into, in its own way, and adds what it reads to CLS, the token "
         "that stands for the whole picture.",
         "small",
     )
-    with selection.notes_above():
+    with link.notes_above():
         _data_set(key, place.condition)
         _trust(key, place.condition)
         if image_id is not None:
@@ -41,39 +39,39 @@ def show(place: Place) -> None:
 
 def _data_set(key: Key, condition: str) -> None:
     st.subheader("Over the data set")
-    found = data.asked(key, condition_queries.head_metrics, condition)
-    if condition != BASELINE and found.empty:
-        plain.line(
+    measures = run_data.asked(key, condition_queries.head_metrics, condition)
+    if condition != BASELINE and measures.empty:
+        plain_text.line(
             f"Of the baseline: heads were not measured under {condition}. An experiment "
             "with capture = true measures them.",
             "note",
         )
         condition = BASELINE
-        found = data.asked(key, condition_queries.head_metrics)
+        measures = run_data.asked(key, condition_queries.head_metrics)
     elif condition != BASELINE:
-        plain.line(f"Under {condition}.", "small")
-    if found.empty:
-        plain.line("No means of heads yet: publishing again makes them.", "small")
-        commands.show("python -m precompute publish")
+        plain_text.line(f"Under {condition}.", "small")
+    if measures.empty:
+        plain_text.line("No means of heads yet: publishing again makes them.", "small")
+        copy_command.show("python -m precompute publish")
         return
-    pairs = list(zip(found["metric"], found["against"], strict=True))
+    pairs = list(zip(measures["metric"], measures["against"], strict=True))
     first = [pair for pair in ((name, "self") for name in head_menu()) if pair in pairs]
     pairs = [*first, *sorted(set(pairs) - set(first))]
-    metric, against = selection.measure("Heads by", pairs, name="heads_by")
-    frame = data.asked(key, condition_queries.head_curve, metric, against, condition)
+    metric, against = menus.measure("Heads by", pairs, name="heads_by")
+    frame = run_data.asked(key, condition_queries.head_curve, metric, against, condition)
     left, right = st.columns([1.7, 1], gap="large")
     with left:
-        chart = drawn.spec(condition_charts.head_matrix, frame, metric, against)
-        drawn.chart(chart, "Every head of every layer as a cell.")
-        exporting.download_row(chart, frame, "heads")
+        chart = display.spec(condition_charts.head_matrix, frame, metric, against)
+        display.chart(chart, "Every head of every layer as a cell.")
+        files.download_row(chart, frame, "heads")
     with right:
-        plain.line(words.word(metric).meaning, "small")
-        plain.line(
-            f"Largest in size; means over {figures.images(frame)}, 95% bootstrap intervals "
+        plain_text.line(metrics.word(metric).meaning, "small")
+        plain_text.line(
+            f"Largest in size; means over {paper_figures.images(frame)}, 95% bootstrap intervals "
             "over images:",
             "small",
         )
-        table = condition_frames.largest_heads(frame, words.word(metric).unit, 10)
+        table = condition_tables.largest_heads(frame, metrics.word(metric).unit, 10)
         st.dataframe(
             table,
             hide_index=True,
@@ -83,15 +81,17 @@ def _data_set(key: Key, condition: str) -> None:
 
 
 def _trust(key: Key, condition: str) -> None:
-    frame = data.asked(key, condition_queries.foretold)
+    frame = run_data.asked(key, condition_queries.foretold)
     if frame.empty:
         return
     st.subheader("How far the gradient can be trusted")
     if condition != BASELINE:
-        plain.line("Of the baseline: heads were removed from the unedited model alone.", "note")
-    row = data.asked(key, condition_queries.spread, "head_effect_rank_correlation").iloc[0]
+        plain_text.line(
+            "Of the baseline: heads were removed from the unedited model alone.", "note"
+        )
+    row = run_data.asked(key, condition_queries.spread, "head_effect_rank_correlation").iloc[0]
     if row["n"]:
-        plain.line(
+        plain_text.line(
             f"Rank correlation between what the gradient foretells of removing a head and what "
             f"removing it did, image by image: median {row['middle']:.2f}, middle half "
             f"{row['low']:.2f} to {row['high']:.2f}, over {int(row['n'])} images. Each point is a "
@@ -99,6 +99,6 @@ def _trust(key: Key, condition: str) -> None:
             f"gradient is right. Each axis fits its own numbers.",
             "small",
         )
-    chart = drawn.spec(condition_charts.trust, frame)
-    drawn.chart(chart, "What the gradient foretells against what was measured.")
-    exporting.download_row(chart, frame, "gradient")
+    chart = display.spec(condition_charts.trust, frame)
+    display.chart(chart, "What the gradient foretells against what was measured.")
+    files.download_row(chart, frame, "gradient")

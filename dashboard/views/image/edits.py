@@ -6,14 +6,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard.captions import text as said
-from dashboard.data import run as data
+from dashboard.captions import text as caption_text
+from dashboard.data import run as run_data
 from dashboard.data.run import Key
 from dashboard.names.conditions import edit_name
-from dashboard.widgets import link as selection
-from dashboard.widgets import picture as comparison
-from dashboard.widgets import text as plain
-from dashboard.widgets import two_captions as compared
+from dashboard.widgets import link, menus, picture, two_captions
+from dashboard.widgets import text as plain_text
 from store.interventions import KINDS, read_spec
 from store.query import conditions as condition_queries
 from store.schema import BASELINE
@@ -27,26 +25,26 @@ def show(key: Key, image_id: str, condition: str) -> None:
         image_id: the picture.
         condition: the one that the page shows.
     """
-    edited = data.asked(key, condition_queries.edited_captions, image_id)
+    edited = run_data.asked(key, condition_queries.edited_captions, image_id)
     if edited.empty:
         return
-    plain.line("What if the model were edited?", "heading")
+    plain_text.line("What if the model were edited?", "heading")
     kinds = [kind for kind in KINDS if kind in set(edited["kind"])]
-    own = edited.loc[edited["condition_id"] == condition, "kind"].tolist()
-    kind = selection.menu(
+    current = edited.loc[edited["condition_id"] == condition, "kind"].tolist()
+    kind = menus.menu(
         "Edit",
         kinds,
         name="edit",
-        default=own[0] if own else None,
+        default=current[0] if current else None,
         look="segments",
         shown=lambda name: KINDS[name].label,
     )
-    plain.line(
-        f"{KINDS[kind].meaning} This is what the last layer then says; choose an edit to see "
-        "the whole story under it.",
+    plain_text.line(
+        f"{KINDS[kind].meaning} These are the last layer's captions then; choose an edit to see "
+        "the captions of all layers under it.",
         "small",
     )
-    final = comparison.final_caption(data.captions(key, image_id, BASELINE))
+    final = picture.final_caption(run_data.captions(key, image_id, BASELINE))
     for number, (text, names) in enumerate(grouped(edited[edited["kind"] == kind], final)):
         _row(number, (final, text), names, condition)
 
@@ -57,20 +55,20 @@ def _row(number: int, texts: tuple[str, str], names: Mapping[str, str], conditio
     st.session_state[name] = condition if condition in names else None
 
     def chosen() -> None:
-        selection.link(condition=st.session_state[name])
+        link.write(condition=st.session_state[name])
 
     left, right = st.columns([1, 1.4], gap="medium", vertical_alignment="center")
     with left:
         if texts[0] == texts[1]:
-            plain.line("no word changes", "small")
+            plain_text.line("no word changes", "small")
         else:
-            compared.caption(*texts)
+            two_captions.caption(*texts)
     right.pills(
         f"Edits that lead to caption {number + 1}",
         list(names),
         key=name,
         on_change=chosen,
-        format_func=lambda edit: plain.label(names[edit]),
+        format_func=lambda edit: plain_text.label(names[edit]),
         label_visibility="collapsed",
         wrap=True,
     )
@@ -87,14 +85,14 @@ def grouped(edited: pd.DataFrame, final: str) -> list[tuple[str, dict[str, str]]
         Each caption with its edits, condition_id -> its name; in the order of the first edit, but
         the baseline's own caption last.
     """
-    found: dict[str, dict[str, str]] = {}
+    groups: dict[str, dict[str, str]] = {}
     for row in sorted(edited.to_dict("records"), key=_order):
-        text = said.text(row["text"])
+        text = caption_text.text(row["text"])
         condition = str(row["condition_id"])
-        found.setdefault(text, {})[condition] = edit_name(condition, read_spec(row["spec"]))
-    if final in found:
-        found[final] = found.pop(final)
-    return list(found.items())
+        groups.setdefault(text, {})[condition] = edit_name(condition, read_spec(row["spec"]))
+    if final in groups:
+        groups[final] = groups.pop(final)
+    return list(groups.items())
 
 
 def _order(row: Mapping[Any, Any]) -> tuple[int, list[int], str]:

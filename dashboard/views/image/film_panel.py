@@ -3,18 +3,16 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard.data import run as data
+from dashboard.data import run as run_data
 from dashboard.data.run import Key
-from dashboard.figures import files as exporting
-from dashboard.figures import film_strip as film
-from dashboard.widgets import link as selection
-from dashboard.widgets import picture as comparison
-from dashboard.widgets import text as plain
+from dashboard.figures import files, film_strip
+from dashboard.widgets import link, picture
+from dashboard.widgets import text as plain_text
 from store.schema import BASELINE
 
 
 def show(key: Key, image_id: str, condition: str, paper: bool = False) -> None:
-    """Draw an image's strip, the picture's story on one screen (the paper's Figure 1).
+    """Draw an image's strip, its caption trajectory on one screen (the paper's Figure 1).
 
     Args:
         key: the run.
@@ -22,21 +20,21 @@ def show(key: Key, image_id: str, condition: str, paper: bool = False) -> None:
         condition: the one that is shown.
         paper: number layers as the paper does.
     """
-    captions = comparison.texts_by_layer(key, image_id, condition)
+    captions = picture.texts_by_layer(key, image_id, condition)
     if not captions:
-        plain.line("No layer of this picture was decoded.", "small")
+        plain_text.line("No layer of this picture was decoded.", "small")
         return
     layers = _layers(captions, "Layers, in our numbers" if paper else "Layers")
     if not layers:
-        plain.line("Choose a layer.", "small")
+        plain_text.line("Choose a layer.", "small")
         return
     svg = strip(key, image_id, condition, tuple(layers), paper)
-    plain.picture(
+    plain_text.picture(
         svg,
         "The picture's attention map and caption at layers "
         + "; ".join(f"{layer}: {captions[layer]}" for layer in layers),
     )
-    exporting.download_row(
+    files.download_row(
         svg,
         pd.DataFrame({"layer": layers, "caption": [captions[layer] for layer in layers]}),
         f"film-{image_id}",
@@ -45,8 +43,8 @@ def show(key: Key, image_id: str, condition: str, paper: bool = False) -> None:
 
 def _layers(captions: dict[int, str], label: str) -> list[int]:
     """Draw the choice of layers; the link has it where it is not the default."""
-    default = film.turning_points(captions)
-    asked = (selection.asked("film") or "").split("-")
+    default = film_strip.turning_points(captions)
+    asked = (link.asked("film") or "").split("-")
     known = [str(layer) for layer in captions]
     # Of a link to another run or condition, the layers that are here.
     st.session_state["film"] = [layer for layer in asked if layer in known] or [
@@ -55,7 +53,7 @@ def _layers(captions: dict[int, str], label: str) -> list[int]:
 
     def chosen() -> None:
         picked = sorted(map(int, st.session_state["film"]))
-        selection.link(film=None if picked == default else "-".join(map(str, picked)))
+        link.write(film=None if picked == default else "-".join(map(str, picked)))
 
     return sorted(
         map(
@@ -75,11 +73,11 @@ def _layers(captions: dict[int, str], label: str) -> list[int]:
 @st.cache_data(max_entries=32, show_spinner=False)
 def strip(key: Key, image_id: str, condition: str, layers: tuple[int, ...], paper: bool) -> str:
     """The strip as SVG."""
-    run = data.run_row(key)
-    captions = comparison.texts_by_layer(key, image_id, condition)
-    seen = comparison.look(key, image_id, condition)
+    run = run_data.run_row(key)
+    captions = picture.texts_by_layer(key, image_id, condition)
+    seen = picture.look(key, image_id, condition)
     under = "" if condition == BASELINE else f", {condition}"
-    return film.film_strip(
+    return film_strip.film_strip(
         seen.tensors,
         {layer: captions[layer] for layer in layers},
         layers,

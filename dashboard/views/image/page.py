@@ -3,16 +3,12 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard.data import run as data
+from dashboard.data import run as run_data
 from dashboard.data.run import Key
-from dashboard.names import score_line as final_scores
-from dashboard.views.image import edits as what_if
-from dashboard.views.image import film_panel, similar
-from dashboard.views.image import reader_data as panels
-from dashboard.widgets import groups
-from dashboard.widgets import link as selection
-from dashboard.widgets import picture as comparison
-from dashboard.widgets import text as plain
+from dashboard.names import score_line
+from dashboard.views.image import edits, film_panel, reader_data, similar
+from dashboard.widgets import groups, link, menus, picture
+from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
 from dashboard.widgets.thumbnail import thumbnail
 from store.query import judges as judge_queries
@@ -23,82 +19,82 @@ def show(place: Place) -> None:
     """Draw the page."""
     key = place.published
     with st.sidebar:
-        image_id = selection.choose_image(key)
+        image_id = menus.choose_image(key)
     if image_id is None:
-        plain.line("This run has no image. The page Runs says which were left out, and why.")
+        plain_text.line("This run has no image. The page Runs says which were left out, and why.")
         return
     with st.sidebar:
         _steps(key, image_id)
         against = _against(key, place.condition)
-    captions = data.captions(key, image_id, place.condition)
+    captions = run_data.captions(key, image_id, place.condition)
     _headline(key, image_id, place.condition, captions)
     notes = st.container()
-    here = panels.show(key, image_id, place.condition, against)
-    what_if.show(key, image_id, place.condition)
-    panels.scores(key, image_id, place.condition, int(here["layer"]))
-    with st.expander("Film strip: the story at a glance, and as a file"):
+    here = reader_data.show(key, image_id, place.condition, against)
+    edits.show(key, image_id, place.condition)
+    reader_data.scores(key, image_id, place.condition, int(here["layer"]))
+    with st.expander("Film strip: the captions at a glance, and as a file"):
         film_panel.show(key, image_id, place.condition)
     similar.beside(key, image_id, place.condition)
     groups.ways(key, image_id, place.condition)
     with notes:
-        told = [
-            comparison.look(key, image_id, place.condition).missing,
+        remarks = [
+            picture.look(key, image_id, place.condition).missing,
             f"Under {place.condition} the last layer alone was decoded."
             if place.condition != BASELINE and len(captions) == 1
             else None,
         ]
-        if any(told):
-            plain.line(" ".join(filter(None, told)), "note")
-        selection.show_notes()
+        if any(remarks):
+            plain_text.line(" ".join(filter(None, remarks)), "note")
+        link.show_notes()
 
 
 def _against(key: Key, condition: str) -> str | None:
     """Draw the choice of a condition to compare with; the baseline, under another one."""
-    known = data.conditions(key)
+    known = run_data.conditions(key)
     if len(known) < 2:
         return None
-    chosen = selection.menu(
+    chosen = menus.menu(
         "Compared with",
-        [selection.NONE, *known],
+        [link.NONE, *known],
         name="versus",
-        default=selection.NONE if condition == BASELINE else BASELINE,
+        default=link.NONE if condition == BASELINE else BASELINE,
     )
-    return None if chosen in (selection.NONE, condition) else chosen
+    return None if chosen in (link.NONE, condition) else chosen
 
 
 def _headline(key: Key, image_id: str, condition: str, captions: pd.DataFrame) -> None:
-    row = data.image(key, image_id) or {}
-    picture, text = st.columns([1, 8.6], vertical_alignment="center")
-    picture.image(thumbnail(key, image_id), width=96, alt="The picture as the model saw it.")
+    row = run_data.image(key, image_id) or {}
+    picture_at, text = st.columns([1, 8.6], vertical_alignment="center")
+    picture_at.image(thumbnail(key, image_id), width=96, alt="The picture as the model saw it.")
     with text, st.container(gap="xsmall"):
-        comparison.headline(key, image_id, condition, captions)
+        picture.headline(key, image_id, condition, captions)
         facts = [image_id, row.get("label"), row.get("category")]
-        plain.line(" · ".join(str(fact) for fact in facts if fact), "small")
+        plain_text.line(" · ".join(str(fact) for fact in facts if fact), "small")
         scores = _final_scores(key, image_id, condition, captions)
         if scores:
-            plain.line(scores, "small")
+            plain_text.line(scores, "small")
         references = list(row["refs"]) if row.get("refs") is not None else []
         if references:
             with st.popover(f"{len(references)} references", type="tertiary"):
-                plain.points([str(reference) for reference in references])
+                plain_text.points([str(reference) for reference in references])
                 if row.get("explanation"):
-                    plain.line(str(row["explanation"]), "small")
+                    plain_text.line(str(row["explanation"]), "small")
 
 
 def _final_scores(key: Key, image_id: str, condition: str, captions: pd.DataFrame) -> str:
     if captions.empty:
         return ""
     last = int(captions["layer"].iloc[-1])
-    told = final_scores.line(
-        data.scores(key, image_id, last, condition),
-        data.asked(key, judge_queries.of_caption, image_id, last, condition),
+    line = score_line.line(
+        run_data.scores(key, image_id, last, condition),
+        run_data.asked(key, judge_queries.of_caption, image_id, last, condition),
     )
     # Two captions stand above it then.
-    return f"Under {condition}: {told}" if told and condition != BASELINE else told
+    return f"Under {condition}: {line}" if line and condition != BASELINE else line
 
 
 def _steps(key: Key, image_id: str) -> None:
-    before, after = data.neighbours(key, image_id)
+    before, after = run_data.neighbours(key, image_id)
     with st.container(horizontal=True, gap="xsmall"):
         for label, icon, there in (
             ("Previous", "chevron_left", before),
@@ -109,6 +105,6 @@ def _steps(key: Key, image_id: str) -> None:
                 icon=f":material/{icon}:",
                 disabled=there is None,
                 width="stretch",
-                on_click=selection.set_image,
+                on_click=link.set_image,
                 args=(there,),
             )

@@ -9,16 +9,16 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import reader
-from dashboard.captions import ladder_rows as ladder
-from dashboard.charts import base as charts
-from dashboard.charts import maps as overlays
-from dashboard.data import run as data
+from dashboard.captions import ladder_rows
+from dashboard.charts import base as base_charts
+from dashboard.charts import maps
+from dashboard.data import run as run_data
 from dashboard.data.run import Key
-from dashboard.names import landmarks as landmark_words
-from dashboard.names import metrics as words
+from dashboard.names import landmarks as landmark_names
+from dashboard.names import metrics
 from dashboard.reader import payload, place
-from dashboard.widgets import picture as comparison
-from dashboard.widgets import text as plain
+from dashboard.widgets import picture
+from dashboard.widgets import text as plain_text
 from dashboard.widgets.picture import Seen
 from store.disk import short_hash
 from store.metrics import GAIN, METRICS, gains, likeness
@@ -26,7 +26,7 @@ from store.parts import ImageTensors
 from store.query import reader as reader_queries
 from store.schema import BASELINE, CAPTION_METRICS, LAYER_METRICS
 
-_PALETTES = {"map": overlays.INFERNO, "matrix": charts.VIRIDIS, "diverging": charts.DIVERGING}
+_PALETTES = {"map": maps.INFERNO, "matrix": base_charts.VIRIDIS, "diverging": base_charts.DIVERGING}
 
 
 def show(key: Key, image_id: str, condition: str, against: str | None) -> dict[str, str]:
@@ -41,57 +41,57 @@ def show(key: Key, image_id: str, condition: str, against: str | None) -> dict[s
     Returns:
         Where it looks: `layer`, `head` and all else that the link has.
     """
-    block = _block(key, image_id, condition, against)
-    peak = block.header["peak"]
-    known = place.choices(block.header, (peak["layer"], peak["head"]) if peak else None)
+    shown = _shown(key, image_id, condition, against)
+    peak = shown.header["peak"]
+    known = place.choices(shown.header, (peak["layer"], peak["head"]) if peak else None)
     here = place.read(known)
     start = place.start(here, (key.path, image_id, condition, against))
     reader.show(
-        _packed(block, start, _attended(key, image_id, here["patch"], block.header)),
+        _packed(shown, start, _attended(key, image_id, here["patch"], shown.header)),
         partial(place.moved, known),
     )
     return here
 
 
-def _attended(key: Key, image_id: str, box: str, header: Mapping[str, Any]) -> payload.Block:
+def _attended(key: Key, image_id: str, box: str, header: Mapping[str, Any]) -> payload.Payload:
     """What the patches of a box attend to in their mean at every layer, where that was kept."""
     if box == place.NO_PATCH or not header["tokens"]:
-        return payload.Block({"patch": box}, {})
-    tokens = data.token_attention(key, image_id)
+        return payload.Payload({"patch": box}, {})
+    tokens = run_data.token_attention(key, image_id)
     assert tokens is not None  # the header says so
     rows = [patch + 1 for patch in place.patches(box, header["grid"][1])]  # token 0 is CLS
-    return payload.Block(
+    return payload.Payload(
         {"patch": box}, {"patch": tokens[:, rows].mean(axis=1, dtype=np.float32).astype(np.float16)}
     )
 
 
-def _packed(block: payload.Block, start: dict[str, Any], patch: payload.Block) -> bytes:
-    return payload.pack(payload.joined(block, patch, payload.Block({"start": start}, {})))
+def _packed(shown: payload.Payload, start: dict[str, Any], patch: payload.Payload) -> bytes:
+    return payload.pack(payload.joined(shown, patch, payload.Payload({"start": start}, {})))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _block(key: Key, image_id: str, condition: str, against: str | None) -> payload.Block:
+def _shown(key: Key, image_id: str, condition: str, against: str | None) -> payload.Payload:
     """All that does not depend on where one looks; shared, never to be written to."""
-    run, captions = data.run_row(key), data.captions(key, image_id, condition)
-    seen = comparison.look(key, image_id, condition)
+    run, captions = run_data.run_row(key), run_data.captions(key, image_id, condition)
+    seen = picture.look(key, image_id, condition)
     n_layers, grid = int(run["n_layers"]), (int(run["grid_h"]), int(run["grid_w"]))
     other = _other_maps(key, image_id, seen, against)
     scores = _scores(key, image_id, condition)
-    told = payload.Block(
-        _told(key, image_id, condition, against)
+    header = payload.Payload(
+        _descriptions(key, image_id, condition, against)
         | {
             "layers": n_layers,
             "heads": int(run["n_heads"]),
             "palettes": _PALETTES,
             "compared": against,
             "difference": other is not None,
-            "tokens": condition == BASELINE and data.token_attention(key, image_id) is not None,
+            "tokens": condition == BASELINE and run_data.token_attention(key, image_id) is not None,
             "peak": _peak(seen.heads),
-            "words": ladder.first_said(captions),
-            "rows": ladder.rows(
+            "words": ladder_rows.first_appearances(captions),
+            "rows": ladder_rows.rows(
                 captions,
-                _of_rows(key, scores),
-                comparison.texts_by_layer(key, image_id, against) if against else None,
+                _row_scores(key, scores),
+                picture.texts_by_layer(key, image_id, against) if against else None,
                 _shared(key, image_id, condition),
             ),
         },
@@ -101,27 +101,27 @@ def _block(key: Key, image_id: str, condition: str, against: str | None) -> payl
         {}
         if against is None
         else _lines(
-            data.layer_stats(key, image_id, against),
-            data.captions(key, image_id, against),
+            run_data.layer_stats(key, image_id, against),
+            run_data.captions(key, image_id, against),
             _scores(key, image_id, against),
         )
     )
     return payload.joined(
-        told,
+        header,
         payload.maps(seen.tensors, grid, other),
         payload.matrix(seen.heads, n_layers, int(run["n_heads"])),
         payload.curves(_lines(seen.stats, captions, scores), before, n_layers),
     )
 
 
-def _told(key: Key, image_id: str, condition: str, against: str | None) -> dict[str, Any]:
-    curves = data.curves(key, condition)
+def _descriptions(key: Key, image_id: str, condition: str, against: str | None) -> dict[str, Any]:
+    curves = run_data.curves(key, condition)
     alone = curves[curves["metric"] == "uniqueness"].dropna(subset="mean")
     gain, like = _first(key, condition, _gained()), _first(key, condition, _likes("previous"))
-    grounded = words.word(gain[0]) if gain else None
+    grounded = metrics.word(gain[0]) if gain else None
     return {
-        "landmarks": landmark_words.onsets(
-            data.landmarks(key, condition), gain[0] if gain else None
+        "landmarks": landmark_names.onsets(
+            run_data.landmarks(key, condition), gain[0] if gain else None
         ),
         "key": short_hash([*key, image_id, condition, against]),
         "unique": dict(zip(alone["layer"].astype(int).astype(str), alone["mean"], strict=True)),
@@ -136,7 +136,7 @@ def _told(key: Key, image_id: str, condition: str, against: str | None) -> dict[
             "fluent": "Fluent: how sure the decoder is of the caption, as a probability a token "
             "(their geometric mean).",
             "changed": "Changed: "
-            + (f"1 minus {words.title(*like)}." if like else "this run has no such score."),
+            + (f"1 minus {metrics.title(*like)}." if like else "this run has no such score."),
         },
     }
 
@@ -152,7 +152,7 @@ def _likes(against: str) -> list[tuple[str, str]]:
 
 
 def _first(key: Key, condition: str, pairs: list[tuple[str, str]]) -> tuple[str, str] | None:
-    scored = data.asked(key, reader_queries.scored, condition)
+    scored = run_data.asked(key, reader_queries.scored, condition)
     there = set(zip(scored["metric"], scored["against"], strict=True))
     return next((pair for pair in pairs if pair in there), None)
 
@@ -164,7 +164,7 @@ def _scores(key: Key, image_id: str, condition: str) -> dict[str, pd.Series]:
         for wanted in (_gained(), _likes("previous"), _likes("final"))
     ]
     asked = tuple(pair for pair in pairs if pair)
-    frame = data.asked(key, reader_queries.score_lines, image_id, condition, asked)
+    frame = run_data.asked(key, reader_queries.score_lines, image_id, condition, asked)
     return {
         f"{metric}:{against}": lines.set_index("layer")["value"]
         for (metric, against), lines in frame.groupby(["metric", "against"])
@@ -172,25 +172,25 @@ def _scores(key: Key, image_id: str, condition: str) -> dict[str, pd.Series]:
 
 
 def _shared(key: Key, image_id: str, condition: str) -> dict[int, int]:
-    frame = data.asked(key, reader_queries.sharing, image_id, condition)
+    frame = run_data.asked(key, reader_queries.sharing, image_id, condition)
     return dict(
         zip(frame["layer"].astype(int).tolist(), frame["others"].astype(int).tolist(), strict=True)
     )
 
 
-def _of_rows(key: Key, scores: dict[str, pd.Series]) -> dict[str, pd.Series]:
-    found = {}
+def _row_scores(key: Key, scores: dict[str, pd.Series]) -> dict[str, pd.Series]:
+    series = {}
     for name, values in scores.items():
         if name.startswith(GAIN):
-            found["grounded"] = values / _full(key, name.partition(":")[0])
+            series["grounded"] = values / _full(key, name.partition(":")[0])
         elif name.endswith(":previous"):
-            found["same"] = values
-    return found
+            series["same"] = values
+    return series
 
 
 def _full(key: Key, gain: str) -> float:
     """What a full bar of grounding is: the last layer's mean over all pictures, of the baseline."""
-    curves = data.curves(key, BASELINE)
+    curves = run_data.curves(key, BASELINE)
     means = curves[curves["metric"] == gain].sort_values("layer")["mean"]
     return float(means.iloc[-1]) if len(means) and means.iloc[-1] > 0 else 1.0
 
@@ -198,48 +198,48 @@ def _full(key: Key, gain: str) -> float:
 def _lines(
     stats: pd.DataFrame, captions: pd.DataFrame, scores: dict[str, pd.Series]
 ) -> dict[str, pd.Series]:
-    layers, spoken = stats.set_index("layer"), captions.set_index("layer")
+    layers, decoded = stats.set_index("layer"), captions.set_index("layer")
     return (
         {name: layers[name] for name in LAYER_METRICS}
-        | {name: spoken[name] for name in CAPTION_METRICS}
+        | {name: decoded[name] for name in CAPTION_METRICS}
         | scores
     )
 
 
 def _other_maps(key: Key, image_id: str, seen: Seen, against: str | None) -> ImageTensors | None:
     """The maps of the other condition, if both conditions have maps of their own."""
-    own = (
+    captured = (
         seen.condition == BASELINE
-        or data.condition_tensors(key, image_id, seen.condition) is not None
+        or run_data.condition_tensors(key, image_id, seen.condition) is not None
     )
-    if against is None or not own:
+    if against is None or not captured:
         return None
     if against == BASELINE:
-        return data.tensors(key, image_id)
-    return data.condition_tensors(key, image_id, against)
+        return run_data.tensors(key, image_id)
+    return run_data.condition_tensors(key, image_id, against)
 
 
 def _peak(heads: pd.DataFrame) -> dict[str, str] | None:
-    found = comparison.strongest(heads)
+    cell = picture.strongest(heads)
     return (
         None
-        if found is None
-        else {"layer": str(found[0]), "head": str(found[1]), "why": comparison.STRONGEST[found[2]]}
+        if cell is None
+        else {"layer": str(cell[0]), "head": str(cell[1]), "why": picture.STRONGEST[cell[2]]}
     )
 
 
 def scores(key: Key, image_id: str, condition: str, layer: int) -> None:
     """What the chosen layer's caption scores."""
-    here = data.scores(key, image_id, layer, condition)
+    here = run_data.scores(key, image_id, layer, condition)
     if here.empty:
         return
     table = here.assign(
-        score=[words.word(metric).label for metric in here["metric"]],
-        against=[words.held(name) for name in here["against"]],
+        score=[metrics.word(metric).label for metric in here["metric"]],
+        against=[metrics.held(name) for name in here["against"]],
     ).pivot(index="score", columns="against", values="value")
     # A label that named the layer would close the expander at every move.
     with st.expander("Scores of the caption"):
-        plain.line(f"Of the caption at layer {layer}.", "small")
+        plain_text.line(f"Of the caption at layer {layer}.", "small")
         st.dataframe(
             table,
             placeholder="",

@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.charts.base import BLUE, FIT_X, MARGINS, Chart
-from dashboard.names import metrics as words
+from dashboard.names import metrics
 
 _NAME = "interval"
 _DIGITS = Context(prec=4)
@@ -90,13 +90,13 @@ def show(
 
     def dragged() -> None:
         event = st.session_state[name]
-        found = interval(event, frame)
+        dragged_to = interval(event, frame)
         # A brush that is drawn at an interval comes back rounded to pixels: that is no new one.
-        if _ends_of(event) and not _alike(found, bounds, frame):
-            brushed(found)
+        if _ends_of(event) and not _alike(dragged_to, bounds, frame):
+            brushed(dragged_to)
 
     st.altair_chart(
-        chart(frame, bounds, words.word(metric).unit or "value"),
+        chart(frame, bounds, metrics.word(metric).unit or "value"),
         key=name,
         alt=alt,
         on_select=dragged,

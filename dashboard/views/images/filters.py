@@ -6,13 +6,13 @@ from itertools import groupby
 
 import streamlit as st
 
-from dashboard.data import run as data
+from dashboard.data import run as run_data
 from dashboard.data.run import Key
-from dashboard.names import metrics as words
+from dashboard.names import metrics
 from dashboard.views.images import brush, presets
 from dashboard.views.images.brush import Bounds
-from dashboard.widgets import link as selection
-from dashboard.widgets import text as plain
+from dashboard.widgets import link, menus
+from dashboard.widgets import text as plain_text
 from store.query import Extreme, Predicate, Quantity, format_predicates, parse_predicates
 
 _EXTREMES: dict[Extreme, str] = {"max": "the largest over layers", "min": "the least over layers"}
@@ -26,15 +26,15 @@ def named(name: str) -> Quantity:
 
 
 def _read(key: Key, text: str) -> tuple[Predicate, ...]:
-    """The predicates of the text; a text that cannot be read is said so, and counts as none."""
+    """The predicates of the text; a text that cannot be read gets a note, and counts as none."""
     try:
         predicates = parse_predicates(text)
     except ValueError as error:
-        plain.line(f"The filter cannot be read: {error}", "small")
+        plain_text.line(f"The filter cannot be read: {error}", "small")
         return ()
-    known = data.quantities(key)
+    known = run_data.quantities(key)
     if unknown := [p.quantity.name for p in predicates if p.quantity.name not in known]:
-        plain.line(
+        plain_text.line(
             f"The filter asks for {', '.join(unknown)}, which this run does not have; "
             "that part is left out.",
             "small",
@@ -43,14 +43,14 @@ def _read(key: Key, text: str) -> tuple[Predicate, ...]:
 
 
 def _write(predicates: tuple[Predicate, ...]) -> None:
-    selection.link(filter=format_predicates(predicates) or None, page=None)
+    link.write(filter=format_predicates(predicates) or None, page=None)
 
 
 def choose(key: Key, condition: str, top: int) -> tuple[Predicate, ...]:
     """Draw the filters; the predicates that are set."""
     text_at, ready, add = st.columns([3.4, 1.1, 1.2], vertical_alignment="bottom")
     with text_at:
-        text = selection.text(
+        text = menus.text(
             "Filters",
             name="filter",
             placeholder="none; for instance |delta_attn| > 0.1; rouge_l:final@2 < 0.5",
@@ -87,7 +87,7 @@ def grouped(predicates: tuple[Predicate, ...]) -> list[tuple[Quantity, tuple[Pre
 
 def _decides(predicate: Predicate) -> Quantity:
     # A number of the whole image has no layers: both ends of an interval are of the same one.
-    return predicate.decides if data.has_layers(predicate.quantity) else predicate.quantity
+    return predicate.decides if run_data.has_layers(predicate.quantity) else predicate.quantity
 
 
 def bounds_of(predicates: tuple[Predicate, ...]) -> Bounds:
@@ -118,7 +118,7 @@ def one_layer(predicates: tuple[Predicate, ...]) -> int | None:
 
 
 def _presets(key: Key, condition: str, top: int) -> None:
-    plain.line(
+    plain_text.line(
         "Questions that many have. One click sets the filters; change them as you like.", "small"
     )
     usual = presets.before_grounding(key, condition, top)
@@ -139,21 +139,21 @@ def _presets(key: Key, condition: str, top: int) -> None:
             on_click=_write,
             args=(preset.predicates,),
         )
-        plain.line(preset.meaning, "small")
+        plain_text.line(preset.meaning, "small")
         if preset.lacks:
-            plain.line(preset.lacks, "small")
+            plain_text.line(preset.lacks, "small")
 
 
 def _builder(key: Key, condition: str, top: int, predicates: tuple[Predicate, ...]) -> None:
     name = st.selectbox(
         "Metric",
-        data.quantities(key),
+        run_data.quantities(key),
         key="new_metric",
-        format_func=lambda name: words.title(*name.rsplit(":", 1)),
+        format_func=lambda name: metrics.title(*name.rsplit(":", 1)),
     )
     quantity = named(name)
-    plain.line(words.word(quantity.metric).meaning, "small")
-    if data.has_layers(quantity):
+    plain_text.line(metrics.word(quantity.metric).meaning, "small")
+    if run_data.has_layers(quantity):
         layers: list[int | Extreme] = [*range(top, -1, -1), *_EXTREMES]
         at, how = st.columns(2, vertical_alignment="bottom")
         layer = at.selectbox("Layer", layers, key="new_layer", format_func=_where)
@@ -161,8 +161,8 @@ def _builder(key: Key, condition: str, top: int, predicates: tuple[Predicate, ..
             "Without its sign", key="new_absolute", help="The absolute value: -0.2 counts as 0.2."
         )
         quantity = replace(quantity, layer=layer, absolute=absolute)
-    frame = data.histogram(key, quantity, condition)
-    plain.line("Drag over the bars: images within that interval are kept.", "small")
+    frame = run_data.histogram(key, quantity, condition)
+    plain_text.line("Drag over the bars: images within that interval are kept.", "small")
     brush.show(
         frame,
         Bounds(),
@@ -185,7 +185,7 @@ def _where(layer: int | Extreme) -> str:
 
 def label(quantity: Quantity) -> str:
     """A quantity in words, its layer included."""
-    name = words.title(quantity.metric, quantity.against)
+    name = metrics.title(quantity.metric, quantity.against)
     name = f"|{name}|" if quantity.absolute else name
     return name if quantity.layer is None else f"{name}, {_where(quantity.layer)}"
 
@@ -204,7 +204,7 @@ def _card(
 
     # Columns would stand below each other on a phone; and the cross goes below a long name.
     with st.container(horizontal=True, vertical_alignment="top", key=f"filter-head-{i}"):
-        plain.line(label(quantity), "card")
+        plain_text.line(label(quantity), "card")
         st.button(
             "",
             icon=":material/close:",
@@ -216,7 +216,7 @@ def _card(
         )
     bounds = bounds_of(mine)
     brush.show(
-        data.histogram(key, quantity, condition),
+        run_data.histogram(key, quantity, condition),
         bounds,
         quantity.metric,
         key=f"histogram-{i} {quantity}",

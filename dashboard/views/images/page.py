@@ -5,19 +5,18 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from dashboard.captions import text as said
-from dashboard.data import run as data
+from dashboard.captions import text as caption_text
+from dashboard.data import run as run_data
 from dashboard.data.run import Key
-from dashboard.names import metrics as words
+from dashboard.names import metrics
 from dashboard.views.image import similar
 from dashboard.views.images import filters
-from dashboard.widgets import cards, groups, notes
-from dashboard.widgets import link as selection
-from dashboard.widgets import text as plain
+from dashboard.widgets import cards, groups, link, menus, notes
+from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
 from dashboard.widgets.thumbnail import thumbnail
 from store.query import Export, Order, Quantity, Search, Selection, Sort
-from store.query import one_image as image_queries
+from store.query import one_image as one_image_queries
 
 _PER_PAGE = 24
 _ID = "id"
@@ -26,41 +25,41 @@ _ANY = "any"  # layer
 
 def show(place: Place) -> None:
     """Draw the page."""
-    with selection.notes_above():
+    with link.notes_above():
         _draw(place, place.published)
 
 
 def _draw(place: Place, key: Key) -> None:
-    top = int(data.run_row(key)["n_layers"])
+    top = int(run_data.run_row(key)["n_layers"])
     with st.sidebar:
         search = _search(top)
         picked = groups.choose(key)
         tag = notes.choose_tag(key)
     predicates = filters.choose(key, place.condition, top)
     chosen = Selection(predicates, search, place.condition, notes.tagged(key, tag), **picked)
-    count = data.count(key, chosen)
+    count = run_data.count(key, chosen)
     order: Order | None = _alike(key, place.condition)
     if order is None:
         with st.sidebar:
             order = _sort(key, top)
-    total = data.count(key, Selection(condition=place.condition))
+    total = run_data.count(key, Selection(condition=place.condition))
     named = "; ".join(" or ".join(values) for values in picked.values() if values)
-    plain.line(f"{count:,} of {total:,} images{f' of {named}' if named else ''}")
+    plain_text.line(f"{count:,} of {total:,} images{f' of {named}' if named else ''}")
     if count == 0:
-        plain.line(
+        plain_text.line(
             "No image fits. Take a filter, a category or the search away, or move an interval."
         )
         return
     grid = st.container()
     foot, export = st.columns([3, 1.2], vertical_alignment="center")
     with foot:
-        number = selection.pages(math.ceil(count / _PER_PAGE), "page")
-    rows = data.page(key, chosen, order, _PER_PAGE, (number - 1) * _PER_PAGE)
+        number = menus.pages(math.ceil(count / _PER_PAGE), "page")
+    rows = run_data.page(key, chosen, order, _PER_PAGE, (number - 1) * _PER_PAGE)
     with grid:
         ids = list(rows["image_id"])
         layer = filters.one_layer(predicates)
         under = notes.under(key, ids)
-        for image_id, text in _said(key, ids, layer, place.condition).items():
+        for image_id, text in _layer_captions(key, ids, layer, place.condition).items():
             under[image_id] = f"{text} {under.get(image_id, '')}"
         cards.show(
             key,
@@ -68,47 +67,49 @@ def _draw(place: Place, key: Key) -> None:
             place.condition,
             _title(order),
             under,
-            None if layer is None else {"layer": str(layer), "head": selection.MEAN},
+            None if layer is None else {"layer": str(layer), "head": link.MEAN},
         )
     with export:
         _export(
-            lambda: data.export(
+            lambda: run_data.export(
                 key, chosen, order, notes.everything(key), **({} if tag is None else {"tag": tag})
             )
         )
 
 
-def _said(key: Key, image_ids: list[str], layer: int | None, condition: str) -> dict[str, str]:
-    """What the one layer that the filters look at says of the images; the answer they look for."""
+def _layer_captions(
+    key: Key, image_ids: list[str], layer: int | None, condition: str
+) -> dict[str, str]:
+    """The images' captions at the one layer that the filters look at: the answer they look for."""
     if layer is None:
         return {}
-    found = data.asked(key, image_queries.said_at, tuple(image_ids), layer, condition)
+    captions = run_data.asked(key, one_image_queries.said_at, tuple(image_ids), layer, condition)
     return {
-        str(image_id): f"Layer {layer}: {said.text(text) or said.NONE}"
-        for image_id, text in zip(found["image_id"], found["text"], strict=True)
+        str(image_id): f"Layer {layer}: {caption_text.text(text) or caption_text.NONE}"
+        for image_id, text in zip(captions["image_id"], captions["text"], strict=True)
     }
 
 
 def _search(top: int) -> Search | None:
-    found = selection.text(
+    text = menus.text(
         "Search in captions",
         name="find",
         placeholder="words of a caption",
         icon=":material/search:",
     )
     layer = _layer("Search in", top, "find_in")
-    return Search(found, layer) if found.strip() else None
+    return Search(text, layer) if text.strip() else None
 
 
 def _alike(key: Key, condition: str) -> Order | None:
     """Draw to which image the others are compared, if the link names one; that order."""
-    asked = selection.asked("similar_to")
+    asked = link.asked("similar_to")
     if asked is None:
         return None
     by = similar.order(key, condition, asked)
-    row = data.image(key, asked)
+    row = run_data.image(key, asked)
     if by is None or row is None:
-        selection.note(
+        link.note(
             f"There is no image “{asked[:80]}” in this run to compare others with."
             if row is None
             else "The captions of this condition were not scored "
@@ -118,28 +119,28 @@ def _alike(key: Key, condition: str) -> Order | None:
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.image(thumbnail(key, asked), width=64, alt=f"Picture {asked} as the model saw it.")
         with st.container():
-            plain.line(f"Those most like {asked} first")
-            plain.line(similar.MEANING, "small")
+            plain_text.line(f"Those most like {asked} first")
+            plain_text.line(similar.MEANING, "small")
         st.button(
             "Another order",
             icon=":material/close:",
             type="tertiary",
-            on_click=selection.link,
+            on_click=link.write,
             kwargs={"similar_to": None, "page": None},
         )
     return by
 
 
 def _sort(key: Key, top: int) -> Sort | None:
-    names = [_ID, *data.quantities(key)]
-    name = selection.menu("Sort by", names, name="sort", shown=_named)
+    names = [_ID, *run_data.quantities(key)]
+    name = menus.menu("Sort by", names, name="sort", shown=_named)
     if name == _ID:
         return None
     quantity = filters.named(name)
-    plain.line(words.word(quantity.metric).meaning, "small")
-    layer = _layer("at", top, "sort_at") if data.has_layers(quantity) else None
+    plain_text.line(metrics.word(quantity.metric).meaning, "small")
+    layer = _layer("at", top, "sort_at") if run_data.has_layers(quantity) else None
     down = (
-        selection.menu(
+        menus.menu(
             "Order",
             ("largest", "least"),
             name="order",
@@ -152,7 +153,7 @@ def _sort(key: Key, top: int) -> Sort | None:
 
 def _layer(label: str, top: int, name: str) -> int | None:
     """Draw the choice of a layer; None for any."""
-    chosen = selection.menu(
+    chosen = menus.menu(
         label,
         [_ANY, *map(str, range(top, -1, -1))],
         name=name,
@@ -162,19 +163,19 @@ def _layer(label: str, top: int, name: str) -> int | None:
 
 
 def _named(name: str) -> str:
-    return "image id" if name == _ID else words.title(*name.rsplit(":", 1))
+    return "image id" if name == _ID else metrics.title(*name.rsplit(":", 1))
 
 
 def _title(order: Order | None) -> str | None:
     """What cards call the number that they are sorted by."""
     if isinstance(order, Sort):
-        return words.title(order.quantity.metric, order.quantity.against)
+        return metrics.title(order.quantity.metric, order.quantity.against)
     return None if order is None else "distance"
 
 
 def _export(made: Callable[[], Export]) -> None:
     with st.popover("Export", icon=":material/download:", width="stretch"):
-        plain.line(
+        plain_text.line(
             "All images that fit, in this order, with the values that the filters look at, "
             "tags and notes, and the query that made the list.",
             "small",
@@ -187,7 +188,7 @@ def _export(made: Callable[[], Export]) -> None:
             on_click="ignore",
             width="stretch",
         )
-        plain.line(
+        plain_text.line(
             "Its first line is the query (pandas: skiprows=1). A text that a spreadsheet "
             "would run as a formula begins with an apostrophe.",
             "small",
@@ -199,4 +200,6 @@ def _export(made: Callable[[], Export]) -> None:
             on_click="ignore",
             width="stretch",
         )
-        plain.line("Texts as they are; the query is in the metadata, under peel.query.", "small")
+        plain_text.line(
+            "Texts as they are; the query is in the metadata, under peel.query.", "small"
+        )

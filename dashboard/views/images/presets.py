@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context
 
-from dashboard.data import run as data
+from dashboard.data import run as run_data
 from dashboard.data.run import Key
 from store.metrics import GAIN, ONSET, gains
 from store.query import Predicate, Quantity
@@ -42,11 +42,11 @@ def presets(key: Key, condition: str, top: int, layer: int | None = None) -> lis
         top: L.
         layer: of the presets that look at one layer; None for `before_grounding`.
     """
-    names = data.quantities(key)
+    names = run_data.quantities(key)
     gain = gain_of(key)
     if layer is None:
         layer = before_grounding(key, condition, top)
-    judges = data.asked(key, judge_queries.judges, condition)
+    judges = run_data.asked(key, judge_queries.judges, condition)
     return [
         fluent_but_wrong(key, condition, layer),
         _late(key, condition, top, gain),
@@ -63,7 +63,7 @@ def presets(key: Key, condition: str, top: int, layer: int | None = None) -> lis
                     "Judge and BERTScore disagree",
                     "A quarter of the images at one end for the judge, and "
                     "at the other for BERTScore.",
-                    lacks="It needs a judge; the page Judge says how.",
+                    lacks="It needs a judge; the page Judge tells how.",
                 )
             ]
         ),
@@ -79,28 +79,34 @@ def fluent_but_wrong(key: Key, condition: str, layer: int) -> Preset:
         "half of all, no more repetitive than three in four, and in the quarter that fits "
         "its own picture least (grounded gain)."
     )
-    if gain is None or "repetition:self" not in data.quantities(key):
+    if gain is None or "repetition:self" not in run_data.quantities(key):
         return Preset(name, meaning, lacks="It needs the metric repetition and a grounded gain.")
-    found = [
+    quantities = [
         Quantity("mean_logprob", None, layer),
         Quantity("repetition", "self", layer),
         Quantity(gain, "shuffled", layer),
     ]
-    sure, dull, own = (
-        data.quantile(key, of, share, condition)
-        for of, share in zip(found, (_HALF, _HIGH, _LOW), strict=True)
+    sure, dull, ungrounded = (
+        run_data.quantile(key, quantity, share, condition)
+        for quantity, share in zip(quantities, (_HALF, _HIGH, _LOW), strict=True)
     )
-    if sure is None or dull is None or own is None:
+    if sure is None or dull is None or ungrounded is None:
         return Preset(name, meaning, lacks=f"Nothing is scored at layer {layer}.")
     # Where three in four reach the most that there is, those that fit least are those below it.
-    most = data.quantile(key, found[2], 1.0, condition)
-    least = Predicate(found[2], "<", own) if own == most else _at_most(found[2], own)
-    return Preset(name, meaning, (_at_least(found[0], sure), _at_most(found[1], dull), least))
+    most = run_data.quantile(key, quantities[2], 1.0, condition)
+    least = (
+        Predicate(quantities[2], "<", ungrounded)
+        if ungrounded == most
+        else _at_most(quantities[2], ungrounded)
+    )
+    return Preset(
+        name, meaning, (_at_least(quantities[0], sure), _at_most(quantities[1], dull), least)
+    )
 
 
 def before_grounding(key: Key, condition: str, top: int) -> int:
     """The last layer before captions become those of their picture; the middle if they never do."""
-    marks = data.landmarks(key, condition)
+    marks = run_data.landmarks(key, condition)
     name = f"{ONSET}{(gain_of(key) or '').removeprefix(GAIN)}"
     onset = marks.loc[marks["metric"] == name, "layer"]
     return max(int(onset.iloc[0]) - 1, 0) if len(onset) else round(top / 2)
@@ -108,7 +114,7 @@ def before_grounding(key: Key, condition: str, top: int) -> int:
 
 def gain_of(key: Key) -> str | None:
     """The metric that grounding is read from; None if the run has none."""
-    names = data.quantities(key)
+    names = run_data.quantities(key)
     return next((gain for gain in gains() if f"{gain}:shuffled" in names), None)
 
 
@@ -119,14 +125,14 @@ def _late(key: Key, condition: str, top: int, gain: str | None) -> Preset:
         "less grounded than half of the images, and at the end about its own picture."
     )
     settles = Quantity("convergence_layer")
-    late = data.quantile(key, settles, _LATE, condition)
-    last = data.quantile(key, settles, 1.0, condition)
+    late = run_data.quantile(key, settles, _LATE, condition)
+    last = run_data.quantile(key, settles, 1.0, condition)
     if gain is None or not late or not last:
         return Preset(name, meaning, lacks="It needs convergence layers and a grounded gain.")
     # Many images settle at one layer: those above it are the fifth, if there are any.
     layer = min(math.floor(late) + 1, round(last))
     before = Quantity(gain, "shuffled", layer - 1)
-    half = data.quantile(key, before, _HALF, condition)
+    half = run_data.quantile(key, before, _HALF, condition)
     if half is None:
         return Preset(name, meaning, lacks=f"Nothing is scored at layer {layer - 1}.")
     return Preset(
@@ -150,7 +156,8 @@ def _disagree(
     for layer in sorted(layers, key=lambda layer: abs(layer - middle)) if against else []:
         pair = Quantity(f"judge.{judge}.mean", None, layer), Quantity("bertscore", against, layer)
         low, high = (
-            [data.quantile(key, of, share, condition) for of in pair] for share in (_LOW, _HIGH)
+            [run_data.quantile(key, quantity, share, condition) for quantity in pair]
+            for share in (_LOW, _HIGH)
         )
         if all(a is not None and b is not None and a < b for a, b in zip(low, high, strict=True)):
             at = f"{meaning} At layer {layer}: of those it judged, the nearest to their middle at "

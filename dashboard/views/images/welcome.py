@@ -8,13 +8,13 @@ import streamlit as st
 from numpy.lib.stride_tricks import sliding_window_view
 from streamlit.navigation.page import Page
 
-from dashboard.charts import maps as overlays
-from dashboard.data import run as data
+from dashboard.charts import maps
+from dashboard.data import run as run_data
 from dashboard.data.run import Key
 from dashboard.reader.payload import BOX_METRIC
 from dashboard.views.images import presets
-from dashboard.widgets import picture as comparison
-from dashboard.widgets import text as plain
+from dashboard.widgets import picture
+from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import MEAN, Place
 from dashboard.widgets.thumbnail import thumbnail
 from store.query import Predicate, Quantity, Selection, Sort, format_predicates
@@ -26,8 +26,8 @@ _DEPTH = 2 / 3  # of the tower: by then, or a little before, captions are fluent
 
 
 @dataclass(frozen=True)
-class Story:
-    """The picture that invites.
+class Example:
+    """The picture of the introduction.
 
     Attributes:
         image_id: which.
@@ -50,23 +50,23 @@ class _Way:
 def show(place: Place) -> None:
     """Draw it; nothing for a run without a picture."""
     key = place.published
-    about = data.run_row(key)
-    story = _story(key, int(about["n_layers"]))
-    if story is None:
+    about = run_data.run_row(key)
+    example = _example(key, int(about["n_layers"]))
+    if example is None:
         return
     with st.container(border=True):
-        picture, text = st.columns([1, 4.2], gap="medium", vertical_alignment="center")
-        with picture:
+        picture_at, text = st.columns([1, 4.2], gap="medium", vertical_alignment="center")
+        with picture_at:
             st.image(
-                thumbnail(key, story.image_id),
+                thumbnail(key, example.image_id),
                 width=200,
-                alt=f"Picture {story.image_id} as the model saw it.",
+                alt=f"Picture {example.image_id} as the model saw it.",
             )
         with text:
-            plain.line("What does each layer of a vision transformer see?", "title")
-            plain.line(_introduced(about, data.count(key, Selection())))
-            plain.line(
-                f"Of this picture the last layer says: “{story.caption}”. Four questions "
+            plain_text.line("What does each layer of a vision transformer see?", "title")
+            plain_text.line(_introduced(about, run_data.count(key, Selection())))
+            plain_text.line(
+                f"The last layer's caption of this picture: “{example.caption}”. Four questions "
                 "to begin with:",
                 "small",
             )
@@ -77,7 +77,7 @@ def show(place: Place) -> None:
                     ".st-key-questions a p {font-weight: inherit; white-space: normal}"
                     "</style>"
                 )
-                for way in _ways(place, story, int(about["n_layers"])):
+                for way in _ways(place, example, int(about["n_layers"])):
                     st.page_link(
                         way.page,
                         label=way.question,
@@ -88,27 +88,27 @@ def show(place: Place) -> None:
 
 def _introduced(about: dict[str, Any], n: int) -> str:
     return (
-        f"A captioner was stopped at every one of its {about['n_layers']} layers and said what "
+        f"A captioner was stopped at every one of its {about['n_layers']} layers and wrote what "
         f"it saw by then, in {n:,} pictures of {about['dataset']}. Go through the layers: "
-        "where it looked, what it said, and when it got the story right."
+        "where it looked, what it wrote, and when its caption became right."
     )
 
 
-def _ways(place: Place, story: Story, top: int) -> list[_Way]:
+def _ways(place: Place, example: Example, top: int) -> list[_Way]:
     """The questions, as far as the run can answer them."""
     run, key = {"run": place.run.name}, place.published
     image, images = st.session_state["image_page"], st.session_state["images_page"]
-    one = run | {"image": story.image_id}
-    there = one | {"layer": str(story.layer), "head": MEAN}
-    looked_at = {"patch": _looked_at(key, story), "cells": BOX_METRIC}
-    found = [
-        _Way("At which layer does this picture's story become right?", image, there),
+    one = run | {"image": example.image_id}
+    there = one | {"layer": str(example.layer), "head": MEAN}
+    looked_at = {"patch": _looked_at(key, example), "cells": BOX_METRIC}
+    ways = [
+        _Way("At which layer does this picture's caption become right?", image, there),
         _Way("Which heads look at what it names?", image, there | looked_at),
     ]
     for layer in range(round(_DEPTH * top), -1, -1):
         wrong = presets.fluent_but_wrong(key, BASELINE, layer).predicates
-        if wrong and data.count(key, Selection(wrong)):
-            found.append(
+        if wrong and run_data.count(key, Selection(wrong)):
+            ways.append(
                 _Way(
                     f"Which pictures are described fluently but wrongly at layer {layer}?",
                     images,
@@ -118,48 +118,52 @@ def _ways(place: Place, story: Story, top: int) -> list[_Way]:
             break
     edit = _edit(key)
     if edit is not None:
-        found.append(
+        ways.append(
             _Way(
                 f"What does averaging layer {edit.removeprefix('mean:')} do to this caption?",
                 image,
                 one | {"condition": edit},
             )
         )
-    return found
+    return ways
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def _story(key: Key, top: int) -> Story | None:
+def _example(key: Key, top: int) -> Example | None:
     """A picture whose caption was wrong for long and is right in the end.
 
     If there is none, one that settled late; where that is not known, the first.
     """
-    late = next(of for of in presets.presets(key, BASELINE, top) if of.name == _LATE)
-    known, gain, settles = data.quantities(key), presets.gain_of(key), Quantity("convergence_layer")
+    late = next(preset for preset in presets.presets(key, BASELINE, top) if preset.name == _LATE)
+    known, gain, settles = (
+        run_data.quantities(key),
+        presets.gain_of(key),
+        Quantity("convergence_layer"),
+    )
     by = Sort(settles, True) if settles.metric in known else None
     right = [Predicate(Quantity(gain, "shuffled", top), ">", 0.0)] if gain else []
     if "repetition:self" in known:
         right.append(Predicate(Quantity("repetition", "self", top), "<=", 0.0))
-    found = (
-        data.page(key, Selection(predicates), by, 1, 0)
+    pages = (
+        run_data.page(key, Selection(predicates), by, 1, 0)
         for predicates in ((*late.predicates, *right), tuple(right), ())
     )
-    rows = next((rows for rows in found if not rows.empty), None)
+    rows = next((rows for rows in pages if not rows.empty), None)
     if rows is None:
         return None
     image_id, layer = str(rows["image_id"].iloc[0]), rows["sort_value"].iloc[0]
-    captions = comparison.texts_by_layer(key, image_id, BASELINE)
-    return Story(
+    captions = picture.texts_by_layer(key, image_id, BASELINE)
+    return Example(
         image_id, captions.get(top, ""), top if by is None or pd.isna(layer) else int(layer)
     )
 
 
-def _looked_at(key: Key, story: Story) -> str:
+def _looked_at(key: Key, example: Example) -> str:
     """The box, a third of the picture high and wide, of which most came to CLS at its layer."""
-    run, tensors = data.run_row(key), data.tensors(key, story.image_id)
+    run, tensors = run_data.run_row(key), run_data.tensors(key, example.image_id)
     rows, columns = int(run["grid_h"]), int(run["grid_w"])
-    given = overlays.patch_map(
-        overlays.head_tokens(tensors.contribution, max(story.layer, 1), None), (rows, columns)
+    given = maps.patch_map(
+        maps.head_tokens(tensors.contribution, max(example.layer, 1), None), (rows, columns)
     )
     high, wide = max(rows // 3, 1), max(columns // 3, 1)
     sums = sliding_window_view(given, (high, wide)).sum((2, 3))
@@ -170,6 +174,6 @@ def _looked_at(key: Key, story: Story) -> str:
 
 def _edit(key: Key) -> str | None:
     """The condition that averages layer 5, or the first single layer that was averaged."""
-    known = data.asked(key, condition_queries.conditions)["condition_id"].astype(str)
+    known = run_data.asked(key, condition_queries.conditions)["condition_id"].astype(str)
     single = [name for name in known if name.removeprefix("mean:").isdigit()]
     return "mean:5" if "mean:5" in single else next(iter(single), None)

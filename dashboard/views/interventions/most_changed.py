@@ -5,15 +5,13 @@ import math
 import pandas as pd
 import streamlit as st
 
-from dashboard.captions import text as said
-from dashboard.data import run as data
+from dashboard.captions import text as caption_text
+from dashboard.data import run as run_data
 from dashboard.data.run import Key
-from dashboard.figures import files as exporting
-from dashboard.names import metrics as words
-from dashboard.widgets import link as selection
-from dashboard.widgets import navigation
-from dashboard.widgets import text as plain
-from dashboard.widgets import two_captions as compared
+from dashboard.figures import files
+from dashboard.names import metrics
+from dashboard.widgets import menus, navigation, two_captions
+from dashboard.widgets import text as plain_text
 from dashboard.widgets.thumbnail import thumbnail
 from store.query import conditions as condition_queries
 from store.schema import BASELINE
@@ -33,12 +31,14 @@ def show(key: Key, condition: str | None, metric: str, against: str) -> None:
     """
     st.subheader("What it changed, image by image")
     if condition is None:
-        plain.line("No condition was measured so.", "small")
+        plain_text.line("No condition was measured so.", "small")
         return
-    plain.line(f"Condition {condition}; the sidebar chooses another one.")
-    total = int(data.asked(key, condition_queries.count_scored, condition, metric, against)["n"][0])
+    plain_text.line(f"Condition {condition}; the sidebar chooses another one.")
+    total = int(
+        run_data.asked(key, condition_queries.count_scored, condition, metric, against)["n"][0]
+    )
     if (
-        selection.menu(
+        menus.menu(
             "Show",
             list(_SHOWN),
             name="changed",
@@ -49,8 +49,8 @@ def show(key: Key, condition: str | None, metric: str, against: str) -> None:
     ):
         _changes(key, condition)
     elif total == 0:
-        plain.line(
-            f"{words.title(metric, against)} is no score of single images; choose "
+        plain_text.line(
+            f"{metrics.title(metric, against)} is no score of single images; choose "
             "another measure above to rank them.",
             "small",
         )
@@ -64,11 +64,11 @@ def _images(key: Key, condition: str, metric: str, against: str, total: int) -> 
         if against == BASELINE
         else "the condition's minus the baseline's, least first"
     )
-    plain.line(f"{words.title(metric, against)}, {order}.", "small")
+    plain_text.line(f"{metrics.title(metric, against)}, {order}.", "small")
     rows_at = st.container()
     pages = math.ceil(total / _PER_PAGE)
-    number = selection.pages(pages, "ranked")
-    rows = data.asked(
+    number = menus.pages(pages, "ranked")
+    rows = run_data.asked(
         key,
         condition_queries.most_changed,
         condition,
@@ -87,24 +87,24 @@ def _images(key: Key, condition: str, metric: str, against: str, total: int) -> 
                 alt=f"Picture {image_id} as the model saw it.",
             )
             with text:
-                compared.side_by_side(
-                    said.text(row["before"]),
-                    said.text(row["after"]),
+                two_captions.side_by_side(
+                    caption_text.text(row["before"]),
+                    caption_text.text(row["after"]),
                     ("baseline", f"{condition}: {row['value']:.3f}"),
                 )
                 navigation.to_image(key, image_id, condition)
 
 
 def _changes(key: Key, condition: str) -> None:
-    changes = data.asked(key, condition_queries.changes, condition)
-    plain.line("All measures, paired over the same images; 95% bootstrap intervals.", "small")
+    changes = run_data.asked(key, condition_queries.changes, condition)
+    plain_text.line("All measures, paired over the same images; 95% bootstrap intervals.", "small")
     if changes.empty:
-        plain.line("None yet: they come with the next python -m precompute publish.", "small")
+        plain_text.line("None yet: they come with the next python -m precompute publish.", "small")
         return
     table = pd.DataFrame(
         {
             "measure": [
-                words.title(metric, against)
+                metrics.title(metric, against)
                 for metric, against in zip(changes["metric"], changes["against"], strict=True)
             ],
             **{
@@ -121,4 +121,4 @@ def _changes(key: Key, condition: str) -> None:
             for name in ("baseline", "edited", "difference", "low", "high")
         },
     )
-    exporting.download_row(None, changes.assign(condition_id=condition), "changes")
+    files.download_row(None, changes.assign(condition_id=condition), "changes")

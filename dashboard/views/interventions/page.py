@@ -3,18 +3,15 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard.charts import condition_tables as condition_frames
+from dashboard.charts import condition_tables
 from dashboard.charts import conditions as condition_charts
-from dashboard.data import run as data
+from dashboard.data import run as run_data
 from dashboard.data.run import Key
-from dashboard.figures import files as exporting
-from dashboard.figures import show as drawn
-from dashboard.names import metrics as named
-from dashboard.views.interventions import most_changed as ranked
-from dashboard.widgets import copy_command as commands
-from dashboard.widgets import link as selection
-from dashboard.widgets import picture as comparison
-from dashboard.widgets import text as plain
+from dashboard.figures import display, files
+from dashboard.names import metrics
+from dashboard.views.interventions import most_changed
+from dashboard.widgets import copy_command, link, menus, picture
+from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
 from store.interventions import KINDS
 from store.metrics import likeness
@@ -28,41 +25,41 @@ def show(place: Place) -> None:
     """Draw the page."""
     key = place.published
     st.header("Interventions")
-    with selection.notes_above():
+    with link.notes_above():
         _draw(place, key)
 
 
 def _draw(place: Place, key: Key) -> None:
-    conditions = data.asked(key, condition_queries.conditions)
+    conditions = run_data.asked(key, condition_queries.conditions)
     if conditions.empty:
-        plain.line(
+        plain_text.line(
             "This run has no edited models. A section [[experiments]] in its configuration "
             "names them; run it again, and only they are computed:"
         )
-        commands.run_again(place.run)
+        copy_command.run_again(place.run)
         return
-    swept = [kind for kind in condition_frames.swept() if kind in set(conditions["kind"])]
+    swept = [kind for kind in condition_tables.swept() if kind in set(conditions["kind"])]
     if swept:
-        plain.line(" ".join(KINDS[kind].meaning for kind in swept), "small")
+        plain_text.line(" ".join(KINDS[kind].meaning for kind in swept), "small")
     metric, against, paper = _measure(key)
-    values = data.asked(key, condition_queries.at_last_layer, metric, against)
-    frame = condition_frames.sweep(conditions, values)
+    values = run_data.asked(key, condition_queries.at_last_layer, metric, against)
+    frame = condition_tables.sweep(conditions, values)
     _figure(frame, metric, against, values, paper)
     if swept:
         _changed_words(key, conditions, paper)
-    ranked.show(key, _condition(place, values), metric, against)
-    _table(conditions, values, named.axis(metric, against))
+    most_changed.show(key, _condition(place, values), metric, against)
+    _table(conditions, values, metrics.axis(metric, against))
 
 
 def _measure(key: Key) -> tuple[str, str, bool]:
-    pairs = condition_frames.measures(data.asked(key, condition_queries.sweep_metrics)) or [
+    pairs = condition_tables.measures(run_data.asked(key, condition_queries.sweep_metrics)) or [
         (likeness()[0], BASELINE)
     ]
     left, right = st.columns([1.6, 1], vertical_alignment="bottom")
     with right:
-        paper = selection.choose_numbers()
+        paper = menus.choose_numbers()
     with left:
-        metric, against = selection.measure(
+        metric, against = menus.measure(
             "Measure of the last layer's captions", pairs, name="measure"
         )
     return metric, against, paper
@@ -72,45 +69,45 @@ def _figure(
     frame: pd.DataFrame, metric: str, against: str, values: pd.DataFrame, paper: bool
 ) -> None:
     if frame.empty:
-        plain.line("No layer was averaged, confused or removed and then measured so.", "small")
+        plain_text.line("No layer was averaged, confused or removed and then measured so.", "small")
         return
-    plain.line(
-        f"{named.word(metric).meaning} Curves: one layer edited at a time. Bars: all "
+    plain_text.line(
+        f"{metrics.word(metric).meaning} Curves: one layer edited at a time. Bars: all "
         "layers under the bar at once. Shades are 95% bootstrap intervals over images.",
         "small",
     )
-    baseline = None if against == BASELINE else condition_frames.baseline_of(values)
-    chart = drawn.spec(
-        condition_charts.sweep, frame, named.axis(metric, against), baseline=baseline, paper=paper
+    baseline = None if against == BASELINE else condition_tables.baseline_of(values)
+    chart = display.spec(
+        condition_charts.sweep, frame, metrics.axis(metric, against), baseline=baseline, paper=paper
     )
-    drawn.chart(chart, "The measure against the layer that is edited.")
-    exporting.download_row(chart, frame, "interventions")
+    display.chart(chart, "The measure against the layer that is edited.")
+    files.download_row(chart, frame, "interventions")
 
 
 def _changed_words(key: Key, conditions: pd.DataFrame, paper: bool) -> None:
     st.subheader("What changed in the words")
     left, right = st.columns(2, gap="medium")
     with left, st.container(border=True, height="stretch"):
-        plain.line(named.word("repetition").label, "heading")
-        plain.line(named.word("repetition").meaning, "small")
-        values = data.asked(key, condition_queries.at_last_layer, "repetition", "self")
-        frame = condition_frames.sweep(conditions, values)
+        plain_text.line(metrics.word("repetition").label, "heading")
+        plain_text.line(metrics.word("repetition").meaning, "small")
+        values = run_data.asked(key, condition_queries.at_last_layer, "repetition", "self")
+        frame = condition_tables.sweep(conditions, values)
         if frame.empty:
-            plain.line(
+            plain_text.line(
                 "Not measured yet. With repetition among the metrics of [score], this measures it:",
                 "small",
             )
-            commands.show("python -m precompute score")
+            copy_command.show("python -m precompute score")
         else:
-            _small(frame, values, named.axis("repetition"), paper, "repetition")
+            _small(frame, values, metrics.axis("repetition"), paper, "repetition")
     with right, st.container(border=True, height="stretch"):
-        plain.line("A phrase", "heading")
-        plain.line("How often captions contain it, by the layer that is edited.", "small")
+        plain_text.line("A phrase", "heading")
+        plain_text.line("How often captions contain it, by the layer that is edited.", "small")
         _phrase(key, conditions, paper)
 
 
 def _phrase(key: Key, conditions: pd.DataFrame, paper: bool) -> None:
-    phrase = selection.text(
+    phrase = menus.text(
         "Words of a caption",
         name="phrase",
         icon=":material/search:",
@@ -120,46 +117,46 @@ def _phrase(key: Key, conditions: pd.DataFrame, paper: bool) -> None:
         example = _example(key)
         if example:
             st.button(
-                f"Try “{plain.label(example)}”",
+                f"Try “{plain_text.label(example)}”",
                 type="tertiary",
-                on_click=selection.link,
+                on_click=link.write,
                 kwargs={"phrase": example},
             )
         return
-    counts = data.asked(key, condition_queries.phrase_share, phrase)
-    values = condition_frames.shares(counts)
-    frame = condition_frames.sweep(conditions, values)
+    counts = run_data.asked(key, condition_queries.phrase_share, phrase)
+    values = condition_tables.shares(counts)
+    frame = condition_tables.sweep(conditions, values)
     if counts["found"].any() and not frame.empty:
         short = phrase if len(phrase) <= _PHRASE else f"{phrase[:_PHRASE]}…"
         _small(
             frame.assign(phrase=phrase), values, f"captions with “{short}” (share)", paper, "phrase"
         )
     else:
-        plain.line(
+        plain_text.line(
             f"No caption of the last layer contains “{phrase[:200]}” under any condition.", "small"
         )
 
 
 def _example(key: Key) -> str:
     """The last words of some caption; empty if there is none."""
-    image_id = data.first_image(key)
+    image_id = run_data.first_image(key)
     if image_id is None:
         return ""
-    final = comparison.final_caption(data.captions(key, image_id, BASELINE))
+    final = picture.final_caption(run_data.captions(key, image_id, BASELINE))
     return " ".join(final.split()[-3:])[:_PHRASE]
 
 
 def _small(frame: pd.DataFrame, values: pd.DataFrame, axis: str, paper: bool, name: str) -> None:
-    chart = drawn.spec(
+    chart = display.spec(
         condition_charts.sweep,
         frame,
         axis,
         paper=paper,
         height=300,
-        baseline=condition_frames.baseline_of(values),
+        baseline=condition_tables.baseline_of(values),
     )
-    drawn.chart(chart, f"{axis} against the layer that is edited.")
-    exporting.download_row(chart, frame, name)
+    display.chart(chart, f"{axis} against the layer that is edited.")
+    files.download_row(chart, frame, name)
 
 
 def _condition(place: Place, values: pd.DataFrame) -> str | None:
@@ -194,4 +191,4 @@ def _table(conditions: pd.DataFrame, values: pd.DataFrame, axis: str) -> None:
             for name in (axis, "95% from", "95% to")
         },
     )
-    exporting.download_row(None, table, "conditions")
+    files.download_row(None, table, "conditions")

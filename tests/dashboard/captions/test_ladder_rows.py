@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard.captions import ladder_rows as ladder
-from dashboard.names import landmarks as landmark_words
+from dashboard.captions import ladder_rows
+from dashboard.names import landmarks as landmark_names
 
 CAPTIONS = pd.DataFrame(
     {
@@ -23,7 +23,7 @@ CAPTIONS = pd.DataFrame(
 
 
 def test_rows_tell_what_changed_and_against_what():
-    rows = ladder.rows(CAPTIONS, {}, {2: "a cat"}, {})
+    rows = ladder_rows.rows(CAPTIONS, {}, {2: "a cat"}, {})
     assert [row["layer"] for row in rows] == [0, 1, 2, 3, 4]
     assert rows[0]["pieces"]["previous"] == [["kept", "a cat a cat a cat"]]
     assert rows[1]["pieces"]["previous"] == [["lost", "a cat a cat a cat"]]
@@ -36,7 +36,7 @@ def test_rows_tell_what_changed_and_against_what():
 
 def test_bars_are_shares_or_unknown():
     scores = {"grounded": pd.Series({2: 0.25}), "same": pd.Series({2: 0.75, 3: np.nan})}
-    rows = ladder.rows(CAPTIONS, scores, None, {2: 0, 3: 12})
+    rows = ladder_rows.rows(CAPTIONS, scores, None, {2: 0, 3: 12})
     assert rows[2]["bars"] == {
         "grounded": 0.25,
         "fluent": pytest.approx(math.exp(-0.5)),
@@ -57,21 +57,21 @@ def test_captions_fold_that_name_the_same_things():
         "a tree and a zebra in a garden",
         "the zebra by the tree",
     ]
-    assert ladder.folds([3, 4, 5, 6, 7, 8], texts) == [3, 3, 5, 6, 7, 8]
+    assert ladder_rows.folds([3, 4, 5, 6, 7, 8], texts) == [3, 3, 5, 6, 7, 8]
 
 
 def test_words_of_the_last_caption_are_followed_to_where_they_begin():
-    assert ladder.first_said(CAPTIONS) == [
+    assert ladder_rows.first_appearances(CAPTIONS) == [
         {"word": "dog", "first": 4, "stays": 4},
         {"word": "snow", "first": 2, "stays": 2},
     ]
     gone = CAPTIONS.assign(text=["snow", "rain", "snow", "snow", "snow"])
-    assert ladder.first_said(gone) == [{"word": "snow", "first": 0, "stays": 2}]
-    assert ladder.first_said(CAPTIONS.iloc[:0]) == []
+    assert ladder_rows.first_appearances(gone) == [{"word": "snow", "first": 0, "stays": 2}]
+    assert ladder_rows.first_appearances(CAPTIONS.iloc[:0]) == []
 
 
 def test_the_ladder_is_marked_where_things_set_in_by_the_measure_of_its_bars():
-    found = pd.DataFrame(
+    landmarks = pd.DataFrame(
         {
             "metric": [
                 "cider_plateau",
@@ -84,13 +84,13 @@ def test_the_ladder_is_marked_where_things_set_in_by_the_measure_of_its_bars():
             "high": [11, 4, None, 8],
         }
     )
-    marks = landmark_words.onsets(found, "grounded_gain_rouge_l")
+    marks = landmark_names.onsets(landmarks, "grounded_gain_rouge_l")
     assert [(mark["layer"], mark["text"]) for mark in marks] == [
         (4, "Fluency sets in at layer 4"),
         (7, "Grounding sets in at layer 7"),
     ]
-    assert marks[1]["told"].startswith(
+    assert marks[1]["detail"].startswith(
         "Grounding sets in, ROUGE-L: layer 7 (95% interval 6 to 8), over all pictures. From here"
     )
     for gain in ("grounded_gain_cider", None):  # the one sets in nowhere, the other is not there
-        assert [mark["layer"] for mark in landmark_words.onsets(found, gain)] == [4]
+        assert [mark["layer"] for mark in landmark_names.onsets(landmarks, gain)] == [4]

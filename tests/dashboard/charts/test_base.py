@@ -3,9 +3,9 @@ import xml.etree.ElementTree as ET
 
 import pandas as pd
 
-from dashboard.charts import base as charts
-from dashboard.figures import files as exporting
-from dashboard.names import metrics as words
+from dashboard.charts import base as base_charts
+from dashboard.figures import files
+from dashboard.names import metrics
 
 
 def rows(spec, name="value"):
@@ -23,18 +23,18 @@ def test_bands_show_mean_interval_and_n():
             "n": 7,
         }
     )
-    text = json.dumps(charts.bands(frame, "nats").to_dict())
+    text = json.dumps(base_charts.bands(frame, "nats").to_dict())
     assert '"95% from"' in text
     assert '"images"' in text
     assert '"legend": null' in text
 
 
-def test_layers_are_marked_where_the_curves_leave_room():
+def test_layers_are_marked_where_the_curves_leave_space():
     frame = pd.DataFrame(
         {"layer": range(9), "series": "a", "n": 7, "mean": [0, 0, 0, 0, 0, 9, 9, 9, 9]}
     ).assign(low=lambda rows: rows["mean"], high=lambda rows: rows["mean"])
     marks = [(1, "low"), (6, "high"), (7, "late"), (9, "beyond")]
-    spec = charts.bands(frame, "x", marks=marks).to_dict()
+    spec = base_charts.bands(frame, "x", marks=marks).to_dict()
     names = {row["what"]: row["layer"] for row in rows(spec, "what")}
     assert names == {"low": 1, "high": 6, "late": 7}
     texts = [layer for layer in spec["layer"] if layer["mark"]["type"] == "text"]
@@ -46,14 +46,14 @@ def test_layers_are_marked_where_the_curves_leave_room():
     ]
     assert len({text["mark"]["dy"] for text in texts}) == 3
     assert sum(layer["mark"]["type"] == "rule" for layer in spec["layer"]) == 3
-    assert "beyond" not in exporting.svg(spec)
+    assert "beyond" not in files.svg(spec)
 
 
 def test_bands_can_start_higher_and_name_every_layer():
     frame = pd.DataFrame(
         {"layer": [10, 11, 12], "series": "a", "mean": 1.0, "low": 0.5, "high": 1.5, "n": 7}
     )
-    x = charts.bands(frame, "nats", first=10).to_dict()["layer"][0]["encoding"]["x"]
+    x = base_charts.bands(frame, "nats", first=10).to_dict()["layer"][0]["encoding"]["x"]
     assert x["scale"]["domain"] == [10, 12]
     assert x["axis"]["values"] == [10, 11, 12]
     assert x["axis"]["tickCount"] == 3
@@ -64,43 +64,43 @@ def test_legends_stand_side_by_side_only_if_they_fit_a_phone():
         frame = pd.DataFrame(
             {"layer": 0, "series": series, "mean": 1.0, "low": 0.5, "high": 1.5, "n": 7}
         )
-        return charts.bands(frame, "nats").to_dict()["layer"][0]["encoding"]["color"]["legend"][
-            "columns"
-        ]
+        return base_charts.bands(frame, "nats").to_dict()["layer"][0]["encoding"]["color"][
+            "legend"
+        ]["columns"]
 
     assert columns("short", "names") == 2
-    assert columns(*words.SERIES.values()) == 2
+    assert columns(*metrics.SERIES.values()) == 2
     assert columns("a name that goes on for long", "and another") == 1
 
 
 def test_a_long_axis_has_its_unit_on_a_line_of_its_own():
-    assert charts.lines("BERTScore (F1)") == "BERTScore (F1)"
+    assert base_charts.lines("BERTScore (F1)") == "BERTScore (F1)"
     long = "Likeness of all the answers, in ROUGE-L"
-    assert charts.lines(f"{long} (0 to 1)") == [long, "(0 to 1)"]
-    assert charts.lines(f"{long} and no unit") == f"{long} and no unit"
+    assert base_charts.lines(f"{long} (0 to 1)") == [long, "(0 to 1)"]
+    assert base_charts.lines(f"{long} and no unit") == f"{long} and no unit"
 
 
 def test_charts_of_a_row_are_alike_in_height_whatever_their_legends():
     frame = pd.DataFrame(
         {"layer": [0, 1], "series": "a", "mean": 1.0, "low": 0.5, "high": 1.5, "n": 7}
     )
-    many = pd.concat([frame.assign(series=name) for name in words.SERIES.values()])
+    many = pd.concat([frame.assign(series=name) for name in metrics.SERIES.values()])
     sizes = [
-        ET.fromstring(exporting.svg(chart)).attrib["height"]
+        ET.fromstring(files.svg(chart)).attrib["height"]
         for chart in (
-            charts.bands(frame, "nats"),
-            charts.bands(many, "nats", "against"),
-            charts.settled(pd.DataFrame({"layer": [1], "n": [3]}), 2),
+            base_charts.bands(frame, "nats"),
+            base_charts.bands(many, "nats", "against"),
+            base_charts.settled(pd.DataFrame({"layer": [1], "n": [3]}), 2),
         )
     ]
     assert len(set(sizes)) == 1
-    # A page adds a band below a chart that does not say how much room it wants there.
-    assert charts.bands(frame, "nats").to_dict()["padding"]["bottom"] == 0
+    # A page adds a band below a chart that does not say how much space it wants there.
+    assert base_charts.bands(frame, "nats").to_dict()["padding"]["bottom"] == 0
 
 
 def test_a_bar_of_settled_images_stands_on_its_layer():
     frame = pd.DataFrame({"layer": [2, 12], "n": [3, 4]})
-    spec = charts.settled(frame, 12).to_dict()
+    spec = base_charts.settled(frame, 12).to_dict()
     assert [(row["low"], row["high"], row["n"]) for row in rows(spec, "n")] == [
         (1.5, 2.5, 3),
         (11.5, 12.5, 4),

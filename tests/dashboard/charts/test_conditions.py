@@ -4,10 +4,10 @@ import math
 import pandas as pd
 import pytest
 
-from dashboard.charts import base as charts
-from dashboard.charts import condition_tables as condition_frames
+from dashboard.charts import base as base_charts
+from dashboard.charts import condition_tables
 from dashboard.charts import conditions as condition_charts
-from dashboard.figures import files as exporting
+from dashboard.figures import files
 
 VALUES = pd.DataFrame(
     {
@@ -25,14 +25,14 @@ VALUES = pd.DataFrame(
         "high": 1.0,
     }
 )
-OWN = {"run": None, "n": 500, "seed": 0, "state": "input", "pool": "position"}
-OTHER = {**OWN, "run": "imagenet-1a2b", "state": "output"}
+SAME = {"run": None, "n": 500, "seed": 0, "state": "input", "pool": "position"}
+OTHER = {**SAME, "run": "imagenet-1a2b", "state": "output"}
 CONDITIONS = pd.DataFrame(
     {
         "condition_id": VALUES["condition_id"][1:].to_list(),
         "kind": ["mean", "mean", "skip", "mean", "heads"],
         "layers": [[2], [2, 3, 4], [3], [2, 3, 4], [2]],
-        "spec": [json.dumps({"mean": mean}) for mean in (OWN, OWN, None, OTHER, None)],
+        "spec": [json.dumps({"mean": mean}) for mean in (SAME, SAME, None, OTHER, None)],
     }
 )
 
@@ -42,7 +42,7 @@ def data_of(chart):
 
 
 def test_a_sweep_has_points_for_layers_and_bars_for_ranges():
-    frame = condition_frames.sweep(CONDITIONS, VALUES)
+    frame = condition_tables.sweep(CONDITIONS, VALUES)
     assert set(frame["condition_id"]) == set(VALUES["condition_id"][1:5])
     named = dict(zip(frame["condition_id"], frame["series"], strict=True))
     assert named["mean:2"] == named["mean:2-4"] == "averaging"
@@ -54,18 +54,18 @@ def test_a_sweep_has_points_for_layers_and_bars_for_ranges():
 
 @pytest.mark.parametrize("paper", [False, True])
 def test_the_axis_counts_as_we_do_or_as_the_paper_does(paper):
-    frame = condition_frames.sweep(CONDITIONS, VALUES)
+    frame = condition_tables.sweep(CONDITIONS, VALUES)
     chart = condition_charts.sweep(frame, "y", paper=paper, baseline=1.0)
     rows = [row for row in data_of(chart) if row.get("condition_id") == "skip:3"]
     assert {row["first"] for row in rows} == {2 if paper else 3}
     assert ("the paper's numbers" in json.dumps(chart.to_dict())) == paper
-    assert exporting.svg(chart).startswith("<svg")
+    assert files.svg(chart).startswith("<svg")
 
 
 def test_curves_at_the_same_values_are_all_seen():
     frame = pd.concat(
         [
-            condition_frames.sweep(CONDITIONS, VALUES).assign(series=name, mean=1.0)
+            condition_tables.sweep(CONDITIONS, VALUES).assign(series=name, mean=1.0)
             for name in ("removal", "averaging", "confusion")
         ]
     )
@@ -81,16 +81,16 @@ def test_curves_at_the_same_values_are_all_seen():
 
 
 def test_wilsons_interval_solves_its_equation():
-    for found, n in ((0, 7), (3, 7), (7, 7), (120, 500)):
-        share, low, high = condition_frames.share_interval(found, n)
-        assert share == found / n
+    for count, n in ((0, 7), (3, 7), (7, 7), (120, 500)):
+        share, low, high = condition_tables.share_interval(count, n)
+        assert share == count / n
         assert 0 <= low <= share <= high <= 1
         for end in {low, high} - {0.0, 1.0}:
             # The ends are the shares from which the observed one is 1.96 standard errors away.
             assert abs(share - end) == pytest.approx(1.959964 * math.sqrt(end * (1 - end) / n))
 
 
-def test_pruned_models_are_told_apart_from_their_controls():
+def test_pruned_models_are_kept_apart_from_their_controls():
     def spec(algorithm, seed=None):
         return json.dumps(
             {"pruning": {"group": "g", "algorithm": algorithm, "seed": seed, "n_pruned": 2}}
@@ -113,13 +113,13 @@ def test_pruned_models_are_told_apart_from_their_controls():
             "high": 0.0,
         }
     )
-    rows = condition_frames.pruned(changes)
+    rows = condition_tables.pruned(changes)
     assert rows["condition_id"].tolist() == ["b", "c", "a"]
     assert rows["seed"].tolist() == ["", "0", ""]
     chart = condition_charts.pruning(rows, "y", baseline=0.8)
     points = [row for row in data_of(chart) if "algorithm" in row]
     assert [row["low"] for row in points] == pytest.approx([0.6] * len(points))
-    assert exporting.png(chart)[:4] == b"\x89PNG"
+    assert files.png(chart)[:4] == b"\x89PNG"
 
 
 def test_heads_with_two_signs_have_zero_in_the_middle():
@@ -179,7 +179,7 @@ def test_measures_that_a_pruning_changed_come_first():
         rouge_l__reference=[(20, 0.0, -0.1, 0.1), (40, 0.01, -0.1, 0.1)],
         cider__reference=[(20, 0.1, -1.0, 1.0), (40, 0.0, 0.0, 0.0)],
     )
-    assert condition_frames.telling(rows) == [
+    assert condition_tables.telling(rows) == [
         "cider:reference",
         "rouge_l:reference",
         "final_logprob:final",
@@ -198,7 +198,7 @@ def test_what_reads_as_zero_has_no_sign():
             "images": [5, 5],
         }
     )
-    shown = condition_frames.readable(table)
+    shown = condition_tables.readable(table)
     assert shown["heads chosen by"].tolist() == ["Algorithm 1", "random heads, seed 3"]
     assert [f"{value:.3f}" for value in shown["difference"]] == ["0.000", "-0.001"]
     assert "seed" not in shown
@@ -219,7 +219,7 @@ def test_heads_are_listed_in_one_power_of_ten(size, column, first):
         {"layer": [1, 2, 3], "head": [4, 5, 6], "mean": [size / 4, -size, size / 2]}
     )
     frame = frame.assign(low=frame["mean"] - size, high=frame["mean"] + size)
-    table = condition_frames.largest_heads(frame, "nats", 2)
+    table = condition_tables.largest_heads(frame, "nats", 2)
     assert table["head"].tolist() == [5, 6]
     assert list(table)[2] == column
     assert table[column].tolist() == pytest.approx([-first, first / 2])
@@ -231,16 +231,16 @@ def test_heads_are_listed_in_one_power_of_ten(size, column, first):
 
 def test_heads_that_do_nothing_are_listed_as_zero():
     frame = pd.DataFrame({"layer": [1], "head": [0], "mean": 0.0, "low": 0.0, "high": 0.0})
-    table = condition_frames.largest_heads(frame, "", 3)
+    table = condition_tables.largest_heads(frame, "", 3)
     assert table["mean"].tolist() == [0.0]
 
 
 def test_numbers_that_are_all_the_same_stand_in_the_middle():
-    spec = charts.values(pd.Series([0.4375, 0.4375]), pd.Series([0.4375, None])).to_dict()
+    spec = base_charts.values(pd.Series([0.4375, 0.4375]), pd.Series([0.4375, None])).to_dict()
     low, high = spec["domain"]
     assert low < 0.4375 < high
     assert low + high == pytest.approx(2 * 0.4375)
-    assert "domain" not in charts.values(pd.Series([0.4375, 0.44])).to_dict()
-    low, high = charts.values(pd.Series([0.0])).to_dict()["domain"]
+    assert "domain" not in base_charts.values(pd.Series([0.4375, 0.44])).to_dict()
+    low, high = base_charts.values(pd.Series([0.0])).to_dict()["domain"]
     assert low < 0 < high
-    charts.values(pd.Series([None], dtype=float))  # nothing at all is no error
+    base_charts.values(pd.Series([None], dtype=float))  # nothing at all is no error

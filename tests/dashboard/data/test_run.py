@@ -2,12 +2,12 @@
 
 import pytest
 
-from dashboard.data import run as data
-from dashboard.data import two_runs as pairs
+from dashboard.data import run as run_data
+from dashboard.data import two_runs as two_runs_data
 from store.disk.runs import update_run
 from store.errors import NotPublished
 from store.publish.generation import publish
-from store.query import two_runs as compare_queries
+from store.query import two_runs as two_runs_queries
 from tests.synthetic import make_run
 
 
@@ -23,43 +23,43 @@ def publish_anew(run, times=1, **options):
 
 
 def test_a_publish_in_between_does_not_change_what_an_older_key_reads(run):
-    before = data.key_of(run)
+    before = run_data.key_of(run)
     publish_anew(run)
-    after = data.key_of(run)
+    after = run_data.key_of(run)
     assert after.generation > before.generation
-    assert data._open(before).generation == before.generation
-    assert data._open(after).generation == after.generation
+    assert run_data._open(before).generation == before.generation
+    assert run_data._open(after).generation == after.generation
 
 
 def test_two_runs_are_compared_at_the_generations_of_their_keys(run, tmp_path):
-    one, two = data.key_of(run), data.key_of(make_run(tmp_path, "other", n_images=2))
+    one, two = run_data.key_of(run), run_data.key_of(make_run(tmp_path, "other", n_images=2))
     publish_anew(run)
-    pair = pairs._open(one, two)
+    pair = two_runs_data._open(one, two)
     files = pair.sql("SELECT path FROM duckdb_databases() WHERE path IS NOT NULL")["path"]
     assert any(
         path.endswith(f"results-{one.generation}.duckdb") and run.name in path for path in files
     )
-    assert compare_queries.shared_images(pair) == 2
+    assert two_runs_queries.shared_images(pair) == 2
 
 
-def test_a_generation_that_is_gone_is_said_to_be_so(run):
-    before = data.key_of(run)
+def test_a_generation_that_is_gone_is_named_in_the_error(run):
+    before = run_data.key_of(run)
     publish_anew(run, 3, grace=0.0)
     with pytest.raises(NotPublished, match=f"must have generation {before.generation}; got none"):
-        data._open(before)
+        run_data._open(before)
 
 
 def test_a_number_that_comes_again_is_another_generation(run):
-    before = data.key_of(run)
-    assert data.run_row(before)["info"]["parity"]["passed"]
+    before = run_data.key_of(run)
+    assert run_data.run_row(before)["info"]["parity"]["passed"]
     for path in run.glob("results*"):
         path.unlink()
     with pytest.raises(NotPublished):
-        data.key_of(run)
+        run_data.key_of(run)
     publish_anew(run)
-    after = data.key_of(run)
+    after = run_data.key_of(run)
     assert after.generation == before.generation == 1
-    assert not data.run_row(after)["info"]["parity"]["passed"]
+    assert not run_data.run_row(after)["info"]["parity"]["passed"]
 
 
 def test_a_copy_without_the_link_is_read_as_it_lies_there(run):
@@ -67,6 +67,6 @@ def test_a_copy_without_the_link_is_read_as_it_lies_there(run):
     there = link.resolve()
     link.unlink()
     there.rename(link)
-    key = data.key_of(run)
+    key = run_data.key_of(run)
     assert key.generation == 0
-    assert data.first_image(key) == "img00000"
+    assert run_data.first_image(key) == "img00000"

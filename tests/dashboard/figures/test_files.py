@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from dashboard.figures import files as exporting
+from dashboard.figures import files
 
 HOSTILE = "<script>alert(1)</script> & </svg>"
 
@@ -21,7 +21,7 @@ def chart():
 
 
 def test_svg_is_well_formed_and_takes_text_as_text(chart):
-    root = ET.fromstring(exporting.svg(chart))
+    root = ET.fromstring(files.svg(chart))
     assert root.tag.endswith("svg")
     assert int(root.attrib["width"]) == 640
     assert not [node for node in root.iter() if node.tag.endswith("script")]
@@ -29,7 +29,7 @@ def test_svg_is_well_formed_and_takes_text_as_text(chart):
 
 
 def test_png_is_a_picture_at_double_size(chart):
-    with Image.open(io.BytesIO(exporting.png(chart))) as image:
+    with Image.open(io.BytesIO(files.png(chart))) as image:
         assert image.width == 2 * 640
 
 
@@ -40,7 +40,7 @@ def test_a_chart_with_a_width_keeps_it():
         .encode(x="a:Q")
         .properties(width=123, autosize=alt.AutoSizeParams(type="fit", contains="padding"))
     )
-    assert ET.fromstring(exporting.svg(chart)).attrib["width"] == "123"
+    assert ET.fromstring(files.svg(chart)).attrib["width"] == "123"
 
 
 def test_a_chart_that_would_fetch_is_refused():
@@ -50,7 +50,7 @@ def test_a_chart_that_would_fetch_is_refused():
         .encode(x="a:Q")
     )
     with pytest.raises(ValueError, match="not allowed"):
-        exporting.svg(chart)
+        files.svg(chart)
 
 
 def test_one_button_a_file():
@@ -58,11 +58,11 @@ def test_one_button_a_file():
         import altair as alt
         import pandas as pd
 
-        from dashboard.figures import files as exporting
+        from dashboard.figures import files
 
         frame = pd.DataFrame({"a": [1]})
-        exporting.download_row(alt.Chart(frame).mark_point().encode(x="a:Q"), frame, "figure")
-        exporting.download_row(None, frame, "table")
+        files.download_row(alt.Chart(frame).mark_point().encode(x="a:Q"), frame, "figure")
+        files.download_row(None, frame, "table")
 
     at = AppTest.from_function(page).run()
     assert not at.exception

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dashboard.charts import maps as overlays
-from dashboard.figures import files as exporting
-from dashboard.figures import film_strip as film
+from dashboard.charts import maps
+from dashboard.figures import files, film_strip
 from store.parts.tensors import ImageTensors
 from tests.dashboard.test_injection import HOSTILE
 
@@ -29,7 +28,7 @@ def tensors():
 
 
 def strip(tensors, captions, layers, **options):
-    return ET.fromstring(film.film_strip(tensors, captions, layers, GRID, **options))
+    return ET.fromstring(film_strip.film_strip(tensors, captions, layers, GRID, **options))
 
 
 def texts(root):
@@ -45,9 +44,9 @@ def pictures(root):
 
 def test_a_strip_has_the_picture_and_every_layer_with_its_caption(tensors):
     root = strip(tensors, {1: "a dog", 3: "a big cat"}, [1, 3], title="cat, run")
-    said = texts(root)
+    lines = texts(root)
     for text in ("cat, run", "the picture", "layer 1", "a dog", "layer 3", "a big cat"):
-        assert text in said
+        assert text in lines
     assert len(pictures(root)) == 3
     marked = ["".join(span.itertext()) for span in root.iter(f"{SVG}tspan")]
     assert marked == ["big", "cat"]
@@ -61,8 +60,8 @@ def test_layer_0_is_the_picture_itself(tensors):
 
 
 def test_the_papers_numbers_are_one_less(tensors):
-    said = texts(strip(tensors, {0: "x", 1: "y", 4: "z"}, [0, 1, 4], paper=True))
-    assert [text for text in said if text.startswith(("layer", "emb"))] == [
+    lines = texts(strip(tensors, {0: "x", 1: "y", 4: "z"}, [0, 1, 4], paper=True))
+    assert [text for text in lines if text.startswith(("layer", "emb"))] == [
         "embeddings",
         "layer 0",
         "layer 3",
@@ -79,7 +78,7 @@ def test_maps_are_head_means_on_one_scale(tensors):
         tall, wide = drawn.shape[0] / GRID[0], drawn.shape[1] / GRID[1]
         for patch, value in enumerate(means[layer - 1]):
             row, column = divmod(patch, GRID[1])
-            colour = overlays.colour(np.array([value]), overlays.Scale(0.0, float(high), True))[0]
+            colour = maps.colour(np.array([value]), maps.Scale(0.0, float(high), True))[0]
             expected = 0.45 * 255 + 0.55 * colour.astype(float)
             at = drawn[int((row + 0.5) * tall), int((column + 0.5) * wide)]
             np.testing.assert_allclose(at, expected, atol=6)
@@ -87,7 +86,7 @@ def test_maps_are_head_means_on_one_scale(tensors):
 
 @pytest.mark.parametrize("text", [*HOSTILE, "\x00\x0b\ud7ff", "word" * 200, "long " * 300, ""])
 def test_captions_are_text_that_stays_in_its_column(tensors, text):
-    svg = film.film_strip(tensors, {1: "a", 2: text}, [1, 2], GRID, title=text)
+    svg = film_strip.film_strip(tensors, {1: "a", 2: text}, [1, 2], GRID, title=text)
     root = ET.fromstring(svg)
     assert {node.tag.removeprefix(SVG) for node in root.iter()} <= {
         "svg",
@@ -102,8 +101,8 @@ def test_captions_are_text_that_stays_in_its_column(tensors, text):
     }
     assert not [name for node in root.iter() for name in node.attrib if name.startswith("on")]
     for line in texts(root):
-        assert film._width(line) <= 1.1 * float(root.attrib["width"])
-    with Image.open(io.BytesIO(exporting.png(svg))) as image:
+        assert film_strip._width(line) <= 1.1 * float(root.attrib["width"])
+    with Image.open(io.BytesIO(files.png(svg))) as image:
         assert image.width == 2 * int(root.attrib["width"])
 
 
@@ -116,6 +115,6 @@ def test_many_layers_make_rows(tensors):
 
 def test_turning_points_are_where_captions_change():
     captions = {0: "a", 1: "a dog", 2: "a dog", 3: "A dog.", 4: "a cat on mats", 5: "a cat on mats"}
-    assert film.turning_points(captions) == [0, 1, 4]
+    assert film_strip.turning_points(captions) == [0, 1, 4]
     many = {layer: f"word{layer}" for layer in range(40)}
-    assert film.turning_points(many, 5) == [0, 10, 20, 29, 39]
+    assert film_strip.turning_points(many, 5) == [0, 10, 20, 29, 39]

@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 from PIL import Image
 
 from dashboard.charts.maps import Scale
-from dashboard.figures import files as exporting
+from dashboard.figures import files
 from dashboard.figures.head_gallery import Cell, around, gallery
 
 
@@ -29,7 +29,7 @@ def test_the_figure_holds_every_picture_with_its_caption():
         )
     ]
     chart = gallery(cells, Scale(0.0, 0.125, True))
-    root = ET.fromstring(exporting.svg(chart))
+    root = ET.fromstring(files.svg(chart))
     text = " ".join(node.text or "" for node in root.iter())
     assert all(f"head {i}" in text for i in range(6))
     assert "a red thing" in text
@@ -37,7 +37,7 @@ def test_the_figure_holds_every_picture_with_its_caption():
     assert "…" in text
     assert len([node for node in root.iter() if node.tag.endswith("image")]) == 6 + 1
     assert {"0", "≥ 0.125"} < {node.text for node in root.iter()}
-    with Image.open(io.BytesIO(exporting.png(chart))) as image:
+    with Image.open(io.BytesIO(files.png(chart))) as image:
         x0, y0 = 2 * (5 + 75), 2 * (5 + 18 + 75)
         assert image.convert("RGB").getpixel((x0, y0)) == (255, 0, 0)
         assert image.convert("RGB").getpixel((x0 + 2 * 166 * 2, y0)) == (0, 0, 255)
@@ -48,8 +48,8 @@ def test_the_figure_holds_every_picture_with_its_caption():
     expected = [(0, 0, 4), (185, 57, 90), (252, 255, 164)]  # inferno's ends and its middle
     assert all(
         abs(a - b) < 12
-        for found, right in zip(bar, expected, strict=True)
-        for a, b in zip(found, right, strict=True)
+        for colour, right in zip(bar, expected, strict=True)
+        for a, b in zip(colour, right, strict=True)
     )
 
 

@@ -1,6 +1,6 @@
 import pandas as pd
 
-from dashboard.names import score_line as final_scores
+from dashboard.names import score_line
 from tests.dashboard.opening import words
 
 NOBODY = pd.DataFrame({"judge": [], "value": []})
@@ -11,7 +11,7 @@ def scores(*rows):
 
 
 def test_the_few_scores_that_tell_are_one_line():
-    line = final_scores.line(
+    line = score_line.line(
         scores(
             ("bertscore", "reference", 0.98765),
             ("bertscore", "final", 1.0),
@@ -31,20 +31,19 @@ def test_the_few_scores_that_tell_are_one_line():
 
 
 def test_a_class_is_named_or_not():
-    for value, told in ((1.0, "Names its class"), (0.0, "Does not name its class")):
+    for value, line in ((1.0, "Names its class"), (0.0, "Does not name its class")):
         assert (
-            final_scores.line(
+            score_line.line(
                 scores(("label", "label", value), ("grounded_gain_label", "shuffled", value)),
                 NOBODY,
             )
-            == told
+            == line
         )
 
 
-def test_what_was_not_scored_is_not_told():
+def test_what_was_not_scored_is_left_out():
     assert (
-        final_scores.line(scores(("cider", "reference", None), ("exact", "final", 1.0)), NOBODY)
-        == ""
+        score_line.line(scores(("cider", "reference", None), ("exact", "final", 1.0)), NOBODY) == ""
     )
 
 

@@ -21,13 +21,13 @@ def test_every_metric_has_one_section():
         metric for section, there in sections.items() if section != "glance" for metric in there
     ]
     assert sorted(placed) == sorted(set(metrics) - {"attn_norm"})  # a line beside update_norm's
-    assert sections["said"] == ["cider", "a_new_one"]
+    assert sections["captions"] == ["cider", "a_new_one"]
     assert next(iter(sections)) == "glance" and "settles" in sections
-    assert list(by_section(["cider"])) == ["glance", "said", "settles"]
+    assert list(by_section(["cider"])) == ["glance", "captions", "settles"]
 
 
 def test_sections_keep_the_order_of_the_page_and_likenesses_that_of_the_run():
-    found = by_section(
+    sections = by_section(
         [
             "attn_entropy",
             "exact",
@@ -40,11 +40,11 @@ def test_sections_keep_the_order_of_the_page_and_likenesses_that_of_the_run():
             "grounded_gain_cider",
         ]
     )
-    assert found["looks"] == ["attn_to_patches", "attn_entropy"]
-    assert found["said"] == ["exact", "bleu"]
+    assert sections["attention"] == ["attn_to_patches", "attn_entropy"]
+    assert sections["captions"] == ["exact", "bleu"]
     gains = ["grounded_gain_label", "grounded_gain_cider"]
-    assert found["own"] == [*gains, "answer_accuracy", "label", "uniqueness"]
-    assert found["glance"] == ["bleu", "grounded_gain_cider", "attn_to_patches"]
+    assert sections["grounding"] == [*gains, "answer_accuracy", "label", "uniqueness"]
+    assert sections["glance"] == ["bleu", "grounded_gain_cider", "attn_to_patches"]
 
 
 def test_every_section_that_a_metric_names_is_on_the_page():

@@ -1,4 +1,4 @@
-"""What the reader gets, against what the store has; and where it is told to look."""
+"""What the reader gets, against what the store has; and where it begins."""
 
 import json
 import math
@@ -10,7 +10,7 @@ import pytest
 
 from dashboard import reader
 from dashboard.reader import payload, place
-from dashboard.reader.payload import Block
+from dashboard.reader.payload import Payload
 from store.disk.runs import update_run
 from store.parts import token_attention
 from store.parts.tensors import ImageTensors, TensorWriter, condition_file
@@ -21,28 +21,28 @@ from store.schema import BASELINE
 from tests.synthetic import make_run
 
 
-def unpacked(block):
-    """Header and arrays of a block, read byte by byte."""
-    size = int.from_bytes(block[:4], "little")
-    header = json.loads(block[4 : 4 + size])
+def unpacked(packed):
+    """Header and arrays of a payload, read byte by byte."""
+    size = int.from_bytes(packed[:4], "little")
+    header = json.loads(packed[4 : 4 + size])
     arrays = {}
     for name, at in header["arrays"].items():
         start = 4 + size + at["offset"]
         assert start % 4 == 0
         count = math.prod(at["shape"])
-        arrays[name] = np.frombuffer(block, f"<{at['kind']}", count, start).reshape(at["shape"])
+        arrays[name] = np.frombuffer(packed, f"<{at['kind']}", count, start).reshape(at["shape"])
     return header, arrays
 
 
 def sent(at):
     """What the reader on a page was sent."""
-    found = [
+    sent_bytes = [
         element.proto.bytes
         for element in at.get("bidi_component")
         if element.proto.component_name == "peel_reader"
     ]
-    assert len(found) == 1
-    return unpacked(found[0])
+    assert len(sent_bytes) == 1
+    return unpacked(sent_bytes[0])
 
 
 def tensors(rng, n_layers=3, n_heads=2, n=4):
@@ -52,7 +52,7 @@ def tensors(rng, n_layers=3, n_heads=2, n=4):
     return ImageTensors("a", attention, attention * 2, norms.astype(np.float16), None, b"jpeg!")
 
 
-def test_a_block_is_read_back_as_it_was_packed():
+def test_a_payload_is_read_back_as_it_was_packed():
     rng = np.random.default_rng(0)
     arrays = {
         "bytes": np.arange(7, dtype=np.uint8),
@@ -60,7 +60,7 @@ def test_a_block_is_read_back_as_it_was_packed():
         "none": np.zeros((0, 4), np.float32),
         "last": rng.random(5).astype(np.float32),
     }
-    header, back = unpacked(payload.pack(Block({"text": "näïve </script>"}, arrays)))
+    header, back = unpacked(payload.pack(Payload({"text": "näïve </script>"}, arrays)))
     assert header["text"] == "näïve </script>"
     assert list(back) == list(arrays)
     for name, array in arrays.items():
@@ -70,18 +70,18 @@ def test_a_block_is_read_back_as_it_was_packed():
 
 def test_a_header_that_javascript_cannot_read_is_refused():
     with pytest.raises(ValueError, match="not JSON compliant"):
-        payload.pack(Block({"mean": float("nan")}, {}))
+        payload.pack(Payload({"mean": float("nan")}, {}))
 
 
 def test_maps_are_those_of_the_store_and_outliers_leave_the_second_scale():
     rng = np.random.default_rng(1)
     one = tensors(rng)
     one.cls_attention[1, 0, 3] = 50  # on the outlier token of layer 2
-    block = payload.maps(one, (2, 2), None)
-    np.testing.assert_array_equal(block.arrays["attention"], one.cls_attention)
-    np.testing.assert_array_equal(block.arrays["contribution"], one.contribution)
-    assert np.argwhere(block.arrays["marked"]).tolist() == [[2, 2]]
-    scales = block.header["scales"]["attention"]
+    made = payload.maps(one, (2, 2), None)
+    np.testing.assert_array_equal(made.arrays["attention"], one.cls_attention)
+    np.testing.assert_array_equal(made.arrays["contribution"], one.contribution)
+    assert np.argwhere(made.arrays["marked"]).tolist() == [[2, 2]]
+    scales = made.header["scales"]["attention"]
     everything = [float(v) for v in one.cls_attention[:, :, 1:].ravel()]
     rest = [
         float(one.cls_attention[layer, head, token])
@@ -93,21 +93,21 @@ def test_maps_are_those_of_the_store_and_outliers_leave_the_second_scale():
     assert scales["all"]["high"] == pytest.approx(np.quantile(everything, 0.998))
     assert scales["rest"]["high"] == pytest.approx(np.quantile(rest, 0.998), rel=1e-5)
     assert scales["rest"]["high"] < 1.1 < scales["all"]["high"]
-    assert "difference.attention" not in block.header["scales"]
+    assert "difference.attention" not in made.header["scales"]
 
 
 def test_the_other_conditions_maps_and_the_scale_of_their_difference():
     rng = np.random.default_rng(2)
     one, other = tensors(rng), tensors(rng)
-    block = payload.maps(one, (2, 2), other)
-    np.testing.assert_array_equal(block.arrays["other.contribution"], other.contribution)
+    made = payload.maps(one, (2, 2), other)
+    np.testing.assert_array_equal(made.arrays["other.contribution"], other.contribution)
     apart = [
         abs(float(a) - float(b))
         for a, b in zip(
             one.cls_attention[..., 1:].ravel(), other.cls_attention[..., 1:].ravel(), strict=True
         )
     ]
-    assert block.header["scales"]["difference.attention"]["all"]["high"] == pytest.approx(
+    assert made.header["scales"]["difference.attention"]["all"]["high"] == pytest.approx(
         np.quantile(apart, 0.998), rel=1e-5
     )
 
@@ -122,27 +122,27 @@ def test_heads_without_a_measure_are_no_number():
             "contribution_share": [0.1, -0.2, 0.3],
         }
     )
-    block = payload.matrix(heads, 2, 2)
-    assert {about["id"]: about["signed"] for about in block.header["metrics"]} == {
+    made = payload.matrix(heads, 2, 2)
+    assert {about["id"]: about["signed"] for about in made.header["metrics"]} == {
         "contribution_share": True,
         "attn_entropy": False,
         "attn_to_box": False,
     }
     np.testing.assert_array_equal(
-        block.arrays["heads.attn_entropy"], np.array([[1, np.nan], [2, np.nan]], np.float32)
+        made.arrays["heads.attn_entropy"], np.array([[1, np.nan], [2, np.nan]], np.float32)
     )
 
 
 def test_curves_have_a_place_for_every_layer():
     values = pd.Series([0.5, 0.25], index=[1, 3])
-    block = payload.curves(
+    made = payload.curves(
         {"map_shift": values, "rouge_l:final": values * np.nan}, {"map_shift": values + 1}, 3
     )
-    assert [about["id"] for about in block.header["curves"]] == ["map_shift"]
+    assert [about["id"] for about in made.header["curves"]] == ["map_shift"]
     np.testing.assert_array_equal(
-        block.arrays["curve.map_shift"], np.array([np.nan, 0.5, np.nan, 0.25], np.float32)
+        made.arrays["curve.map_shift"], np.array([np.nan, 0.5, np.nan, 0.25], np.float32)
     )
-    assert block.arrays["before.map_shift"][3] == 1.25
+    assert made.arrays["before.map_shift"][3] == 1.25
 
 
 HEADER = {
@@ -161,21 +161,21 @@ def test_only_known_values_are_taken():
     known = place.choices(HEADER, (2, 1))
     default = place.within(None, known)
     assert (default["layer"], default["head"], default["against"]) == ("2", "1", "previous")
-    said = {
+    values = {
         "layer": "3",
         "head": "mean",
         "patch": "0",
         "difference": "true",
         "against": "other",
         "opacity": "0.7",
-        "own": True,
+        "own_scale": True,
         "cells": ["gradient"],
         "more": "x",
     }
-    assert place.within(said, known) == default | {"layer": "3", "head": "mean", "patch": "0"}
+    assert place.within(values, known) == default | {"layer": "3", "head": "mean", "patch": "0"}
     more = place.choices(HEADER | {"difference": True, "compared": "mean:1"}, None)
     assert place.within(None, more)["against"] == "other"
-    assert place.within(said, more) | {"opacity": ""} == place.within(None, more) | {
+    assert place.within(values, more) | {"opacity": ""} == place.within(None, more) | {
         "layer": "3",
         "head": "mean",
         "patch": "0",
@@ -207,13 +207,13 @@ def test_a_box_is_named_by_its_first_and_last_patch(box, inside):
         assert place.patches(box, columns=3) == inside
 
 
-def test_the_component_is_told_to_move_only_when_the_link_says_another_place(monkeypatch):
+def test_the_component_moves_only_when_the_link_has_another_place(monkeypatch):
     class Link(dict):
         def to_dict(self):
             return dict(self)
 
     state, link = {}, Link()
-    for module in (place, place.selection):
+    for module in (place, place.link):
         monkeypatch.setattr(module.st, "session_state", state)
         monkeypatch.setattr(module.st, "query_params", link)
     known = place.choices(HEADER, (2, 1))
@@ -257,8 +257,8 @@ def test_pictures_of_one_caption_are_counted(edited):
                     if row.layer == layer and row.text == text
                 ]
                 expected[layer] = len(same) - 1
-            found = reader_queries.sharing(run, "img00003", condition)
-            assert dict(zip(found["layer"], found["others"], strict=True)) == expected
+            others = reader_queries.sharing(run, "img00003", condition)
+            assert dict(zip(others["layer"], others["others"], strict=True)) == expected
     assert max(expected.values()) > 0
 
 

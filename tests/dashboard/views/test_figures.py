@@ -1,12 +1,12 @@
 import pytest
 
-from dashboard.charts import condition_tables as condition_frames
-from dashboard.figures import paper as figures
+from dashboard.charts import condition_tables
+from dashboard.figures import paper as paper_figures
 from dashboard.figures.paper import About
 from store import open_run
 from store.disk.runs import list_runs
 from store.query import conditions as condition_queries
-from store.query import images as queries
+from store.query import images as image_queries
 from tests.dashboard.opening import words
 from tests.synthetic import make_run
 
@@ -34,7 +34,7 @@ def rows_of(chart, name):
 
 def test_captions_state_n_interval_and_run(ask, run):
     about = About(run.run_id)
-    made = [figures.figure2(ask, about), *figures.table1(ask, about)]
+    made = [paper_figures.figure2(ask, about), *paper_figures.table1(ask, about)]
     assert [figure.name for figure in made] == ["figure2", "table1", "table1-curve"]
     for figure in made:
         assert run.run_id in figure.caption
@@ -45,7 +45,7 @@ def test_captions_state_n_interval_and_run(ask, run):
 
 def test_figure_2_shows_the_stores_values_in_either_numbering(ask, run):
     ours, paper = (
-        figures.figure2(ask, About(run.run_id, paper=as_paper), ("rouge_l", "reference"))
+        paper_figures.figure2(ask, About(run.run_id, paper=as_paper), ("rouge_l", "reference"))
         for as_paper in (False, True)
     )
     assert ours.frame.equals(paper.frame)
@@ -61,25 +61,25 @@ def test_figure_2_shows_the_stores_values_in_either_numbering(ask, run):
 
 
 def test_figure_3_and_its_upper_range(ask, run):
-    curves = queries.curves(run, "baseline")
+    curves = image_queries.curves(run, "baseline")
     cider = curves[(curves["metric"] == "rouge_l") & (curves["against"] == "reference")].assign(
         metric="cider"
     )
 
     def answer(query, *values):
-        return cider if query is queries.curves else ask(query, *values)
+        return cider if query is image_queries.curves else ask(query, *values)
 
-    whole, upper = figures.figure3(answer, About(run.run_id))
+    whole, upper = paper_figures.figure3(answer, About(run.run_id))
     assert whole.frame["layer"].tolist() == list(range(7))
-    assert upper.frame["layer"].min() == figures.upper_range(6)
-    paper, _ = figures.figure3(answer, About(run.run_id, paper=True))
+    assert upper.frame["layer"].min() == paper_figures.upper_range(6)
+    paper, _ = paper_figures.figure3(answer, About(run.run_id, paper=True))
     assert paper.frame["layer"].tolist() == list(range(6))
     assert paper.frame["mean"].tolist() == cider.sort_values("layer")["mean"].tolist()[1:]
 
 
 def test_figure_6_has_every_head_and_both_layers(ask, run):
     layer = int(ask(condition_queries.layers_with_head_captions)["layer"].max())
-    figure = figures.figure6_of(
+    figure = paper_figures.figure6_of(
         ask,
         About(run.run_id, paper=True),
         "img00001",
@@ -94,10 +94,10 @@ def test_figure_6_has_every_head_and_both_layers(ask, run):
 
 
 def test_table_1_is_of_one_number_of_heads(ask, run):
-    rows = condition_frames.pruned(ask(condition_queries.changes_of_kind, "prune"))
+    rows = condition_tables.pruned(ask(condition_queries.changes_of_kind, "prune"))
     counts = sorted(rows["n_pruned"].unique())
     for count in counts:
-        table = figures.table1(ask, About(run.run_id), n_pruned=int(count))[0].frame
+        table = paper_figures.table1(ask, About(run.run_id), n_pruned=int(count))[0].frame
         there = rows[
             (rows["n_pruned"] == count)
             & (rows["metric"] == "rouge_l")
@@ -110,17 +110,17 @@ def test_table_1_is_of_one_number_of_heads(ask, run):
 
 def test_what_a_run_does_not_have_is_no_figure(bare):
     about = About("bare")
-    assert figures.figure2(bare, about) is None
-    assert figures.figure3(bare, about) == []
-    assert figures.figure5(bare, about, "nobody") is None
-    assert figures.table1(bare, about) == []
+    assert paper_figures.figure2(bare, about) is None
+    assert paper_figures.figure3(bare, about) == []
+    assert paper_figures.figure5(bare, about, "nobody") is None
+    assert paper_figures.table1(bare, about) == []
 
 
 def test_the_page_draws_them_with_their_files(open_page):
     at = open_page("figures")
     assert not at.exception
     text = words(at)
-    for said in (
+    for part in (
         "Figure 1",
         "Figure 2",
         "Figure 6",
@@ -128,7 +128,7 @@ def test_the_page_draws_them_with_their_files(open_page):
         "Figure 3: no CIDEr",
         "Figure 5: no judge",
     ):
-        assert said in text
+        assert part in text
     labels = [button.proto.label for button in at.get("download_button")]
     assert labels.count("CSV") == 5
     assert labels.count("SVG") == labels.count("PNG") == 4
@@ -140,7 +140,7 @@ def test_a_page_of_a_run_without_any_says_what_makes_them(open_page, tmp_path):
     at = open_page("figures", tmp_path)
     assert not at.exception
     for name in ("figure2", "figure3", "figure5", "figure6", "table1"):
-        assert figures.ABSENT[name] in words(at)
+        assert paper_figures.ABSENT[name] in words(at)
 
 
 @pytest.mark.parametrize(

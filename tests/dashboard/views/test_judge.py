@@ -13,7 +13,7 @@ from store import open_run
 from store.disk.runs import update_run
 from store.parts.write import stage_folder, write_part
 from store.publish.generation import publish
-from store.query import images as queries
+from store.query import images as image_queries
 from tests.dashboard.opening import opened
 from tests.synthetic import image_id, make_run
 
@@ -172,7 +172,7 @@ def test_scores_of_judges_are_filters(visit, results):
     from store.query.predicates import parse_predicates
 
     with open_run(run) as there:
-        n = queries.count_images(there, queries.Selection(parse_predicates(text)))
+        n = image_queries.count_images(there, image_queries.Selection(parse_predicates(text)))
     assert 0 < n < N
     assert f"{n} of {N} images" in shown(at)
 
@@ -187,7 +187,7 @@ def test_the_layers_page_leaves_judges_to_theirs(visit):
 def test_figure5_has_a_line_a_criterion_and_their_mean(results):
     (run,) = results.glob("synthetic-*")
     with open_run(run) as there:
-        curves = queries.curves(there)
+        curves = image_queries.curves(there)
     scores = judge_charts.of_judge(curves, "judge", JUDGES[0])
     assert list(dict.fromkeys(scores["criterion"])) == ["mean", *CRITERIA]
     assert len(scores) == len(LAYERS) * 5

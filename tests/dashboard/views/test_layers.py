@@ -3,13 +3,15 @@
 import json
 
 import pandas as pd
+import pytest
 
-from dashboard.names import landmarks as landmark_words
+from dashboard.names import landmarks as landmark_names
+from dashboard.widgets.parameters import PARAMETERS
 from store import open_run
 from store.disk.runs import list_runs
 from store.parts.write import stage_folder, write_part
 from store.publish.generation import publish
-from store.query import images as queries
+from store.query import images as image_queries
 from store.statistics import landmarks
 from tests.dashboard.opening import words
 from tests.synthetic import make_run
@@ -82,23 +84,49 @@ def test_fluency_and_grounding_are_marked_on_the_curves(visit, tmp_path):
         for chart in charts
     ]
     assert sum(map(bool, marked)) == len(charts) - 1  # not how many settle at which layer
-    found = landmarks_of(run)
-    assert landmark_words.marks(found, values) == [(3, "Grounding sets in")]
-    assert landmark_words.marks(found, ["grounded_gain_rouge_l"]) == [(1, "Grounding sets in")]
-    assert landmark_words.marks(found, ()) == []
+    marks = landmarks_of(run)
+    assert landmark_names.marks(marks, values) == [(3, "Grounding sets in")]
+    assert landmark_names.marks(marks, ["grounded_gain_rouge_l"]) == [(1, "Grounding sets in")]
+    assert landmark_names.marks(marks, ()) == []
 
 
 def landmarks_of(run):
     with open_run(run) as opened:
-        return queries.landmarks(opened)
+        return image_queries.landmarks(opened)
 
 
 def test_cards_stand_in_one_grid(visit):
-    at = visit("layers", room="glance")
+    at = visit("layers", section="glance")
     pairs = [column for column in at.columns if column.get("vega_lite_chart")]
     charts = len(at.get("vega_lite_chart"))
     assert charts == len(pairs) > 3
     assert all(len(column.get("vega_lite_chart")) == 1 for column in pairs)
+
+
+def section(at):
+    assert not at.exception
+    return at.segmented_control(key="section").value
+
+
+@pytest.mark.parametrize(
+    ("old", "today"), [*PARAMETERS["section"].old_values.items(), ("settles", "settles")]
+)
+def test_an_old_link_opens_the_same_section(visit, old, today):
+    expected = visit("layers", section=today)  # or the same note, where the run has no such curve
+    for query in ({"room": old}, {"section": old}):
+        at = visit("layers", **query)
+        assert section(at) == section(expected)
+        assert words(at) == words(expected)
+
+
+def test_a_choice_takes_an_old_link_over(visit):
+    at = visit("layers", room="said")
+    at.segmented_control(key="section").set_value("settles").run()
+    assert (section(at), at.query_params["section"]) == ("settles", "settles")
+    assert "room" not in at.query_params
+    at.segmented_control(key="section").set_value("glance").run()  # the default
+    assert section(at) == "glance"
+    assert not {"room", "section"} & set(at.query_params)
 
 
 def test_a_condition_of_one_layer_has_numbers_and_no_curves(open_page, edited):
@@ -116,8 +144,8 @@ def mark(metric, layer, low, high, rule="mean_logprob at most 0.05 above"):
     return {"metric": metric, "layer": layer, "low": low, "high": high, "rule": rule}
 
 
-def test_grounding_is_said_once_by_the_measure_of_the_first_view():
-    found = pd.DataFrame(
+def test_grounding_is_named_once_by_the_measure_of_the_first_view():
+    marks = pd.DataFrame(
         [
             mark("fluency_onset", 2, 1, 3),
             mark("grounding_onset_rouge_l", 5, 4, 6),
@@ -125,17 +153,17 @@ def test_grounding_is_said_once_by_the_measure_of_the_first_view():
             mark("grounding_onset_exact", 8, 7, 8),
         ]
     )
-    told = dict(landmark_words.where(found))
-    assert list(told) == ["Fluency sets in", "Grounding sets in"]
-    assert told["Fluency sets in"].startswith("layer 2 (95% interval 1 to 3). ")
-    assert told["Grounding sets in"].startswith("layer 7, by CIDEr (95% interval 6 to never). ")
-    assert told["Grounding sets in"].endswith("By 2 other measures: layer 5 to 8.")
-    alone = dict(landmark_words.where(found[:2]))["Grounding sets in"]
+    places = dict(landmark_names.where(marks))
+    assert list(places) == ["Fluency sets in", "Grounding sets in"]
+    assert places["Fluency sets in"].startswith("layer 2 (95% interval 1 to 3). ")
+    assert places["Grounding sets in"].startswith("layer 7, by CIDEr (95% interval 6 to never). ")
+    assert places["Grounding sets in"].endswith("By 2 other measures: layer 5 to 8.")
+    alone = dict(landmark_names.where(marks[:2]))["Grounding sets in"]
     assert "by ROUGE-L" in alone and "other" not in alone
 
 
 def test_rules_name_metrics_as_menus_do():
-    rules = landmark_words.rules(
+    rules = landmark_names.rules(
         pd.DataFrame(
             [
                 mark(rule.name, 1, 1, 1, rule.words)

@@ -12,7 +12,7 @@ from tests.dashboard.opening import count, opened, words
 from tests.dashboard.test_injection import HOSTILE, make_hostile_run
 
 
-def of(run, column, values):
+def images_of(run, column, values):
     with open_run(run) as opened:
         image = opened.table("image")
     return sorted(image.loc[image[column].isin(values), "image_id"])
@@ -31,7 +31,7 @@ def test_categories_and_classes_are_chosen_counted_and_taken_away(open_page, edi
     assert not at.exception
     assert at.query_params["category"] == "physics;customs"
     assert "page" not in at.query_params
-    assert shown(at) == of(run, "category", ["physics", "customs"])
+    assert shown(at) == images_of(run, "category", ["physics", "customs"])
     assert count(at) == len(shown(at)) == 9
     assert "9 of 14 images of physics or customs<" in words(at)
     at.multiselect(key="category").set_value([]).run()
@@ -51,25 +51,25 @@ def test_a_picture_leads_to_those_of_its_category_and_class(open_page, edited):
     assert links[f"All pictures of {row['category']}"] == {**there, "category": row["category"]}
     assert links[f"All pictures of {row['label']}"] == {**there, "label": row["label"]}
     query = links["All pictures of biology"]
-    assert shown(open_page("images", **query)) == of(run, "category", ["biology"])
+    assert shown(open_page("images", **query)) == images_of(run, "category", ["biology"])
 
 
 def test_a_category_goes_with_filters_search_and_tags(open_page, edited):
     (run,) = list_runs(edited)
-    mine = of(run, "category", ["biology"])
+    mine = images_of(run, "category", ["biology"])
     with open_run(run) as there:
-        says = there.table("caption", "condition_id = 'baseline' AND contains(text, 'desert')")
+        captions = there.table("caption", "condition_id = 'baseline' AND contains(text, 'desert')")
         moved = there.table(
             "layer_stat", "condition_id = 'baseline' AND layer = 3 AND map_shift > 0.3"
         )
-    expected = sorted(set(mine) & set(says["image_id"]) & set(moved["image_id"]))
+    expected = sorted(set(mine) & set(captions["image_id"]) & set(moved["image_id"]))
     at = open_page("images", category="biology", find="desert", filter="map_shift@3>0.3")
     assert shown(at) == expected
     assert 0 < len(expected) < len(mine)
 
 
 @pytest.mark.parametrize("asked", [*HOSTILE, "gone"])
-def test_a_category_that_no_image_has_is_said(open_page, asked):
+def test_a_category_that_no_image_has_gets_a_note(open_page, asked):
     at = open_page("images", category=groups.written(["physics", asked]), label=asked)
     assert not at.exception
     assert f"The link names the category “{html.escape(asked[:80])}”" in words(at)

@@ -18,16 +18,23 @@ def test_what_a_change_resets_is_a_parameter():
     assert not [name for name, one in PARAMETERS.items() if name in one.resets or not one.what]
 
 
+def test_an_old_name_is_no_parameter_of_today():
+    assert not {one.formerly for one in PARAMETERS.values()} & PARAMETERS.keys()
+    assert not [
+        one for one in PARAMETERS.values() if one.old_values.keys() & set(one.old_values.values())
+    ]
+
+
 def test_an_undeclared_name_is_no_parameter():
     with pytest.raises(AssertionError, match="nonsense must be one of the parameters"):
         link.asked("nonsense")
     with pytest.raises(AssertionError, match="nonsense must be parameters"):
-        link.link(nonsense="1")
+        link.write(nonsense="1")
 
 
 def test_pages_read_the_link_through_one_function():
     """`st.query_params.get` knows no table; only `link.asked` calls it."""
-    found = [
+    files = [
         file.relative_to(FOLDER).as_posix()
         for file in FOLDER.rglob("*.py")
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
@@ -36,7 +43,7 @@ def test_pages_read_the_link_through_one_function():
         and isinstance(node.value, ast.Attribute)
         and node.value.attr == "query_params"
     ]
-    assert found == ["widgets/link.py"]
+    assert files == ["widgets/link.py"]
 
 
 def test_no_parameter_is_left_over():

@@ -1,4 +1,4 @@
-"""The Compare page: what it shows, what it says where there is nothing, and what its link holds."""
+"""The Compare page: what it shows, its message where there is nothing, and what its link holds."""
 
 import pytest
 
@@ -44,7 +44,7 @@ def test_a_condition_of_one_layer_is_a_sentence(open_page):
     assert "ROUGE-L against the references. At layer 6: baseline " in text
 
 
-def test_sides_that_are_the_same_are_said_to_be_so(open_page):
+def test_sides_that_are_the_same_get_a_note(open_page):
     at = open_page("compare", versus="skip:5", metric="exact:final", layer="6")
     assert "By this measure both sides are the same for every image here." in words(at)
     at = open_page("compare", versus="skip:5", metric="rouge_l:reference", layer="6")
@@ -100,7 +100,7 @@ def test_one_run_without_conditions_has_nothing_to_compare(open_page, tmp_path):
     assert "There is nothing to compare this with" in words(at)
 
 
-def test_towers_of_other_depth_are_said_to_be_so(open_page, tmp_path):
+def test_towers_of_other_depth_get_a_note(open_page, tmp_path):
     make_run(tmp_path, "deep", n_images=6, n_layers=6)
     make_run(tmp_path, "flat", n_images=6, n_layers=4, seed=1)
     deep, flat = (run.name for run in list_runs(tmp_path))

@@ -4,9 +4,9 @@ import xml.etree.ElementTree as ET
 import pandas as pd
 import pytest
 
-from dashboard.data import run as data
+from dashboard.data import run as run_data
 from dashboard.views import pruning
-from dashboard.widgets import picture as comparison
+from dashboard.widgets import picture
 from store.disk.runs import list_runs
 from store.query import conditions as condition_queries
 from tests.dashboard.opening import words
@@ -25,8 +25,8 @@ def test_heads_come_by_their_effect_first(open_page):
 
 
 def test_heads_are_those_of_the_condition_where_it_was_measured(open_page, edited):
-    own = data.asked(
-        data.key_of(list_runs(edited)[0]),
+    effects = run_data.asked(
+        run_data.key_of(list_runs(edited)[0]),
         condition_queries.head_curve,
         "attn_to_patches",
         "self",
@@ -40,21 +40,21 @@ def test_heads_are_those_of_the_condition_where_it_was_measured(open_page, edite
     assert "Of the baseline: heads were removed from the unedited model alone." in text
     assert "Of the baseline: heads were not read under skip:5." in text
     largest = next(frame.value for frame in at.dataframe if "95% interval" in frame.value)
-    row = own.loc[own["mean"].idxmax()]
+    row = effects.loc[effects["mean"].idxmax()]
     assert largest.iloc[0, :2].tolist() == [row["layer"], row["head"]]
     assert largest.iloc[0, 2] == pytest.approx(row["mean"])
 
 
-def test_heads_of_a_condition_that_was_not_measured_are_said_to_be_the_baselines(open_page):
+def test_heads_of_a_condition_that_was_not_measured_are_labelled_as_the_baselines(open_page):
     text = words(open_page("heads", condition="confuse:4"))
     assert "Of the baseline: heads were not measured under confuse:4." in text
     assert "Of the baseline" not in words(open_page("heads"))
 
 
 def test_any_measure_of_heads_can_be_chosen(open_page, edited):
-    found = data.asked(data.key_of(list_runs(edited)[0]), condition_queries.head_metrics)
-    assert len(found) > 3
-    for metric, against in zip(found["metric"], found["against"], strict=True):
+    measures = run_data.asked(run_data.key_of(list_runs(edited)[0]), condition_queries.head_metrics)
+    assert len(measures) > 3
+    for metric, against in zip(measures["metric"], measures["against"], strict=True):
         at = open_page("heads", heads_by=f"{metric}:{against}")
         assert not at.exception, metric
         assert at.selectbox(key="heads_by").value == f"{metric}:{against}"
@@ -120,9 +120,9 @@ def test_the_image_page_says_which_maps_are_the_baselines(open_page):
 
 
 def test_the_strongest_cell_is_that_of_the_largest_gradient(open_page, edited):
-    key = data.key_of(list_runs(edited)[0])
-    seen = comparison.look(key, "img00002", "baseline")
-    layer, head, metric = comparison.strongest(seen.heads)
+    key = run_data.key_of(list_runs(edited)[0])
+    seen = picture.look(key, "img00002", "baseline")
+    layer, head, metric = picture.strongest(seen.heads)
     largest = max(seen.heads.itertuples(), key=lambda row: abs(row.gradient))
     assert (layer, head, metric) == (largest.layer, largest.head, "gradient")
     at = open_page("image", image="img00002")
@@ -135,6 +135,6 @@ def test_without_numbers_there_is_no_strongest_cell():
     empty = pd.DataFrame(
         {"layer": [1], "head": [0], "gradient": [None], "contribution_share": [None]}
     )
-    assert comparison.strongest(empty) is None
+    assert picture.strongest(empty) is None
     shares = empty.assign(contribution_share=0.5)
-    assert comparison.strongest(shares) == (1, 0, "contribution_share")
+    assert picture.strongest(shares) == (1, 0, "contribution_share")

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from dashboard.views.image import edits as what_if
+from dashboard.views.image import edits
 from store import open_run
 from store.disk.runs import list_runs
 from tests.dashboard.opening import words
@@ -32,11 +32,11 @@ def buttons(at):
 def test_every_edit_of_a_kind_stands_beside_what_it_leads_to(open_page, captions, kind):
     at = open_page("image", image=IMAGE, edit=kind)
     assert not at.exception
-    own = captions[captions["kind"] == kind]["text"]
+    texts = captions[captions["kind"] == kind]["text"]
     final = captions.loc["baseline", "text"]
-    assert sum(len(group.options) for group in buttons(at)) == len(own)
-    assert len(buttons(at)) == own.nunique()
-    assert ("no word changes" in words(at)) == (final in set(own))
+    assert sum(len(group.options) for group in buttons(at)) == len(texts)
+    assert len(buttons(at)) == texts.nunique()
+    assert ("no word changes" in words(at)) == (final in set(texts))
 
 
 def test_a_button_shows_the_whole_page_under_its_edit_and_again_takes_it_away(open_page):
@@ -89,7 +89,7 @@ def test_captions_are_grouped_in_the_order_of_layers_and_unchanged_ones_are_last
             for name, layers, text in rows
         ]
     )
-    assert what_if.grouped(frame, "a cat") == [
+    assert edits.grouped(frame, "a cat") == [
         ("", {"mean:1": "layer 1"}),
         ("a fish", {"mean:2": "layer 2"}),
         ("a dog", {"mean:10": "layer 10"}),

@@ -9,14 +9,14 @@ import shutil
 import pandas as pd
 import pytest
 
-from dashboard.data import run as data
+from dashboard.data import run as run_data
 from dashboard.views.images import brush, filters
 from dashboard.views.images.brush import Bounds
 from dashboard.widgets import notes
-from store import notes as kept
+from store import notes as store_notes
 from store import open_run
 from store.disk.runs import list_runs
-from store.query import images as queries
+from store.query import images as image_queries
 from store.query.image_export import PARQUET_KEY
 from store.query.images import Selection
 from store.query.predicates import Quantity, format_predicates, parse_predicates
@@ -120,13 +120,13 @@ def test_bars_within_the_interval_are_coloured_and_the_brush_lies_there():
     ],
 )
 def test_predicates_of_one_number_are_one_card(text, quantity, bounds):
-    ((found, mine),) = filters.grouped(parse_predicates(f"{text}"))
-    assert (str(found), filters.bounds_of(mine)) == (quantity, bounds)
+    ((number, mine),) = filters.grouped(parse_predicates(f"{text}"))
+    assert (str(number), filters.bounds_of(mine)) == (quantity, bounds)
 
 
 def test_cards_stand_in_the_order_of_the_text():
-    found = filters.grouped(parse_predicates("n_tokens@2>1;map_shift@3>0;n_tokens@2<9;map_shift<1"))
-    assert [str(quantity) for quantity, _ in found] == [
+    pairs = filters.grouped(parse_predicates("n_tokens@2>1;map_shift@3>0;n_tokens@2<9;map_shift<1"))
+    assert [str(quantity) for quantity, _ in pairs] == [
         "n_tokens@2",
         "map_shift@3",
         "map_shift@min",
@@ -140,19 +140,19 @@ def test_an_end_that_is_not_moved_stays_as_it_was():
 
 
 def test_an_interval_over_any_layer_means_what_its_histogram_shows(edited):
-    key = data.key_of(list_runs(edited)[0])
+    key = run_data.key_of(list_runs(edited)[0])
     quantity = Quantity("map_shift", layer="max")
-    bars = data.histogram(key, quantity, "baseline")
+    bars = run_data.histogram(key, quantity, "baseline")
     assert bars["n"].sum() == 14
     low, high = float(bars["low"].iloc[3]), float(bars["high"].iloc[-3])
     chosen = filters.within(quantity, Bounds(low, high))
     largest = (
-        data._open(key)
+        run_data._open(key)
         .table("layer_stat", "condition_id = 'baseline'")
         .groupby("image_id")["map_shift"]
         .max()
     )
-    assert data.count(key, Selection(chosen)) == largest.between(low, high).sum() > 0
+    assert run_data.count(key, Selection(chosen)) == largest.between(low, high).sum() > 0
 
 
 def test_several_intervals_by_the_keyboard_and_each_can_be_taken_away(open_page):
@@ -170,7 +170,7 @@ def test_similar_images_come_nearest_first_and_the_image_itself_leads(open_page,
     at = open_page("images", similar_to="img00003")
     assert not at.exception
     assert "Those most like img00003 first" in words(at)
-    distances = [float(found) for found in re.findall(r"distance: ([\d.e-]+)<", words(at))]
+    distances = [float(value) for value in re.findall(r"distance: ([\d.e-]+)<", words(at))]
     assert distances == sorted(distances)
     assert distances[0] == pytest.approx(0, abs=1e-3)
     next(button for button in at.button if button.label == "Another order").click().run()
@@ -200,7 +200,7 @@ def test_the_image_page_leads_to_similar_ones(open_page):
 def test_opening_pages_writes_nothing(open_page, folder):
     for page in ("images", "image"):
         assert not open_page(page, folder).exception
-    assert not (folder / kept.FILE_NAME).exists()
+    assert not (folder / store_notes.FILE_NAME).exists()
 
 
 def test_tags_and_notes_are_kept_shown_and_chosen_by(open_page, folder):
@@ -208,10 +208,10 @@ def test_tags_and_notes_are_kept_shown_and_chosen_by(open_page, folder):
     at.multiselect(key="tags img00002").set_value(["look again"]).run()
     at.text_area(key="note img00002").set_value("a *cactus*?").run()
     assert not at.exception
-    file = folder / kept.FILE_NAME
-    dataset = notes.dataset(data.key_of(list_runs(folder)[0]))
-    assert kept.tags(file, dataset, ["img00002"]) == {"img00002": ("look again",)}
-    assert kept.history(file, dataset, "img00002")[0].text == "a *cactus*?"
+    file = folder / store_notes.FILE_NAME
+    dataset = notes.dataset(run_data.key_of(list_runs(folder)[0]))
+    assert store_notes.tags(file, dataset, ["img00002"]) == {"img00002": ("look again",)}
+    assert store_notes.history(file, dataset, "img00002")[0].text == "a *cactus*?"
     at = open_page("images", folder)
     assert "Tags: look again" in words(at)
     at = open_page("images", folder, tag="look again")
@@ -229,14 +229,14 @@ def test_two_tabs_at_once_lose_nothing(open_page, folder):
     one.text_area(key="note img00002").set_value("one").run()
     two.text_area(key="note img00002").set_value("two").run()
     assert "changed elsewhere meanwhile" in words(two)
-    dataset = notes.dataset(data.key_of(list_runs(folder)[0]))
-    texts = kept.history(folder / kept.FILE_NAME, dataset, "img00002")
+    dataset = notes.dataset(run_data.key_of(list_runs(folder)[0]))
+    texts = store_notes.history(folder / store_notes.FILE_NAME, dataset, "img00002")
     assert [note.text for note in texts] == ["two", "one"]
 
 
 def test_a_folder_that_is_read_only_says_so(open_page, folder, monkeypatch):
-    dataset = notes.dataset(data.key_of(list_runs(folder)[0]))
-    kept.add_tag(folder / kept.FILE_NAME, dataset, "img00002", "old")
+    dataset = notes.dataset(run_data.key_of(list_runs(folder)[0]))
+    store_notes.add_tag(folder / store_notes.FILE_NAME, dataset, "img00002", "old")
     monkeypatch.setattr(notes.os, "access", lambda *_: False)  # root may write everywhere
     at = open_page("image", folder, image="img00002")
     assert "The results folder is read-only here" in words(at)
@@ -244,8 +244,8 @@ def test_a_folder_that_is_read_only_says_so(open_page, folder, monkeypatch):
     assert at.multiselect(key="tags img00002").disabled
 
 
-def test_a_damaged_file_of_notes_is_said_and_pages_go_on(open_page, folder):
-    (folder / kept.FILE_NAME).write_bytes(b"no database" * 500)
+def test_a_damaged_file_of_notes_gets_a_note_and_pages_go_on(open_page, folder):
+    (folder / store_notes.FILE_NAME).write_bytes(b"no database" * 500)
     for page in ("images", "image"):
         at = open_page(page, folder, image="img00002")
         assert not at.exception
@@ -253,11 +253,11 @@ def test_a_damaged_file_of_notes_is_said_and_pages_go_on(open_page, folder):
 
 
 def test_hostile_tags_and_notes_are_shown_as_they_are_written(open_page, folder):
-    dataset = notes.dataset(data.key_of(list_runs(folder)[0]))
-    tag = HOSTILE[0][: kept.TAG_LENGTH].strip()
-    kept.add_tag(folder / kept.FILE_NAME, dataset, "img00002", tag)
+    dataset = notes.dataset(run_data.key_of(list_runs(folder)[0]))
+    tag = HOSTILE[0][: store_notes.TAG_LENGTH].strip()
+    store_notes.add_tag(folder / store_notes.FILE_NAME, dataset, "img00002", tag)
     for text in (*HOSTILE, "last"):
-        kept.write_note(folder / kept.FILE_NAME, dataset, "img00002", text)
+        store_notes.write_note(folder / store_notes.FILE_NAME, dataset, "img00002", text)
     for page in ("images", "image"):
         at = open_page(page, folder, image="img00002")
         assert not at.exception
@@ -267,22 +267,22 @@ def test_hostile_tags_and_notes_are_shown_as_they_are_written(open_page, folder)
 
 def test_exports_hold_tags_and_the_query(folder, monkeypatch):
     monkeypatch.setenv("PEEL_RESULTS", str(folder))
-    key = data.key_of(list_runs(folder)[0])
-    kept.add_tag(folder / kept.FILE_NAME, notes.dataset(key), "img00002", "=1+1")
+    key = run_data.key_of(list_runs(folder)[0])
+    store_notes.add_tag(folder / store_notes.FILE_NAME, notes.dataset(key), "img00002", "=1+1")
     chosen = Selection(among=notes.tagged(key, "=1+1"))
-    made = data.export(key, chosen, None, notes.everything(key), tag="=1+1")
+    made = run_data.export(key, chosen, None, notes.everything(key), tag="=1+1")
     assert made.frame[["image_id", "tags"]].values.tolist() == [["img00002", "=1+1"]]
     assert made.query["tag"] == "=1+1"
     assert "'=1+1" in made.csv()
     assert PARQUET_KEY.encode() in made.parquet()
     assert json.dumps(made.query)
-    assert len(pd.read_csv(io.StringIO(made.csv()), skiprows=1)) == queries.count_images(
-        data._open(key), chosen
+    assert len(pd.read_csv(io.StringIO(made.csv()), skiprows=1)) == image_queries.count_images(
+        run_data._open(key), chosen
     )
 
 
 @pytest.mark.parametrize(
-    ("found", "bounds", "same"),
+    ("dragged", "bounds", "same"),
     [
         (Bounds(0.301, 0.6), Bounds(0.3, 0.6), True),
         (Bounds(0.33, 0.6), Bounds(0.3, 0.6), False),
@@ -290,5 +290,5 @@ def test_exports_hold_tags_and_the_query(folder, monkeypatch):
         (Bounds(None, None), Bounds(0.3, None), False),
     ],
 )
-def test_a_brush_that_comes_back_rounded_is_no_new_one(found, bounds, same):
-    assert brush._alike(found, bounds, BARS) == same
+def test_a_brush_that_comes_back_rounded_is_no_new_one(dragged, bounds, same):
+    assert brush._alike(dragged, bounds, BARS) == same

@@ -1,11 +1,11 @@
-"""Presets: what they mean for a run, image by image, and what they say where a run lacks data."""
+"""Presets: what they mean for a run, image by image, and their notes where a run lacks data."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard.data import run as data
-from dashboard.names import landmarks as landmark_words
+from dashboard.data import run as run_data
+from dashboard.names import landmarks as landmark_names
 from dashboard.names.sections import by_section
 from dashboard.views.images import presets
 from store import open_run
@@ -87,28 +87,28 @@ def scores(frames, metric, layer):
     return rows.set_index("image_id")["value"].astype(float)
 
 
-def found(run, name, layer=None):
-    key = data.key_of(run)
+def preset_images(run, name, layer=None):
+    key = run_data.key_of(run)
     (preset,) = (p for p in presets.presets(key, "baseline", L, layer) if p.name == name)
     assert not preset.lacks
     with open_run(run) as there:
-        from store.query import images as queries
+        from store.query import images as image_queries
 
-        rows = queries.filter_images(there, Selection(preset.predicates))
+        rows = image_queries.filter_images(there, Selection(preset.predicates))
     return preset, set(rows["image_id"])
 
 
 def test_fluent_but_wrong(run, frames):
     marks = frames["landmark"].set_index("metric")["layer"]
     layer = int(marks["grounding_onset_cider"]) - 1
-    _, images = found(run, f"Fluent but wrong at layer {layer}")
+    _, images = preset_images(run, f"Fluent but wrong at layer {layer}")
     assert images
     assert images == fluent_but_wrong(frames, layer)
 
 
 @pytest.mark.parametrize("layer", [1, 2, 4])
 def test_fluent_but_wrong_at_a_layer_of_choice(run, frames, layer):
-    _, images = found(run, f"Fluent but wrong at layer {layer}", layer)
+    _, images = preset_images(run, f"Fluent but wrong at layer {layer}", layer)
     assert images == fluent_but_wrong(frames, layer)
 
 
@@ -127,13 +127,13 @@ def fluent_but_wrong(frames, layer):
 
 def test_every_page_reads_grounding_from_the_same_measure(run, frames, monkeypatch):
     monkeypatch.setenv("PEEL_RESULTS", str(run.parent))
-    assert presets.gain_of(data.key_of(run)) == "grounded_gain_cider"
+    assert presets.gain_of(run_data.key_of(run)) == "grounded_gain_cider"
     header, _ = sent(app("image", {"image": "img00000"}).run())
     assert header["bars"]["grounded"].startswith("Grounded: Grounded gain, CIDEr. ")
     full = scores(frames, "grounded_gain_cider", L).mean()
     for row in header["rows"]:
-        own = scores(frames, "grounded_gain_cider", row["layer"])["img00000"]
-        assert row["bars"]["grounded"] == pytest.approx(own / full, rel=1e-5)
+        gain = scores(frames, "grounded_gain_cider", row["layer"])["img00000"]
+        assert row["bars"]["grounded"] == pytest.approx(gain / full, rel=1e-5)
     assert by_section(["grounded_gain_rouge_l", "grounded_gain_cider"])["glance"] == [
         "grounded_gain_cider"
     ]
@@ -145,12 +145,12 @@ def test_every_page_reads_grounding_from_the_same_measure(run, frames, monkeypat
             "high": 3,
         }
     )
-    ((_, told),) = landmark_words.where(marks)
-    assert told.startswith("layer 3, by CIDEr ")
+    ((_, place),) = landmark_names.where(marks)
+    assert place.startswith("layer 3, by CIDEr ")
 
 
 def test_late_correction(run, frames):
-    preset, images = found(run, "Late correction")
+    preset, images = preset_images(run, "Late correction")
     stat = frames["image_stat"]
     settles = stat[stat["metric"] == "convergence_layer"].set_index("image_id")["value"]
     layer = min(int(np.floor(settles.quantile(0.8))) + 1, int(settles.max()))
@@ -170,7 +170,7 @@ def test_late_correction(run, frames):
     [("Judge high, BERTScore low", True), ("BERTScore high, judge low", False)],
 )
 def test_judge_and_bertscore_disagree(run, frames, name, judge_is_high):
-    preset, images = found(run, name)
+    preset, images = preset_images(run, name)
     layer = preset.predicates[0].quantity.layer
     assert layer in (2, 4)  # at the middle one BERTScore tells no image from another
     rows = frames["judgement"]
@@ -189,7 +189,7 @@ def test_judge_and_bertscore_disagree(run, frames, name, judge_is_high):
 def test_one_click_writes_the_filter(run, monkeypatch):
     monkeypatch.setenv("PEEL_RESULTS", str(run.parent))
     at = app().run()
-    preset, images = found(run, "Late correction")
+    preset, images = preset_images(run, "Late correction")
     next(button for button in at.button if button.label == preset.name).click().run()
     assert not at.exception
     assert at.text_input(key="filter").value == format_predicates(preset.predicates)
@@ -210,7 +210,7 @@ def test_fluent_but_wrong_at_a_layer_is_answered_by_clicking(run, frames, monkey
     assert {link["image"] for link in opened(at)} == expected
 
 
-def test_what_a_run_lacks_is_said_and_cannot_be_clicked(tmp_path, monkeypatch):
+def test_what_a_run_lacks_is_named_and_cannot_be_clicked(tmp_path, monkeypatch):
     make_run(tmp_path, n_images=3)
     monkeypatch.setenv("PEEL_RESULTS", str(tmp_path))
     at = app().run()
@@ -235,6 +235,6 @@ def test_bounds_are_rounded_so_that_images_at_them_pass():
 
 
 def test_where_most_images_reach_the_most_the_rest_are_wrong(run, monkeypatch):
-    monkeypatch.setattr(data, "quantile", lambda key, of, share, condition: 1.0)
-    fluent = presets.presets(data.key_of(run), "baseline", L, 3)[0]
+    monkeypatch.setattr(run_data, "quantile", lambda key, quantity, share, condition: 1.0)
+    fluent = presets.presets(run_data.key_of(run), "baseline", L, 3)[0]
     assert str(fluent.predicates[-1]) == "grounded_gain_cider:shuffled@3<1"

@@ -3,8 +3,8 @@ import json
 
 import pytest
 
-from dashboard.data import run as data
-from dashboard.widgets import two_captions as compared
+from dashboard.data import run as run_data
+from dashboard.widgets import two_captions
 from store import open_run
 from store.disk.runs import list_runs
 from tests import synthetic_stages
@@ -65,8 +65,8 @@ def test_the_table_of_conditions_leaves_specifications_to_the_file(open_page):
 def test_without_a_condition_the_one_that_changed_most_is_shown(open_page, edited):
     from store.query import conditions as condition_queries
 
-    key = data.key_of(list_runs(edited)[0])
-    values = data.asked(key, condition_queries.at_last_layer, "rouge_l", "baseline")
+    key = run_data.key_of(list_runs(edited)[0])
+    values = run_data.asked(key, condition_queries.at_last_layer, "rouge_l", "baseline")
     least = values.loc[values["mean"].idxmin(), "condition_id"]
     assert f"Condition {least};" in words(open_page("interventions"))
     assert "Condition confuse:4;" in words(open_page("interventions", condition="confuse:4"))
@@ -102,23 +102,23 @@ def test_other_ways_to_look(open_page, query):
 
 
 @pytest.mark.parametrize(
-    ("page", "says"),
+    ("page", "text"),
     [("interventions", "[[experiments]]"), ("pruning", "[[pruning]]"), ("heads", "[heads]")],
 )
-def test_a_run_without_conditions_says_what_to_add(open_page, tmp_path, page, says):
+def test_a_run_without_conditions_says_what_to_add(open_page, tmp_path, page, text):
     make_run(tmp_path, n_images=2)
     at = open_page(page, tmp_path)
     assert not at.exception
-    assert says in words(at)
+    assert text in words(at)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_compared_captions_are_never_markup(monkeypatch, text):
     bodies = []
-    monkeypatch.setattr(compared.st, "html", bodies.append)
-    compared.side_by_side("a cat", text, (text, text))
-    compared.side_by_side(text, "", ("before", "after"))
-    compared.caption("", text)
+    monkeypatch.setattr(two_captions.st, "html", bodies.append)
+    two_captions.side_by_side("a cat", text, (text, text))
+    two_captions.side_by_side(text, "", ("before", "after"))
+    two_captions.caption("", text)
     for word in text.split():
         assert all(html.escape(word) in body for body in bodies)
     assert not any("<script" in body or "<img" in body or "<style" in body for body in bodies)
@@ -127,8 +127,8 @@ def test_compared_captions_are_never_markup(monkeypatch, text):
 
 def test_lost_words_stand_left_and_gained_ones_right(monkeypatch):
     bodies = []
-    monkeypatch.setattr(compared.st, "html", bodies.append)
-    compared.side_by_side("a red cat", "a dog", ("x", "y"))
+    monkeypatch.setattr(two_captions.st, "html", bodies.append)
+    two_captions.side_by_side("a red cat", "a dog", ("x", "y"))
     left, right = bodies[0].split(">y<")
     assert "line-through" in left
     assert "red cat" in left

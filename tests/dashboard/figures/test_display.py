@@ -3,8 +3,8 @@
 import pandas as pd
 from streamlit.testing.v1 import AppTest
 
-from dashboard.charts import base as charts
-from dashboard.figures import show as drawn
+from dashboard.charts import base as base_charts
+from dashboard.figures import display
 
 FRAME = pd.DataFrame(
     {"layer": [0, 1], "series": "a", "mean": [1.0, 2.0], "low": 0.5, "high": 2.5, "n": 7}
@@ -16,13 +16,13 @@ def test_a_chart_is_made_once_for_the_same_numbers():
 
     def made(frame, axis, *, height=240):
         calls.append((axis, height))
-        return charts.bands(frame, axis, height=height)
+        return base_charts.bands(frame, axis, height=height)
 
-    first = drawn.spec(made, FRAME, "nats")
-    assert first == charts.bands(FRAME, "nats", height=240).to_dict()
-    assert drawn.spec(made, FRAME.copy(), "nats") == first
+    first = display.spec(made, FRAME, "nats")
+    assert first == base_charts.bands(FRAME, "nats", height=240).to_dict()
+    assert display.spec(made, FRAME.copy(), "nats") == first
     assert calls == [("nats", 240)]
-    other = drawn.spec(made, FRAME.assign(mean=3.0), "nats", height=200)
+    other = display.spec(made, FRAME.assign(mean=3.0), "nats", height=200)
     assert other["height"] == 200
     assert other["datasets"] != first["datasets"]
     assert len(calls) == 2
@@ -32,17 +32,16 @@ def test_a_chart_that_was_drawn_still_has_its_numbers():
     def page():
         import pandas as pd
 
-        from dashboard.charts import base as charts
-        from dashboard.figures import files as exporting
-        from dashboard.figures import show as drawn
+        from dashboard.charts import base as base_charts
+        from dashboard.figures import display, files
 
         frame = pd.DataFrame(
             {"layer": [0, 1], "series": "a", "mean": [1.0, 2.0], "low": 0.5, "high": 2.5, "n": 7}
         )
-        spec = drawn.spec(charts.bands, frame, "nats")
-        drawn.chart(spec, "A curve.")
-        assert spec == charts.bands(frame, "nats").to_dict()
-        assert "2.5" in exporting.svg(spec)
+        spec = display.spec(base_charts.bands, frame, "nats")
+        display.chart(spec, "A curve.")
+        assert spec == base_charts.bands(frame, "nats").to_dict()
+        assert "2.5" in files.svg(spec)
 
     at = AppTest.from_function(page).run()
     assert not at.exception

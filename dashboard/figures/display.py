@@ -11,14 +11,14 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard.charts import condition_tables as condition_frames
+from dashboard.charts import condition_tables
 from dashboard.charts.base import Chart
-from dashboard.data import run as data
+from dashboard.data import run as run_data
 from dashboard.data.run import Key
-from dashboard.figures import files as exporting
+from dashboard.figures import files
 from dashboard.figures.files import Spec
 from dashboard.figures.paper import About, Figure
-from dashboard.widgets import text as plain
+from dashboard.widgets import text as plain_text
 
 
 def spec(make: Callable[..., Chart], *values: object, **named: object) -> Spec:
@@ -42,7 +42,7 @@ def made(key: Key, make: Callable[..., Any], about: About, *values: object) -> l
 
     Args:
         key: which run.
-        make: of `figures`: gives a figure, several, or None.
+        make: of `paper`: gives a figure, several, or None.
         about: how the run is called.
         *values: the other arguments.
     """
@@ -51,25 +51,25 @@ def made(key: Key, make: Callable[..., Any], about: About, *values: object) -> l
 
 def show(figure: Figure) -> None:
     """Draw a figure where it is called: its picture or table, its caption, its files."""
-    plain.line(figure.title, "heading")
+    plain_text.line(figure.title, "heading")
     if figure.chart is None:
         table1(figure.frame)
     elif isinstance(figure.chart, str):
-        plain.picture(figure.chart, figure.title)
+        plain_text.picture(figure.chart, figure.title)
     else:
-        chart(exporting.spec(figure.chart), f"{figure.title}. {figure.caption}")
-    plain.line(figure.caption, "small")
-    exporting.download_row(figure.chart, figure.frame, figure.name)
+        chart(files.spec(figure.chart), f"{figure.title}. {figure.caption}")
+    plain_text.line(figure.caption, "small")
+    files.download_row(figure.chart, figure.frame, figure.name)
 
 
 def table1(frame: pd.DataFrame) -> None:
     """Draw Table 1 where it is called.
 
     Args:
-        frame: of `condition_frames.table1`.
+        frame: of `condition_tables.table1`.
     """
     groups: dict[str, list[tuple[str, ...]]] = {}
-    for row in condition_frames.readable(frame).to_dict("records"):
+    for row in condition_tables.readable(frame).to_dict("records"):
         before, after, difference, low, high = (
             f"{row[name]:.3f}" for name in ("before", "after", "difference", "95% from", "95% to")
         )
@@ -83,7 +83,7 @@ def table1(frame: pd.DataFrame) -> None:
                 f"{row['images']:,}",
             )
         )
-    plain.table(
+    plain_text.table(
         ("heads chosen by", "before", "after", "difference", "95% interval", "images"), groups
     )
 
@@ -95,17 +95,17 @@ def _name(make: Callable[..., Any]) -> str:
 @st.cache_data(max_entries=256, show_spinner=False)
 def _spec(name: str, _make: Callable[..., Chart], values: Any, named: Any) -> Spec:
     # Streamlit cannot hash a function: its name stands for it in the cache's key.
-    return exporting.spec(_make(*values, **named))
+    return files.spec(_make(*values, **named))
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _made(
     key: Key, name: str, _make: Callable[..., Any], about: About, *values: object
 ) -> list[Figure]:
-    found = _make(partial(data.asked, key), about, *values)
-    several = found if isinstance(found, list) else [found] if found else []
+    result = _make(partial(run_data.asked, key), about, *values)
+    several = result if isinstance(result, list) else [result] if result else []
     return [
-        replace(one, chart=exporting.spec(one.chart))
+        replace(one, chart=files.spec(one.chart))
         if one.chart is not None and not isinstance(one.chart, str)
         else one
         for one in several
