@@ -143,7 +143,7 @@ class Trainer:
 
     def load(self, path: Path) -> None:
         """Go on where `save` left off."""
-        state = torch.load(path)
+        state = torch.load(path, weights_only=True)
         self.model.load_state_dict(state["model"])
         self.readouts.load_state_dict(state["readouts"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
