@@ -51,7 +51,7 @@ class Note:
 
 def tags(file: Path, dataset: str, image_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """The tags of some images, by name; images without one are left out."""
-    found: dict[str, tuple[str, ...]] = {}
+    tags: dict[str, tuple[str, ...]] = {}
     marks = ", ".join("?" * len(image_ids))
     for image_id, tag in _read(
         file,
@@ -59,8 +59,8 @@ def tags(file: Path, dataset: str, image_ids: Sequence[str]) -> dict[str, tuple[
         "ORDER BY image_id, tag",
         (dataset, *image_ids),
     ):
-        found[image_id] = (*found.get(image_id, ()), tag)
-    return found
+        tags[image_id] = (*tags.get(image_id, ()), tag)
+    return tags
 
 
 def all_tags(file: Path, dataset: str) -> dict[str, int]:
@@ -108,11 +108,11 @@ def everything(file: Path, dataset: str) -> dict[str, tuple[str, str]]:
         "WHERE dataset = ? GROUP BY image_id)",
         (dataset, dataset),
     )
-    found: dict[str, tuple[str, str]] = {}
+    by_image: dict[str, tuple[str, str]] = {}
     for image_id, names, text in rows:
-        before = found.get(image_id, ("", ""))
-        found[image_id] = (names or before[0], text or before[1])
-    return found
+        before = by_image.get(image_id, ("", ""))
+        by_image[image_id] = (names or before[0], text or before[1])
+    return by_image
 
 
 def add_tag(file: Path, dataset: str, image_id: str, tag: str) -> None:

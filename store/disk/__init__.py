@@ -1,7 +1,7 @@
 """What a run's folder is made of: files written whole or not at all, run.json, and generations.
 
 Knows how a name reaches the disk and stays there when a process is killed. Knows no table: what is
-in the files is for the rooms above.
+in the files is for the folders above.
 """
 
 from store.disk import manifests

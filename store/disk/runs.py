@@ -211,11 +211,11 @@ def write_progress(run: Path, stage: str, done: int, total: int, rate: float | N
 
 def read_progress(run: Path) -> Progress | None:
     """The progress last written, by whichever stage; None if there is none to read."""
-    found = []
+    readable = []
     for path in (Path(run) / "progress").glob("[!.]*.json"):
         try:
             value = read_json(require_plain(path, run), ProgressJson)
-            found.append(Progress(**{**value, "owner": Owner(**value["owner"])}))
+            readable.append(Progress(**{**value, "owner": Owner(**value["owner"])}))
         except (OSError, ValueError, TypeError, RunRefused):
             continue  # removed meanwhile, or of another version: it is only a display
-    return max(found, key=lambda progress: progress.updated_at, default=None)
+    return max(readable, key=lambda progress: progress.updated_at, default=None)

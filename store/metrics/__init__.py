@@ -1,6 +1,6 @@
 """What every number of a run is called and means: label, unit, range, which way is better, rank.
 
-The lowest room: it knows no tables and no run. `store.schema` takes the columns of heads from it,
+The lowest folder: it knows no tables and no run. `store.schema` takes the columns of heads from it,
 `precompute.metrics` computes what it names, and the dashboard has from it every label, every list
 of preference, and which section a curve stands in.
 """

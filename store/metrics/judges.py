@@ -58,4 +58,4 @@ JUDGED: dict[str, Metric] = {
         range=(0.0, math.inf),
     ),
 }
-"""What is told of an image by one judge, whose name stands for {}."""
+"""Of an image, by one judge; its name stands for {}."""

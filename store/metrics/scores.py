@@ -1,4 +1,4 @@
-"""Scores of captions and of answers, and what is told of a whole image."""
+"""Scores of captions and of answers, and of whole images."""
 
 import math
 

@@ -53,11 +53,15 @@ def write_failures(run: Path, stage: str, failures: Sequence[Failure]) -> None:
 
 def read_failures(run: Path) -> list[Failure]:
     """What was given up and has not been made since, by stage and part."""
-    found = []
+    failures = []
     for path in sorted((Path(run) / FOLDER).glob("[!.]*.json")):
         try:
             rows = read_json(require_plain(path, run), manifests.FailuresJson)["failures"]
-            found += [Failure(**row) for row in rows]
+            failures += [Failure(**row) for row in rows]
         except (OSError, ValueError, TypeError, RunRefused):
             continue  # removed meanwhile, or of another version: it is only a display
-    return [f for f in found if not has_part(Path(run) / "parts" / f.stage, f.part)]
+    return [
+        failure
+        for failure in failures
+        if not has_part(Path(run) / "parts" / failure.stage, failure.part)
+    ]

@@ -160,5 +160,5 @@ def iter_tables(parts: Iterable[Part], table: str) -> Iterator[tuple[Part, pa.Ta
 
 def read_table(parts: Iterable[Part], table: str) -> pa.Table:
     """One table of several parts, in their order; with no rows if no part has it."""
-    found = [data for _, data in iter_tables(parts, table)]
-    return pa.concat_tables(found) if found else table_named(table).arrow.empty_table()
+    tables = [data for _, data in iter_tables(parts, table)]
+    return pa.concat_tables(tables) if tables else table_named(table).arrow.empty_table()

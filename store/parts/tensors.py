@@ -38,7 +38,7 @@ class ImageTensors:
     Attributes:
         image_id: the image.
         cls_attention: float16 [L, H, N+1], what CLS gives to every token, in [0, 1].
-        contribution: float16 [L, H, N+1], the norm of every token's gift to CLS (Eq. 3).
+        contribution: float16 [L, H, N+1], the norm of every token's contribution to CLS (Eq. 3).
         token_norm: float16 [L+1, N+1], the norm of every token of Z^0..Z^L.
         cls_state: float16 [L+1, d], the CLS token of Z^0..Z^L, or None if not kept.
         model_input: the picture as the model saw it, JPEG bytes.

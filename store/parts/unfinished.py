@@ -16,8 +16,8 @@ A_DAY = 86_400.0
 def unfinished(run: Path) -> Iterator[tuple[Path, Owner]]:
     """What processes are writing in a run, or have left half-written, and who they are."""
     run = Path(run)
-    rooms = (run, run / "progress", run / FAILED, run / "parts", *(run / "parts").glob("*/"))
-    for folder in rooms:
+    folders = (run, run / "progress", run / FAILED, run / "parts", *(run / "parts").glob("*/"))
+    for folder in folders:
         for path in folder.iterdir() if folder.is_dir() else ():
             if owner := owner_of(path):
                 yield path, owner
@@ -60,16 +60,16 @@ def idle_seconds(path: Path) -> float:
 
 def unfinished_of_other_hosts(run: Path) -> list[str]:
     """A sentence for each other host that has something half-written in a run."""
-    found: dict[str, list[Path]] = {}
+    of_hosts: dict[str, list[Path]] = {}
     for path, owner in unfinished(run):
         if not owner.is_here:
-            found.setdefault(owner.host.partition("+")[0], []).append(path)
+            of_hosts.setdefault(owner.host.partition("+")[0], []).append(path)
     return [
         f"{len(paths)} unfinished of host {host}, {_size(paths) / 1e6:.1f} MB, not written to for "
         f"{min(map(idle_seconds, paths)) / 3600:.1f} to {max(map(idle_seconds, paths)) / 3600:.1f} "
         f"hours, first {paths[0]}. Whether its process lives is known there alone; "
         "`verify --repair` removes what has not been written to for a day"
-        for host, paths in sorted(found.items())
+        for host, paths in sorted(of_hosts.items())
     ]
 
 

@@ -34,7 +34,7 @@ _PART_ID = r"([^/\\]+)[/\\]([^/\\]+)[/\\]image\.parquet$"
 
 
 @dataclass(frozen=True)
-class Source:
+class TableFile:
     """One part's file of one table.
 
     Attributes:
@@ -46,7 +46,7 @@ class Source:
     rows: int
 
 
-def sources(parts: Iterable[Part]) -> dict[str, list[Source]]:
+def table_files(parts: Iterable[Part]) -> dict[str, list[TableFile]]:
     """Where the rows of each table are, after a look at every file.
 
     Args:
@@ -57,7 +57,7 @@ def sources(parts: Iterable[Part]) -> dict[str, list[Source]]:
             at for their size here, `verify` hashes them.
         SchemaTooNew: a part that this version cannot read.
     """
-    found: dict[str, list[Source]] = {name: [] for name in TABLES}
+    files_of: dict[str, list[TableFile]] = {name: [] for name in TABLES}
     for part in parts:
         check_version(part)
         _check_content(part)
@@ -68,8 +68,8 @@ def sources(parts: Iterable[Part]) -> dict[str, list[Source]]:
                     "that part and run again."
                 )
             path = part.path / f"{name}.parquet"
-            found[name].append(Source(path, pq.read_metadata(path).num_rows))
-    return found
+            files_of[name].append(TableFile(path, pq.read_metadata(path).num_rows))
+    return files_of
 
 
 def _check_content(part: Part) -> None:
@@ -89,7 +89,7 @@ def create_tables(con: duckdb.DuckDBPyConnection) -> None:
         con.execute(f"CREATE TABLE {name} ({columns})")
 
 
-def fill(con: duckdb.DuckDBPyConnection, found: Mapping[str, Sequence[Source]]) -> None:
+def fill(con: duckdb.DuckDBPyConnection, files_of: Mapping[str, Sequence[TableFile]]) -> None:
     """Put the rows of all parts into the tables, sorted as the schema says.
 
     Of a table with very many rows, some files are sorted after the other (`_together`).
@@ -98,7 +98,7 @@ def fill(con: duckdb.DuckDBPyConnection, found: Mapping[str, Sequence[Source]]) 
         PartDamaged: fewer rows arrived than the files have.
         PublishRefused: rows with the same key.
     """
-    for name, files in found.items():
+    for name, files in files_of.items():
         if not files:
             continue
         distinct = "DISTINCT" if name in SHARED else ""
@@ -115,14 +115,14 @@ def fill(con: duckdb.DuckDBPyConnection, found: Mapping[str, Sequence[Source]]) 
             check_unique(con, name, files)
 
 
-def _together(name: str, files: Sequence[Source]) -> Iterator[list[Source]]:
+def _together(name: str, files: Sequence[TableFile]) -> Iterator[list[TableFile]]:
     """Files that are sorted together: sorting all at once would go through the disk.
 
     What is sorted by metric or layer before the image stays together with its stage, or a metric
     of one layer would lie scattered; what is sorted by image first is cut between parts.
     """
     by_image = TABLES[name].order[:2] == ("condition_id", "image_id")
-    group: list[Source] = []
+    group: list[TableFile] = []
     for file in files:
         same = bool(group) and group[-1].path.parent.parent == file.path.parent.parent
         if sum(one.rows for one in group) >= _SORTED and (by_image or not same):
@@ -132,7 +132,7 @@ def _together(name: str, files: Sequence[Source]) -> Iterator[list[Source]]:
     yield group
 
 
-def _may_repeat(con: duckdb.DuckDBPyConnection, name: str, files: Sequence[Source]) -> bool:
+def _may_repeat(con: duckdb.DuckDBPyConnection, name: str, files: Sequence[TableFile]) -> bool:
     """Whether two files say something of the same image, condition, metric ...
 
     Keys differ within a file, which `store.parts.tables.conform` saw to when it was written: to
@@ -140,12 +140,12 @@ def _may_repeat(con: duckdb.DuckDBPyConnection, name: str, files: Sequence[Sourc
     """
     of_text = [column for column in TABLES[name].key if TABLES[name].columns[column] == pa.string()]
     key = ", ".join(of_text)
-    found = con.execute(
+    repeated = con.execute(
         f"SELECT count(*) FROM (SELECT {key} FROM (SELECT DISTINCT filename, {key} {_FILES}) "
         f"GROUP BY {key} HAVING count(*) > 1)",
         {"files": [str(file.path) for file in files]},
     ).fetchall()
-    return bool(found[0][0])
+    return bool(repeated[0][0])
 
 
 def values_of(name: str) -> list[str]:
@@ -189,7 +189,9 @@ def settle(con: duckdb.DuckDBPyConnection, name: str) -> None:
     check_unique(con, name)
 
 
-def check_unique(con: duckdb.DuckDBPyConnection, name: str, files: Sequence[Source] = ()) -> None:
+def check_unique(
+    con: duckdb.DuckDBPyConnection, name: str, files: Sequence[TableFile] = ()
+) -> None:
     """Refuse two rows with one key.
 
     Args:
@@ -216,17 +218,17 @@ def check_unique(con: duckdb.DuckDBPyConnection, name: str, files: Sequence[Sour
 
 
 def _parts_with(
-    con: duckdb.DuckDBPyConnection, key: Mapping[str, object], files: Sequence[Source]
+    con: duckdb.DuckDBPyConnection, key: Mapping[str, object], files: Sequence[TableFile]
 ) -> list[str]:
     """The parts, as stage/part, that have a row of this key."""
     if not files:
         return []
     same = " AND ".join(f"{column} = ${column}" for column in key)
-    found = con.execute(
+    paths = con.execute(
         f"SELECT DISTINCT filename {_FILES} WHERE {same} ORDER BY filename",
         {"files": [str(file.path) for file in files], **key},
     ).fetchall()
-    return ["/".join(Path(row[0]).parts[-3:-1]) for row in found]
+    return ["/".join(Path(row[0]).parts[-3:-1]) for row in paths]
 
 
 def fill_run(con: duckdb.DuckDBPyConnection, info: Mapping[str, Any]) -> None:

@@ -160,10 +160,10 @@ def current_parts(run: Path, info: Mapping[str, Any]) -> dict[str, list[Part]]:
     for stage, folders in stages.items():
         full = {name: parts for name, parts in folders.items() if parts}
         if len(full) > 1:
-            told = ", ".join(f"{name} ({_last_made(parts)})" for name, parts in full.items())
+            made = ", ".join(f"{name} ({_last_made(parts)})" for name, parts in full.items())
             raise StageMixed(
                 f"stage {stage} must have parts of one setting, and run.json names none of these; "
-                f"got {told}. Move all of them but one out of {Path(run) / 'parts'}: as a rule the "
+                f"got {made}. Move all of them but one out of {Path(run) / 'parts'}: as a rule the "
                 "one made last stays."
             )
         chosen.update(full)
@@ -233,13 +233,13 @@ def _build(
     scratch = run / Owner.here().token("publish")
     scratch.mkdir()
     try:
-        found = build.sources(p for those in parts.values() for p in those)
+        files = build.table_files(p for those in parts.values() for p in those)
         temporary = scratch / "results.duckdb"
         config: dict[str, Any] = {"memory_limit": _MEMORY, "temp_directory": str(scratch / "spill")}
         with duckdb.connect(str(temporary), config=config) as con:
             con.execute("SET enable_progress_bar = false")  # the run draws one of its own
             build.create_tables(con)
-            build.fill(con, found)
+            build.fill(con, files)
             build.fill_run(con, info)
             summaries.add_summaries(con, scratch)
             rows = {name: build.count(con, name) for name in TABLES}

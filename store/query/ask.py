@@ -18,7 +18,7 @@ class Source(Protocol):
 
 
 DatabaseError = duckdb.Error
-"""What reading a file may raise, for rooms that do not import the database themselves."""
+"""What reading a file may raise, for folders that do not import the database themselves."""
 
 
 def ask(run: Source, query: str, params: Sequence[Any] = ()) -> pd.DataFrame:

@@ -96,13 +96,13 @@ def most_changed(
         image_id, value (least first, then by image_id; unscored images are left out), before and
         after: the baseline's caption and the condition's.
     """
-    own = "NULL" if against == BASELINE else "base.value"
+    before = "NULL" if against == BASELINE else "base.value"
     return ask(
         run,
         f"WITH top AS (SELECT {_TOP} AS layer), "
         "scored AS (SELECT condition_id, image_id, value FROM score JOIN top USING (layer) "
         'WHERE metric = ? AND "against" = ? AND condition_id IN (?, ?) AND value IS NOT NULL), '
-        f"page AS (SELECT image_id, edit.value - coalesce({own}, 0) AS value "
+        f"page AS (SELECT image_id, edit.value - coalesce({before}, 0) AS value "
         "FROM (FROM scored WHERE condition_id = ?) edit "
         f"{'LEFT' if against == BASELINE else 'INNER'} JOIN "
         "(FROM scored WHERE condition_id = ?) base USING (image_id) "

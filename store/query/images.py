@@ -273,12 +273,12 @@ def quantile(
     Over any layer, all layers of an image count.
     """
     values = _values(quantity, condition)
-    found = ask(
+    value = ask(
         run,
         f"SELECT quantile_cont(value, ?)::DOUBLE AS q FROM ({values.text}) WHERE isfinite(value)",
         (share, *values.params),
     )["q"][0]
-    return None if pd.isna(found) else float(found)
+    return None if pd.isna(value) else float(value)
 
 
 def convergence(run: Source, condition: str = BASELINE) -> pd.DataFrame:

@@ -49,7 +49,7 @@ def captions(run: Source, image_id: str, condition: str = BASELINE) -> pd.DataFr
     )
 
 
-def said_at(
+def texts_at(
     run: Source, image_ids: Sequence[str], layer: int, condition: str = BASELINE
 ) -> pd.DataFrame:
     """What a layer says of some images: image_id, text."""

@@ -106,13 +106,13 @@ def measures(pair: Pair, one: str, two: str) -> pd.DataFrame:
         one: condition of the first.
         two: condition of the second.
     """
-    of = (
+    of_run = (
         'SELECT DISTINCT metric, "against" FROM {}.curve WHERE condition_id = ? '
         "AND NOT regexp_matches(metric, '^judge|^answer_|_corpus$')"
     )
     return ask(
         pair,
-        f'{of.format("one")} INTERSECT {of.format(pair.two)} ORDER BY metric, "against"',
+        f'{of_run.format("one")} INTERSECT {of_run.format(pair.two)} ORDER BY metric, "against"',
         (one, two),
     )
 
@@ -152,12 +152,12 @@ def curves(pair: Pair, compared: Compared) -> pd.DataFrame:
         weights = bootstrap.bootstrap_weights(n_images)
         blocks = bootstrap.matrices(con, Values("SELECT * FROM seen", key), columns, weights)
         partner = np.arange(len(at), 2 * len(at))
-        found = bootstrap.summarise(paired(blocks, partner), weights, 3 * len(at))
+        summary = bootstrap.summarise(paired(blocks, partner), weights, 3 * len(at))
     frame = pd.DataFrame(
         {
             "layer": [one for one, _ in at],
             "other_layer": [two for _, two in at],
-            "n": found.n[: len(at)],
+            "n": summary.n[: len(at)],
         }
     )
     for k, (name, low, high) in enumerate(
@@ -169,7 +169,7 @@ def curves(pair: Pair, compared: Compared) -> pd.DataFrame:
     ):
         columns_of = slice(k * len(at), (k + 1) * len(at))
         frame[name], frame[low], frame[high] = (
-            of[columns_of] for of in (found.mean, found.low, found.high)
+            values[columns_of] for values in (summary.mean, summary.low, summary.high)
         )
     return frame[frame["n"] > 0].reset_index(drop=True)
 

@@ -237,11 +237,11 @@ def matrices(
         for start in range(0, n_images, at_once):
             images = slice(start, min(start + at_once, n_images))
             matrix = np.full((images.stop - start, n_columns), np.nan)
-            found = _read(con, values, images)
+            cells = _read(con, values, images)
             for v, name in enumerate(values.names):
-                of = np.ma.filled(found[name].astype(np.float64), np.nan)
-                matrix[found["i"], found["k"] + v * len(columns)] = of
-            del found, of  # three times the matrix, and the products come on top
+                column = np.ma.filled(cells[name].astype(np.float64), np.nan)
+                matrix[cells["i"], cells["k"] + v * len(columns)] = column
+            del cells, column  # three times the matrix, and the products come on top
             for first in range(0, len(matrix), _CHUNK):
                 rows = matrix[first : first + _CHUNK]
                 yield slice(start + first, start + first + len(rows)), rows
@@ -251,16 +251,16 @@ def matrices(
 
 def _read(con: duckdb.DuckDBPyConnection, values: Values, images: slice) -> dict[str, Array]:
     """Image (from the slice's first), column and values of every row of some images."""
-    # A range of ids, not of numbers, lets DuckDB pass by the blocks of rows that hold none.
+    # A range of ids, not of numbers, lets DuckDB skip the blocks of rows that hold none.
     ends = con.execute(
         "SELECT min(image_id), max(image_id) FROM numbered WHERE i >= ? AND i < ?",
         [images.start, images.stop],
     ).fetchall()
-    found = con.execute(
+    columns = con.execute(
         f"SELECT i - ? AS i, k, {', '.join(values.names)} FROM ({values.sql}) "
         f"JOIN columns_here USING ({', '.join(values.key)}) "
         "JOIN numbered USING (image_id) ANTI JOIN left_out USING (condition_id, image_id) "
         "WHERE image_id BETWEEN ? AND ?",
         [images.start, *ends[0]],
     ).fetchnumpy()
-    return cast(dict[str, Array], found)  # no column is categorical
+    return cast(dict[str, Array], columns)  # no column is categorical

@@ -57,17 +57,17 @@ def _changes(con: duckdb.DuckDBPyConnection, weights: Array) -> Iterator[pa.Tabl
         partner = np.array([place[at] for at in _pairs(chosen)]) + len(chosen)
         both = pa.concat_tables([chosen, baseline])
         chunks = paired(matrices(con, _VALUES, both, weights), partner)
-        found = summarise(chunks, weights, 3 * len(chosen))
+        summary = summarise(chunks, weights, 3 * len(chosen))
         difference, before, after = np.split(np.arange(3 * len(chosen)), 3)
         yield _table(
             chosen,
             {
-                "n": found.n[difference],
-                "baseline": found.mean[before],
-                "edited": found.mean[after],
-                "difference": found.mean[difference],
-                "low": found.low[difference],
-                "high": found.high[difference],
+                "n": summary.n[difference],
+                "baseline": summary.mean[before],
+                "edited": summary.mean[after],
+                "difference": summary.mean[difference],
+                "low": summary.low[difference],
+                "high": summary.high[difference],
             },
         )
 

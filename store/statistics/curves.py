@@ -82,16 +82,16 @@ def add_landmarks(con: duckdb.DuckDBPyConnection, weights: Array) -> None:
             at.setdefault((row["metric"], row["against"]), []).append((row["layer"], k))
         for rule in landmarks.rules(at):
             layers, _ = zip(*at[rule.curves[0]], strict=True)
-            of = {curve: [k for _, k in at[curve]] for curve in rule.curves}
-            if len({len(ks) for ks in of.values()}) > 1:
+            layers_of = {curve: [k for _, k in at[curve]] for curve in rule.curves}
+            if len({len(ks) for ks in layers_of.values()}) > 1:
                 continue  # curves of different layers cannot be looked at together
-            found = landmarks.find(
+            rows = landmarks.find(
                 rule,
                 layers,
-                {curve: mean[ks] for curve, ks in of.items()},
-                {curve: samples[:, ks] for curve, ks in of.items()},
+                {curve: mean[ks] for curve, ks in layers_of.items()},
+                {curve: samples[:, ks] for curve, ks in layers_of.items()},
             )
             con.execute(
                 "INSERT INTO landmark SELECT $condition_id, $metric, $layer, $low, $high, $rule",
-                {"condition_id": condition, **found},
+                {"condition_id": condition, **rows},
             )

@@ -38,9 +38,9 @@ _ALL = (
 _STEPS = (
     f"WITH values AS ({_ALL}), places AS (SELECT judge, layer, row_number() OVER (PARTITION BY "
     "judge ORDER BY layer) AS place FROM (SELECT DISTINCT judge, layer FROM judgement)) "
-    "SELECT condition_id, layer, judge, criterion, image_id, value - lag(value) OVER story AS step,"
-    " place - lag(place) OVER story AS apart FROM values JOIN places USING (judge, layer) "
-    "WINDOW story AS (PARTITION BY judge, condition_id, image_id, criterion ORDER BY layer)"
+    "SELECT condition_id, layer, judge, criterion, image_id, value - lag(value) OVER l AS step,"
+    " place - lag(place) OVER l AS apart FROM values JOIN places USING (judge, layer) "
+    "WINDOW l AS (PARTITION BY judge, condition_id, image_id, criterion ORDER BY layer)"
 )
 
 CURVES = (
@@ -66,8 +66,8 @@ def criterion_of(metric: str) -> tuple[str, str] | None:
     ('gpt-4.1-1a2b3c4d', 'entities')
     >>> criterion_of("judge.gpt-4.1-1a2b3c4d")
     """
-    found = _NAME.fullmatch(metric)
-    return (found[1], found[2]) if found else None
+    match = _NAME.fullmatch(metric)
+    return (match[1], match[2]) if match else None
 
 
 def add_image_stats(con: duckdb.DuckDBPyConnection) -> None:

@@ -46,12 +46,12 @@ class Rule:
 def rules(curves: Iterable[Curve]) -> list[Rule]:
     """The landmarks that a run with these curves has."""
     there = sorted(set(curves))
-    found = [
+    rules = [
         FLUENCY,
         PLATEAU,
         *(_grounding(metric) for metric, _ in there if metric.startswith(GAIN)),
     ]
-    return [rule for rule in found if set(rule.curves) <= set(there)]
+    return [rule for rule in rules if set(rule.curves) <= set(there)]
 
 
 def _fluent(logprob: Array, repetition: Array) -> Array:

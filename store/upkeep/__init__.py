@@ -1,6 +1,6 @@
 """Is a run what it says? Everything read and hashed again; what is damaged, set aside.
 
-The one room that looks at parts and at published tables at once.
+The one folder that looks at parts and at published tables at once.
 """
 
 from store.upkeep.repair import set_parts_aside, set_tables_aside

@@ -62,10 +62,10 @@ def verify_run(run: Path) -> Report:
     refuse_links(run)
     parts, damage = _look_at_parts(run)
     problems = [problem for those in damage.values() for problem in those]
-    found, notes = _against_published(run, parts, whole=not damage)
+    others, notes = _against_published(run, parts, whole=not damage)
     n_bytes = sum(file["bytes"] for p in parts.values() for file in p.manifest["files"].values())
     notes += unfinished_of_other_hosts(run)
-    return Report(run.name, len(parts), n_bytes, (*problems, *found), tuple(notes), tuple(damage))
+    return Report(run.name, len(parts), n_bytes, (*problems, *others), tuple(notes), tuple(damage))
 
 
 def _look_at_parts(run: Path) -> tuple[dict[str, Part], dict[str, list[str]]]:
@@ -160,11 +160,11 @@ def _compare(run: Path, parts: list[Part]) -> list[str]:
 
 
 def _of_parts(con: duckdb.DuckDBPyConnection, parts: Iterable[Part], table: str) -> tuple[int, int]:
-    found: list[tuple[str, int, str]] = []
+    hashes: list[tuple[str, int, str]] = []
     for _, rows in iter_tables(parts, table):
         con.register("rows_of_part", rows)
-        found += con.execute(_hashes(table, "rows_of_part")).fetchall()
-    return _sum(found, table)
+        hashes += con.execute(_hashes(table, "rows_of_part")).fetchall()
+    return _sum(hashes, table)
 
 
 def _hashes(table: str, source: str) -> str:

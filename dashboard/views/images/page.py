@@ -83,7 +83,7 @@ def _layer_captions(
     """The images' captions at the one layer that the filters look at: the answer they look for."""
     if layer is None:
         return {}
-    captions = run_data.asked(key, one_image_queries.said_at, tuple(image_ids), layer, condition)
+    captions = run_data.asked(key, one_image_queries.texts_at, tuple(image_ids), layer, condition)
     return {
         str(image_id): f"Layer {layer}: {caption_text.text(text) or caption_text.NONE}"
         for image_id, text in zip(captions["image_id"], captions["text"], strict=True)
