@@ -19,14 +19,14 @@ from precompute.commands import (
     export,
     import_,
     links,
+    own_config,
     plain_errors,
     publish,
     runs_of,
-    story_config,
     verify,
 )
 from precompute.config import Config, judge_config, read_config
-from precompute.estimate import NotReady, describe, require_ready, require_room, require_scorable
+from precompute.estimate import NotReady, describe, require_ready, require_scorable, require_space
 from precompute.metrics import require_known
 from precompute.models import captioner_of
 from precompute.pipeline import execute, log_file
@@ -78,10 +78,10 @@ def plan(
     """Say what a run would do: images, captions, disk, memory, time. Writes nothing."""
     with plain_errors():
         settings = read_config(config, overrides or ())
-        said = describe(settings, results)
+        text = describe(settings, results)
         if sys.stdout.isatty():
-            said = wrapped(said, indent=12, width=shutil.get_terminal_size().columns)
-        typer.echo(said)
+            text = wrapped(text, indent=12, width=shutil.get_terminal_size().columns)
+        typer.echo(text)
         try:
             require_ready(settings)
         except NotReady as lacking:
@@ -136,7 +136,7 @@ def story(
 ) -> None:
     """Read one's own pictures, layer by layer, and say where to look at them."""
     with plain_errors():
-        settings = story_config(read_config(config, overrides or ()), pictures)
+        settings = own_config(read_config(config, overrides or ()), pictures)
         (planned,) = _ready(settings, results)
         captioner = captioner_of(settings.model)
         with Watch() as watch:
@@ -265,10 +265,10 @@ def _telling_unfinished(failures: list[Failure]) -> Iterator[None]:
 
 
 def _ready(config: Config, results: Path) -> list[Plan]:
-    """The runs of a configuration, for which all is here, and room."""
+    """The runs of a configuration, for which everything is here, and space."""
     require_ready(config)
     plans = plan_runs(config)
-    require_room(plans, results)
+    require_space(plans, results)
     return plans
 
 

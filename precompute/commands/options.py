@@ -1,4 +1,4 @@
-"""What the commands share: arguments, the runs they mean, and how errors are told."""
+"""What the commands share: arguments, the runs they mean, and how errors are printed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -16,7 +16,7 @@ DEMO = PROJECT / "precompute" / "configs" / "demo.toml"
 _URL = "http://127.0.0.1:8501"
 
 
-def story_config(config: Config, pictures: Sequence[Path]) -> Config:
+def own_config(config: Config, pictures: Sequence[Path]) -> Config:
     """A configuration's model, captions and metrics on pictures of one's own; nothing beside.
 
     Args:

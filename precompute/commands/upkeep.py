@@ -50,16 +50,16 @@ def verify(
     with plain_errors():
         folders = runs_of(results, name)
         if mend:
-            own = read_config(config) if config else None
+            settings = read_config(config) if config else None
             load = functools.cache(lambda settings: load_captioner(settings.model))
             with Watch() as watch:
-                reports = [repair(folder, own, load, watch, typer.echo) for folder in folders]
+                reports = [repair(folder, settings, load, watch, typer.echo) for folder in folders]
         else:
             reports = [verify_run(folder) for folder in folders]
         for report in reports:
-            found = "whole" if report.ok else f"{len(report.problems)} problems"
+            verdict = "whole" if report.ok else f"{len(report.problems)} problems"
             size = f"{report.n_parts} parts, {report.n_bytes / 1e6:.1f} MB"
-            lines = [f"{report.run_id}: {size}: {found}", *report.problems, *report.notes]
+            lines = [f"{report.run_id}: {size}: {verdict}", *report.problems, *report.notes]
             typer.echo(printable("\n  ".join(lines)))
         for folder in folders:
             for warning in ledger_warnings(folder):
@@ -109,6 +109,6 @@ def import_(
 
     with plain_errors():
         folder = find_run(results, name)
-        for of, count in import_ledger(folder, path).items():
-            typer.echo(f"{of}: {count} new replies")
+        for judge, count in import_ledger(folder, path).items():
+            typer.echo(f"{judge}: {count} new replies")
         publish_run(folder)

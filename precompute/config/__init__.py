@@ -1,6 +1,6 @@
 """What a configuration may say: read from TOML, validated once, then frozen.
 
-It knows the names of settings and their ranges. What they lead to, the other rooms know; this one
+It knows the names of settings and their ranges. What they lead to, the other folders know; this one
 imports none of them.
 """
 

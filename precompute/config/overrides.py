@@ -1,4 +1,4 @@
-"""The keys of a configuration: `--set key=value` replaces their values, a misspelt one is said."""
+"""The keys of a configuration: `--set key=value` replaces their values, a misspelt one is refused by name."""
 
 import copy
 import difflib
@@ -71,8 +71,8 @@ def _inner(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
     if origin is tuple:
         return _inner(get_args(annotation)[0])[0], True
     if origin in (Union, types.UnionType):
-        found = [_inner(part) for part in get_args(annotation)]
-        return next((one for one in found if one[0] is not None), (None, False))
+        inner = [_inner(part) for part in get_args(annotation)]
+        return next((one for one in inner if one[0] is not None), (None, False))
     return None, False
 
 
@@ -107,10 +107,10 @@ def misfits(error: ValidationError, model: type[BaseModel]) -> str:
     known, lines = list(dict.fromkeys(_keys(model))), []
     for one in error.errors():
         key = tuple(map(str, one["loc"]))
-        said = f"{one['msg']}; got {one['input']!r}"
+        problem = f"{one['msg']}; got {one['input']!r}"
         if one["type"] == "extra_forbidden":
-            said = f"there is no such setting. {_meant(key, [], known)}"
-        lines.append(f"  {'.'.join(key)}: {said}")
+            problem = f"there is no such setting. {_meant(key, [], known)}"
+        lines.append(f"  {'.'.join(key)}: {problem}")
     return "\n".join(lines)
 
 

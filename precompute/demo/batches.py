@@ -82,7 +82,7 @@ def draw_batch(
             present[row, _SUBJECT_INDEX[word]] = 1
         present[row, len(SUBJECTS) + _PLACE_INDEX[scene.place]] = 1
         # Without this, "above" and "next to" stay confused for a thousand steps and more:
-        # the order of two subjects can be told without knowing how they stand.
+        # the order of two subjects can be inferred without knowing how they stand.
         present[row, len(SUBJECTS) + len(PLACES) + scenes.LAYOUTS.index(scene.layout)] = 1
     labels = [patch_labels(scene, masks) for scene, (_, masks) in zip(book, drawn, strict=True)]
     asked = list(range(0, size, 2))

@@ -108,14 +108,14 @@ def imagenet_scenes(count: int = 48, seed: int = 4) -> tuple[tuple[str, Scene], 
     rng = np.random.default_rng(seed)
     classes = [subject for subject in SUBJECTS if subject.wnid]
     order = [*rng.permutation(len(classes)), *rng.permutation(len(classes))][:count]
-    found = []
+    drawn = []
     for k in order:
         layout: scenes.Layout = "big" if rng.random() < 0.6 else "small"
         place = list(PLACES)[rng.integers(len(PLACES))]
         wnid = classes[k].wnid
         assert wnid is not None
-        found.append((wnid, Scene((classes[k].word,), place, layout, int(rng.integers(2**62)))))
-    return tuple(found)
+        drawn.append((wnid, Scene((classes[k].word,), place, layout, int(rng.integers(2**62)))))
+    return tuple(drawn)
 
 
 def write_imagenet(folder: Path, book: dict[str, Image.Image]) -> None:

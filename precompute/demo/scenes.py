@@ -1,4 +1,4 @@
-"""Scenes of the picture book: what is in them, how they look, what is said of them."""
+"""Scenes of the picture book: what is in them, how they look, their captions."""
 
 import zlib
 from dataclasses import dataclass

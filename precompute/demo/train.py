@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 from transformers import InstructBlipForConditionalGeneration, InstructBlipProcessor
 
-from precompute.demo import evaluate, layer_story, sprites
+from precompute.demo import evaluate, layer_captions, sprites
 from precompute.demo.batches import draw_batch
 from precompute.demo.trainer import Settings, Trainer
 
@@ -53,10 +53,10 @@ def train(settings: Settings, resume: bool, state: Path = STATE) -> None:
 
 def keep_if_better(trainer: Trainer, book: dict[str, Image.Image]) -> None:
     """Evaluate the averaged weights on a small held-out set; save them if none were better."""
-    own = {k: v.clone() for k, v in trainer.model.state_dict().items()}
+    trained = {k: v.clone() for k, v in trainer.model.state_dict().items()}
     trainer.model.load_state_dict(trainer.averages)
     quality = evaluate.quality(trainer.model, trainer.processor, book, count=128, seed=1)
-    trainer.model.load_state_dict(own)
+    trainer.model.load_state_dict(trained)
     log.info("step %d  held out: %s", trainer.step, quality)
     if quality.exact >= trainer.best:
         trainer.best = quality.exact
@@ -66,12 +66,12 @@ def keep_if_better(trainer: Trainer, book: dict[str, Image.Image]) -> None:
 
 
 def report(checkpoint: Path) -> None:
-    """Print the quality of a saved checkpoint on held-out scenes, and its layers' story."""
+    """Print the quality of a saved checkpoint on held-out scenes, and its captions layer by layer."""
     processor = InstructBlipProcessor.from_pretrained(checkpoint)
     model = InstructBlipForConditionalGeneration.from_pretrained(checkpoint)
     book = sprites.load()
     log.info("512 scenes never trained on: %s", evaluate.quality(model, processor, book))
-    lines = [layer_story.HEADER, *map(str, layer_story.story(model, processor, book))]
+    lines = [layer_captions.HEADER, *map(str, layer_captions.qualities(model, processor, book))]
     log.info("what 256 of them are called from each layer:\n%s", "\n".join(lines))
 
 

@@ -3,13 +3,13 @@
 It counts what the stages will ask of a model and must not carry any of it out.
 """
 
-from precompute.estimate.preflight import NotReady, require_ready, require_room, require_scorable
+from precompute.estimate.preflight import NotReady, require_ready, require_scorable, require_space
 from precompute.estimate.report import describe
 
 __all__ = [
     "NotReady",
     "describe",
     "require_ready",
-    "require_room",
     "require_scorable",
+    "require_space",
 ]

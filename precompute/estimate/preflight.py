@@ -1,4 +1,4 @@
-"""Before any work: is what the configuration names on this machine, and is there room?"""
+"""Before any work: is what the configuration names on this machine, and is there space?"""
 
 import shutil
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ from precompute.models import missing_weights, size_of
 from precompute.runner import Plan
 
 _DEMO = "`make demo` shows everything on the small captioner that comes with the project."
-_ROOM = 1.25  # arrays are four fifths of what a run writes; the rest is tables and pictures
+_MARGIN = 1.25  # arrays are four fifths of what a run writes; the rest is tables and pictures
 
 
 class NotReady(Exception):
@@ -81,8 +81,8 @@ def _images(dataset: DatasetConfig) -> Iterator[str]:
             yield f"the images of {dataset.name}: {error}"
 
 
-def require_room(plans: Sequence[Plan], results: Path) -> None:
-    """Check that what the runs of a configuration lack finds room.
+def require_space(plans: Sequence[Plan], results: Path) -> None:
+    """Check that what the runs of a configuration lack finds space.
 
     Args:
         plans: the runs, of one model.
@@ -99,13 +99,13 @@ def require_room(plans: Sequence[Plan], results: Path) -> None:
         work = workload(plan.config, plan.dataset.name, size, len(plan.items), 0)
         # A run that goes on has part of it already.
         there = sum(f.stat().st_size for f in (results / plan.run_id).rglob("*") if f.is_file())
-        wanted += max(0.0, _ROOM * array_bytes_of(plan.config, size, work) - there)
+        wanted += max(0.0, _MARGIN * array_bytes_of(plan.config, size, work) - there)
     disk = next(folder for folder in (results, *results.absolute().parents) if folder.is_dir())
     free = shutil.disk_usage(disk).free
     if wanted > free:
         raise _not_ready(
             [
-                f"room on the disk of {results}: about {decimal(int(wanted))} will be written, "
+                f"space on the disk of {results}: about {decimal(int(wanted))} will be written, "
                 f"{decimal(free)} are free. Name a larger disk with --results (RESULTS= for "
                 "make), or take fewer images: --set datasets.0.n=100."
             ]

@@ -21,7 +21,7 @@ from precompute.estimate.cost import (
     token_attention_bytes,
     tower_seconds,
 )
-from precompute.estimate.workload import Work, workload
+from precompute.estimate.workload import Workload, workload
 from precompute.images import load_dataset
 from precompute.models import ModelSize, device_of, dtype_of, missing_weights, size_of
 from precompute.runner import Plan, plan_of, shared_decisions
@@ -60,7 +60,7 @@ def describe(config: Config, results: Path) -> str:
         f"{size.weights / 1e6:,.0f} million weights"
     )
     counts = {dataset: count(dataset) for dataset in config.datasets}
-    here = [dataset for dataset, of in counts.items() if of.remark is None]
+    here = [dataset for dataset, count in counts.items() if count.remark is None]
     planned = dict[DatasetConfig, Plan]()
     if here and missing_weights(config.model) is None:
         shared = shared_decisions(config)
@@ -69,8 +69,8 @@ def describe(config: Config, results: Path) -> str:
         [
             model,
             *(
-                _dataset(config, dataset, of, planned.get(dataset), size, results)
-                for dataset, of in counts.items()
+                _dataset(config, dataset, count, planned.get(dataset), size, results)
+                for dataset, count in counts.items()
             ),
         ]
     )
@@ -128,13 +128,13 @@ def count(dataset: DatasetConfig) -> Counts:
     if dataset.hub:
         return Counts(assumed, questions, f"{basis}: {dataset.hub} is on the hub")
     try:
-        found = load_dataset(dataset)
+        items = load_dataset(dataset)
     except ValueError as error:
         return Counts(assumed, questions, f"{basis}: {str(error).partition('. ')[0]}")
-    return Counts(len(found), sum(len(item.questions) for item in found))
+    return Counts(len(items), sum(len(item.questions) for item in items))
 
 
-def array_bytes_of(config: Config, size: ModelSize, work: Sequence[Work]) -> int:
+def array_bytes_of(config: Config, size: ModelSize, work: Sequence[Workload]) -> int:
     """Bytes on disk of all arrays of a run, those of captured conditions among them."""
     chosen = sum(one.passes for one in work if one.stage == token_attention.STAGE)
     each = array_bytes(size, config.capture.cls_state)
@@ -167,7 +167,7 @@ def _memory(config: Config, size: ModelSize) -> list[str]:
     ]
 
 
-def _time(config: Config, size: ModelSize, work: Sequence[Work], left: float) -> Iterator[str]:
+def _time(config: Config, size: ModelSize, work: Sequence[Workload], left: float) -> Iterator[str]:
     """Time in all and by stage, and the speed of one worker over all stages.
 
     `left` is the share of the images that capture has to do.
@@ -190,8 +190,8 @@ def _time(config: Config, size: ModelSize, work: Sequence[Work], left: float) ->
             )
             + f"; one worker does {rate}"
         )
-    for one, own in zip(work, seconds, strict=True):
-        yield f"              {one.stage:<28}{one.captions:>12,} captions  {duration(own):>14}"
+    for one, needed in zip(work, seconds, strict=True):
+        yield f"              {one.stage:<28}{one.captions:>12,} captions  {duration(needed):>14}"
     yield f"            assuming {device.name}, captions as long as they may be" + (
         "" if on_cpu else f", and one worker every {gpus} GPU{'s' * (gpus > 1)}"
     )
@@ -201,7 +201,7 @@ def _time(config: Config, size: ModelSize, work: Sequence[Work], left: float) ->
     )
 
 
-def _seconds(config: Config, size: ModelSize, work: Work, device: Device) -> float:
+def _seconds(config: Config, size: ModelSize, work: Workload, device: Device) -> float:
     """Time of one stage on one worker."""
     itemsize = dtype_of(config.model).itemsize
     batch = config.decode.batch_size

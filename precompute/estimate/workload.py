@@ -19,7 +19,7 @@ from store.parts import token_attention
 
 
 @dataclass(frozen=True)
-class Work:
+class Workload:
     """What one stage asks of the model for all images of a data set.
 
     Attributes:
@@ -41,7 +41,7 @@ class Work:
 
 def workload(
     config: Config, dataset: str, size: ModelSize, n_images: int, n_questions: int
-) -> list[Work]:
+) -> list[Workload]:
     """The stages that need the model, in the order of a run.
 
     Args:
@@ -57,15 +57,15 @@ def workload(
     plain = config.decode.generation
     wanted = config.capture.token_attention
     chosen = min(wanted, n_images) if isinstance(wanted, int) else len(wanted)
-    found = [
-        Work(
+    work = [
+        Workload(
             stage_names.CAPTURE,
             n_images,
             n_images * (size.n_layers + 1),
             kept=n_images,
             generation=plain,
         ),
-        *([Work(token_attention.STAGE, chosen)] if chosen else []),
+        *([Workload(token_attention.STAGE, chosen)] if chosen else []),
         *_experiments(config, dataset, size, n_images),
     ]
     if config.head_effect:
@@ -74,34 +74,36 @@ def workload(
             size.n_layers * size.n_heads,
         )
         # The backward pass costs two forward ones; a removal runs half of the blocks on average.
-        found.append(
-            Work(
+        work.append(
+            Workload(
                 stage_names.HEAD_EFFECT,
                 n_images * (3 + removed / 2),
                 forced=n_images * (3 + removed),
             )
         )
     for pruning in config.pruning:
-        found += _pruning(pruning, size, n_images, plain)
+        work += _pruning(pruning, size, n_images, plain)
     if config.heads:
-        found.append(_heads(stage_names.HEADS, config.heads.layers, size, n_images, plain))
+        work.append(_heads(stage_names.HEADS, config.heads.layers, size, n_images, plain))
     if config.questions and n_questions:
         layers = config.questions.layers or range(size.n_layers + 1)
-        found.append(
-            Work(
+        work.append(
+            Workload(
                 stage_names.QUESTIONS,
                 n_images,
                 n_questions * len(set(layers)),
                 generation=config.questions.generation,
             )
         )
-    return found
+    return work
 
 
-def _experiments(config: Config, dataset: str, size: ModelSize, n_images: int) -> Iterator[Work]:
+def _experiments(
+    config: Config, dataset: str, size: ModelSize, n_images: int
+) -> Iterator[Workload]:
     """Means, then sweeps; a condition counts with the first experiment that names it."""
     known: set[str] = set()
-    sweeps: list[Work] = []
+    sweeps: list[Workload] = []
     every: list[Condition] = []
     for experiment in config.experiments:
         conditions, n_saved = _conditions(experiment, dataset, size)
@@ -123,7 +125,7 @@ def _experiments(config: Config, dataset: str, size: ModelSize, n_images: int) -
             )
     for source, states in means_needed(every).items():
         images = source.n if source.run else min(source.n, n_images)
-        yield Work(means_label(source), images * max(states) / size.n_layers)
+        yield Workload(means_label(source), images * max(states) / size.n_layers)
     yield from sweeps
 
 
@@ -138,14 +140,14 @@ def _conditions(
     mean = mean_source(experiment, run_of)
     texts = [entry for entry in experiment.conditions if not entry.startswith(SAVED)]
     try:
-        found = {
+        chosen = {
             c.id: c
             for text in texts
             for c in expand(text, Shape(size.n_layers, size.n_heads), mean, run_of)
         }
     except ValueError as error:
         raise ValueError(f"experiment {experiment.name!r}: {error}") from error
-    return list(found.values()), len(experiment.conditions) - len(texts)
+    return list(chosen.values()), len(experiment.conditions) - len(texts)
 
 
 def _sweep(
@@ -156,10 +158,10 @@ def _sweep(
     all_layers: bool,
     capture: bool,
     generation: Generation,
-) -> Work:
+) -> Workload:
     """A sweep of conditions, each from its lowest edited layer; and the tower once without."""
     above = [size.n_layers + 1 - layer for layer in first]
-    return Work(
+    return Workload(
         stage,
         n_images * (1 + sum(above) / size.n_layers),
         n_images * (sum(above) if all_layers else len(above)),
@@ -170,7 +172,7 @@ def _sweep(
 
 def _pruning(
     config: PruningConfig, size: ModelSize, n_images: int, generation: Generation
-) -> Iterator[Work]:
+) -> Iterator[Workload]:
     """The sample's heads, the main condition, its controls, and the curve; equal ones count too."""
     layers = config.layers or range(1, size.n_layers + 1)
     stage, first = stage_names.PRUNING + config.name, min(layers)
@@ -187,10 +189,10 @@ def _pruning(
 
 def _heads(
     stage: str, layers: Sequence[int], size: ModelSize, n_images: int, generation: Generation
-) -> Work:
+) -> Workload:
     """All heads of some layers: the tower up to the last of them, and a block a head."""
     readouts = len(set(layers)) * size.n_heads
-    return Work(
+    return Workload(
         stage,
         n_images * (max(layers) + readouts) / size.n_layers,
         n_images * readouts,

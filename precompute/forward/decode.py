@@ -59,9 +59,9 @@ def decode_layers(
 
     def decode(batch: list[tuple[int, int]]) -> list[Caption]:
         memory = captioner.read(torch.stack([states[at][i] for at, i in batch]), config.prompt)
-        own = captioner.generate(memory, config.generation)
-        final.update({i: ids for (at, i), ids in zip(batch, own, strict=True) if at == last})
-        return _captions(captioner, memory, own, [final[i] for _, i in batch])
+        ids_of = captioner.generate(memory, config.generation)
+        final.update({i: ids for (at, i), ids in zip(batch, ids_of, strict=True) if at == last})
+        return _captions(captioner, memory, ids_of, [final[i] for _, i in batch])
 
     for batch, of_batch in fitting(items, size or _batch_size(config), decode):
         captions.update(zip(batch, of_batch, strict=True))
@@ -88,8 +88,8 @@ def decode_states(
 
     def decode(batch: list[tuple[Tensor, Sequence[int]]]) -> list[Caption]:
         memory = captioner.read(torch.stack([state for state, _ in batch]), config.prompt)
-        own = captioner.generate(memory, config.generation)
-        return _captions(captioner, memory, own, [final for _, final in batch])
+        ids_of = captioner.generate(memory, config.generation)
+        return _captions(captioner, memory, ids_of, [final for _, final in batch])
 
     for _, of_batch in fitting(states, size or _batch_size(config), decode):
         yield from of_batch
@@ -102,19 +102,19 @@ def _batch_size(config: DecodeConfig) -> BatchSize:
 def _captions(
     captioner: Captioner,
     memory: Memory,
-    own: Sequence[Sequence[int]],
+    ids_of: Sequence[Sequence[int]],
     final: Sequence[Sequence[int]],
 ) -> list[Caption]:
     """Captions of a decoded batch, with their log-probabilities and the final captions'."""
-    mean = captioner.logprob(memory, own).tolist()
+    mean = captioner.logprob(memory, ids_of).tolist()
     ending = list(mean)
     # High layers mostly say what the last one says: that is scored already.
-    if other := [k for k, ids in enumerate(own) if list(ids) != list(final[k])]:
+    if other := [k for k, ids in enumerate(ids_of) if list(ids) != list(final[k])]:
         rest = replace(memory, hidden=memory.hidden[other], mask=memory.mask[other])
         scored = captioner.logprob(rest, [final[k] for k in other]).tolist()
         for k, value in zip(other, scored, strict=True):
             ending[k] = value
     return [
         Caption(captioner.text(ids), tuple(ids), own_logprob, final_logprob)
-        for ids, own_logprob, final_logprob in zip(own, mean, ending, strict=True)
+        for ids, own_logprob, final_logprob in zip(ids_of, mean, ending, strict=True)
     ]

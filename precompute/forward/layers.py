@@ -122,7 +122,7 @@ def contribution_norms(
     Without a vector of the model's width: see `Block.w_o_short`.
     """
     return pattern * by_image(
-        lambda of: torch.linalg.vector_norm(of.float() @ block.w_o_short, dim=-1), values
+        lambda value: torch.linalg.vector_norm(value.float() @ block.w_o_short, dim=-1), values
     )
 
 

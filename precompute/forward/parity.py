@@ -1,7 +1,7 @@
 """The parity certificate: before a run spends hours, its first batch must agree with the library.
 
 README, "Can the numbers be trusted?", lists what is checked. A run keeps the certificate; a run
-whose certificate failed does not start unless it is told to.
+whose certificate failed does not start unless it is asked to.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """What heads say, what they do for the caption, and which of them Algorithm 1 removes.
 
-Conditions are computed by `interventions`, likeness by `scoring`; this room knows which heads, and
+Conditions are computed by `interventions`, likeness by `scoring`; this folder knows which heads, and
 on what grounds.
 """
 

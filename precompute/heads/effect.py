@@ -115,8 +115,8 @@ def write_effects(
         effects = gradients(captioner, pixels, final, config.decode.prompt)
         matrices = effects.gradient.tolist()
         chosen = [
-            choose(of, settings, item.image_id)
-            for of, (item, _) in zip(matrices, batch, strict=True)
+            choose(matrix, settings, item.image_id)
+            for matrix, (item, _) in zip(matrices, batch, strict=True)
         ]
         exact = without(captioner, effects, final, chosen, config)
         return list(zip(matrices, exact, strict=True))
@@ -170,7 +170,7 @@ def choose(gradient: Matrix, config: HeadEffectConfig, image_id: str) -> list[Pl
 
     The sample depends on the seed and the image alone, not on its batch.
     """
-    places = [(at, head) for at, of in enumerate(gradient, 1) for head in range(len(of))]
+    places = [(at, head) for at, row in enumerate(gradient, 1) for head in range(len(row))]
     ranked = sorted(places, key=lambda place: -abs(gradient[place[0] - 1][place[1]]))
     top, others = ranked[: config.exact_top], sorted(ranked[config.exact_top :])
     chance = random.Random(f"{config.seed}:{image_id}")
@@ -201,7 +201,7 @@ def without(
     """
     tower = captioner.tower
     todo = sorted((at, head, i) for i, places in enumerate(chosen) for at, head in places)
-    found: list[dict[Place, float]] = [{} for _ in chosen]
+    by_image: list[dict[Place, float]] = [{} for _ in chosen]
 
     def remove(some: list[tuple[int, int, int]]) -> list[float]:
         at, images = some[0][0], [i for _, _, i in some]
@@ -218,8 +218,8 @@ def without(
     for _, of_layer in groupby(todo, key=lambda row: row[0]):
         for some, changes in fitting(of_layer, size, remove):
             for (at, head, i), change in zip(some, changes, strict=True):
-                found[i][at, head] = change
-    return found
+                by_image[i][at, head] = change
+    return by_image
 
 
 def rank_correlation(gradient: Matrix, changes: Mapping[Place, float]) -> float | None:
@@ -247,6 +247,6 @@ def _rows(image_id: str, gradient: Matrix, changes: Mapping[Place, float]) -> li
             "gradient": value,
             "without": changes.get((at, head)),
         }
-        for at, of in enumerate(gradient, 1)
-        for head, value in enumerate(of)
+        for at, row in enumerate(gradient, 1)
+        for head, value in enumerate(row)
     ]

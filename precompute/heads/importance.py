@@ -21,7 +21,7 @@ from precompute.images import ImageItem
 from precompute.metrics import Score
 from precompute.models import Captioner
 from precompute.runner import Advance, baseline_batches
-from precompute.scoring import Pair, score_pairs
+from precompute.scoring import Comparison, score_pairs
 from store.parts import Part, PartWriter, read_table
 
 VERSION = 2
@@ -80,7 +80,7 @@ def write_scores(
     texts = [caption.text for caption in captioned]
     part.meta["decoder_batches"] = of_decoder.used
     pairs = [
-        Pair(layer, "baseline", text, (captions[image_id, layer]["text"],))
+        Comparison(layer, "baseline", text, (captions[image_id, layer]["text"],))
         for (layer, _, image_id), text in zip(places, texts, strict=True)
     ]
     rows = {image_id: row for row, image_id in enumerate(chain(*part.meta["batches"]))}
@@ -94,8 +94,10 @@ def _write(path: Path, images: Sequence[str], scores: Scores) -> None:
     content = {
         "images": images,
         "score": {
-            layer: [[None if math.isnan(value) else value for value in row] for row in of.tolist()]
-            for layer, of in scores.items()
+            layer: [
+                [None if math.isnan(value) else value for value in row] for row in matrix.tolist()
+            ]
+            for layer, matrix in scores.items()
         },
     }
     path.write_text(json.dumps(content), encoding="utf-8")
@@ -129,28 +131,28 @@ def importance(scores: Scores, temperature: float | None) -> tuple[dict[int, lis
         ValueError: no head of a layer could be scored.
     """
     means: dict[int, np.ndarray] = {}
-    for layer, of in scores.items():
-        counts = (~np.isnan(of)).sum(0)
+    for layer, matrix in scores.items():
+        counts = (~np.isnan(matrix)).sum(0)
         if not counts.any():
             raise ValueError(
                 f"heads of layer {layer} must say something; all their captions of the sample, or "
                 "the layer's own, are empty. Leave the layer out of `layers` under [[pruning]]."
             )
-        sums = np.nansum(of, 0)
+        sums = np.nansum(matrix, 0)
         means[layer] = np.divide(sums, counts, out=np.full(len(sums), -np.inf), where=counts > 0)
     if temperature is None:
         temperature = spread(means)
-    return {layer: _softmax(of / temperature) for layer, of in means.items()}, temperature
+    return {layer: _softmax(mean / temperature) for layer, mean in means.items()}, temperature
 
 
 def spread(means: Mapping[int, Float[np.ndarray, " head"]]) -> float:
     """Largest difference of two heads' scores within a layer; 1 if heads are all alike."""
-    finite = [of[np.isfinite(of)] for of in means.values()]
+    finite = [mean[np.isfinite(mean)] for mean in means.values()]
     # At any temperature, heads that are all alike have equal weights.
-    return max(float(of.max() - of.min()) for of in finite) or 1.0
+    return max(float(mean.max() - mean.min()) for mean in finite) or 1.0
 
 
 def _softmax(values: np.ndarray) -> list[float]:
     weights = np.exp(values - values.max())
-    found: list[float] = (weights / weights.sum()).tolist()
-    return found
+    shares: list[float] = (weights / weights.sum()).tolist()
+    return shares

@@ -16,7 +16,7 @@ from precompute.interventions import Condition, Edit
 
 def weigh(weights: Mapping[int, Sequence[float]], config: PruningConfig) -> Scales:
     """s_h of Algorithm 1: H * softmax or softmax, 0 below the threshold or outside the top k."""
-    return {layer: _factors(_kept(of, config), config) for layer, of in weights.items()}
+    return {layer: _factors(_kept(values, config), config) for layer, values in weights.items()}
 
 
 def _kept(weights: Sequence[float], config: PruningConfig) -> list[float]:
@@ -48,7 +48,7 @@ def controls(
         norms: layer -> mean contribution norm of its heads.
         origin: how the weights came about, for the specifications.
     """
-    removed = {layer: sum(s == 0 for s in of) for layer, of in main.items()}
+    removed = {layer: sum(s == 0 for s in values) for layer, values in main.items()}
     if not any(removed.values()):
         return []
     return list(_controls(config, weights, norms, origin, removed))
@@ -63,7 +63,8 @@ def curve(
     """Algorithm 1 and its controls at the other counts of heads; the arguments are `controls`'."""
     for count in config.counts:
         scaled = {
-            at: _factors(_without(of, least(of, count)), config) for at, of in weights.items()
+            at: _factors(_without(values, least(values, count)), config)
+            for at, values in weights.items()
         }
         yield pruned(config.name, scaled, origin, "importance")
         yield from _controls(config, weights, norms, origin, dict.fromkeys(weights, count))
@@ -77,7 +78,7 @@ def _controls(
     counts: Mapping[int, int],
 ) -> Iterator[Condition]:
     for algorithm, seed, gone in _removed(config, weights, norms, counts):
-        scales = {at: _without([1.0] * len(of), gone[at]) for at, of in weights.items()}
+        scales = {at: _without([1.0] * len(values), gone[at]) for at, values in weights.items()}
         yield pruned(config.name, scales, origin, algorithm, seed)
 
 
@@ -88,15 +89,15 @@ def _removed(
     counts: Mapping[int, int],
 ) -> Iterator[tuple[str, int | None, Mapping[int, set[int]]]]:
     """Algorithm, seed, and the heads that it removes at each layer."""
-    yield "importance_mask", None, {at: least(of, counts[at]) for at, of in weights.items()}
-    yield "least_norm", None, {at: least(of, counts[at]) for at, of in norms.items()}
+    yield "importance_mask", None, {at: least(values, counts[at]) for at, values in weights.items()}
+    yield "least_norm", None, {at: least(values, counts[at]) for at, values in norms.items()}
     for seed in config.random_seeds:
         # One order a seed and layer: the heads that go first are gone at greater counts, too.
         order = {
-            at: random.Random(f"{seed}:{at}").sample(range(len(of)), len(of))
-            for at, of in norms.items()
+            at: random.Random(f"{seed}:{at}").sample(range(len(values)), len(values))
+            for at, values in norms.items()
         }
-        yield "random", seed, {at: set(of[: counts[at]]) for at, of in order.items()}
+        yield "random", seed, {at: set(values[: counts[at]]) for at, values in order.items()}
 
 
 def least(values: Sequence[float], count: int) -> set[int]:
@@ -120,12 +121,14 @@ def pruned(
         **origin,
         "algorithm": algorithm,
         "seed": seed,
-        "n_pruned": sum(s == 0 for of in scales.values() for s in of),
+        "n_pruned": sum(s == 0 for values in scales.values() for s in values),
     }
     if algorithm in ("random", "least_norm"):
         pruning |= {"softmax": None, "temperature": None, "importance": None}
     # A layer that keeps all heads as they are is not edited.
-    edits = [Edit("heads", (at,), tuple(of)) for at, of in scales.items() if set(of) != {1.0}]
+    edits = [
+        Edit("heads", (at,), tuple(values)) for at, values in scales.items() if set(values) != {1.0}
+    ]
     if not edits:
         raise ValueError(
             f"pruning {name!r} must change some head; on its sample all heads of these layers are "

@@ -83,7 +83,7 @@ def _conditions(
         "temperature": temperature,
         "sample": sample,
         "metric": config.metric,
-        "importance": {str(layer): of for layer, of in weights.items()},
+        "importance": {str(layer): shares for layer, shares in weights.items()},
     }
     scales = weigh(weights, config)
     main = pruned(config.name, scales, origin, "importance")
@@ -146,12 +146,12 @@ def contribution_norms(
     sources: Sequence[Part], sample: Sequence[str], layers: Sequence[int]
 ) -> dict[int, list[float]]:
     """Layer -> mean over the sample of what each of its heads gives to CLS, as a length."""
-    found: dict[tuple[int, int], list[float]] = {}
+    norms: dict[tuple[int, int], list[float]] = {}
     chosen = set(sample)
     for _, table in iter_tables(sources, "head_stat"):
         rows = table.select(["image_id", "layer", "head", "contribution_norm"]).to_pylist()
         for row in rows:
             if row["image_id"] in chosen and row["layer"] in layers:
-                found.setdefault((row["layer"], row["head"]), []).append(row["contribution_norm"])
-    n_heads = 1 + max(head for _, head in found)
-    return {at: [float(np.mean(found[at, head])) for head in range(n_heads)] for at in layers}
+                norms.setdefault((row["layer"], row["head"]), []).append(row["contribution_norm"])
+    n_heads = 1 + max(head for _, head in norms)
+    return {at: [float(np.mean(norms[at, head])) for head in range(n_heads)] for at in layers}

@@ -61,12 +61,12 @@ def load_dataset(config: DatasetConfig) -> ImageSet:
         HubRefused: the hub does not give the data set.
     """
     if config.hub:
-        found = HUB_LOADERS[config.kind](config.hub)
+        images = HUB_LOADERS[config.kind](config.hub)
     elif config.files:
-        found = folder.load(local_path(config.path), config.files)
+        images = folder.load(local_path(config.path), config.files)
     else:
-        found = load(config.kind, local_path(config.path))
-    return found if config.n is None else subset(found, config.n, config.seed)
+        images = load(config.kind, local_path(config.path))
+    return images if config.n is None else subset(images, config.n, config.seed)
 
 
 __all__ = [

@@ -58,7 +58,7 @@ def _pictures(path: Path) -> Iterator[str]:
 
 def _captions(path: Path) -> dict[str, list[str]]:
     """Picture -> its captions, from the first file of `CAPTION_FILES` that is there."""
-    found: dict[str, list[str]] = {}
+    got: dict[str, list[str]] = {}
     for file in (path / name for name in CAPTION_FILES):
         if not file.is_file():
             continue
@@ -72,9 +72,9 @@ def _captions(path: Path) -> dict[str, list[str]]:
                     "Rename the columns, or the file if it is not meant.",
                 )
             name = Path(row[FILE]).as_posix()
-            found.setdefault(name, []).extend(t for t in _texts(row[column]) if t)
+            got.setdefault(name, []).extend(t for t in _texts(row[column]) if t)
         break
-    return found
+    return got
 
 
 def _rows(file: Path) -> Iterable[Mapping[str, Any]]:
@@ -107,5 +107,5 @@ def _texts(value: Any) -> list[str]:
     return [str(text) for text in value] if isinstance(value, list) else [value or ""]
 
 
-def _unknown(path: Path, expected: str, found: str, remedy: str) -> UnknownLayout:
-    return UnknownLayout("a folder of pictures", path, expected, found, remedy)
+def _unknown(path: Path, expected: str, got: str, remedy: str) -> UnknownLayout:
+    return UnknownLayout("a folder of pictures", path, expected, got, remedy)

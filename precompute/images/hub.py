@@ -53,9 +53,9 @@ def rows(split: Split, columns: Sequence[str]) -> Iterator[tuple[dict[str, Any],
     Raises:
         HubRefused: there is no such data set, its gate is closed, or it has no pictures.
     """
-    found = _open(split)
-    paths = pc.struct_field(found.data.column(IMAGE), "path").to_pylist()
-    light = found.select_columns([name for name in columns if name in found.column_names])
+    table = _open(split)
+    paths = pc.struct_field(table.data.column(IMAGE), "path").to_pylist()
+    light = table.select_columns([name for name in columns if name in table.column_names])
     for k, (row, path) in enumerate(zip(light, paths, strict=True)):
         source = f"{split.name}/{split.split}/{k}"
         yield {**row, IMAGE: path}, source, partial(_read, split, k, source)
@@ -130,18 +130,18 @@ def _open(split: Split) -> Any:
     library = _library()
     files = None if split.files is None else {split.split: split.files}
     try:
-        found = library.load_dataset(split.name, split=split.split, data_files=files)
+        table = library.load_dataset(split.name, split=split.split, data_files=files)
     except library.exceptions.DatasetNotFoundError as error:
         raise HubRefused(_gate(split.name) if "gated" in str(error) else str(error)) from error
     except (HfHubHTTPError, OSError, ValueError) as error:
         raise HubRefused(f"{split.name} cannot be had from the hub: {error}") from error
-    if IMAGE not in found.column_names:
+    if IMAGE not in table.column_names:
         raise HubRefused(
             f"expected pictures in a column {IMAGE!r} of {split.name}; "
-            f"it has {', '.join(found.column_names)}. Name another data set."
+            f"it has {', '.join(table.column_names)}. Name another data set."
         )
     # Undecoded: pictures are opened by the same code whatever layout they come from.
-    return found.cast_column(IMAGE, library.Image(decode=False))
+    return table.cast_column(IMAGE, library.Image(decode=False))
 
 
 def _read(split: Split, row: int, source: str) -> bytes:

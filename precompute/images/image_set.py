@@ -13,11 +13,11 @@ class UnknownLayout(ValueError):
     """A folder that is not laid out as its data set should be."""
 
     def __init__(
-        self, dataset: str, path: Path | str, expected: str, found: str, remedy: str
+        self, dataset: str, path: Path | str, expected: str, got: str, remedy: str
     ) -> None:
         """Say what was expected, what was found, and what to do."""
         super().__init__(
-            f"{path} is not laid out as {dataset}: expected {expected}; found {found}. {remedy}"
+            f"{path} is not laid out as {dataset}: expected {expected}; found {got}. {remedy}"
         )
 
 
@@ -54,16 +54,16 @@ def image_set(items: Iterable[ImageItem], layout: str, where: Path | str) -> Ima
     Raises:
         ValueError: two have the same id.
     """
-    found = ImageSet(tuple(items), layout)
+    images = ImageSet(tuple(items), layout)
     first: dict[str, str] = {}
-    for item in found.items:
+    for item in images.items:
         if item.image_id in first:
             raise ValueError(
                 f"image ids must be unique; {where} has {item.image_id!r} twice: "
                 f"{first[item.image_id]} and {item.source}. Remove one of the two."
             )
         first[item.image_id] = item.source
-    return found
+    return images
 
 
 def subset(pictures: ImageSet, n: int, seed: int) -> ImageSet:

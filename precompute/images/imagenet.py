@@ -57,8 +57,8 @@ def load(path: Path) -> ImageSet:
             layout, classed = _flat(path, folder, flat)
             return _of_files(path, classed, names, layout)
         if kinds := [inner for inner in _inner(folder) if _WNID.fullmatch(inner.name)]:
-            found = [(file, kind.name) for kind in kinds for file in _pictures(kind)]
-            return _of_files(path, found, names, f"{len(kinds)} folders, one a wnid")
+            classed = [(file, kind.name) for kind in kinds for file in _pictures(kind)]
+            return _of_files(path, classed, names, f"{len(kinds)} folders, one a wnid")
     if files := [shard for shard in shards(path, SPLIT) if has_pictures(shard)]:
         return image_set(_parquet(path, files, names), f"{len(files)} parquet files", path)
     raise _unknown(
@@ -82,9 +82,9 @@ def load_hub(name: str) -> ImageSet:
     return image_set(_sorted(items), f"{name} of the hub, split {SPLIT}", name)
 
 
-def _of_files(root: Path, found: Iterable[Classed], names: Names, layout: str) -> ImageSet:
+def _of_files(root: Path, files: Iterable[Classed], names: Names, layout: str) -> ImageSet:
     items = []
-    for file, wnid in found:
+    for file, wnid in files:
         source = file.relative_to(root).as_posix()
         label = names[wnid][0] if wnid in names else wnid
         read = file_reader(file, source)
@@ -189,6 +189,6 @@ def _inner(folder: Path) -> list[Path]:
     return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
-def _unknown(path: Path | str, expected: str, found: str) -> UnknownLayout:
+def _unknown(path: Path | str, expected: str, got: str) -> UnknownLayout:
     remedy = "Lay it out in one of these ways, such as ILSVRC2012_val_00000293_n01440764.JPEG."
-    return UnknownLayout("ImageNet", path, expected, found, remedy)
+    return UnknownLayout("ImageNet", path, expected, got, remedy)

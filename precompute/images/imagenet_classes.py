@@ -45,10 +45,10 @@ def synonyms(folder: Path | None) -> dict[str, list[str]]:
     """
     known = _from_file(folder) or {wnid: _from_wordnet()[wnid] for wnid in wnids()}
     kinds = kind_names()
-    found: dict[str, list[str]] = {}
+    names_of: dict[str, list[str]] = {}
     for wnid, names in known.items():
-        found.setdefault(names[0], []).extend((*names, *kinds.get(wnid, ())))
-    return found
+        names_of.setdefault(names[0], []).extend((*names, *kinds.get(wnid, ())))
+    return names_of
 
 
 @cache

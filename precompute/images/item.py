@@ -40,7 +40,7 @@ class ImageItem:
         references: What people wrote of it, to score captions against; may be empty.
         label: Name of its class, or None.
         category: Name of its group in the data set, or None.
-        explanation: What a person said is odd about it, or None.
+        explanation: What a person wrote is odd about it, or None.
         questions: Pairs of a question and its expected answer.
     """
 
@@ -78,11 +78,11 @@ class ImageItem:
 def readable(
     items: Iterable[ImageItem], skip: Callable[[UnreadableImage], object] = lambda _: None
 ) -> Iterator[tuple[ImageItem, Image.Image]]:
-    """Open pictures one after the other, passing by those that cannot be opened.
+    """Open pictures one after the other, skipping those that cannot be opened.
 
     Args:
         items: The pictures.
-        skip: Told of each that is passed by.
+        skip: Called for each that is skipped.
     """
     for item in items:
         try:

@@ -19,7 +19,7 @@ def readable_ahead(
 
     Args:
         items: the pictures; they come in this order.
-        skip: told, in this order too, of each that cannot be opened.
+        skip: called, in this order too, for each that cannot be opened.
         ahead: how many open pictures wait at most.
     """
     rest = iter(items)

@@ -182,6 +182,6 @@ def _image_id(row: Mapping[str, str], root: Path) -> str:
     return row["image_id"]
 
 
-def _unknown(path: Path | str, expected: str, found: str) -> UnknownLayout:
+def _unknown(path: Path | str, expected: str, got: str) -> UnknownLayout:
     remedy = "Download the data set `nlphuji/whoops` as a folder and name that folder, or its "
-    return UnknownLayout("WHOOPS", path, expected, found, remedy + "name: hub:nlphuji/whoops.")
+    return UnknownLayout("WHOOPS", path, expected, got, remedy + "name: hub:nlphuji/whoops.")

@@ -90,25 +90,25 @@ def read_experiments(run: Path, plan: Plan) -> Experiments:
 
     @functools.cache
     def run_of(name: str) -> str | None:
-        found = source_run(plan, name, run.parent)
-        if found.run_id == plan.run_id:
+        source = source_run(plan, name, run.parent)
+        if source.run_id == plan.run_id:
             return None
-        sources[found.run_id] = found
-        return found.run_id
+        sources[source.run_id] = source
+        return source.run_id
 
     labels = {stage_names.SWEEP + experiment.name for experiment in plan.config.experiments}
     owners = dict(_of_other_settings(run, info, labels))
     taken = []
     for experiment in plan.config.experiments:
         mean = mean_source(experiment, run_of)
-        found = {
+        parsed = {
             condition.id: condition
             for entry in experiment.conditions
             for condition in _named(experiment, entry, info, mean, run_of)
         }
-        for condition_id in found.keys() & owners.keys():
+        for condition_id in parsed.keys() & owners.keys():
             owners[condition_id].require(condition_id, experiment)
-        new = tuple(c for condition_id, c in found.items() if condition_id not in owners)
+        new = tuple(c for condition_id, c in parsed.items() if condition_id not in owners)
         owner = _Owner(f"experiment {experiment.name!r}", experiment.all_layers, experiment.capture)
         owners.update((c.id, owner) for c in new)
         taken.append((experiment, new))

@@ -73,21 +73,21 @@ def source_run(plan: Plan, name: str, results: Path) -> Plan:
             f"{str(plan.decides['weights'])[:12]}; run {info['run_id']} is of {info['model']} "
             f"with weights {str(info['weights_sha256'])[:12]}. Name a run of the same model."
         )
-    own = read_run(results / plan.run_id)
-    if (here := _tokens(own)) != (tokens := _tokens(info)):
+    mine = read_run(results / plan.run_id)
+    if (here := _tokens(mine)) != (tokens := _tokens(info)):
         raise ValueError(
             f"a mean must have the {here} tokens of {plan.run_id}; those of run {info['run_id']} "
             f"have {tokens}. Name a run of the same picture size."
         )
     there = Config.model_validate(info["config"])
     (dataset,) = (d for d in there.datasets if d.name == info["dataset"])
-    found = plan_of(plan.config, dataset, plan.decides)
-    if found.decides["data"] != info["dataset_sha256"]:
+    other = plan_of(plan.config, dataset, plan.decides)
+    if other.decides["data"] != info["dataset_sha256"]:
         raise ValueError(
             f"the images of {info['run_id']} must be those that it was made of; the data set at "
             f"{dataset.path} has changed since. Run it again, and name that run."
         )
-    return replace(found, run_id=info["run_id"])
+    return replace(other, run_id=info["run_id"])
 
 
 def _tokens(info: Mapping[str, Any]) -> int:

@@ -36,10 +36,10 @@ def parse(text: str, shape: Shape) -> Condition:
     Raises:
         ValueError: it is no id, stands for several conditions, or does not fit the tower.
     """
-    found = expand(text, shape)
-    if len(found) != 1:
-        raise ValueError(f"an id names one condition; {text!r} stands for {len(found)}.")
-    return found[0]
+    conditions = expand(text, shape)
+    if len(conditions) != 1:
+        raise ValueError(f"an id names one condition; {text!r} stands for {len(conditions)}.")
+    return conditions[0]
 
 
 def expand(
@@ -65,12 +65,12 @@ def expand(
         choices = [
             list(_choices(text, shape, paper, mean or MeanSource(), run_of)) for text in texts
         ]
-        found = [_condition(choice) for choice in product(*choices)]
-        for condition in found:
+        conditions = [_condition(choice) for choice in product(*choices)]
+        for condition in conditions:
             check(condition, shape)
     except ValueError as error:
         raise ValueError(f"condition {entry!r}: {error}") from error
-    return found
+    return conditions
 
 
 def from_paper(first: int, last: int, n_layers: int) -> tuple[int, int]:

@@ -55,7 +55,7 @@ def saved(path: Path, run: Mapping[str, Any]) -> list[Condition]:
             for edit in read["edits"]
             for at, scale in edit["scale"].items()
         ]
-        found = Condition(tuple(edits), name=read["name"], pruning=read["pruning"])
+        condition = Condition(tuple(edits), name=read["name"], pruning=read["pruning"])
         made_by, weights = read["run"], read["weights_sha256"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
@@ -67,5 +67,5 @@ def saved(path: Path, run: Mapping[str, Any]) -> list[Condition]:
             f"a saved pruning belongs to one model; {path} is of weights {weights[:12]}, this "
             f"run's are {run['weights_sha256'][:12]}. Prune this model."
         )
-    check(found, Shape(run["n_layers"], run["n_heads"]))
-    return [] if made_by == run["run_id"] else [found]
+    check(condition, Shape(run["n_layers"], run["n_heads"]))
+    return [] if made_by == run["run_id"] else [condition]

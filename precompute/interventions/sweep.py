@@ -202,16 +202,16 @@ def _captured(
     tower = captioner.tower
     plain, seen = capture(tower, pixels), captioner.model_input(pixels)
     for p in prepared:
-        of = p.condition.id
+        condition_id = p.condition.id
         taken = capture_edited(tower, plain, p.edits)
         kept.append(
             {
-                "layer_stat": stat_table(ids, taken.layer_stat, ("layer",), of),
-                "head_stat": stat_table(ids, taken.head_stat, ("layer", "head"), of),
+                "layer_stat": stat_table(ids, taken.layer_stat, ("layer",), condition_id),
+                "head_stat": stat_table(ids, taken.head_stat, ("layer", "head"), condition_id),
             }
         )
-        for image in image_tensors(ids, taken, seen, files[of].keeps_cls_state):
-            files[of].append(image)
+        for image in image_tensors(ids, taken, seen, files[condition_id].keeps_cls_state):
+            files[condition_id].append(image)
         yield p, taken.states
 
 
@@ -225,10 +225,14 @@ def _tensor_files(
     """A file of arrays for every condition."""
     width = tower.width if config.capture.cls_state else None
     return {
-        of: stack.enter_context(
+        condition_id: stack.enter_context(
             TensorWriter(
-                part.path / condition_file(of), tower.n_layers, tower.n_heads, tower.n_tokens, width
+                part.path / condition_file(condition_id),
+                tower.n_layers,
+                tower.n_heads,
+                tower.n_tokens,
+                width,
             )
         )
-        for of in (p.condition.id for p in prepared)
+        for condition_id in (p.condition.id for p in prepared)
     }

@@ -14,7 +14,7 @@ from precompute.judge.identity import Judge
 from precompute.judge.key import KEY, key, redacted
 from precompute.judge.ledger import JudgeError
 from precompute.judge.prompt import render, schema
-from precompute.judge.questions import Story
+from precompute.judge.questions import Trajectory
 from precompute.judge.transport import BoundedClient, Refused
 
 _REFUSALS = (
@@ -97,7 +97,7 @@ class Reply:
 
 
 def request_body(
-    judge: Judge, story: Story, picture: bytes, dialect: Dialect | None = None
+    judge: Judge, trajectory: Trajectory, picture: bytes, dialect: Dialect | None = None
 ) -> dict[str, Any]:
     """The request that asks a question: `POST <base_url>/chat/completions`."""
     dialect = dialect or Dialect()
@@ -108,7 +108,7 @@ def request_body(
             {
                 "role": "user",
                 "content": [
-                    {"type": "text", "text": render(story.captions)},
+                    {"type": "text", "text": render(trajectory.captions)},
                     {"type": "image_url", "image_url": {"url": url, "detail": judge.detail}},
                 ],
             }
@@ -133,8 +133,8 @@ class Client:
         self._judge = judge
         self._dialect = Dialect()
 
-    async def ask(self, story: Story, picture: bytes) -> Reply:
-        """Ask about one story; errors that may pass are retried as the server says.
+    async def ask(self, trajectory: Trajectory, picture: bytes) -> Reply:
+        """Ask about one caption trajectory; errors that may pass are retried as the server says.
 
         Raises:
             Unanswered: they did not pass.
@@ -144,28 +144,28 @@ class Client:
         while True:
             dialect = self._dialect
             try:
-                body = request_body(self._judge, story, picture, dialect)
+                body = request_body(self._judge, trajectory, picture, dialect)
                 raw = await self._client.chat.completions.with_raw_response.create(**body)
                 return read_reply(raw.http_response.text, dialect.answer_format)
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
                 if error.code in _REFUSALS:
                     return Reply(
-                        self._said(error), refused=True, answer_format=dialect.answer_format
+                        self._message(error), refused=True, answer_format=dialect.answer_format
                     )
                 weaker = dialect.without(str(error).lower())
                 if weaker is None:
                     # It may be about this one picture; if it is about all, the session ends soon.
-                    raise Unanswered(self._said(error)) from None
+                    raise Unanswered(self._message(error)) from None
                 self._dialect = weaker
             except (openai.APIConnectionError, openai.InternalServerError) as error:
-                raise Unanswered(self._said(error)) from None
+                raise Unanswered(self._message(error)) from None
             except openai.APIStatusError as error:
                 self._give_up(error)
             except Refused as error:
                 raise Unanswered(str(error)) from None
 
     def _give_up(self, error: openai.APIStatusError) -> None:
-        said = f"{error.status_code}: {self._said(error)}"
+        message = f"{error.status_code}: {self._message(error)}"
         if 300 <= error.status_code < 400:
             to = redacted(error.response.headers.get("location", "nowhere"))[:200]
             raise JudgeError(
@@ -174,15 +174,15 @@ class Client:
                 "`base_url` in [judge]."
             ) from None
         if error.status_code in (408, 409, 429) and error.code not in _NO_MORE:
-            raise Unanswered(said) from None
+            raise Unanswered(message) from None
         remedy = {
             401: f"Put the key into the environment as {KEY}.",
             403: f"The key in {KEY} may not use this model.",
             404: "Correct `model` or `base_url` in [judge]; the latter as a rule ends in /v1.",
         }.get(error.status_code, "")
-        raise JudgeError(f"{self._client.base_url} answers {said}. {remedy}".strip()) from None
+        raise JudgeError(f"{self._client.base_url} answers {message}. {remedy}".strip()) from None
 
-    def _said(self, error: openai.APIError) -> str:
+    def _message(self, error: openai.APIError) -> str:
         return redacted(error.message)[:500]
 
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from precompute.judge.client import Unanswered, read_reply, request_body
 from precompute.judge.ledger import Entry, JudgeError, Ledger, ledgers, read_ledger
-from precompute.judge.plan import Plan, entry_of
+from precompute.judge.plan import Questionnaire, entry_of
 from precompute.judge.questions import captions_of
 from precompute.judge.seal import seal
 from store.disk import Owner
@@ -53,13 +53,13 @@ def import_ledger(run: Path, path: Path) -> dict[str, int]:
     added = {}
     for judge in {entry.judge.name: entry.judge for entry in entries}.values():
         with Ledger(run, judge) as ledger:
-            own = {entry.reply_id: entry for entry in entries if entry.judge == judge}
-            added[judge.name] = ledger.add(list(own.values()))
+            its_entries = {entry.reply_id: entry for entry in entries if entry.judge == judge}
+            added[judge.name] = ledger.add(list(its_entries.values()))
             seal(run, judge)
     return added
 
 
-def write_batch(todo: Plan, path: Path) -> int:
+def write_batch(todo: Questionnaire, path: Path) -> int:
     """Write the open questions of a plan as a batch file; returns how many."""
     return _write_lines(
         path,
@@ -69,7 +69,9 @@ def write_batch(todo: Plan, path: Path) -> int:
                     "custom_id": question.reply_id,
                     "method": "POST",
                     "url": "/v1/chat/completions",
-                    "body": request_body(todo.judge, question.story, question.story.picture()),
+                    "body": request_body(
+                        todo.judge, question.trajectory, question.trajectory.picture()
+                    ),
                 }
             )
             for question in todo.open
@@ -77,7 +79,7 @@ def write_batch(todo: Plan, path: Path) -> int:
     )
 
 
-def read_batch(todo: Plan, ledger: Ledger, path: Path) -> int:
+def read_batch(todo: Questionnaire, ledger: Ledger, path: Path) -> int:
     """Add the answers of a batch to a ledger; returns how many were new.
 
     Lines without an answer, and those that answer another judge's questions, are passed over.
@@ -86,7 +88,7 @@ def read_batch(todo: Plan, ledger: Ledger, path: Path) -> int:
         JudgeError: a line that no batch gives.
     """
     asked = {question.reply_id: question for question in todo.open}
-    found: dict[str, Entry] = {}
+    answers: dict[str, Entry] = {}
     for n, line in _lines(path):
         try:
             answer = json.loads(line)
@@ -102,8 +104,8 @@ def read_batch(todo: Plan, ledger: Ledger, path: Path) -> int:
                 f"a batch's answers have custom_id and response; line {n} of {path} has not "
                 f"({error!r}). Is it the batch's output?"
             ) from error
-        found[question.reply_id] = entry_of(todo, question, question.story.picture(), reply)
-    return ledger.add(list(found.values()))
+        answers[question.reply_id] = entry_of(todo, question, question.trajectory.picture(), reply)
+    return ledger.add(list(answers.values()))
 
 
 def _entry(line: str, n: int, path: Path) -> Entry:

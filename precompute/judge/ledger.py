@@ -80,7 +80,7 @@ class Entry(BaseModel):
 
     @property
     def tokens(self) -> int:
-        """In and out, as far as the server said."""
+        """In and out, as far as the server reported."""
         return (self.tokens_in or 0) + (self.tokens_out or 0)
 
 
@@ -247,23 +247,23 @@ def drop(path: Path, reply_id: str) -> bool:
     """
     begins = b'{"reply_id":"' + reply_id.encode() + b'"'
     temporary = path.parent / Owner.here().token(path.name)
-    found, dropping, at_start = False, False, True
+    dropped, dropping, at_start = False, False, True
     with path.open("rb") as old, temporary.open("wb") as new:
         while piece := old.readline(_LONGEST):
             if at_start:
                 dropping = piece.startswith(begins)
-                found |= dropping
+                dropped |= dropping
             at_start = piece.endswith(b"\n")
             if not dropping:
                 new.write(piece)
         new.flush()
         os.fsync(new.fileno())
-    if found:
+    if dropped:
         temporary.replace(path)
         fsync(path.parent)
     else:
         temporary.unlink()
-    return found
+    return dropped
 
 
 def holds_key(path: Path, key: str) -> bool:

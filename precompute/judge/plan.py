@@ -1,4 +1,4 @@
-"""What a judge is to do on a run, what it will cost, and how that is said."""
+"""What a judge is to do on a run, what it will cost, and how that reads."""
 
 import hashlib
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from precompute.judge.identity import Judge, judge_of
 from precompute.judge.key import key
 from precompute.judge.ledger import Entry, JudgeError, Spent, ledger_path, spent
 from precompute.judge.prompt import render
-from precompute.judge.questions import Question, captions_of, questions, stories
+from precompute.judge.questions import Question, captions_of, questions, trajectories
 from store.disk import now, read_run
 
 
 @dataclass(frozen=True)
-class Plan:
+class Questionnaire:
     """What a judge is to do on a run.
 
     Attributes:
@@ -46,23 +46,23 @@ def budget_of(config: JudgeConfig, had: Spent) -> Budget:
     return Budget(config.max_requests, config.max_tokens, had.requests, had.tokens, had.largest)
 
 
-def plan(run: Path, config: JudgeConfig, judge: Judge, had: Spent) -> Plan:
+def plan(run: Path, config: JudgeConfig, judge: Judge, had: Spent) -> Questionnaire:
     """What is to be asked, given the replies that are there.
 
     Raises:
         StoreError: the run's captions are not complete.
         JudgeError: it has no images.
     """
-    asked = list(questions(run, judge, stories(run, judge, config.images), config.votes))
+    asked = list(questions(run, judge, trajectories(run, judge, config.images), config.votes))
     if not asked:
         raise JudgeError(f"a judge needs images; {run.name} has none.")
     open_ = [question for question in asked if question.reply_id not in had.ids]
-    longest = max(len(render(question.story.captions)) for question in asked)
+    longest = max(len(render(question.trajectory.captions)) for question in asked)
     expected = estimate(config, had, len(open_), longest, len(judge.layers))
-    return Plan(run, config, judge, asked, open_, expected)
+    return Questionnaire(run, config, judge, asked, open_, expected)
 
 
-def describe(todo: Plan, budget: Budget) -> str:
+def describe(todo: Questionnaire, budget: Budget) -> str:
     """The plan in words: questions, tokens, cap."""
     expected, judge = todo.expected, todo.judge
     basis = f"measured on {expected.measured} replies" if expected.measured else "a guess"
@@ -87,32 +87,32 @@ def dry_run(run: Path, config: JudgeConfig) -> str:
     judge = judge_on(run, config)
     had = spent(ledger_path(run, judge))
     todo = plan(run, config, judge, had)
-    story = (todo.open or todo.questions)[0].story
-    picture = story.picture()
+    trajectory = (todo.open or todo.questions)[0].trajectory
+    picture = trajectory.picture()
     return "\n".join(
         [
             describe(todo, budget_of(config, had)),
             "",
-            f"The question about {story.image_id}, with its picture ({len(picture):,} bytes of "
-            "JPEG):",
+            f"The question about {trajectory.image_id}, with its picture "
+            f"({len(picture):,} bytes of JPEG):",
             "",
-            render(story.captions),
+            render(trajectory.captions),
         ]
     )
 
 
-def entry_of(todo: Plan, question: Question, picture: bytes, reply: Reply) -> Entry:
+def entry_of(todo: Questionnaire, question: Question, picture: bytes, reply: Reply) -> Entry:
     """The line of the ledger for a reply."""
-    story = question.story
+    trajectory = question.trajectory
     return Entry(
         reply_id=question.reply_id,
         run_id=todo.run.name,
         captions=captions_of(todo.run).name,
         judge=todo.judge,
-        condition_id=story.condition_id,
-        image_id=story.image_id,
+        condition_id=trajectory.condition_id,
+        image_id=trajectory.image_id,
         vote=question.vote,
-        prompt_sha256=story.prompt_sha256,
+        prompt_sha256=trajectory.prompt_sha256,
         image_sha256=hashlib.sha256(picture).hexdigest(),
         at=now(),
         **vars(reply),

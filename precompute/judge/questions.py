@@ -15,7 +15,7 @@ from store.schema import BASELINE
 
 
 @dataclass(frozen=True)
-class Story:
+class Trajectory:
     """The captions of one image that a judge is shown, and where its picture is.
 
     Attributes:
@@ -48,16 +48,16 @@ class Story:
 
 @dataclass(frozen=True)
 class Question:
-    """A story and the number of the vote.
+    """A caption trajectory and the number of the vote.
 
     Attributes:
         reply_id: the same for the same captions, judge and vote, whenever it is asked.
-        story: what is asked about.
+        trajectory: what is asked about.
         vote: 0 for the first.
     """
 
     reply_id: str
-    story: Story
+    trajectory: Trajectory
     vote: int
 
 
@@ -66,7 +66,7 @@ def captions_of(run: Path) -> Path:
     return run / "parts" / str(read_run(run)["stages"][stage_names.CAPTURE])
 
 
-def stories(run: Path, judge: Judge, images: int | None) -> list[Story]:
+def trajectories(run: Path, judge: Judge, images: int | None) -> list[Trajectory]:
     """What a judge is to be shown of a run, in an order that any beginning of is a fair sample.
 
     Args:
@@ -78,37 +78,39 @@ def stories(run: Path, judge: Judge, images: int | None) -> list[Story]:
         StageIncomplete: not all captions are there yet.
     """
     parts = require_complete(captions_of(run))
-    found = []
+    chosen = []
     for part, table in iter_tables(parts, "caption"):
         ((_, pictures),) = iter_tables([part], "image")
         rows = {image_id: i for i, image_id in enumerate(pictures["image_id"].to_pylist())}
-        told: dict[str, dict[int, str]] = {image_id: {} for image_id in rows}
+        texts: dict[str, dict[int, str]] = {image_id: {} for image_id in rows}
         columns = table.select(["condition_id", "image_id", "layer", "text"])
         for row in columns.to_pylist():
             if row["condition_id"] == BASELINE and row["layer"] in judge.layers:
-                told[row["image_id"]][row["layer"]] = row["text"] or ""
-        found += [
-            Story(BASELINE, image_id, captions, part.path / TENSORS_FILE, rows[image_id])
-            for image_id, captions in told.items()
+                texts[row["image_id"]][row["layer"]] = row["text"] or ""
+        chosen += [
+            Trajectory(BASELINE, image_id, captions, part.path / TENSORS_FILE, rows[image_id])
+            for image_id, captions in texts.items()
         ]
     # By a hash of the id: a run that stops half-way has judged a random half.
-    found.sort(key=lambda story: hashlib.sha256(story.image_id.encode()).digest())
-    return found[:images]
+    chosen.sort(key=lambda trajectory: hashlib.sha256(trajectory.image_id.encode()).digest())
+    return chosen[:images]
 
 
-def questions(run: Path, judge: Judge, told: list[Story], votes: int) -> Iterator[Question]:
+def questions(
+    run: Path, judge: Judge, trajectories: list[Trajectory], votes: int
+) -> Iterator[Question]:
     """Every question, the first vote of all images first."""
     captions = captions_of(run).name
     for vote in range(votes):
-        for story in told:
+        for trajectory in trajectories:
             asked = [
                 run.name,
                 captions,
                 judge.name,
-                story.condition_id,
-                story.image_id,
-                story.prompt_sha256,
+                trajectory.condition_id,
+                trajectory.image_id,
+                trajectory.prompt_sha256,
                 vote,
             ]
             reply_id = hashlib.sha256(canonical(asked).encode()).hexdigest()[:32]
-            yield Question(reply_id, story, vote)
+            yield Question(reply_id, trajectory, vote)

@@ -54,8 +54,8 @@ def seal(run: Path, judge: Judge) -> int:
 
 def _write(stage: Path, entries: list[Entry]) -> int:
     if entries:
-        of = short_hash([entry.reply_id for entry in entries])
-        with write_part(stage, f"replies-{of}", {"replies": of}) as part:
+        name = short_hash([entry.reply_id for entry in entries])
+        with write_part(stage, f"replies-{name}", {"replies": name}) as part:
             part.table("reply", [_reply_row(entry) for entry in entries])
             part.table("judgement", [row for e in entries for row in judgement_rows(e)])
     return len(entries)

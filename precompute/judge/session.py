@@ -12,7 +12,7 @@ from precompute.judge.budget import Budget, CapReached
 from precompute.judge.client import Client, Unanswered, open_client
 from precompute.judge.identity import Judge
 from precompute.judge.ledger import Entry, JudgeError, Ledger
-from precompute.judge.plan import Plan, budget_of, describe, entry_of, judge_on, plan
+from precompute.judge.plan import Questionnaire, budget_of, describe, entry_of, judge_on, plan
 from precompute.judge.questions import Question
 from precompute.judge.seal import seal
 from precompute.judge.verdict import status
@@ -28,7 +28,7 @@ Say = Callable[[str], None]
 
 
 def ask_by_batch(
-    run: Path, config: JudgeConfig, use: Callable[[Plan, Ledger], int], say: Say
+    run: Path, config: JudgeConfig, use: Callable[[Questionnaire, Ledger], int], say: Say
 ) -> int:
     """Let `use` write the open questions to a file, or read answers from one; then seal.
 
@@ -56,7 +56,7 @@ def ask_all(run: Path, config: JudgeConfig, watch: Watch, say: Say) -> None:
         run: the run's folder.
         config: the judge.
         watch: screen and Ctrl-C.
-        say: told the estimate before anything is sent, and the outcome.
+        say: called with the estimate before anything is sent, and the outcome.
 
     Raises:
         JudgeError: the caps will not do, another process is at it, or the server will not answer.
@@ -90,7 +90,7 @@ def ask_all(run: Path, config: JudgeConfig, watch: Watch, say: Say) -> None:
 class _Session:
     """One process's work; shared by its workers, which are of one thread."""
 
-    todo: Plan
+    todo: Questionnaire
     ledger: Ledger
     budget: Budget
     watch: Watch
@@ -119,8 +119,8 @@ class _Session:
         self.ended, self.why, self.error = True, why, self.error or error
 
     def outcome(self) -> str:
-        told = ", ".join(f"{n} {name}" for name, n in sorted(self.answered.items()))
-        return f"{self.answered.total()} replies{': ' if told else ''}{told}; {self.left} open"
+        counts = ", ".join(f"{n} {name}" for name, n in sorted(self.answered.items()))
+        return f"{self.answered.total()} replies{': ' if counts else ''}{counts}; {self.left} open"
 
 
 async def _ask(session: _Session) -> None:
@@ -172,8 +172,8 @@ async def _work(
 
 
 async def _answer(session: _Session, client: Client, question: Question) -> Entry:
-    picture = question.story.picture()
-    reply = await client.ask(question.story, picture)
+    picture = question.trajectory.picture()
+    reply = await client.ask(question.trajectory, picture)
     return entry_of(session.todo, question, picture, reply)
 
 

@@ -84,10 +84,10 @@ def _parse(text: str) -> Any:
 
 
 def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
         raise _Repeated
-    return found
+    return fields
 
 
 def _wrong_shape(layers: dict[str, dict[str, Any]], asked: Sequence[int]) -> str | None:

@@ -121,8 +121,8 @@ def _baseline(config: BertScoreConfig) -> float:
 def _chunks(texts: Sequence[str], references: Sequence[Sequence[str]]) -> Iterator[slice]:
     """Cut pairs so that no piece has many more than `_SENTENCES` different sentences."""
     start, seen = 0, set[str]()
-    for k, (text, own) in enumerate(zip(texts, references, strict=True)):
-        seen.update((text, *own))
+    for k, (text, refs) in enumerate(zip(texts, references, strict=True)):
+        seen.update((text, *refs))
         if len(seen) >= _SENTENCES or k == len(texts) - 1:
             yield slice(start, k + 1)
             start, seen = k + 1, set()
@@ -140,8 +140,8 @@ def _best(
 
     weights: defaultdict[int, float] = defaultdict(partial(float, 1.0))
     weights[tokenizer.sep_token_id] = weights[tokenizer.cls_token_id] = 0.0
-    left = [text for text, own in zip(texts, references, strict=True) for _ in own]
-    right = [reference for own in references for reference in own]
+    left = [text for text, refs in zip(texts, references, strict=True) for _ in refs]
+    right = [reference for refs in references for reference in refs]
     device = next(model.parameters()).device
     f1 = iter(bert_cos_score_idf(model, right, left, tokenizer, weights, device=device)[:, 2])
-    return [max(float(next(f1)) for _ in own) for own in references]
+    return [max(float(next(f1)) for _ in refs) for refs in references]

@@ -13,6 +13,6 @@ def bleu(texts: Sequence[str], references: Sequence[Sequence[str]]) -> list[floa
     Not the corpus-level BLEU that papers report, which has no value for one caption.
     """
     return [
-        _BLEU.sentence_score(text, list(own)).score / 100
-        for text, own in zip(texts, references, strict=True)
+        _BLEU.sentence_score(text, list(refs)).score / 100
+        for text, refs in zip(texts, references, strict=True)
     ]

@@ -36,7 +36,7 @@ class Frequencies:
     """
 
     images: int
-    of: dict[Ngram, float]
+    images_with: dict[Ngram, float]
 
 
 class _Known(dict[Ngram, float]):
@@ -55,7 +55,7 @@ class _FrozenScorer(CiderScorer):  # type: ignore[misc]  # the package has no ty
     def __init__(self, frequencies: Frequencies) -> None:
         self._log_images = math.log(frequencies.images)
         super().__init__()
-        self.document_frequency = _Known(frequencies.of)
+        self.document_frequency = _Known(frequencies.images_with)
 
     @property
     def ref_len(self) -> float:
@@ -72,13 +72,13 @@ def count(references: Iterable[Sequence[str]]) -> Frequencies:
     Args:
         references: of each image, as tokens joined by spaces.
     """
-    found: dict[Ngram, float] = {}
+    images_with: dict[Ngram, float] = {}
     images = 0
-    for own in references:
+    for refs in references:
         images += 1
-        for ngram in {ngram for text in own for ngram in precook(text)}:
-            found[ngram] = found.get(ngram, 0.0) + 1.0
-    return Frequencies(images, found)
+        for ngram in {ngram for text in refs for ngram in precook(text)}:
+            images_with[ngram] = images_with.get(ngram, 0.0) + 1.0
+    return Frequencies(images, images_with)
 
 
 def scorer(frequencies: Frequencies) -> Score:
@@ -89,8 +89,8 @@ def scorer(frequencies: Frequencies) -> Score:
 
     def score(tokens: Sequence[str], references: Sequence[list[str]]) -> list[float]:
         frozen = _FrozenScorer(frequencies)
-        for text, own in zip(tokens, references, strict=True):
-            frozen += (text, own)
+        for text, refs in zip(tokens, references, strict=True):
+            frozen += (text, refs)
         return [float(value) for value in frozen.compute_cider()]
 
     return lambda texts, references: on_tokens(texts, references, score)
@@ -106,16 +106,16 @@ def open_cider(corpus: Corpus, stage: Path) -> Score:
 def _tokens(references: Sequence[Sequence[str]]) -> Iterable[list[str]]:
     for start in range(0, len(references), _CHUNK):
         chunk = references[start : start + _CHUNK]
-        flat = iter(tokenise([text for own in chunk for text in own]))
-        yield from ([next(flat) for _ in own] for own in chunk)
+        flat = iter(tokenise([text for refs in chunk for text in refs]))
+        yield from ([next(flat) for _ in refs] for refs in chunk)
 
 
 def write(frequencies: Frequencies, stage: Path) -> None:
     """Keep document frequencies in a stage's folder."""
     table = pa.table(
         {
-            "ngram": [" ".join(ngram) for ngram in frequencies.of],
-            "images": pa.array(frequencies.of.values(), pa.int32()),
+            "ngram": [" ".join(ngram) for ngram in frequencies.images_with],
+            "images": pa.array(frequencies.images_with.values(), pa.int32()),
         }
     )
     table = table.replace_schema_metadata({_IMAGES: str(frequencies.images).encode()})

@@ -25,8 +25,10 @@ def on_tokens(
         references: of each.
         score: takes both as tokens joined by spaces.
     """
-    tokens = iter(tokenise([*texts, *(reference for own in references for reference in own)]))
-    return score([next(tokens) for _ in texts], [[next(tokens) for _ in own] for own in references])
+    tokens = iter(tokenise([*texts, *(reference for refs in references for reference in refs)]))
+    return score(
+        [next(tokens) for _ in texts], [[next(tokens) for _ in refs] for refs in references]
+    )
 
 
 def coco_bleu4(texts: Sequence[str], references: Sequence[Sequence[str]]) -> list[float]:
@@ -41,8 +43,8 @@ def _bleu4(tokens: Sequence[str], references: Sequence[list[str]]) -> list[float
     if not tokens:
         return []
     scorer = BleuScorer(n=4)
-    for text, own in zip(tokens, references, strict=True):
-        scorer += (text, own)
+    for text, refs in zip(tokens, references, strict=True):
+        scorer += (text, refs)
     _, by_order = scorer.compute_score(option="closest", verbose=0)
     return [float(value) for value in by_order[3]]
 
@@ -57,5 +59,6 @@ def coco_rouge_l(texts: Sequence[str], references: Sequence[Sequence[str]]) -> l
 
 def _rouge_l(tokens: Sequence[str], references: Sequence[list[str]]) -> list[float]:
     return [
-        float(_ROUGE.calc_score([text], own)) for text, own in zip(tokens, references, strict=True)
+        float(_ROUGE.calc_score([text], refs))
+        for text, refs in zip(tokens, references, strict=True)
     ]

@@ -30,18 +30,18 @@ def summands(
         references: of each, at least one.
     """
     distinct = list(
-        dict.fromkeys((text, tuple(own)) for text, own in zip(texts, references, strict=True))
+        dict.fromkeys((text, tuple(refs)) for text, refs in zip(texts, references, strict=True))
     )
-    rows = on_tokens([text for text, _ in distinct], [own for _, own in distinct], _cook)
+    rows = on_tokens([text for text, _ in distinct], [refs for _, refs in distinct], _cook)
     row_of = dict(zip(distinct, rows, strict=True))
-    found = [row_of[text, tuple(own)] for text, own in zip(texts, references, strict=True)]
-    return np.array(found, np.float64).reshape(-1, SUMMANDS)
+    numbers = [row_of[text, tuple(refs)] for text, refs in zip(texts, references, strict=True)]
+    return np.array(numbers, np.float64).reshape(-1, SUMMANDS)
 
 
 def _cook(tokens: Sequence[str], references: Sequence[list[str]]) -> list[list[float]]:
     cooked = (
-        cook_test(text, cook_refs(own), eff="closest", n=_N)
-        for text, own in zip(tokens, references, strict=True)
+        cook_test(text, cook_refs(refs), eff="closest", n=_N)
+        for text, refs in zip(tokens, references, strict=True)
     )
     return [[*c["correct"], *c["guess"], c["testlen"], c["reflen"]] for c in cooked]
 

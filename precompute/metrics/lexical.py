@@ -1,4 +1,4 @@
-"""What can be told of one caption from its words alone: repetition, and a proxy of abstraction."""
+"""What the words of one caption show by themselves: repetition, and a proxy of abstraction."""
 
 import math
 from collections.abc import Sequence
@@ -34,8 +34,8 @@ def noun_depth(texts: Sequence[str], references: Sequence[Sequence[str]]) -> lis
     has no value.
     """
     known = nouns()
-    found = [[known.depth(lemma) for lemma in nouns_of(text)] for text in texts]
-    return [sum(depths) / len(depths) if depths else math.nan for depths in found]
+    depths_of = [[known.depth(lemma) for lemma in nouns_of(text)] for text in texts]
+    return [sum(depths) / len(depths) if depths else math.nan for depths in depths_of]
 
 
 def nouns_of(text: str) -> list[str]:

@@ -55,20 +55,20 @@ def tokenise(texts: Sequence[str]) -> list[str]:
     forms such as `@home`. `tokeniser` says which it was.
 
     Raises:
-        RuntimeError: Java failed, with what it said.
+        RuntimeError: Java failed, with what it printed.
     """
     by = tokeniser()
-    found = {text: _known[by, text] for text in texts if (by, text) in _known}
-    new = [text for text in dict.fromkeys(texts) if text not in found]
+    tokens = {text: _known[by, text] for text in texts if (by, text) in _known}
+    new = [text for text in dict.fromkeys(texts) if text not in tokens]
     # A line break would make two captions of one; PTBLexer knows more of them than Python.
     lines = [" ".join(text.split()) for text in new]
     split = _java(lines) if by.startswith("PTBTokenizer") else map(_python, lines)
     for text, words in zip(new, split, strict=True):
-        found[text] = " ".join(word for word in words if word not in _REMOVED)
+        tokens[text] = " ".join(word for word in words if word not in _REMOVED)
     if len(_known) + len(new) > _KEPT:
         _known.clear()
-    _known.update({(by, text): found[text] for text in new})
-    return [found[text] for text in texts]
+    _known.update({(by, text): tokens[text] for text in new})
+    return [tokens[text] for text in texts]
 
 
 def _java(lines: Sequence[str]) -> list[list[str]]:
@@ -80,14 +80,14 @@ def _java(lines: Sequence[str]) -> list[list[str]]:
         capture_output=True,
         check=False,
     )
-    told = done.stdout.decode().split("\n")
-    if done.returncode or len(told) < len(lines):
+    answered = done.stdout.decode().split("\n")
+    if done.returncode or len(answered) < len(lines):
         raise RuntimeError(
-            f"expected {len(lines)} lines of tokens from java; got {len(told)} and "
+            f"expected {len(lines)} lines of tokens from java; got {len(answered)} and "
             f"{done.stderr.decode()[-300:]!r}. Mend Java, or take it off the PATH: a tokenizer in "
             "Python then does the same."
         )
-    return [line.split() for line in told[: len(lines)]]
+    return [line.split() for line in answered[: len(lines)]]
 
 
 @cache

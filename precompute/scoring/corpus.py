@@ -25,9 +25,9 @@ def read_corpus(captions: Sequence[Part], synonyms: Mapping[str, Sequence[str]])
     names: dict[str, tuple[str, ...]] = {}
     for _, table in iter_tables(captions, "image"):
         for row in table.select(["image_id", "refs", "label"]).to_pylist():
-            own = tuple(text for text in row["refs"] or () if text.strip())
-            if own:
-                references[row["image_id"]] = own
+            texts = tuple(text for text in row["refs"] or () if text.strip())
+            if texts:
+                references[row["image_id"]] = texts
             if row["label"]:
                 names[row["image_id"]] = tuple(synonyms.get(row["label"], (row["label"],)))
     content = json.dumps([references, names], sort_keys=True).encode()
@@ -43,7 +43,7 @@ def synonyms(config: Config, dataset: str) -> dict[str, list[str]]:
 
 
 def derangements(
-    own: Mapping[str, tuple[str, ...]], count: int, seed: int = SEED
+    texts: Mapping[str, tuple[str, ...]], count: int, seed: int = SEED
 ) -> list[dict[str, str]]:
     """Who stands in for whom: each image gets another one, whose texts differ from its own.
 
@@ -51,7 +51,7 @@ def derangements(
     texts this is a derangement, in which every image stands in once.
 
     Args:
-        own: image -> its references, or its class's names.
+        texts: image -> its references, or its class's names.
         count: how many derangements.
         seed: of the circles.
 
@@ -59,22 +59,22 @@ def derangements(
         `count` maps from image to image; an image that differs from none is in no map.
     """
     chance = random.Random(seed)
-    found = []
+    orders = []
     for _ in range(count):
-        circle = sorted(own)
+        circle = sorted(texts)
         chance.shuffle(circle)
-        found.append(dict(zip(circle, _next_that_differs(circle, own), strict=True)))
-    return [{one: other for one, other in of.items() if other} for of in found]
+        orders.append(dict(zip(circle, _next_that_differs(circle, texts), strict=True)))
+    return [{one: other for one, other in order.items() if other} for order in orders]
 
 
-def _next_that_differs(circle: Sequence[str], own: Mapping[str, tuple[str, ...]]) -> list[str]:
+def _next_that_differs(circle: Sequence[str], texts: Mapping[str, tuple[str, ...]]) -> list[str]:
     """For every image the next one on the circle with other texts; "" if all have the same."""
     there: list[str] = [""] * len(circle)
     candidate = ""  # the first after the image at hand whose texts are not those of its neighbour
     for k in range(2 * len(circle) - 1, -1, -1):
         here = circle[k % len(circle)]
         after = circle[(k + 1) % len(circle)]
-        if own[after] != own[here]:
+        if texts[after] != texts[here]:
             candidate = after
         there[k % len(circle)] = candidate
     return there

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from precompute.config import Config
 from precompute.metrics import tokeniser, versions_of
 from precompute.metrics.coco_corpus import SUMMANDS, bleu4, summands
-from precompute.runner import Advance, Maker, make_parts, open_stage, stage_names
+from precompute.runner import Advance, Maker, Row, make_parts, open_stage, stage_names
 from precompute.scoring.corpus import read_corpus
 from store.disk import read_run
 from store.parts import Part, PartWriter, iter_tables, require_complete
@@ -34,7 +34,6 @@ STAGE = f"corpus.{METRIC}"
 
 _INTERVAL = (2.5, 97.5)
 
-Row = dict[str, object]
 Array = NDArray[Any]
 
 
@@ -102,17 +101,19 @@ def corpus_rows(
     total: dict[tuple[str, int], Array] = {}
     n: dict[tuple[str, int], int] = {}
     for part in parts:
-        told = _told(part, references)
+        captions = _captions(part, references)
         # All layers in one call: a tokenizer in Java takes its time to start.
-        values = summands([text for _, _, text in told], [references[i] for _, i, _ in told])
+        values = summands(
+            [text for _, _, text in captions], [references[i] for _, i, _ in captions]
+        )
         rows: dict[tuple[str, int], list[int]] = {}
-        for k, (at, _, _) in enumerate(told):
+        for k, (at, _, _) in enumerate(captions):
             rows.setdefault(at, []).append(k)
-        for at, of in rows.items():
-            drawn = weights[:, [number[told[k][1]] for k in of]].astype(np.float64)
+        for at, rows_of in rows.items():
+            drawn = weights[:, [number[captions[k][1]] for k in rows_of]].astype(np.float64)
             before = total.get(at, np.zeros((N_BOOTSTRAP + 1, SUMMANDS)))
-            total[at] = before + np.vstack([values[of].sum(axis=0), drawn @ values[of]])
-            n[at] = n.get(at, 0) + len(of)
+            total[at] = before + np.vstack([values[rows_of].sum(axis=0), drawn @ values[rows_of]])
+            n[at] = n.get(at, 0) + len(rows_of)
         advance(part.rows["image"])
     for (condition, layer), sums in sorted(total.items()):
         if sums[0, -1]:  # there is no score against references of punctuation alone
@@ -126,7 +127,7 @@ def corpus_rows(
             }
 
 
-def _told(
+def _captions(
     part: Part, references: Mapping[str, tuple[str, ...]]
 ) -> list[tuple[tuple[str, int], str, str]]:
     """Condition and layer, image, caption: of what can be scored."""

@@ -98,18 +98,18 @@ def _score_by(
     shuffles = config.score.shuffles
     opened: Ready | None = None
     for source in sources:
-        own = replace(corpus, captions=list(source.parts.values()))
-        metric = METRICS[name](config.score, own)
+        corpus_here = replace(corpus, captions=list(source.parts.values()))
+        metric = METRICS[name](config.score, corpus_here)
         if metric is None:
             return
         if source.of_heads and not set(metric.against) & set(_OF_HEADS):
             continue
         suffix = "" if source.label == stage_names.CAPTURE else f".{source.label}"
         label = f"score.{name}{suffix}"
-        settings = score_settings(name, metric, source.folder, own, shuffles)
+        settings = score_settings(name, metric, source.folder, corpus_here, shuffles)
         stage = open_stage(run, label, settings)
         if opened is None or metric.of_set:
-            opened = Lazy(functools.partial(_ready, metric, stage, own, shuffles))
+            opened = Lazy(functools.partial(_ready, metric, stage, corpus_here, shuffles))
         make = functools.partial(_score_shard, name, metric, opened, source, capture)
         make_parts(maker, run, stage, {n: capture[n].rows["image"] for n in source.parts}, make)
 

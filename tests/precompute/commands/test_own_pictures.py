@@ -9,7 +9,7 @@ from streamlit.util import calc_hash
 from typer.testing import CliRunner
 
 from precompute.__main__ import app
-from precompute.commands.own_pictures import story_config
+from precompute.commands.own_pictures import own_config
 from precompute.config.settings import PROJECT, QuestionsConfig, ScoreConfig
 from store import open_run
 
@@ -76,7 +76,7 @@ def test_only_what_is_about_the_pictures_is_kept(photo, config):
             "score": ScoreConfig(metrics=("exact", "bertscore")),
         }
     )
-    settings = story_config(wide, [photo, photo])
+    settings = own_config(wide, [photo, photo])
     assert settings.questions is None
     assert settings.score.metrics == ("exact",), "BERTScore's model is not on this machine"
     (dataset,) = settings.datasets

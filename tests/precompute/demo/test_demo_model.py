@@ -2,7 +2,7 @@ import numpy as np
 import torch
 from transformers import InstructBlipForConditionalGeneration, InstructBlipProcessor
 
-from precompute.demo import evaluate, layer_story, scenes
+from precompute.demo import evaluate, layer_captions, scenes
 from precompute.demo.model import IMAGE_SIDE, N_QUERIES, build_processor
 from precompute.demo.train import CHECKPOINT
 from precompute.demo.vocabulary import CAPTION_PROMPT, WORDS
@@ -68,8 +68,8 @@ def test_decoding_the_last_state_is_what_generate_says(book):
     prompts = [CAPTION_PROMPT] * 4
     words = processor(images=images, text=prompts, return_tensors="pt")
     with torch.inference_mode():
-        kept = layer_story.states(model, words["pixel_values"])
-        tokens = layer_story.decode(model, kept[-1], words)
+        kept = layer_captions.states(model, words["pixel_values"])
+        tokens = layer_captions.decode(model, kept[-1], words)
     assert len(kept) == model.config.vision_config.num_hidden_layers + 1
     ours = processor.tokenizer.batch_decode(tokens, skip_special_tokens=True)
     assert ours == evaluate.generate(model, processor, images, prompts)

@@ -7,7 +7,7 @@ import torch
 
 from precompute.config.settings import DatasetConfig, ModelConfig
 from precompute.estimate.cost import array_bytes
-from precompute.estimate.preflight import NotReady, require_ready, require_room
+from precompute.estimate.preflight import NotReady, require_ready, require_space
 from precompute.images import hub
 from precompute.models import size_of
 from precompute.runner.plan import plan_runs
@@ -63,7 +63,7 @@ def test_too_small_a_disk_is_said_before_anything_is_written(config, tmp_path, m
 
     def room(free):
         monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1, 1, free))
-        require_room(plans, results)
+        require_space(plans, results)
 
     def has(run):
         there = results / run / "parts"

@@ -103,9 +103,9 @@ def test_cider_of_parts_is_that_of_the_whole_set(texts, references, coco, tmp_pa
 
 def test_unknown_words_do_not_grow_the_frequencies(tmp_path):
     frequencies = cider.count([["a cat"], ["a dog"]])
-    before = dict(frequencies.of)
+    before = dict(frequencies.images_with)
     assert cider.scorer(frequencies)(["a zebra", "a cat"], [["a cat"], ["a cat"]])[0] >= 0
-    assert frequencies.of == before
+    assert frequencies.images_with == before
 
 
 @needs_java

@@ -108,7 +108,7 @@ def test_a_share_that_there_is_not_is_refused(text):
 
 def test_every_part_is_of_one_share():
     names = [str(i) for i in range(21)]
-    shares = [Shard(i, 8).own(names) for i in range(1, 9)]
+    shares = [Shard(i, 8).share(names) for i in range(1, 9)]
     assert sorted(chain.from_iterable(shares), key=int) == names
     assert max(map(len, shares)) - min(map(len, shares)) == 1
-    assert read_shard("3/8").own(names)[0] == "2"
+    assert read_shard("3/8").share(names)[0] == "2"

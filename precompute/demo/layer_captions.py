@@ -81,7 +81,7 @@ def decode(
     return tokens
 
 
-def story(
+def qualities(
     model: Any, processor: Any, book: dict[str, Image.Image], count: int = 256, seed: int = 3
 ) -> list[LayerQuality]:
     """Measure the captions of every layer on held-out scenes.
@@ -101,11 +101,13 @@ def story(
     return [
         LayerQuality(
             layer,
-            float(np.mean([names_place(t, s) for t, s in zip(said, held_out, strict=True)])),
-            float(np.mean([names_subjects(t, s) for t, s in zip(said, held_out, strict=True)])),
-            float(np.mean([t == scenes.caption(s) for t, s in zip(said, held_out, strict=True)])),
-            float(np.mean([t == final for t, final in zip(said, texts[-1], strict=True)])),
-            float(np.mean([len(t.split()) for t in said])),
+            float(np.mean([names_place(t, s) for t, s in zip(captions, held_out, strict=True)])),
+            float(np.mean([names_subjects(t, s) for t, s in zip(captions, held_out, strict=True)])),
+            float(
+                np.mean([t == scenes.caption(s) for t, s in zip(captions, held_out, strict=True)])
+            ),
+            float(np.mean([t == final for t, final in zip(captions, texts[-1], strict=True)])),
+            float(np.mean([len(t.split()) for t in captions])),
         )
-        for layer, said in enumerate(texts)
+        for layer, captions in enumerate(texts)
     ]
