@@ -115,7 +115,7 @@ def prune_conditions(
     chance = np.random.default_rng(5)
     layers = [n_layers - 1, n_layers]
     importance = {str(layer): chance.dirichlet(np.ones(n_heads)).tolist() for layer in layers}
-    found = []
+    got = []
     for n_pruned in range(1, n_heads):
         for algorithm, seed in (
             ("importance", None),
@@ -142,9 +142,9 @@ def prune_conditions(
             }
             spec = _spec([{"kind": "heads", "layers": layers, "scale": scale}], None, pruning)
             strength = (0.2 if by else 0.5) * n_pruned / n_heads
-            found.append(
+            got.append(
                 Condition(
                     f"prune:{name}-{short_hash(spec)}", "prune", tuple(layers), (), spec, strength
                 )
             )
-    return found
+    return got

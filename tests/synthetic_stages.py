@@ -24,7 +24,7 @@ from tests.synthetic_conditions import Condition, edit, prune_conditions, sweep_
 from tests.synthetic_scores import METRICS, value
 
 Row = dict[str, Any]
-Stories = dict[str, dict[int, str]]
+Trajectories = dict[str, dict[int, str]]
 """Image -> layer -> caption."""
 
 _N_EXACT = 5
@@ -66,15 +66,15 @@ def _write(
     return stage
 
 
-def _stories(part: Part) -> Stories:
-    found: Stories = {}
+def _trajectories(part: Part) -> Trajectories:
+    got: Trajectories = {}
     for row in read_table([part], "caption").to_pylist():
-        found.setdefault(row["image_id"], {})[row["layer"]] = row["text"]
-    return found
+        got.setdefault(row["image_id"], {})[row["layer"]] = row["text"]
+    return got
 
 
-def _chance(seed: int, *of: object) -> np.random.Generator:
-    return np.random.default_rng([seed, *"\0".join(map(str, of)).encode()])
+def _chance(seed: int, *part: object) -> np.random.Generator:
+    return np.random.default_rng([seed, *"\0".join(map(str, part)).encode()])
 
 
 def _caption(condition: str, image: str, layer: int, text: str) -> Row:
@@ -100,7 +100,7 @@ def _write_captions(
     def tables(part: Part) -> dict[str, list[Row]]:
         made: dict[str, list[Row]] = {"condition": [c.row for c in conditions]}
         made["caption"] = [
-            row for c in conditions for row in _captions(_stories(part), c, layers, seed)
+            row for c in conditions for row in _captions(_trajectories(part), c, layers, seed)
         ]
         for name in ("layer_stat", "head_stat") if captured else ():
             made[name] = [
@@ -121,24 +121,24 @@ def _write_captions(
 
 
 def _captions(
-    stories: Stories, condition: Condition, layers: Sequence[int], seed: int
+    trajectories: Trajectories, condition: Condition, layers: Sequence[int], seed: int
 ) -> list[Row]:
     rows = []
-    for image, story in stories.items():
+    for image, captions in trajectories.items():
         chance = _chance(seed, condition.id, image)
         changed = bool(chance.random() < condition.strength)
         for layer in layers:
-            text = story[layer]
+            text = captions[layer]
             if changed and layer >= min(condition.layers):
                 text = {"mean": "a a a a a", "confuse": f"a black and white photo of {text}"}.get(
                     condition.kind, " ".join(text.split()[:-1])
                 )
-            own = -chance.gamma(2, 0.3)
+            mine = -chance.gamma(2, 0.3)
             rows.append(
                 {
                     **_caption(condition.id, image, layer, text),
-                    "mean_logprob": own,
-                    "final_logprob": own - changed * chance.gamma(2, 1.0),
+                    "mean_logprob": mine,
+                    "final_logprob": mine - changed * chance.gamma(2, 1.0),
                 }
             )
     return rows
@@ -149,25 +149,25 @@ def _shaken(row: Row, condition: Condition, seed: int) -> Row:
     chance = _chance(seed, condition.id, row["image_id"], row["layer"], row.get("head", 0))
     touched = row["layer"] >= min(condition.layers)
     return {
-        name: of * chance.uniform(0.7, 1.1) if touched and isinstance(of, float) else of
-        for name, of in row.items()
+        name: values * chance.uniform(0.7, 1.1) if touched and isinstance(values, float) else values
+        for name, values in row.items()
     } | {"condition_id": condition.id}
 
 
 def _scores(captions: Part, capture: Part, metric: str) -> list[Row]:
     """Against the baseline and the references; with all layers, `previous` and `final`, too."""
     refs = {row["image_id"]: row["refs"] for row in read_table([capture], "image").to_pylist()}
-    baseline = _stories(capture)
+    baseline = _trajectories(capture)
     texts: dict[tuple[str, str], dict[int, str]] = {}
     for row in read_table([captions], "caption").to_pylist():
         texts.setdefault((row["condition_id"], row["image_id"]), {})[row["layer"]] = row["text"]
     rows = []
-    for (condition, image), story in texts.items():
-        for layer, text in story.items():
+    for (condition, image), trajectory in texts.items():
+        for layer, text in trajectory.items():
             against = {"baseline": [baseline[image][layer]], "reference": refs[image]}
-            if len(story) > 1:
-                against["final"] = [story[max(story)]]
-                against["previous"] = [story[layer - 1]] if layer else []
+            if len(trajectory) > 1:
+                against["final"] = [trajectory[max(trajectory)]]
+                against["previous"] = [trajectory[layer - 1]] if layer else []
             rows += [
                 {
                     "condition_id": condition,
@@ -189,11 +189,11 @@ def _write_heads(
 
     def captions(part: Part) -> dict[str, list[Row]]:
         rows = []
-        for image, story in _stories(part).items():
+        for image, trajectory in _trajectories(part).items():
             for layer in layers:
                 for head in range(n_heads):
                     chance = _chance(seed, "head", image, layer, head)
-                    words = [w for w in story[layer].split() if chance.random() < 0.7] or ["a"]
+                    words = [w for w in trajectory[layer].split() if chance.random() < 0.7] or ["a"]
                     rows.append(
                         {
                             **_caption(BASELINE, image, layer, " ".join(words)),
@@ -218,12 +218,12 @@ def _write_heads(
 
 def _head_scores(heads: Part, capture: Part, metric: str) -> list[Row]:
     refs = {row["image_id"]: row["refs"] for row in read_table([capture], "image").to_pylist()}
-    stories, rows = _stories(capture), []
+    trajectories, rows = _trajectories(capture), []
     for row in read_table([heads], "head_caption").to_pylist():
         image, layer = row["image_id"], row["layer"]
         against = {
-            "baseline": [stories[image][layer]],
-            "previous": [stories[image][layer - 1]],
+            "baseline": [trajectories[image][layer]],
+            "previous": [trajectories[image][layer - 1]],
             "reference": refs[image],
         }
         at = {name: row[name] for name in ("condition_id", "image_id", "layer", "head")}
@@ -241,7 +241,7 @@ def _write_effects(
 
     def tables(part: Part) -> dict[str, list[Row]]:
         rows, stats = [], []
-        for image in _stories(part):
+        for image in _trajectories(part):
             chance = _chance(seed, "effect", image)
             gradient = chance.normal(0.02, 0.1, (n_layers, n_heads))
             without = -gradient + chance.normal(0, 0.05, gradient.shape)
@@ -257,7 +257,9 @@ def _write_effects(
                 }
                 for k in range(gradient.size)
             ]
-            ranks = [np.argsort(np.argsort(of.ravel()[measured])) for of in (-gradient, without)]
+            ranks = [
+                np.argsort(np.argsort(values.ravel()[measured])) for values in (-gradient, without)
+            ]
             stats.append(
                 {
                     "condition_id": BASELINE,

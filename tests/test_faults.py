@@ -26,17 +26,17 @@ def in_other_process(work):
 
     def tell():
         try:
-            said = ["returned", work()]
+            output = ["returned", work()]
         except Exception as error:  # told to the parent, which knows which one it awaits
-            said = [type(error).__name__, str(error)]
-        os.write(write, json.dumps(said).encode())
+            output = [type(error).__name__, str(error)]
+        os.write(write, json.dumps(output).encode())
 
     pid = in_child(tell)
     os.close(write)
     with os.fdopen(read) as pipe:
-        said = json.loads(pipe.read())
+        output = json.loads(pipe.read())
     os.waitpid(pid, 0)
-    return said
+    return output
 
 
 @pytest.fixture(scope="module")

@@ -104,19 +104,19 @@ def test_nor_can_the_metadata_of_an_image_folder(tmp_path, out):
     (bad,) = (item for item in items if item.image_id == "out")
     with pytest.raises(UnreadableImage, match="leads out"):
         bad.open()
-    (own,) = (item for item in items if item.image_id == "own")
-    assert own.open().size == (8, 8)
+    (mine,) = (item for item in items if item.image_id == "own")
+    assert mine.open().size == (8, 8)
 
 
 def test_a_terminal_obeys_nothing():
     for name in NAMES:
-        said = printable(name)
-        assert said.replace("\n", "").isprintable()
-        assert said.encode().decode("unicode_escape") == name or name.isprintable()
+        output = printable(name)
+        assert output.replace("\n", "").isprintable()
+        assert output.encode().decode("unicode_escape") == name or name.isprintable()
 
 
 def test_errors_in_a_terminal_obey_nothing(tmp_path):
-    said = CliRunner().invoke(app, ["publish", "x\x1b[31m\u202e", "--results", str(tmp_path)])
-    assert said.exit_code == 1
-    assert "x\\x1b[31m\\u202e" in said.output
-    assert "\u202e" not in said.output
+    output = CliRunner().invoke(app, ["publish", "x\x1b[31m\u202e", "--results", str(tmp_path)])
+    assert output.exit_code == 1
+    assert "x\\x1b[31m\\u202e" in output.output
+    assert "\u202e" not in output.output

@@ -14,7 +14,7 @@ READS = 300
 COUNTED = ("image", "caption", "layer_stat", "head_stat", "curve")
 
 
-def write_until(stop, run, told):
+def write_until(stop, run, log):
     """Add a part, publish, keep no old generation, and say what each generation has."""
     stage = next((run / "parts").glob("capture-*"))
     number = 0
@@ -22,16 +22,16 @@ def write_until(stop, run, told):
         number += 1
         write_capture_part(stage, f"more-{number:05d}", [100 + number], 3, 2, (4, 4))
         made = publish(run, grace=0.0)
-        with told.open("a") as file:
+        with log.open("a") as file:
             file.write(json.dumps([made.number, made.rows]) + "\n")
 
 
 def test_every_answer_belongs_to_one_published_state(tmp_path):
     run = make_run(tmp_path, n_images=2, n_layers=3, n_heads=2, with_scores=False)
-    told, stop = tmp_path / "told.jsonl", tmp_path / "stop"
+    messages, stop = tmp_path / "told.jsonl", tmp_path / "stop"
     first = publish(run)
-    told.write_text(json.dumps([first.number, first.rows]) + "\n")
-    writer = in_child(lambda: write_until(stop, run, told))
+    messages.write_text(json.dumps([first.number, first.rows]) + "\n")
+    writer = in_child(lambda: write_until(stop, run, messages))
     answers = []
     begun = time.monotonic()
     try:
@@ -48,7 +48,7 @@ def test_every_answer_belongs_to_one_published_state(tmp_path):
         stop.touch()
         status = os.waitpid(writer, 0)[1]
     assert not os.WIFSIGNALED(status) or os.WTERMSIG(status) != signal.SIGKILL
-    states = dict(json.loads(line) for line in told.read_text().splitlines())
+    states = dict(json.loads(line) for line in messages.read_text().splitlines())
     seen = {number for number, _ in answers}
     assert len(seen) > 5, "the run was published while it was read"
     for number, counts in answers:

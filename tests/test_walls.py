@@ -187,10 +187,10 @@ def from_other_rooms(path) -> Iterator[Import]:
                 )
         elif isinstance(node, ast.ImportFrom) and node.module.split(".")[0] in MAY_NOT_IMPORT:
             for alias in node.names:
-                found = Import(node.module, alias.name, alias.asname or alias.name)
+                got = Import(node.module, alias.name, alias.asname or alias.name)
                 # `from precompute import __version__` is the package's own.
-                if found.room != room_of(path) and not found.name.startswith("__"):
-                    yield found
+                if got.room != room_of(path) and not got.name.startswith("__"):
+                    yield got
 
 
 @cache
@@ -206,8 +206,8 @@ def door(package, room):
 
 
 def test_there_is_something_to_hold():
-    rooms = {path.parts[0] for path in modules()}
-    assert rooms == set(MAY_NOT_IMPORT)
+    folders = {path.parts[0] for path in modules()}
+    assert folders == set(MAY_NOT_IMPORT)
 
 
 @pytest.mark.parametrize("path", list(modules()), ids=str)
@@ -226,9 +226,9 @@ def is_private(name):
 @pytest.mark.parametrize("path", list(modules()), ids=str)
 def test_no_room_uses_anothers_private_names(path):
     aliases = set()
-    for found in from_other_rooms(path):
-        assert not any(map(is_private, [*found.module.split("."), found.name])), (path, found)
-        aliases.add(found.alias)
+    for got in from_other_rooms(path):
+        assert not any(map(is_private, [*got.module.split("."), got.name])), (path, got)
+        aliases.add(got.alias)
     for node in nodes(path):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             assert node.value.id not in aliases or not is_private(node.attr), (
@@ -241,11 +241,11 @@ def test_rooms_import_those_that_the_table_allows_and_all_of_them(package):
     used = {room: set() for room in ALLOWED[package]}
     for path in modules():
         if path.parts[0] == package and path != Path(package, "__init__.py"):
-            others = {found.room for found in from_other_rooms(path)}
-            rooms = {room for other, room in others if other == package}
-            used[room_of(path)[1]] |= rooms
+            others = {got.room for got in from_other_rooms(path)}
+            folders = {room for other, room in others if other == package}
+            used[room_of(path)[1]] |= folders
             allowed = ALLOWED[package][room_of(path)[1]]
-            assert rooms <= allowed, f"{path} imports {', '.join(sorted(rooms - allowed))}"
+            assert folders <= allowed, f"{path} imports {', '.join(sorted(folders - allowed))}"
     assert used == ALLOWED[package], "an entry of the table that nobody uses has to go"
 
 
@@ -257,13 +257,13 @@ def test_the_table_has_no_cycle(package):
 @pytest.mark.parametrize("path", [path for path in modules() if path.parts[0] in ALLOWED], ids=str)
 def test_others_come_in_by_the_door(path):
     """By a name in the room's `__all__`, or a name of a module that is in it."""
-    for found in from_other_rooms(path):
-        package, room = found.room
+    for got in from_other_rooms(path):
+        package, room = got.room
         names = door(package, room)
-        if names is not None and found.module != package:  # `from dashboard import reader`
-            inside = found.module.split(".")[2:]
-            assert (inside[0] if inside else found.name) in names, (
-                f"{path} imports {found.name} from {found.module}; the door of "
+        if names is not None and got.module != package:  # `from dashboard import reader`
+            inside = got.module.split(".")[2:]
+            assert (inside[0] if inside else got.name) in names, (
+                f"{path} imports {got.name} from {got.module}; the door of "
                 f"{package}.{room} has: {', '.join(names) or 'nothing'}"
             )
 

@@ -1,4 +1,4 @@
-"""The keys of a configuration: `--set key=value` replaces their values, a misspelt one is refused by name."""
+"""The keys of a configuration: `--set key=value` replaces values, a misspelt one is refused."""
 
 import copy
 import difflib

@@ -66,7 +66,7 @@ def keep_if_better(trainer: Trainer, book: dict[str, Image.Image]) -> None:
 
 
 def report(checkpoint: Path) -> None:
-    """Print the quality of a saved checkpoint on held-out scenes, and its captions layer by layer."""
+    """Print the quality of a checkpoint on held-out scenes, and its captions layer by layer."""
     processor = InstructBlipProcessor.from_pretrained(checkpoint)
     model = InstructBlipForConditionalGeneration.from_pretrained(checkpoint)
     book = sprites.load()

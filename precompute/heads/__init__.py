@@ -1,7 +1,7 @@
 """What heads say, what they do for the caption, and which of them Algorithm 1 removes.
 
-Conditions are computed by `interventions`, likeness by `scoring`; this folder knows which heads, and
-on what grounds.
+Conditions are computed by `interventions`, likeness by `scoring`; this folder knows which heads,
+and on what grounds.
 """
 
 from precompute.heads.captions import caption_heads

@@ -84,15 +84,15 @@ def test_edits_equal_hooks_on_lavis(captioner):
 def test_every_layer_equals_generate_on_a_truncated_tower(captioner, generation):
     settings = GREEDY.model_copy(update={"generation": generation})
     states = capture(captioner.tower, captioner.pixels(pictures())).states
-    said = set()
+    output = set()
     captions = decode_layers(captioner, states, settings)
     for layer in reversed(range(len(states))):
         vit = captioner.model.visual_encoder
         vit.blocks = vit.blocks[:layer]
         expected = captioner.library_captions(pictures(), PROMPT, generation)
         assert [list(caption.token_ids) for caption in captions[layer]] == expected
-        said |= {caption.token_ids for caption in captions[layer]}
-    assert len(said) > 3, "a model that says one thing would hide a mistake"
+        output |= {caption.token_ids for caption in captions[layer]}
+    assert len(output) > 3, "a model that says one thing would hide a mistake"
 
 
 @torch.inference_mode()
@@ -110,7 +110,7 @@ def test_logprobs_equal_a_step_by_step_loop(captioner):
     state = captioner.tower.embed(captioner.pixels(pictures()))
     memory = captioner.read(state, PROMPT)
     captions = captioner.generate(memory, GREEDY.generation)
-    found = captioner.logprob(memory, captions)
+    got = captioner.logprob(memory, captions)
     t5 = captioner.model.t5_model
     for image, ids in enumerate(captions):
         total, before = 0.0, [t5.config.decoder_start_token_id]
@@ -121,7 +121,7 @@ def test_logprobs_equal_a_step_by_step_loop(captioner):
             ).last_hidden_state
             total += t5.lm_head(hidden)[0, -1].log_softmax(-1)[token].item()
             before.append(token)
-        assert found[image].item() == pytest.approx(total / len(ids), abs=1e-4)
+        assert got[image].item() == pytest.approx(total / len(ids), abs=1e-4)
 
 
 def test_the_picture_is_what_the_model_saw(captioner):
@@ -194,11 +194,11 @@ def test_the_hash_is_of_all_files(copy):
     assert weights_sha256(config(copy)) != before
 
 
-def test_what_is_missing_is_said_with_commands(copy, tmp_path):
+def test_what_is_missing_is_named_with_commands(copy, tmp_path):
     assert missing_weights(config(CHECK / "small")) is None
-    said = missing_weights(config(tmp_path / "none"))
-    assert "eva_vit_g.pth" in said
-    assert "hf download google/flan-t5-xl --local-dir" in said
+    output = missing_weights(config(tmp_path / "none"))
+    assert "eva_vit_g.pth" in output
+    assert "hf download google/flan-t5-xl --local-dir" in output
     shutil.rmtree(copy / "flan-t5")
     assert "flan-t5 is not" in missing_weights(config(copy))
 
@@ -239,5 +239,5 @@ def test_instructblip_needs_its_tokenizer(copy):
 
 
 def test_transformers_5_is_sent_to_its_own_environment():
-    said = missing_weights(ModelConfig(path="precompute/demo/checkpoint"))
-    assert "the back end 'huggingface' is not in this environment" in said
+    output = missing_weights(ModelConfig(path="precompute/demo/checkpoint"))
+    assert "the back end 'huggingface' is not in this environment" in output

@@ -29,9 +29,9 @@ def difference(ours, theirs):
     ],
 )
 def test_numbers_are_equal(ours, theirs, what, bound):
-    found = difference(ours[what], theirs[what])
-    print(f"{what}: {found:.2g} of the largest, {np.abs(theirs[what]).max():.3g}")  # noqa: T201 (-rP shows it)
-    assert found <= bound
+    got = difference(ours[what], theirs[what])
+    print(f"{what}: {got:.2g} of the largest, {np.abs(theirs[what]).max():.3g}")  # noqa: T201 (-rP shows it)
+    assert got <= bound
 
 
 def test_captions_of_all_layers_are_equal_token_for_token(ours, theirs):
@@ -45,5 +45,5 @@ def test_what_transformers_alone_makes_is_what_lavis_makes(ours, theirs):
     assert pattern.max() > 0.5, "an even pattern would hide a mistake"
     assert difference(ours["cls_pattern"], pattern) < 2e-6
     for mine, row in zip(ours["tokens"][-1], theirs["library_tokens"], strict=True):
-        said = mine[mine >= 0].tolist()
-        assert row[1 : 1 + len(said)].tolist() == said
+        output = mine[mine >= 0].tolist()
+        assert row[1 : 1 + len(output)].tolist() == output

@@ -8,16 +8,16 @@ import torch
 def states(captioner, pixels):
     """Z^0..Z^L by the library."""
     vision = captioner.model.vision_model
-    found = [vision.embeddings(pixels)]
+    got = [vision.embeddings(pixels)]
     with ExitStack() as stack:
         for layer in vision.encoder.layers:
             stack.callback(
                 layer.register_forward_hook(
-                    lambda m, args, out: found.append(out[0] if isinstance(out, tuple) else out)
+                    lambda m, args, out: got.append(out[0] if isinstance(out, tuple) else out)
                 ).remove
             )
-        vision.encoder(inputs_embeds=found[0])
-    return found
+        vision.encoder(inputs_embeds=got[0])
+    return got
 
 
 def means(captioner, batches):

@@ -48,8 +48,8 @@ def toml(config, tmp_path):
 
 def test_plan_run_score_verify_export(peel, toml, tmp_path):
     results = tmp_path / "results"
-    told = peel("plan", toml, "--results", results)
-    assert told.exit_code == 0, told.output
+    messages = peel("plan", toml, "--results", results)
+    assert messages.exit_code == 0, messages.output
     for words in (
         "6 in 2 parts; 6 to do",
         "image folder (metadata.csv)",
@@ -58,7 +58,7 @@ def test_plan_run_score_verify_export(peel, toml, tmp_path):
         "images/s",
         "assuming",
     ):
-        assert words in told.output
+        assert words in messages.output
     assert not results.exists()
 
     ran = peel("run", toml, "--results", results)
@@ -99,12 +99,12 @@ def test_plan_run_score_verify_export(peel, toml, tmp_path):
 
 def test_the_papers_run_says_what_is_missing_and_names_the_demo(peel, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
-    told = peel("run", PROJECT / "precompute/configs/whoops.toml", "--results", tmp_path)
-    assert told.exit_code == 1
+    messages = peel("run", PROJECT / "precompute/configs/whoops.toml", "--results", tmp_path)
+    assert messages.exit_code == 1
     for words in ("a CUDA GPU", "hf download Salesforce/instructblip-flan-t5-xl", "data/whoops"):
-        assert words in told.output
-    assert "make demo" in told.output
-    assert "Traceback" not in told.output
+        assert words in messages.output
+    assert "make demo" in messages.output
+    assert "Traceback" not in messages.output
 
 
 @pytest.mark.parametrize(
@@ -117,10 +117,10 @@ def test_the_papers_run_says_what_is_missing_and_names_the_demo(peel, tmp_path, 
     ],
 )
 def test_errors_say_what_to_do(peel, arguments, words, tmp_path):
-    told = peel(*arguments, "--results", tmp_path)
-    assert told.exit_code == 1
-    assert words in " ".join(told.output.split())
-    assert "Traceback" not in told.output
+    messages = peel(*arguments, "--results", tmp_path)
+    assert messages.exit_code == 1
+    assert words in " ".join(messages.output.split())
+    assert "Traceback" not in messages.output
 
 
 @pytest.mark.parametrize(
@@ -135,8 +135,8 @@ def test_errors_with_a_remedy_come_without_a_traceback(peel, toml, tmp_path, mon
         raise error
 
     monkeypatch.setattr("precompute.__main__.execute", execute)
-    told = peel("run", toml, "--results", tmp_path / "results")
-    assert (told.exit_code, told.output.strip()) == (1, str(error))
+    messages = peel("run", toml, "--results", tmp_path / "results")
+    assert (messages.exit_code, messages.output.strip()) == (1, str(error))
 
 
 def test_a_bug_leaves_its_traceback_in_the_runs_log(peel, toml, tmp_path, monkeypatch):
@@ -144,9 +144,9 @@ def test_a_bug_leaves_its_traceback_in_the_runs_log(peel, toml, tmp_path, monkey
         raise ValueError("nobody thought of this")
 
     monkeypatch.setattr("precompute.pipeline.score_corpus", breaks)
-    told = peel("run", toml, "--results", tmp_path / "results")
-    assert told.exit_code == 1 and told.output.endswith("nobody thought of this\n")
-    assert "Traceback" not in told.output
+    messages = peel("run", toml, "--results", tmp_path / "results")
+    assert messages.exit_code == 1 and messages.output.endswith("nobody thought of this\n")
+    assert "Traceback" not in messages.output
     (log,) = tmp_path.rglob("run.log")
     assert "in breaks" in log.read_text() and "Traceback" in log.read_text()
 
@@ -192,17 +192,17 @@ def test_questions_that_were_given_up_end_the_command_with_a_status(
         job.maker.shortfall.give_up(job.run, "questions-1", [failure])
 
     monkeypatch.setattr("precompute.__main__.ask_questions", ask)
-    told = peel("questions", toml, "--results", tmp_path)
-    assert told.exit_code == 1 and "1 parts were given up" in told.output
-    assert "has its answers" not in told.output
+    messages = peel("questions", toml, "--results", tmp_path)
+    assert messages.exit_code == 1 and "1 parts were given up" in messages.output
+    assert "has its answers" not in messages.output
     monkeypatch.undo()
-    told = peel("questions", toml, "--results", tmp_path)
-    assert told.exit_code == 0 and "has its answers" in told.output
+    messages = peel("questions", toml, "--results", tmp_path)
+    assert messages.exit_code == 0 and "has its answers" in messages.output
 
 
 def test_without_ray_the_command_names_the_remedy(peel, toml, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     monkeypatch.delitem(sys.modules, "precompute.runner.ray_engine", raising=False)
-    told = peel("run", toml, "--results", tmp_path / "results", "--set", "scale.engine=ray")
-    assert told.exit_code == 1
-    assert "needs Ray" in told.output and "requirements-ray.txt" in told.output
+    messages = peel("run", toml, "--results", tmp_path / "results", "--set", "scale.engine=ray")
+    assert messages.exit_code == 1
+    assert "needs Ray" in messages.output and "requirements-ray.txt" in messages.output

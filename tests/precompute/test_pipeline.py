@@ -73,9 +73,9 @@ def test_scores_hold_against_a_plain_loop(folder):
             "final": lambda r=row: [text[r.image_id, 3]],
             "reference": lambda r=row: list(refs[r.image_id]),
         }[row.against]()
-        own = text[row.image_id, row.layer]
-        if own and any(against):
-            assert row.value == pytest.approx(rouge_l([own], [against])[0], rel=1e-6)
+        mine = text[row.image_id, row.layer]
+        if mine and any(against):
+            assert row.value == pytest.approx(rouge_l([mine], [against])[0], rel=1e-6)
         else:
             assert np.isnan(row.value)
 
@@ -177,7 +177,7 @@ def test_what_stops_at_once_or_is_a_share_publishes_nothing(
         execute(Job(plan, tmp_path, lambda: captioner, Maker(watch, shard=share)))
 
 
-def test_the_layout_is_said_and_logged(folder):
+def test_the_layout_is_printed_and_logged(folder):
     layout = "image folder (metadata.csv)"
     assert json.loads((folder / "run.json").read_text())["layout"] == layout
     assert f"tiny: 6 pictures, {layout}" in (folder / "run.log").read_text()

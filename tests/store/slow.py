@@ -19,11 +19,11 @@ def slow_interval(values: np.ndarray, weights: np.ndarray) -> tuple[float, float
 
 def left_out(conditions: pd.DataFrame) -> dict[str, set[str]]:
     """Condition -> the images of its pruning's sample."""
-    found = {}
+    got = {}
     for row in conditions.itertuples():
         pruning = json.loads(row.spec)["pruning"] if isinstance(row.spec, str) else None
-        found[row.condition_id] = set(pruning["sample"]) if pruning else set()
-    return found
+        got[row.condition_id] = set(pruning["sample"]) if pruning else set()
+    return got
 
 
 def slow_summary(

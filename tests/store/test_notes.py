@@ -47,10 +47,10 @@ def test_the_newest_note_counts_and_the_earlier_stay(file):
     notes.add_tag(file, "d", "b", "y")
     notes.add_tag(file, "d", "b", "x")
     notes.add_tag(file, "d", "c", "z")
-    found = notes.everything(file, "d")
-    assert found["b"] == ("x; y", "kept")
-    assert found["c"] == ("z", "")
-    assert found.get("a", ("", "")) == ("", "")
+    got = notes.everything(file, "d")
+    assert got["b"] == ("x; y", "kept")
+    assert got["c"] == ("z", "")
+    assert got.get("a", ("", "")) == ("", "")
 
 
 @pytest.mark.parametrize("text", [*HOSTILE, "'; DROP TABLE note; --", "é" * notes.NOTE_LENGTH])
@@ -115,12 +115,12 @@ def test_a_copied_folder_has_them(file, tmp_path):
     assert [path.name for path in copy.iterdir()] == [FILE_NAME]  # no log beside it to forget
 
 
-def test_where_nothing_can_be_written_it_is_said(tmp_path):
+def test_where_nothing_can_be_written_it_is_reported(tmp_path):
     with pytest.raises(NotesNotWritten, match=r"must be writable; got.*Nothing was changed"):
         notes.add_tag(tmp_path / "absent" / FILE_NAME, "d", "a", "t")
 
 
-def test_a_full_or_locked_file_is_said(file, monkeypatch):
+def test_a_full_or_locked_file_is_reported(file, monkeypatch):
     notes.add_tag(file, "d", "a", "kept")
     monkeypatch.setattr(notes, "_WAIT", 0.05)
     other = sqlite3.connect(file, isolation_level=None)
@@ -131,7 +131,7 @@ def test_a_full_or_locked_file_is_said(file, monkeypatch):
     other.close()
 
 
-def test_another_kind_of_file_is_said_and_left_alone(file):
+def test_another_kind_of_file_is_reported_and_left_alone(file):
     file.write_bytes(b"no database" * 500)
     with pytest.raises(NotesDamaged, match="move it away"):
         notes.tags(file, "d", ["a"])

@@ -19,10 +19,10 @@ def differences(results: Path, expected: Path) -> list[str]:
     others = {run.name: run for run in list_runs(expected)}
     if runs.keys() != others.keys():
         return [f"expected the runs {sorted(others)}, got {sorted(runs)}"]
-    found = []
+    got = []
     for name, run in runs.items():
-        found += [f"{name}: {problem}" for problem in _of_run(run, others[name])]
-    return found
+        got += [f"{name}: {problem}" for problem in _of_run(run, others[name])]
+    return got
 
 
 def _of_run(run: Path, expected: Path) -> Iterator[str]:

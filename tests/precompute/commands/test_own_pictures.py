@@ -30,10 +30,10 @@ def test_a_picture_gets_a_page_that_the_dashboard_opens(photo, pictures, tmp_pat
     other = tmp_path / "other.png"
     pictures[1].save(other)
     results = tmp_path / "results"
-    told = tell(photo, other, "--results", results, "--set", "capture.part_size=1")
-    assert told.exit_code == 0, told.output
-    assert f"make dashboard RESULTS={results}" in told.output
-    asked = [parse_qs(urlsplit(line).query) for line in told.output.splitlines() if "?" in line]
+    messages = tell(photo, other, "--results", results, "--set", "capture.part_size=1")
+    assert messages.exit_code == 0, messages.output
+    assert f"make dashboard RESULTS={results}" in messages.output
+    asked = [parse_qs(urlsplit(line).query) for line in messages.output.splitlines() if "?" in line]
     (run,) = (folder.name for folder in results.iterdir())
     assert run.startswith("story-2-pictures-")
     assert asked == [{"run": [run], "image": [name]} for name in ("My Cat & I.jpg", "other.png")]
@@ -64,9 +64,9 @@ def test_the_model_of_another_configuration(photo, config, tmp_path):
         prompt = "a short image caption."
         generation = {{ max_new_tokens = 3 }}
     """)
-    told = tell(photo, "--config", mine, "--results", tmp_path / "results")
-    assert told.exit_code == 0, told.output
-    assert "story-my-cat-i-" in told.output
+    messages = tell(photo, "--config", mine, "--results", tmp_path / "results")
+    assert messages.exit_code == 0, messages.output
+    assert "story-my-cat-i-" in messages.output
 
 
 def test_only_what_is_about_the_pictures_is_kept(photo, config):
@@ -90,8 +90,8 @@ def test_what_is_no_picture_is_refused_at_once(photo, tmp_path):
         (text, "cannot read the picture notes.txt"),
         (tmp_path / "gone.jpg", "there is no file"),
     ):
-        told = tell(photo, file, "--results", tmp_path / "results")
-        assert told.exit_code == 1
-        assert words in told.output.replace("album/../", "")
-        assert "Traceback" not in told.output
+        messages = tell(photo, file, "--results", tmp_path / "results")
+        assert messages.exit_code == 1
+        assert words in messages.output.replace("album/../", "")
+        assert "Traceback" not in messages.output
     assert not (tmp_path / "results").exists()

@@ -40,9 +40,9 @@ def cut(path):
 
 
 def mend(run, captioner, config=None):
-    told = []
+    messages = []
     with Watch() as watch:
-        return repair(run, config, lambda _: captioner, watch, told.append), told
+        return repair(run, config, lambda _: captioner, watch, messages.append), messages
 
 
 @pytest.mark.parametrize(
@@ -60,9 +60,9 @@ def test_damaged_parts_are_made_again(run, whole, captioner, pattern, damage):
     (path,) = (run / "parts").glob(pattern)
     damage(path)
     assert not verify_run(run).ok
-    report, told = mend(run, captioner)
+    report, messages = mend(run, captioner)
     assert report.ok, report.problems
-    assert any("is to be made again" in line for line in told)
+    assert any("is to be made again" in line for line in messages)
     assert differences(run.parent, whole.parent) == []
 
 
@@ -70,10 +70,10 @@ def test_several_at_once_and_nothing_is_deleted(run, whole, captioner):
     for pattern in ("capture-*/images-000002/tensors.h5", "score.*/images-000002/score.parquet"):
         for path in (run / "parts").glob(pattern):
             flip(path)
-    report, told = mend(run, captioner)
+    report, messages = mend(run, captioner)
     assert report.ok
     aside = sorted(path.parent.name for path in run.glob("damaged/parts/*/images-000002~*"))
-    assert len(aside) == sum("is damaged" in line for line in told) >= 2
+    assert len(aside) == sum("is damaged" in line for line in messages) >= 2
     assert differences(run.parent, whole.parent) == []
 
 
@@ -109,10 +109,10 @@ def test_other_settings_touch_nothing(run, config, captioner):
 def test_the_command_repairs_with_the_configuration_of_the_run(run, whole):
     (path,) = (run / "parts").glob("capture-*/images-000002/tensors.h5")
     cut(path)
-    said = CliRunner().invoke(app, ["verify", "--repair", "--results", str(run.parent)])
-    assert said.exit_code == 0, said.output
-    assert "images-000002 is to be made again" in said.output
-    assert "MB: whole" in said.output
+    output = CliRunner().invoke(app, ["verify", "--repair", "--results", str(run.parent)])
+    assert output.exit_code == 0, output.output
+    assert "images-000002 is to be made again" in output.output
+    assert "MB: whole" in output.output
     assert differences(run.parent, whole.parent) == []
 
 

@@ -56,8 +56,8 @@ def test_one_setting_changes_and_no_other(text, read, value):
 
 def test_the_last_of_two_counts_and_the_given_settings_stay():
     given = tomllib.loads(TOML)
-    found = override(given, Config, ["decode.batch_size=2", "decode.batch_size=3"])
-    assert found["decode"]["batch_size"] == 3
+    got = override(given, Config, ["decode.batch_size=2", "decode.batch_size=3"])
+    assert got["decode"]["batch_size"] == 3
     assert given == tomllib.loads(TOML)
 
 

@@ -17,7 +17,7 @@ def test_what_is_here_passes(config):
     require_ready(config)
 
 
-def test_all_that_is_missing_is_said_at_once(config, tmp_path, monkeypatch):
+def test_all_that_is_missing_is_named_at_once(config, tmp_path, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     absent = DatasetConfig(name="mine", kind="whoops", path=str(tmp_path / "none"))
     wrong = config.model_copy(
@@ -49,19 +49,19 @@ def test_a_folder_of_something_else_says_what_was_sought(config, tmp_path):
         require_ready(config.model_copy(update={"datasets": (dataset,)}))
 
 
-def test_a_closed_gate_is_said_with_the_way_in(config, monkeypatch):
+def test_a_closed_gate_is_named_with_the_way_in(config, monkeypatch):
     monkeypatch.setattr(hub, "what_bars", lambda name: hub._gate(name))
     dataset = DatasetConfig(name="whoops", kind="whoops", path="hub:nlphuji/whoops")
     with pytest.raises(NotReady, match=r"whoops is gated .*accept its terms .*\n.*make demo"):
         require_ready(config.model_copy(update={"datasets": (dataset,)}))
 
 
-def test_too_small_a_disk_is_said_before_anything_is_written(config, tmp_path, monkeypatch):
+def test_too_small_a_disk_is_refused_before_anything_is_written(config, tmp_path, monkeypatch):
     results, plans = tmp_path / "not" / "yet", plan_runs(config)
     size = size_of(config.model)
     arrays = 6 * array_bytes(size, config.capture.cls_state)
 
-    def room(free):
+    def space(free):
         monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1, 1, free))
         require_space(plans, results)
 
@@ -70,12 +70,12 @@ def test_too_small_a_disk_is_said_before_anything_is_written(config, tmp_path, m
         there.mkdir(parents=True)
         (there / "tensors.h5").write_bytes(bytes(arrays))
 
-    room(2 * arrays)
-    with pytest.raises(NotReady, match=r"room on the disk of .*--results .*\n.*make demo"):
-        room(arrays)
+    space(2 * arrays)
+    with pytest.raises(NotReady, match=r"space on the disk of .*--results .*\n.*make demo"):
+        space(arrays)
     assert not results.exists()
     has("tiny-1a2b3c4d")  # of the same data set, by other settings: that spares this run nothing
-    with pytest.raises(NotReady, match="room on the disk"):
-        room(arrays)
+    with pytest.raises(NotReady, match="space on the disk"):
+        space(arrays)
     has(plans[0].run_id)
-    room(arrays)  # a run that goes on
+    space(arrays)  # a run that goes on

@@ -73,25 +73,25 @@ def test_the_arrays_of_an_image_are_the_designs_321_kilobytes_each():
 @pytest.mark.parametrize("name", ["whoops", "whoops-blip2-xxl", "photos-blip", "demo"])
 def test_every_configuration_has_a_plan_without_weights_or_data(name, tmp_path, monkeypatch):
     monkeypatch.setattr(models, "load_captioner", None)
-    told = describe(read_config(CONFIGS / f"{name}.toml"), tmp_path / "none")
+    messages = describe(read_config(CONFIGS / f"{name}.toml"), tmp_path / "none")
     for word in ("images  ", "captions", "disk", "memory", "time", "assuming"):
-        assert word in told
+        assert word in messages
     assert not (tmp_path / "none").exists()
     if name.startswith("whoops"):
-        assert "500 in 32 parts; 500 to do; the data set's published size" in told
-        assert "as published; it is not on this machine: 39 layers x 16 heads" in told
-        assert "40 an image by capture" in told
-        assert "capture                           20,000 captions" in told
-        assert " on 1 GPU, " in told
-        assert " on 8 GPUs; one worker does 0." in told
+        assert "500 in 32 parts; 500 to do; the data set's published size" in messages
+        assert "as published; it is not on this machine: 39 layers x 16 heads" in messages
+        assert "40 an image by capture" in messages
+        assert "capture                           20,000 captions" in messages
+        assert " on 1 GPU, " in messages
+        assert " on 8 GPUs; one worker does 0." in messages
 
 
 def test_a_model_of_two_gpus_has_four_workers_on_eight(tmp_path):
     config = read_config(CONFIGS / "whoops-blip2-xxl.toml", ["model.gpus=2"])
-    told = describe(config, tmp_path)
-    assert "on 2 GPUs: 24.2 GB weights in bfloat16" in told
-    assert " on 1 GPU" not in told
-    assert "one worker every 2 GPUs" in told
+    messages = describe(config, tmp_path)
+    assert "on 2 GPUs: 24.2 GB weights in bfloat16" in messages
+    assert " on 1 GPU" not in messages
+    assert "one worker every 2 GPUs" in messages
 
 
 def test_an_unknown_model_that_is_not_here_has_no_plan(config, tmp_path):
@@ -113,8 +113,8 @@ def test_more_work_takes_longer_and_needs_more():
     xl, xxl = (PUBLISHED[f"Salesforce/instructblip-flan-t5-{end}"] for end in ("xl", "xxl"))
     greedy = read_config(CONFIGS / "whoops.toml", ["decode.generation.num_beams=1"])
 
-    def seconds(size, of):
-        return caption_seconds(size, of.decode.generation, of.decode.batch_size, A100, 2)
+    def seconds(size, values):
+        return caption_seconds(size, values.decode.generation, values.decode.batch_size, A100, 2)
 
     assert seconds(xxl, greedy) < seconds(xxl, config)
     assert seconds(xl, config) < seconds(xxl, config)

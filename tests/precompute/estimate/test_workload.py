@@ -28,19 +28,19 @@ PRUNING = PruningConfig(
 
 
 def by_stage(config, n_images, n_questions=0, size=None):
-    found = workload(config, "tiny", size or size_of(config.model), n_images, n_questions)
-    return {work.stage: work for work in found}
+    got = workload(config, "tiny", size or size_of(config.model), n_images, n_questions)
+    return {work.stage: work for work in got}
 
 
 @pytest.fixture
 def generated(monkeypatch):
     """How many states have been decoded."""
     sizes = []
-    own = HuggingFaceCaptioner.generate
+    mine = HuggingFaceCaptioner.generate
 
     def generate(self, memory, *rest):
         sizes.append(len(memory.mask))
-        return own(self, memory, *rest)
+        return mine(self, memory, *rest)
 
     monkeypatch.setattr(HuggingFaceCaptioner, "generate", generate)
     return sizes
@@ -80,11 +80,11 @@ def test_captions_are_those_that_the_model_then_decodes(config, run, tmp_path, g
 def test_passes_are_blocks_that_the_tower_then_runs(config, run, tmp_path, monkeypatch):
     run(tmp_path)
     blocks = []
-    own = layers._run_mlp
+    mine = layers._run_mlp
 
     def run_mlp(tower, layer, state, *rest):
         blocks.append(len(state))
-        return own(tower, layer, state, *rest)
+        return mine(tower, layer, state, *rest)
 
     monkeypatch.setattr(layers, "_run_mlp", run_mlp)
     more = config.model_copy(update={"experiments": EXPERIMENTS})

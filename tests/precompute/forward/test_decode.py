@@ -73,7 +73,7 @@ def test_the_last_layers_final_logprob_is_its_own(captioner, pixels):
         assert caption.final_logprob == caption.mean_logprob
 
 
-def test_the_demos_story_token_for_token_in_all_its_layers():
+def test_the_demos_captions_token_for_token_in_all_its_layers():
     """The shipped captioner on shipped pictures, read as the demo reads them."""
     config = read_config(PROJECT / "precompute/configs/demo.toml")
     captioner = load_captioner(config.model)

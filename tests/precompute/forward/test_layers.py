@@ -72,15 +72,17 @@ def test_contributions_equal_equation_3_token_by_token(captioner, records, hooke
             total = b_o.clone()
             for head in range(n_heads):
                 rows = slice(head * d, (head + 1) * d)
-                gift = torch.zeros(width)
+                contribution = torch.zeros(width)
                 for token in range(normed.shape[1]):
                     value = w_v[rows] @ normed[image, token] + b_v[rows]
                     x = pattern[image, head, 0, token] * (w_o[:, rows] @ value)
                     norm = record.contribution[image, head, token]
                     torch.testing.assert_close(norm, x.norm(), atol=1e-5, rtol=1e-4)
-                    gift += x
-                torch.testing.assert_close(record.head_out[image, head], gift, atol=1e-5, rtol=1e-4)
-                total += gift
+                    contribution += x
+                torch.testing.assert_close(
+                    record.head_out[image, head], contribution, atol=1e-5, rtol=1e-4
+                )
+                total += contribution
             torch.testing.assert_close(record.attn_out[image, 0], total, atol=1e-5, rtol=1e-4)
 
 

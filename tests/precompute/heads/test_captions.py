@@ -60,9 +60,9 @@ def one_hot(head):
 
 
 def test_states_are_those_of_hooks_that_leave_one_head(captioner, pixels):
-    found = list(tower_heads(captioner.tower, pixels, LAYERS))
-    assert [place[:2] for place in found] == [(at, h) for at in LAYERS for h in range(HEADS)]
-    for layer, head, state in found:
+    got = list(tower_heads(captioner.tower, pixels, LAYERS))
+    assert [place[:2] for place in got] == [(at, h) for at in LAYERS for h in range(HEADS)]
+    for layer, head, state in got:
         with hooked(captioner, [("heads", layer, one_hot(head))]):
             torch.testing.assert_close(
                 state, states(captioner, pixels)[layer], atol=1e-5, rtol=1e-5
@@ -93,10 +93,10 @@ def test_captions_equal_generate_with_one_head_and_no_blocks_above(
             ids = shorter.model.generate(
                 **inputs, do_sample=False, **with_heads.decode.generation.model_dump()
             ).tolist()[0][1:]
-            own = logprob(shorter.model, inputs, list(row.token_ids))
+            mine = logprob(shorter.model, inputs, list(row.token_ids))
             ending = logprob(shorter.model, inputs, list(final[image_id]))
         assert list(row.token_ids) == (ids[: ids.index(1) + 1] if 1 in ids else ids)
-        assert row.mean_logprob == pytest.approx(own, abs=1e-4)
+        assert row.mean_logprob == pytest.approx(mine, abs=1e-4)
         assert row.final_logprob == pytest.approx(ending, abs=1e-4)
 
 
@@ -136,13 +136,13 @@ def test_scoring_again_makes_nothing_and_passes_by_what_is_not_complete(
     run = tmp_path / folder.name
     shutil.copytree(folder, run, symlinks=True)
     stages = read_run(run)["stages"]
-    before = {part.id for of in stages.values() for part in list_parts(run / "parts" / of)}
+    before = {part.id for values in stages.values() for part in list_parts(run / "parts" / values)}
     sweep = run / "parts" / stages["sweep.s"]
     (sweep / "complete.json").unlink()
     with Watch() as watch, caplog.at_level("INFO", "precompute"):
         score(run, with_heads, Maker(watch))
         assert {
-            part.id for of in stages.values() for part in list_parts(run / "parts" / of)
+            part.id for values in stages.values() for part in list_parts(run / "parts" / values)
         } == before
         assert "sweep.s is not complete" in caplog.text
         score(run, with_heads, Maker(watch), ["rouge_l"])

@@ -62,13 +62,13 @@ def test_gradients_equal_central_differences():
     folder = PROJECT / config.datasets[0].path
     pictures = [item.open() for item in list(load("whoops", folder))[:2]]
     pixels = captioner.pixels(pictures)
-    own = captioner.library_captions(pictures, config.decode.prompt, config.decode.generation)
-    effects = gradients(captioner, pixels, own[::-1], config.decode.prompt)
+    mine = captioner.library_captions(pictures, config.decode.prompt, config.decode.generation)
+    effects = gradients(captioner, pixels, mine[::-1], config.decode.prompt)
     tower = captioner.tower
     differences = torch.zeros_like(effects.gradient)
     for layer, head in product(range(1, tower.n_layers + 1), range(tower.n_heads)):
         up, down = (
-            hooked_logprob(captioner, pixels, own[::-1], layer, head, 1 + step)
+            hooked_logprob(captioner, pixels, mine[::-1], layer, head, 1 + step)
             for step in (0.03, -0.03)
         )
         differences[:, layer - 1, head] = (up - down) / 0.06
@@ -86,16 +86,16 @@ def test_an_images_gradient_does_not_depend_on_its_batch(captioner, pixels, capt
 def test_removal_equals_hooks_on_the_library(captioner, pixels, captions, effects, config):
     everything = list(product(range(1, LAYERS + 1), range(HEADS)))
     chosen = [everything, everything[3:9], [], [(2, 5)], everything[::5]]
-    found = without(captioner, effects, captions, chosen, config)
+    got = without(captioner, effects, captions, chosen, config)
     baseline = captioner.logprob(
         captioner.read(captioner.library_final_state(pixels), PROMPT), captions
     )
-    assert [sorted(of) for of in found] == chosen
+    assert [sorted(values) for values in got] == chosen
     for layer, head in everything:
         removed = hooked_logprob(captioner, pixels, captions, layer, head, 0.0) - baseline
-        for image, of in enumerate(found):
-            if (layer, head) in of:
-                assert of[layer, head] == pytest.approx(float(removed[image]), abs=1e-5)
+        for image, values in enumerate(got):
+            if (layer, head) in values:
+                assert values[layer, head] == pytest.approx(float(removed[image]), abs=1e-5)
 
 
 def test_the_largest_gradients_and_a_seeded_sample_of_others():

@@ -91,8 +91,8 @@ def test_softmax_of_the_mean_scores():
     for temperature, used in ((0.25, 0.25), (None, 0.5)):
         weights, at = importance(scores, temperature)
         assert at == pytest.approx(used)
-        for layer, of in means.items():
-            powers = [0 if m is None else math.exp(m / used) for m in of]
+        for layer, values in means.items():
+            powers = [0 if m is None else math.exp(m / used) for m in values]
             assert weights[layer] == pytest.approx([p / sum(powers) for p in powers])
 
 
@@ -100,14 +100,14 @@ def test_the_rule_lets_the_best_head_weigh_at_most_e_times_the_worst():
     rng = np.random.default_rng(0)
     scores = {at: 0.9 + width * rng.normal(size=(30, 16)) for at, width in ((4, 0.01), (9, 0.02))}
     weights, temperature = importance(scores, None)
-    ratios = {at: max(of) / min(of) for at, of in weights.items()}
+    ratios = {at: max(values) / min(values) for at, values in weights.items()}
     assert max(ratios.values()) == pytest.approx(math.e)
     assert min(ratios.values()) > 1
-    times_ten = {at: 10 * of - 3 for at, of in scores.items()}
+    times_ten = {at: 10 * values - 3 for at, values in scores.items()}
     again, wider = importance(times_ten, None)
     assert wider == pytest.approx(10 * temperature)
-    for at, of in weights.items():
-        assert again[at] == pytest.approx(of)
+    for at, values in weights.items():
+        assert again[at] == pytest.approx(values)
 
 
 def test_heads_that_are_all_alike_weigh_the_same():

@@ -10,7 +10,7 @@ from precompute.heads.pruned import controls, curve, least, pruned, weigh
 
 WEIGHTS = {3: [0.4, 0.1, 0.3, 0.2], 5: [0.1, 0.2, 0.3, 0.4]}
 NORMS = {3: [1.0, 5.0, 3.0, 2.0], 5: [4.0, 3.0, 1.0, 2.0]}
-TOLD = {
+STORED = {
     "group": "x",
     "layers": [3, 5],
     "softmax": "mean-preserving",
@@ -44,7 +44,9 @@ def test_scales(settings, at_3, at_5):
 
 def scales_of(condition):
     return {
-        int(at): of for edit in condition.spec("data")["edits"] for at, of in edit["scale"].items()
+        int(at): values
+        for edit in condition.spec("data")["edits"]
+        for at, values in edit["scale"].items()
     }
 
 
@@ -52,32 +54,34 @@ def test_the_curve_and_its_controls_lose_as_many_heads():
     settings = config(top_k=3, counts=(2,), random_seeds=(0, 7))
     main = weigh(WEIGHTS, settings)
     conditions = [
-        pruned("x", main, TOLD, "importance"),
-        *controls(settings, WEIGHTS, main, NORMS, TOLD),
-        *curve(settings, WEIGHTS, NORMS, TOLD),
+        pruned("x", main, STORED, "importance"),
+        *controls(settings, WEIGHTS, main, NORMS, STORED),
+        *curve(settings, WEIGHTS, NORMS, STORED),
     ]
     by_count = {}
     for condition in conditions:
-        told = json.loads(condition.row("run", "data", 1)["spec"])["pruning"]
+        messages = json.loads(condition.row("run", "data", 1)["spec"])["pruning"]
         scales = scales_of(condition)
-        removed = {at: [h for h, s in enumerate(of) if s == 0] for at, of in scales.items()}
-        assert told["n_pruned"] == sum(map(len, removed.values()))
-        assert len({len(of) for of in removed.values()}) == 1
-        if told["algorithm"] != "importance":
-            assert {s for of in scales.values() for s in of} == {0.0, 1.0}
-        by_count.setdefault(told["n_pruned"], {})[told["algorithm"], told["seed"]] = removed
+        removed = {at: [h for h, s in enumerate(values) if s == 0] for at, values in scales.items()}
+        assert messages["n_pruned"] == sum(map(len, removed.values()))
+        assert len({len(values) for values in removed.values()}) == 1
+        if messages["algorithm"] != "importance":
+            assert {s for values in scales.values() for s in values} == {0.0, 1.0}
+        by_count.setdefault(messages["n_pruned"], {})[messages["algorithm"], messages["seed"]] = (
+            removed
+        )
     assert set(by_count) == {2, 4}
-    for count, of in by_count.items():
-        assert set(of) == {
+    for count, values in by_count.items():
+        assert set(values) == {
             ("importance", None),
             ("importance_mask", None),
             ("least_norm", None),
             ("random", 0),
             ("random", 7),
         }
-        assert of["importance", None] == of["importance_mask", None]
+        assert values["importance", None] == values["importance_mask", None]
         expected = {2: {3: [0], 5: [2]}, 4: {3: [0, 3], 5: [2, 3]}}[count]
-        assert of["least_norm", None] == expected
+        assert values["least_norm", None] == expected
     fewer, more = by_count[2], by_count[4]
     for key in fewer:
         assert all(set(fewer[key][at]) < set(more[key][at]) for at in (3, 5))
@@ -87,30 +91,30 @@ def test_the_curve_and_its_controls_lose_as_many_heads():
 def test_layers_may_lose_different_numbers_of_heads():
     settings = config(threshold=0.9)
     weights = {3: WEIGHTS[3], 5: [0.25] * 4}
-    conditions = controls(settings, weights, weigh(weights, settings), NORMS, TOLD)
+    conditions = controls(settings, weights, weigh(weights, settings), NORMS, STORED)
     assert len(conditions) == 5
     for condition in conditions:
         # Nothing is to be done at layer 5, whose heads are all alike.
-        assert {at: of.count(0) for at, of in scales_of(condition).items()} == {3: 2}
+        assert {at: values.count(0) for at, values in scales_of(condition).items()} == {3: 2}
     everything = config()
-    assert controls(everything, WEIGHTS, weigh(WEIGHTS, everything), NORMS, TOLD) == []
-    assert list(curve(everything, WEIGHTS, NORMS, TOLD)) == []
+    assert controls(everything, WEIGHTS, weigh(WEIGHTS, everything), NORMS, STORED) == []
+    assert list(curve(everything, WEIGHTS, NORMS, STORED)) == []
 
 
 def test_ids_differ_where_anything_does():
     scales = weigh(WEIGHTS, config(top_k=2))
-    one = pruned("x", scales, TOLD, "importance")
+    one = pruned("x", scales, STORED, "importance")
     assert one.id.startswith("prune:x-")
     assert one.kind == "prune"
     others = [
-        pruned("x", scales, TOLD, "random", 1),
-        pruned("x", scales, TOLD, "random", 2),
-        pruned("x", weigh(WEIGHTS, config(top_k=1)), TOLD, "importance"),
-        pruned("x", scales, {**TOLD, "sample": ["b"]}, "importance"),
+        pruned("x", scales, STORED, "random", 1),
+        pruned("x", scales, STORED, "random", 2),
+        pruned("x", weigh(WEIGHTS, config(top_k=1)), STORED, "importance"),
+        pruned("x", scales, {**STORED, "sample": ["b"]}, "importance"),
     ]
     assert len({one.id, *(other.id for other in others)}) == 5
     with pytest.raises(ValueError, match="must change some head"):
-        pruned("x", {3: [1.0] * 4}, TOLD, "importance")
+        pruned("x", {3: [1.0] * 4}, STORED, "importance")
 
 
 def test_of_equal_heads_the_first_go():

@@ -51,25 +51,25 @@ def test_conditions_are_published(folder):
         captions = run.table("caption")
         stats = run.table("layer_stat")
         changes = run.table("change")
-    told = {i: json.loads(spec)["pruning"] for i, spec in conditions.spec.items()}
+    messages = {i: json.loads(spec)["pruning"] for i, spec in conditions.spec.items()}
     assert set(conditions.kind) == {"prune"}
-    assert sorted((t["n_pruned"], t["algorithm"], t["seed"] or 0) for t in told.values()) == [
+    assert sorted((t["n_pruned"], t["algorithm"], t["seed"] or 0) for t in messages.values()) == [
         (n, algorithm, 0)
         for n in (4, 8)
         for algorithm in ("importance", "importance_mask", "least_norm", "random")
     ]
     main = json.loads(main_of(folder).read_text())["condition_id"]
-    assert (told[main]["algorithm"], told[main]["n_pruned"]) == ("importance", 4)
-    equal = {"baseline", *(i for i, t in told.items() if t["n_pruned"] == 4)}
-    for condition, of in captions.groupby("condition_id"):
+    assert (messages[main]["algorithm"], messages[main]["n_pruned"]) == ("importance", 4)
+    equal = {"baseline", *(i for i, t in messages.items() if t["n_pruned"] == 4)}
+    for condition, values in captions.groupby("condition_id"):
         layers = {0, 1, 2, 3} if condition in equal else {3}
-        assert set(of.layer) == layers
-        assert len(of) == 5 * len(layers)
+        assert set(values.layer) == layers
+        assert len(values) == 5 * len(layers)
     assert set(stats.condition_id) == {"baseline", main}
-    sample = told[main]["sample"]
+    sample = messages[main]["sample"]
     assert len(sample) == 2
     against_people = changes[(changes.metric == "exact") & (changes.against == "reference")]
-    assert set(against_people.condition_id) == set(told)
+    assert set(against_people.condition_id) == set(messages)
     assert set(against_people.n) == {5 - len(sample)}
     assert set(changes[changes.metric == "convergence_layer"].condition_id) == equal - {"baseline"}
 
@@ -79,8 +79,8 @@ def test_norms_are_means_over_the_sample(folder):
     norms = contribution_norms(sources, ["img-0", "img-4"], [1, 3])
     with open_run(folder) as run:
         stats = run.table("head_stat").query("condition_id == 'baseline'")
-    for layer, of in norms.items():
-        for head, value in enumerate(of):
+    for layer, values in norms.items():
+        for head, value in enumerate(values):
             rows = stats[
                 (stats.layer == layer)
                 & (stats["head"] == head)

@@ -12,7 +12,7 @@ from precompute.images import hub
 def bytes_of():
     """A name -> the bytes of a small picture of its own; JPEG, PNG and modes by turns."""
 
-    def of(name):
+    def picture_bytes(name):
         shade = sum(map(ord, name)) % 256
         mode = ("L", "RGB", "CMYK")[shade % 3]
         written = io.BytesIO()
@@ -21,7 +21,7 @@ def bytes_of():
         )
         return written.getvalue()
 
-    return of
+    return picture_bytes
 
 
 @pytest.fixture

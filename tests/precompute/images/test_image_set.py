@@ -52,8 +52,8 @@ def test_a_configuration_draws(tmp_path):
 
 
 def test_it_is_a_sequence():
-    found = pictures("abc")
-    assert (len(found), found[1].image_id, [i.image_id for i in found[1:]]) == (3, "b", ["b", "c"])
+    got = pictures("abc")
+    assert (len(got), got[1].image_id, [i.image_id for i in got[1:]]) == (3, "b", ["b", "c"])
 
 
 def test_broken_ones_up_to_the_share_pass():

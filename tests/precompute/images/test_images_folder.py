@@ -18,10 +18,10 @@ def album(tmp_path, bytes_of):
 
 
 def test_pictures_of_all_folders_by_name(album, bytes_of):
-    found = load("folder", album)
-    assert found.layout == "a folder of pictures, no captions"
-    assert [item.image_id for item in found] == ["b.JPG", "cats/a.png", "dogs/a.png"]
-    for item in found:
+    got = load("folder", album)
+    assert got.layout == "a folder of pictures, no captions"
+    assert [item.image_id for item in got] == ["b.JPG", "cats/a.png", "dogs/a.png"]
+    for item in got:
         assert item.source == item.image_id
         assert item.read() == bytes_of(item.image_id)
         assert (item.references, item.label) == ((), None)
@@ -49,9 +49,9 @@ ROWS = [
 )
 def test_captions_become_references(name, text, album):
     (album / name).write_text(text, encoding="utf-8")
-    found = load("folder", album)
-    assert found.layout == "a folder of pictures, captions for 2"
-    assert [item.references for item in found] == [("a dog, a bone", "a dog"), ("[sic] a cat",), ()]
+    got = load("folder", album)
+    assert got.layout == "a folder of pictures, captions for 2"
+    assert [item.references for item in got] == [("a dog, a bone", "a dog"), ("[sic] a cat",), ()]
 
 
 def test_a_caption_without_its_picture_is_a_broken_picture(album):

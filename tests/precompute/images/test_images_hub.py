@@ -69,9 +69,9 @@ def test_an_open_door_bars_nothing(server):
     ],
 )
 def test_what_bars_says_why_and_what_to_do(name, words, server):
-    said = hub.what_bars(name)
+    output = hub.what_bars(name)
     for word in words:
-        assert word in said
+        assert word in output
 
 
 def test_offline_the_cache_will_do(monkeypatch):

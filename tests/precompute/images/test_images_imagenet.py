@@ -141,25 +141,25 @@ LAYOUTS = {
 def test_every_layout_gives_the_same(write, tmp_path, bytes_of):
     flat_with_wnids(tmp_path / "reference", bytes_of)
     write(tmp_path / "set" / "images", bytes_of)
-    found = load("imagenet", tmp_path / "set" / "images")
-    assert found.layout == LAYOUTS[write]
-    assert [item.image_id for item in found] == list(WNID)
-    assert [item.label for item in found] == LABELS
-    for item in pickle.loads(pickle.dumps(found.items)):
+    got = load("imagenet", tmp_path / "set" / "images")
+    assert got.layout == LAYOUTS[write]
+    assert [item.image_id for item in got] == list(WNID)
+    assert [item.label for item in got] == LABELS
+    for item in pickle.loads(pickle.dumps(got.items)):
         assert item.read() == bytes_of(item.image_id)
         assert item.references == (), "ImageNet has no captions"
         assert item.open().mode == "RGB", "some are CMYK, some grey"
     reference = load("imagenet", tmp_path / "reference")
-    assert fingerprint(placeless(found)) == fingerprint(placeless(reference))
+    assert fingerprint(placeless(got)) == fingerprint(placeless(reference))
 
 
 def test_the_hub_gives_the_same(tmp_path, bytes_of, hub_cache):
     parquet(tmp_path / "set", bytes_of)
     flat_with_wnids(tmp_path / "reference", bytes_of)
-    found = load_dataset(DatasetConfig(name="i", kind="imagenet", path=f"hub:{tmp_path / 'set'}"))
+    got = load_dataset(DatasetConfig(name="i", kind="imagenet", path=f"hub:{tmp_path / 'set'}"))
     reference = load("imagenet", tmp_path / "reference")
-    assert fingerprint(placeless(found)) == fingerprint(placeless(reference))
-    assert [item.label for item in found] == LABELS
+    assert fingerprint(placeless(got)) == fingerprint(placeless(reference))
+    assert [item.label for item in got] == LABELS
     prepared = {file.stem.split("-")[-1] for file in (tmp_path / "hub-cache").rglob("*.arrow")}
     assert prepared == {"validation"}, "the training pictures are never fetched"
 
@@ -210,11 +210,11 @@ def test_a_shard_is_read_a_row_group_at_a_time(tmp_path, bytes_of, monkeypatch):
             original(self, group, columns=columns),
         )[1],
     )
-    found = load("imagenet", tmp_path)
+    got = load("imagenet", tmp_path)
     assert {columns for _, columns in read} == {("label", "image.path")}, "no picture is read"
     read.clear()
     _row_group.cache_clear()
-    by_place = sorted(found, key=lambda item: item.source)
+    by_place = sorted(got, key=lambda item: item.source)
     assert [item.read() for item in by_place] == [bytes_of(item.image_id) for item in by_place]
     assert read == [(group, ("image.bytes",)) for group in (0, 1, 0)], "each group once, in order"
     assert _row_group.cache_info().maxsize == 2
@@ -222,12 +222,12 @@ def test_a_shard_is_read_a_row_group_at_a_time(tmp_path, bytes_of, monkeypatch):
 
 def test_a_shard_that_is_gone_is_unreadable(tmp_path, bytes_of):
     parquet(tmp_path, bytes_of)
-    found = load("imagenet", tmp_path)
+    got = load("imagenet", tmp_path)
     _row_group.cache_clear()
     for file in tmp_path.rglob("*.parquet"):
         file.unlink()
     with pytest.raises(UnreadableImage, match=r"validation-0000\d-of-00002\.parquet/\d: .*No such"):
-        found[0].read()
+        got[0].read()
 
 
 def test_a_class_is_called_by_what_few_others_are_too():
@@ -250,10 +250,10 @@ def test_a_class_is_called_by_what_few_others_are_too():
         if len(of_them) <= 125:
             for at in of_them:
                 expected[classes[at]].update(names)
-    found = imagenet_classes.kind_names()
-    assert {wnid: set(names) for wnid, names in found.items() if names} == expected
-    assert "dog" in found["n02085620"]  # Chihuahua
-    assert "guitar" in found["n03272010"]
+    got = imagenet_classes.kind_names()
+    assert {wnid: set(names) for wnid, names in got.items() if names} == expected
+    assert "dog" in got["n02085620"]  # Chihuahua
+    assert "guitar" in got["n03272010"]
 
 
 def test_the_thousand_classes_are_nouns_of_wordnet():
@@ -285,25 +285,25 @@ def test_the_thousand_classes_are_nouns_of_wordnet():
             r"found ILSVRC2012_val_00000001\.JPEG, .* without either",
         ),
         (
-            lambda root, of: (
-                flat_with_wnids(root, of),
+            lambda root, bytes_of: (
+                flat_with_wnids(root, bytes_of),
                 (root / "ILSVRC2012_val_00000009.JPEG").touch(),
             ),
             r"found ILSVRC2012_val_00000009\.JPEG without either",
         ),
         (
-            lambda root, of: (
-                flat_beside_devkit(root, of),
+            lambda root, bytes_of: (
+                flat_beside_devkit(root, bytes_of),
                 (root / "ILSVRC2012_val_00000005.JPEG").touch(),
             ),
             r"number 1 to 4>\.JPEG.*; found ILSVRC2012_val_00000005\.JPEG",
         ),
         (
-            lambda root, of: (root / "pictures").mkdir(parents=True),
+            lambda root, bytes_of: (root / "pictures").mkdir(parents=True),
             r"in folders named by wnid, or \*\.parquet; found pictures\.",
         ),
         (
-            lambda root, of: (
+            lambda root, bytes_of: (
                 root.mkdir(),
                 pq.write_table(
                     pa.Table.from_pylist([{"image": {"bytes": b"", "path": "a"}, "label": 1000}]),
@@ -313,7 +313,7 @@ def test_the_thousand_classes_are_nouns_of_wordnet():
             r"a label 0 to 999 in each row; found 1000 in val\.parquet/0",
         ),
         (
-            lambda root, of: (
+            lambda root, bytes_of: (
                 root.mkdir(),
                 pq.write_table(pa.table({"picture": [b""]}), root / "val.parquet"),
             ),

@@ -117,10 +117,10 @@ def reference(tmp_path, bytes_of):
 @pytest.mark.parametrize("write", LAYOUTS, ids=lambda w: w.__name__)
 def test_every_layout_gives_the_same(write, tmp_path, bytes_of, reference):
     write(tmp_path / "set", bytes_of)
-    found = load("whoops", tmp_path / "set")
-    assert found.layout == LAYOUTS[write]
-    assert [item.image_id for item in found] == ["b-2", "a-1", "c-3"], "the order of the metadata"
-    for item, wanted, other in zip(found, ROWS, reference, strict=True):
+    got = load("whoops", tmp_path / "set")
+    assert got.layout == LAYOUTS[write]
+    assert [item.image_id for item in got] == ["b-2", "a-1", "c-3"], "the order of the metadata"
+    for item, wanted, other in zip(got, ROWS, reference, strict=True):
         assert item.references == other.references == tuple(wanted["crowd_captions"])
         assert item.questions == other.questions == (("what is it?", "a snowman"),)
         assert (item.category, item.explanation, item.label) == (
@@ -130,7 +130,7 @@ def test_every_layout_gives_the_same(write, tmp_path, bytes_of, reference):
         )
         assert item.read() == bytes_of(item.image_id)
         assert item.open().mode == "RGB"
-    assert fingerprint(placeless(found)) == fingerprint(placeless(reference)), "all but where"
+    assert fingerprint(placeless(got)) == fingerprint(placeless(reference)), "all but where"
 
 
 @pytest.mark.parametrize("write", LAYOUTS, ids=lambda w: w.__name__)
@@ -147,12 +147,12 @@ def test_the_hub_gives_the_same(write, tmp_path, bytes_of, reference, hub_cache)
     for file in (tmp_path / "set").rglob("train-*"):
         file.unlink()
     config = DatasetConfig(name="w", kind="whoops", path=f"hub:{tmp_path / 'set'}")
-    found = load_dataset(config)
-    assert found.layout.endswith("of the hub, split test")
-    assert fingerprint(placeless(found)) == fingerprint(placeless(reference))
-    assert [item.questions for item in found] == [item.questions for item in reference]
-    assert len({item.source for item in found}) == 3
-    again = pickle.loads(pickle.dumps(found.items))
+    got = load_dataset(config)
+    assert got.layout.endswith("of the hub, split test")
+    assert fingerprint(placeless(got)) == fingerprint(placeless(reference))
+    assert [item.questions for item in got] == [item.questions for item in reference]
+    assert len({item.source for item in got}) == 3
+    again = pickle.loads(pickle.dumps(got.items))
     assert [item.read() for item in again] == [item.read() for item in reference]
 
 
@@ -166,14 +166,14 @@ def test_listing_opens_no_picture(tmp_path, bytes_of):
 def test_a_picture_that_the_zip_lacks_or_that_is_damaged_is_unreadable(tmp_path, bytes_of):
     old_zip(tmp_path, bytes_of)
     write_csv(tmp_path / "whoops_dataset.csv", [*ROWS, row("z-9")])
-    found = load("whoops", tmp_path)
+    got = load("whoops", tmp_path)
     with pytest.raises(UnreadableImage, match=r"whoops_images\.zip has no whoops_images/z-9\.png"):
-        found[3].read()
+        got[3].read()
     archive = tmp_path / "whoops_images.zip"
     content = archive.read_bytes().replace(bytes_of("b-2"), bytes_of("b-2")[::-1])
     archive.write_bytes(content)
     with pytest.raises(UnreadableImage, match="CRC"):
-        found[0].read()
+        got[0].read()
 
 
 def test_a_row_of_parquet_without_bytes_is_unreadable(tmp_path):

@@ -43,7 +43,7 @@ def test_order_and_errors_are_those_of_opening_one_by_one(items):
     assert len(broken) == 4
 
 
-def test_no_more_wait_than_is_said_and_the_rest_is_never_opened(items):
+def test_no_more_wait_than_asked_for_and_the_rest_is_never_opened(items):
     pictures = readable_ahead(items, lambda error: None, ahead=3)
     next(pictures)
     time.sleep(0.05)

@@ -43,13 +43,13 @@ def plain(captioner, pixels):
 
 
 def brute(captioner, pixels, condition, edits, zbar):
-    of = {
+    values = {
         layer: _pooled(condition.mean, zbar[condition.mean.state_index(layer)])
         for edit in condition.edits
         if edit.kind in ("mean", "confuse")
         for layer in edit.layers
     }
-    with hooked(captioner, edits, of):
+    with hooked(captioner, edits, values):
         return states(captioner, pixels)
 
 

@@ -88,8 +88,8 @@ def test_equal_edits_are_equal_conditions():
         ("mean:+", "expected mean:5|layers must read like"),
     ],
 )
-def test_what_cannot_be_is_refused(entry, said):
-    with pytest.raises(ValueError, match=said):
+def test_what_cannot_be_is_refused(entry, message):
+    with pytest.raises(ValueError, match=message):
         expand(entry, SHAPE)
 
 

@@ -14,19 +14,22 @@ from store import open_run
 from store.publish.generation import publish
 
 
-def of(config, name, *conditions, **depth):
+def with_experiment(config, name, *conditions, **depth):
     """The configuration with this one experiment."""
     experiment = ExperimentConfig(name=name, conditions=conditions, **depth)
     return config.model_copy(update={"experiments": (experiment,)})
 
 
 def test_what_another_configuration_computed_is_not_computed_again(run, config, tmp_path):
-    first = run(tmp_path, of(config, "removal", "skip:1", "skip:2", all_layers=True))
-    assert run(tmp_path, of(config, "more", "skip:2", "skip:3")) == first
+    first = run(tmp_path, with_experiment(config, "removal", "skip:1", "skip:2", all_layers=True))
+    assert run(tmp_path, with_experiment(config, "more", "skip:2", "skip:3")) == first
     with open_run(first) as opened:
         counts = opened.table("caption").groupby("condition_id").size().to_dict()
     assert counts == {"baseline": 20, "skip:1": 20, "skip:2": 20, "skip:3": 5}
-    assert run(tmp_path, of(config, "renamed", "skip:1", "skip:2", all_layers=True)) == first
+    assert (
+        run(tmp_path, with_experiment(config, "renamed", "skip:1", "skip:2", all_layers=True))
+        == first
+    )
     stages = {path.name.rpartition("-")[0] for path in first.glob("parts/sweep.*")}
     assert stages == {"sweep.removal", "sweep.more"}
     parts = set(first.rglob("part.json"))
@@ -36,12 +39,12 @@ def test_what_another_configuration_computed_is_not_computed_again(run, config, 
         r"wants more of it .*Leave it out of 'deep'; or move .*\*sweep\.more-\?{8} "
         rf"away and `python -m precompute publish {first.name} --allow-fewer`",
     ):
-        run(tmp_path, of(config, "deep", "skip:3", all_layers=True))
+        run(tmp_path, with_experiment(config, "deep", "skip:3", all_layers=True))
     assert set(first.rglob("part.json")) == parts
     for stage in first.glob("parts/*sweep.more-????????"):  # as the message says
         shutil.rmtree(stage)
     publish(first, allow_fewer=True)
-    assert run(tmp_path, of(config, "deep", "skip:3", all_layers=True)) == first
+    assert run(tmp_path, with_experiment(config, "deep", "skip:3", all_layers=True)) == first
     with open_run(first) as opened:
         assert len(opened.table("caption", "condition_id = 'skip:3'")) == 20
 
@@ -62,15 +65,15 @@ def test_a_condition_that_another_experiment_takes_over_stops_no_run(
 
 
 def test_a_condition_of_a_stage_that_was_not_ended_is_refused(run, config, tmp_path):
-    begun = of(config, "begun", "skip:1")
+    begun = with_experiment(config, "begun", "skip:1")
     folder = run(tmp_path, begun)
     (mark,) = folder.glob("parts/sweep.begun-*/complete.json")
     mark.unlink()
     with pytest.raises(ValueError, match=r"is not complete\. Go on with that configuration; or"):
-        run(tmp_path, of(config, "other", "skip:1"))
-    assert run(tmp_path, of(config, "other", "skip:2")) == folder
+        run(tmp_path, with_experiment(config, "other", "skip:1"))
+    assert run(tmp_path, with_experiment(config, "other", "skip:2")) == folder
     assert run(tmp_path, begun) == folder
-    assert run(tmp_path, of(config, "other", "skip:1")) == folder
+    assert run(tmp_path, with_experiment(config, "other", "skip:1")) == folder
 
 
 @pytest.mark.parametrize(
@@ -85,10 +88,10 @@ def test_a_condition_of_a_stage_that_was_not_ended_is_refused(run, config, tmp_p
     ],
 )
 def test_what_does_not_fit_stops_a_run_before_any_work(
-    config, captioner, tmp_path, conditions, said
+    config, captioner, tmp_path, conditions, message
 ):
     bad = ExperimentConfig(name="bad", conditions=conditions)
     (plan,) = plan_runs(config.model_copy(update={"experiments": (bad,)}))
-    with Watch() as watch, pytest.raises(ValueError, match=said):
+    with Watch() as watch, pytest.raises(ValueError, match=message):
         execute(Job(plan, tmp_path, lambda: captioner, Maker(watch)))
     assert not list(tmp_path.rglob("part.json"))

@@ -79,7 +79,7 @@ def test_a_new_kind_goes_from_a_configuration_to_a_chart(
     folder = run(tmp_path, config.model_copy(update={"experiments": (experiment,)}))
     with open_run(folder) as opened:
         conditions = queries.conditions(opened)
-        said = opened.table("caption", "condition_id = 'flip:2-3'").set_index("image_id")
+        output = opened.table("caption", "condition_id = 'flip:2-3'").set_index("image_id")
     values = conditions[["condition_id"]].assign(n=5, mean=0.5, low=0.4, high=0.6)
     frame = sweep(conditions, values)
     series = frame.set_index("condition_id")["series"].to_dict()
@@ -96,4 +96,4 @@ def test_a_new_kind_goes_from_a_configuration_to_a_chart(
         expected = captioner.library_captions(
             pictures, config.decode.prompt, config.decode.generation
         )
-    assert said.sort_index()["token_ids"].map(list).tolist() == expected
+    assert output.sort_index()["token_ids"].map(list).tolist() == expected

@@ -77,21 +77,21 @@ def test_captions_are_those_of_the_hooked_library(
         captions = run.table("caption", "condition_id = ?", [text])
         baseline = run.table("caption", "condition_id = 'baseline' AND layer = 3")
     final = baseline.set_index("image_id").token_ids
-    of = captions[captions.layer == 3].set_index("image_id")
-    assert set(of.index) == set(opened)
+    values = captions[captions.layer == 3].set_index("image_id")
+    assert set(values.index) == set(opened)
     for image_id, picture in opened.items():
         inputs = captioner.processor(picture, PROMPT, return_tensors="pt")
         with hooked(captioner, EDITS[text], dict(enumerate(zbar, start=1))):
             row = captioner.model.generate(
                 **inputs, do_sample=False, **with_experiments.decode.generation.model_dump()
             ).tolist()[0][1:]
-            own, ending = (
+            mine, ending = (
                 _logprob(captioner, inputs, list(ids))
-                for ids in (of.token_ids[image_id], final[image_id])
+                for ids in (values.token_ids[image_id], final[image_id])
             )
-        assert list(of.token_ids[image_id]) == (row[: row.index(1) + 1] if 1 in row else row)
-        assert of.mean_logprob[image_id] == pytest.approx(own, abs=1e-4)
-        assert of.final_logprob[image_id] == pytest.approx(ending, abs=1e-4)
+        assert list(values.token_ids[image_id]) == (row[: row.index(1) + 1] if 1 in row else row)
+        assert values.mean_logprob[image_id] == pytest.approx(mine, abs=1e-4)
+        assert values.final_logprob[image_id] == pytest.approx(ending, abs=1e-4)
 
 
 def _logprob(captioner, inputs, ids):
@@ -229,9 +229,9 @@ def test_a_mean_of_another_runs_images_is_the_mean_of_those(folder, config, capt
     # The data set is what run.json says, whatever the run is called.
     assert (mean["run"], mean["dataset"]) == ("elsewhere-0000beef", "tiny")
     # The images are the same here: so are the captions of the same edit with the own mean.
-    own = parse("mean:2", Shape(3, 8))
+    mine = parse("mean:2", Shape(3, 8))
     with Watch() as watch:
-        sweep(Job(plan, folder.parent, lambda: captioner, Maker(watch)), "sweep.own", [own])
+        sweep(Job(plan, folder.parent, lambda: captioner, Maker(watch)), "sweep.own", [mine])
     publish(folder)
     with open_run(folder) as run:
         again = run.table("caption", "condition_id = 'mean:2'").set_index("image_id").text

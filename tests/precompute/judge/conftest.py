@@ -34,9 +34,9 @@ def judge(run):
     """Runs a judge over the run; returns what was said."""
 
     def go(config):
-        said = []
+        output = []
         with Watch() as watch:
-            ask_all(run, config, watch, said.append)
-        return said
+            ask_all(run, config, watch, output.append)
+        return output
 
     return go

@@ -45,8 +45,8 @@ def test_a_ledger_travels(copy, run, server, config, judge, tmp_path, peel):
     judge(config)
     file = tmp_path / "replies.jsonl"
     assert "12 replies" in peel("export", run.name, "ledger", file, "--results", run.parent).output
-    told = peel("import", copy.name, file, "--results", copy.parent)
-    assert "12 new replies" in told.output
+    messages = peel("import", copy.name, file, "--results", copy.parent)
+    assert "12 new replies" in messages.output
     assert replies(copy) == 12
     assert list(import_ledger(copy, file).values()) == [0]
     assert server.count == 12
@@ -68,8 +68,8 @@ def test_what_does_not_belong_is_refused_whole(copy, run, config, judge, tmp_pat
 
 def test_a_batch_service_can_do_the_asking(run, server, tmp_path, peel):
     questions, answers = tmp_path / "questions.jsonl", tmp_path / "answers.jsonl"
-    told = peel("judge", "--results", run.parent, "--write-batch", questions)
-    assert "12 questions" in told.output, told.output
+    messages = peel("judge", "--results", run.parent, "--write-batch", questions)
+    assert "12 questions" in messages.output, messages.output
     lines = []
     for line in questions.read_text().splitlines()[:10]:
         request = json.loads(line)
@@ -85,8 +85,8 @@ def test_a_batch_service_can_do_the_asking(run, server, tmp_path, peel):
         )
     lines[0]["response"] = {"status_code": 500, "body": {}}
     answers.write_text("\n".join(json.dumps(line) for line in lines))
-    told = peel("judge", "--results", run.parent, "--read-batch", answers)
-    assert "9 new replies" in told.output, told.output
+    messages = peel("judge", "--results", run.parent, "--read-batch", answers)
+    assert "9 new replies" in messages.output, messages.output
     assert replies(run) == 9
     assert server.count == 0
     assert "3 to ask" in peel("judge", "--results", run.parent).output
@@ -101,12 +101,12 @@ def test_one_process_at_a_time(run, config, judge, peel):
 
 
 def test_a_dry_run_and_a_judge_without_a_name(run, server, peel, tmp_path):
-    told = peel("judge", "--results", run.parent, "--dry-run")
-    assert told.exit_code == 0, told.output
-    assert '{"layer": 2, "description":' in told.output
+    messages = peel("judge", "--results", run.parent, "--dry-run")
+    assert messages.exit_code == 0, messages.output
+    assert '{"layer": 2, "description":' in messages.output
     assert server.count == 0
     config = tmp_path / "judge.toml"
     config.write_text(config.read_text().replace("judge =", "#"))
-    told = peel("judge", "--results", run.parent, "--model", "x")
-    assert told.exit_code == 1
-    assert "expected base_url" in told.output
+    messages = peel("judge", "--results", run.parent, "--model", "x")
+    assert messages.exit_code == 1
+    assert "expected base_url" in messages.output

@@ -26,10 +26,10 @@ def listed(prompt):
 
 @given(st.lists(st.one_of(st.sampled_from(ATTACKS), st.text()), min_size=2, max_size=4))
 def test_no_caption_leaves_its_string(captions):
-    told = dict(enumerate(captions, 3))
-    lines = listed(render(told)).splitlines()
+    messages = dict(enumerate(captions, 3))
+    lines = listed(render(messages)).splitlines()
     assert [json.loads(line) for line in lines] == [
-        {"layer": layer, "description": caption} for layer, caption in told.items()
+        {"layer": layer, "description": caption} for layer, caption in messages.items()
     ]
     assert not any("<" in line or ">" in line for line in lines)
 

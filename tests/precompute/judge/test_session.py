@@ -34,10 +34,10 @@ def ledger_text(run):
 
 
 def test_every_picture_is_asked_about_once_and_figure_5_is_filled(run, server, config, judge):
-    said = judge(config)
+    output = judge(config)
     assert server.count == 12
-    assert "12 to ask" in said[0]
-    assert said[1] == "12 replies: 12 ok; 0 open"
+    assert "12 to ask" in output[0]
+    assert output[1] == "12 replies: 12 ok; 0 open"
     with open_run(run) as opened:
         replies, rows = opened.table("reply"), opened.table("judgement")
         curve = opened.table("curve", "metric LIKE 'judge.%'")
@@ -199,9 +199,9 @@ def test_without_a_key_errors_keep_their_words(server, config, judge, monkeypatc
 def test_the_key_goes_to_the_server_and_nowhere_else(run, server, config, judge, monkeypatch):
     monkeypatch.setenv(KEY, "sk-very-secret")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-another-service")
-    said = judge(config)
+    output = judge(config)
     assert {headers["authorization"] for headers in server.headers} == {"Bearer sk-very-secret"}
-    assert "secret" not in "".join(said)
+    assert "secret" not in "".join(output)
     for path in run.rglob("*"):
         assert not path.is_file() or b"sk-very-secret" not in path.read_bytes(), path
 

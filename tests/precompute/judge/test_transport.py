@@ -210,8 +210,8 @@ def test_a_sealed_reply_that_is_too_long_can_be_forgotten(run, server, config, j
     judge(config)
     with open_run(run) as opened:
         asked, bad = len(opened.table("reply")), opened.table("reply")["reply_id"][3]
-    said = forget(run, bad)
-    assert bad in said
+    output = forget(run, bad)
+    assert bad in output
     judge(config)
     assert server.count == asked + 1, "it alone is asked again"
     with open_run(run) as opened:

@@ -55,13 +55,13 @@ def test_rescaling_takes_the_packages_baseline(monkeypatch):
     config = BertScoreConfig()
     assert module._baseline(config) == pytest.approx(0.83122575)
     monkeypatch.setattr(module, "load", lambda config: (None, None))
-    monkeypatch.setattr(module, "_best", lambda *of: [1.0, 0.83122575])
+    monkeypatch.setattr(module, "_best", lambda *values: [1.0, 0.83122575])
     assert open_bertscore(config)(["a", "b"], [["c"], ["d"]]) == pytest.approx([1, 0])
     with pytest.raises(ValueError, match="rescale = false"):
         module._baseline(OFFLINE)
 
 
-def test_what_is_missing_is_said():
+def test_what_is_missing_is_named():
     assert is_here(OFFLINE)
     assert not is_here(BertScoreConfig(model="nobody/nothing"))
     with pytest.raises(ValueError, match=r"must be in 1..6; got 7"):

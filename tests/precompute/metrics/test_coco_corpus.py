@@ -26,22 +26,22 @@ def references():
 def texts(references):
     """A caption an image: some of others, some cut, some longer than any reference."""
     last = len(references)
-    found = [references[(k + (k % 3 == 0)) % last][k % 5] for k in range(last)]
-    changed = [" ".join(found[0].split()[:2]), "one", f"{found[2]}, and {found[3]}!"]
-    return changed + found[3:]
+    got = [references[(k + (k % 3 == 0)) % last][k % 5] for k in range(last)]
+    changed = [" ".join(got[0].split()[:2]), "one", f"{got[2]}, and {got[3]}!"]
+    return changed + got[3:]
 
 
 @pytest.fixture(scope="module")
 def package(texts, references):
     """Corpus BLEU-4 as the package's evaluation calls it, of some of the captions."""
-    flat = iter(ptb.tokenise([text for own in references for text in own]))  # in one process
-    refs = {k: list(islice(flat, len(own))) for k, own in enumerate(references)}
-    told = ptb.tokenise(texts)
+    flat = iter(ptb.tokenise([text for itself in references for text in itself]))  # in one process
+    refs = {k: list(islice(flat, len(itself))) for k, itself in enumerate(references)}
+    messages = ptb.tokenise(texts)
 
-    def score(of, words=None):
-        own = {k: refs[i] for k, i in enumerate(of)}
-        mine = {k: [" ".join(told[i].split()[:words])] for k, i in enumerate(of)}
-        return Bleu(4).compute_score(own, mine, verbose=0)[0][3]
+    def score(values, words=None):
+        itself = {k: refs[i] for k, i in enumerate(values)}
+        mine = {k: [" ".join(messages[i].split()[:words])] for k, i in enumerate(values)}
+        return Bleu(4).compute_score(itself, mine, verbose=0)[0][3]
 
     return score
 

@@ -51,8 +51,8 @@ def references():
 def texts(references):
     """A caption an image; every third is about another picture, and some have odd forms."""
     last = len(references)
-    found = [references[(k + (k % 3 == 0)) % last][k % 5] for k in range(last)]
-    return [f"{HARD[k]} {text}" if k < len(HARD) else text for k, text in enumerate(found)]
+    got = [references[(k + (k % 3 == 0)) % last][k % 5] for k in range(last)]
+    return [f"{HARD[k]} {text}" if k < len(HARD) else text for k, text in enumerate(got)]
 
 
 @pytest.fixture(scope="module")
@@ -60,22 +60,25 @@ def coco(texts, references):
     """The two as the package's evaluation makes them."""
     if shutil.which("java"):
 
-        def tokens(of):
+        def tokens(values):
             return PTBTokenizer().tokenize(
-                {k: [{"caption": " ".join(t.split())} for t in own] for k, own in enumerate(of)}
+                {
+                    k: [{"caption": " ".join(t.split())} for t in mine]
+                    for k, mine in enumerate(values)
+                }
             )
     else:
 
-        def tokens(of):
-            return {k: ptb.tokenise(own) for k, own in enumerate(of)}
+        def tokens(values):
+            return {k: ptb.tokenise(mine) for k, mine in enumerate(values)}
 
     return tokens(references), tokens([[text] for text in texts])
 
 
 def test_bleu_is_sacrebleus(texts, references):
     expected = [
-        sacrebleu.sentence_bleu(text, own).score / 100
-        for text, own in zip(texts, references, strict=True)
+        sacrebleu.sentence_bleu(text, mine).score / 100
+        for text, mine in zip(texts, references, strict=True)
     ]
     assert bleu(texts, references) == pytest.approx(expected)
 
@@ -90,7 +93,7 @@ def test_coco_bleu4_and_rouge_l_are_pycocoevalcaps(texts, references, coco):
 def test_cider_of_parts_is_that_of_the_whole_set(texts, references, coco, tmp_path):
     """Frequencies are counted once and kept; captions come in pieces, as parts do."""
     mean, each = Cider().compute_score(*coco)
-    corpus = Corpus({str(k): tuple(own) for k, own in enumerate(references)}, {}, "")
+    corpus = Corpus({str(k): tuple(mine) for k, mine in enumerate(references)}, {}, "")
     values = []
     for start in range(0, len(texts), 7):
         score = cider.open_cider(corpus, tmp_path)
@@ -110,7 +113,7 @@ def test_unknown_words_do_not_grow_the_frequencies(tmp_path):
 
 @needs_java
 def test_tokens_in_python_agree_with_stanfords(references):
-    lines = sorted({text for own in references for text in own})
+    lines = sorted({text for mine in references for text in mine})
     lines += [" ".join(text.split()) for text in HARD]
     for line, expected in zip(lines, ptb._java(lines), strict=True):
         kept = [word for word in expected if word not in ptb._REMOVED]
@@ -120,8 +123,8 @@ def test_tokens_in_python_agree_with_stanfords(references):
 @needs_java
 def test_tokens_are_the_packages_own():
     flat = [" ".join(text.split()) for text in HARD]
-    own = PTBTokenizer().tokenize({k: [{"caption": text}] for k, text in enumerate(flat)})
-    assert ptb.tokenise(HARD) == [own[k][0] for k in range(len(HARD))]
+    mine = PTBTokenizer().tokenize({k: [{"caption": text}] for k, text in enumerate(flat)})
+    assert ptb.tokenise(HARD) == [mine[k][0] for k in range(len(HARD))]
 
 
 def test_without_java_python_tokenises_and_says_so(monkeypatch):

@@ -34,7 +34,7 @@ def test_what_is_compared_is_larger_for_captions_more_alike(name):
 
 
 @pytest.mark.parametrize("name", sorted(set(METRICS) - {"bertscore", "uniqueness"}))
-def test_values_lie_in_the_range_that_is_told(name, tmp_path):
+def test_values_lie_in_the_range_of_the_registry(name, tmp_path):
     low, high = registry.METRICS[name].range
     values = prepared(name).open(tmp_path)(TEXTS, REFERENCES)
     there = [value for value in values if not math.isnan(value)]

@@ -73,7 +73,7 @@ def test_every_layer_equals_generate_on_a_truncated_tower(
     inputs = processor(pictures, [prompt] * len(pictures), return_tensors="pt")
     begin = inputs["input_ids"].shape[1] - 1  # without [SEP]
     end = processor.tokenizer.sep_token_id
-    said = set()
+    output = set()
     for layer, captions in enumerate(got):
         expected = truncated(blip_captioner.model, layer).generate(
             **{name: tensor.clone() for name, tensor in inputs.items()},
@@ -83,8 +83,8 @@ def test_every_layer_equals_generate_on_a_truncated_tower(
         for caption, row in zip(captions, expected.tolist(), strict=True):
             ids = row[begin:]
             assert list(caption.token_ids) == (ids[: ids.index(end) + 1] if end in ids else ids)
-            said.add(caption.token_ids)
-    assert len(said) > 3, "a model that says one thing would hide a mistake"
+            output.add(caption.token_ids)
+    assert len(output) > 3, "a model that says one thing would hide a mistake"
 
 
 def test_logprobs_equal_a_step_by_step_loop_through_the_librarys_forward(

@@ -61,7 +61,7 @@ def test_every_layer_equals_generate_on_a_truncated_tower(blip2_captioner, pictu
     states = capture(blip2_captioner.tower, blip2_captioner.pixels(pictures)).states
     got = decode_layers(blip2_captioner, states, config)
     inputs = blip2_captioner.processor(pictures, [PROMPT] * len(pictures), return_tensors="pt")
-    said = set()
+    output = set()
     for layer, captions in enumerate(got):
         model = copy.deepcopy(blip2_captioner.model)
         model.vision_model.encoder.layers = model.vision_model.encoder.layers[:layer]
@@ -69,8 +69,8 @@ def test_every_layer_equals_generate_on_a_truncated_tower(blip2_captioner, pictu
         for caption, row in zip(captions, rows, strict=True):
             ids = row[1:]
             assert list(caption.token_ids) == (ids[: ids.index(1) + 1] if 1 in ids else ids)
-            said.add(caption.token_ids)
-    assert len(said) > 3, "a model that says one thing would hide a mistake"
+            output.add(caption.token_ids)
+    assert len(output) > 3, "a model that says one thing would hide a mistake"
 
 
 def test_the_q_former_of_blip2_reads_no_instruction(blip2_captioner, captioner, pixels):

@@ -30,11 +30,11 @@ def xxl():
     return Blip2Config(text_config=text, tie_word_embeddings=False)
 
 
-def of(name, places):
+def gpu_of(name, places):
     """The GPU of a weight: that of the longest module name it starts with."""
-    found = [place for place in places if name == place or name.startswith(place + ".")]
-    assert found, f"{name} is nowhere"
-    return places[max(found, key=len)]
+    got = [place for place in places if name == place or name.startswith(place + ".")]
+    assert got, f"{name} is nowhere"
+    return places[max(got, key=len)]
 
 
 @pytest.mark.parametrize("gpus", [2, 3, 4, 8])
@@ -44,7 +44,7 @@ def test_every_weight_has_a_gpu_and_all_gpus_about_as_many(xxl, gpus):
         model = Blip2ForConditionalGeneration(xxl)
     load = [0] * gpus
     for name, weight in model.named_parameters():
-        load[of(name, places)] += weight.numel()
+        load[gpu_of(name, places)] += weight.numel()
     assert sum(load) > 11e9
     assert max(load) < 1.25 * sum(load) / gpus
     assert all(load)
@@ -55,7 +55,7 @@ def test_tower_and_q_former_are_together(xxl):
     with torch.device("meta"):
         model = Blip2ForConditionalGeneration(xxl)
     visual = [n for n, _ in model.named_parameters() if not n.startswith("language_model.")]
-    assert {of(name, places) for name in visual} == {0}
+    assert {gpu_of(name, places) for name in visual} == {0}
     blocks = [gpu for name, gpu in places.items() if ".block." in name]
     assert blocks == sorted(blocks)
     assert len(blocks) == 48

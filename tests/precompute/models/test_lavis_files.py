@@ -9,11 +9,11 @@ from precompute.models.checkpoint import CheckpointMissing
 from precompute.models.lavis_files import EVA_VIT_G, describe, weight_files
 
 
-def test_this_environment_is_told_from_lavis():
+def test_this_environment_is_distinguished_from_lavis():
     config = read_config(PROJECT / "precompute/configs/whoops-lavis.toml")
-    said = missing_weights(ModelConfig(**config.model.model_dump() | {"device": "cpu"}))
-    assert "the back end 'lavis' is not in this environment" in said
-    assert "`make setup-lavis`" in said
+    output = missing_weights(ModelConfig(**config.model.model_dump() | {"device": "cpu"}))
+    assert "the back end 'lavis' is not in this environment" in output
+    assert "`make setup-lavis`" in output
 
 
 def test_a_folder_that_is_not_whole_says_how_to_get_the_rest(tmp_path):

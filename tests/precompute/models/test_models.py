@@ -70,9 +70,9 @@ def test_a_revision_is_another_snapshot_with_another_hash(hub):
 
 def test_a_revision_that_is_not_here_says_how_to_get_it(hub):
     absent = ModelConfig(path="someone/tiny", revision="v2")
-    said = missing_weights(absent)
-    assert "someone/tiny at revision v2" in said
-    assert "`hf download someone/tiny --revision v2" in said
+    output = missing_weights(absent)
+    assert "someone/tiny at revision v2" in output
+    assert "`hf download someone/tiny --revision v2" in output
     with pytest.raises(CheckpointMissing, match="hf download"):
         load_captioner(absent)
 
@@ -87,14 +87,14 @@ def test_what_is_nowhere_is_missing(path):
             wants_weights(ModelConfig(path=path))
 
 
-def test_a_download_that_was_cut_off_is_told_from_a_whole_one(tmp_path):
+def test_a_download_that_was_cut_off_is_distinguished_from_a_whole_one(tmp_path):
     names = [f"model-0000{i}-of-00003.safetensors" for i in (1, 2, 3)]
     index = {"weight_map": {f"layer.{i}": name for i, name in enumerate(names)}}
     (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
     config = ModelConfig(path=str(tmp_path))
     (tmp_path / names[0]).touch()
-    said = missing_weights(config)
-    assert "2 are missing, the first is model-00002-of-00003.safetensors" in said
+    output = missing_weights(config)
+    assert "2 are missing, the first is model-00002-of-00003.safetensors" in output
     for name in names:
         (tmp_path / name).touch()
     assert [file.name for file in weight_files(config)] == names

@@ -126,7 +126,7 @@ def test_the_stage(asking, run, captioner, tmp_path):
     assert json.loads((folder / "run.json").read_text())["stages"]["questions"]
 
 
-def test_batches_that_do_not_fit_are_halved_and_told(asking, captioner, tmp_path):
+def test_batches_that_do_not_fit_are_halved_and_reported(asking, captioner, tmp_path):
     shard = asking.model_copy(
         update={
             "capture": CaptureConfig(part_size=6, batch_size=6),

@@ -16,14 +16,14 @@ from store.errors import ImageNotFound
 def eager(captioner):
     """pixels -> [image, layer, token, token], the mean over heads, by the library's eager code."""
 
-    def of(pixels):
+    def attention(pixels):
         vision = captioner.model.vision_model
         vision.set_attn_implementation("eager")
         patterns = vision(pixels, output_attentions=True).attentions
         vision.set_attn_implementation("sdpa")
         return torch.stack([pattern.mean(1) for pattern in patterns], 1)
 
-    return of
+    return attention
 
 
 def test_patterns_are_the_librarys(captioner, pixels, eager):

@@ -13,8 +13,8 @@ from precompute.runner import plan
 from precompute.runner.plan import plan_runs
 
 
-def changed(config, room, **values):
-    return config.model_copy(update={room: getattr(config, room).model_copy(update=values)})
+def changed(config, section, **values):
+    return config.model_copy(update={section: getattr(config, section).model_copy(update=values)})
 
 
 def test_the_same_configuration_is_the_same_run(config):
@@ -22,7 +22,7 @@ def test_the_same_configuration_is_the_same_run(config):
 
 
 @pytest.mark.parametrize(
-    ("room", "values"),
+    ("section", "values"),
     [
         ("decode", {"prompt": "what is this?"}),
         ("decode", {"batch_size": 6}),
@@ -32,16 +32,16 @@ def test_the_same_configuration_is_the_same_run(config):
         ("model", {"dtype": "bfloat16"}),
     ],
 )
-def test_whatever_decides_the_numbers_makes_another_run(config, room, values):
-    assert plan_runs(changed(config, room, **values))[0].run_id != plan_runs(config)[0].run_id
+def test_whatever_decides_the_numbers_makes_another_run(config, section, values):
+    assert plan_runs(changed(config, section, **values))[0].run_id != plan_runs(config)[0].run_id
 
 
 @pytest.mark.parametrize(
-    ("room", "values"), [("score", {"metrics": ("exact",)}), ("capture", {"cls_state": False})]
+    ("section", "values"), [("score", {"metrics": ("exact",)}), ("capture", {"cls_state": False})]
 )
-def test_what_decides_no_number_of_it_does_not(config, room, values):
+def test_what_decides_no_number_of_it_does_not(config, section, values):
     """They make other stages of the same run."""
-    assert plan_runs(changed(config, room, **values))[0].run_id == plan_runs(config)[0].run_id
+    assert plan_runs(changed(config, section, **values))[0].run_id == plan_runs(config)[0].run_id
 
 
 def test_other_weights_are_another_run(config, captioner, tmp_path):
@@ -102,8 +102,8 @@ def test_weights_are_read_once_for_all_data_sets(config, monkeypatch, tmp_path):
     )
     first, second = plan_runs(two)
     assert first.decides == second.decides and first.run_id != second.run_id
-    told = describe(two, tmp_path)
-    assert first.run_id in told and second.run_id in told
+    messages = describe(two, tmp_path)
+    assert first.run_id in messages and second.run_id in messages
     assert len(calls) == 2
     assert source_run(first, "again", tmp_path).run_id == second.run_id
     assert len(calls) == 2

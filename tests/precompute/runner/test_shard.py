@@ -55,10 +55,10 @@ def alone(go, tmp_path_factory):
 
 def parts(run):
     """Stage -> its parts."""
-    found = {}
+    got = {}
     for path in sorted((run / "parts").glob("[!.]*/[!.]*/part.json")):
-        found.setdefault(path.parent.parent.name.rpartition("-")[0], []).append(path.parent.name)
-    return found
+        got.setdefault(path.parent.parent.name.rpartition("-")[0], []).append(path.parent.name)
+    return got
 
 
 def test_a_share_makes_its_parts_of_what_needs_no_others(go, alone, plan, tmp_path):

@@ -24,21 +24,21 @@ from precompute.scoring.corpus import derangements, read_corpus, synonyms
 from store.parts.write import read_part, stage_folder, write_part
 from store.text import normalise
 
-STORY = {0: "", 1: "a dog", 2: "a cat on a mat"}
+CAPTIONS = {0: "", 1: "a dog", 2: "a cat on a mat"}
 ALL = ("previous", "final", "reference", "shuffled", "baseline", "self")
 
 
 def test_pairs_of_one_image():
     known = Known(("a cat",), shuffled=(("x",), ("y",)), baseline={1: "a cow"})
-    got = [(p.layer, p.against, p.references) for p in pairs(STORY, known, ALL, "c")]
-    final, own = ("a cat on a mat",), ("a cat",)
+    got = [(p.layer, p.against, p.references) for p in pairs(CAPTIONS, known, ALL, "c")]
+    final, mine = ("a cat on a mat",), ("a cat",)
     others = [("shuffled", ("x",)), ("shuffled", ("y",))]
     expected = {
-        0: [("final", final), ("reference", own), *others, ("self", ("c", "0"))],
+        0: [("final", final), ("reference", mine), *others, ("self", ("c", "0"))],
         1: [
             ("previous", ("",)),
             ("final", final),
-            ("reference", own),
+            ("reference", mine),
             *others,
             ("baseline", ("a cow",)),
             ("self", ("c", "1")),
@@ -46,7 +46,7 @@ def test_pairs_of_one_image():
         2: [
             ("previous", ("a dog",)),
             ("final", final),
-            ("reference", own),
+            ("reference", mine),
             *others,
             ("self", ("c", "2")),
         ],
@@ -55,12 +55,12 @@ def test_pairs_of_one_image():
 
 
 def test_without_references_there_are_no_rows_against_them():
-    asked = pairs(STORY, Known(), ("previous", "final", "reference", "shuffled"), "c")
+    asked = pairs(CAPTIONS, Known(), ("previous", "final", "reference", "shuffled"), "c")
     assert {pair.against for pair in asked} == {"previous", "final"}
 
 
 def test_an_empty_side_is_unscored_and_never_0():
-    asked = list(pairs(STORY, Known(("a cat",)), ("previous", "final", "reference"), "c"))
+    asked = list(pairs(CAPTIONS, Known(("a cat",)), ("previous", "final", "reference"), "c"))
     values = score_image(asked, score_pairs(asked, lambda texts, _: [0.0] * len(texts)))
     unscored = {(0, "final"), (0, "reference"), (1, "previous")}
     for at, value in values.items():
@@ -74,32 +74,34 @@ def test_a_pair_that_many_images_share_is_scored_once():
         asked.extend(texts)
         return [0.5] * len(texts)
 
-    story = {0: "a man", 1: "a man"}
-    all_pairs = [p for _ in range(100) for p in pairs(story, Known(), ("previous", "final"), "c")]
+    captions = {0: "a man", 1: "a man"}
+    all_pairs = [
+        p for _ in range(100) for p in pairs(captions, Known(), ("previous", "final"), "c")
+    ]
     assert score_pairs(all_pairs, counting) == [0.5] * 300
     assert asked == ["a man"]
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_derangements_give_everybody_another(seed):
-    own = {f"{k}": (f"text {k}",) for k in range(2 + seed)}
-    for of in derangements(own, 3, seed):
-        assert sorted(of) == sorted(of.values()) == sorted(own)
-        assert all(one != other for one, other in of.items())
-    assert derangements(own, 3, seed) == derangements(own, 3, seed)
+    mine = {f"{k}": (f"text {k}",) for k in range(2 + seed)}
+    for values in derangements(mine, 3, seed):
+        assert sorted(values) == sorted(values.values()) == sorted(mine)
+        assert all(one != other for one, other in values.items())
+    assert derangements(mine, 3, seed) == derangements(mine, 3, seed)
 
 
 def test_a_stand_in_has_other_texts():
-    own = {f"{k}": (f"class {k % 3}",) for k in range(30)}
-    for of in derangements(own, 5):
-        assert len(of) == 30
-        assert all(own[one] != own[other] for one, other in of.items())
+    mine = {f"{k}": (f"class {k % 3}",) for k in range(30)}
+    for values in derangements(mine, 5):
+        assert len(values) == 30
+        assert all(mine[one] != mine[other] for one, other in values.items())
     assert derangements({"a": ("x",), "b": ("x",)}, 2) == [{}, {}]
 
 
-def write_captions(run, stories, refs=(), labels=()):
+def write_captions(run, trajectories, refs=(), labels=()):
     """A part with captions, as a capture leaves it; stories[condition][image][layer]."""
-    images = sorted({image for of in stories.values() for image in of})
+    images = sorted({image for values in trajectories.values() for image in values})
     stage = stage_folder(run, "capture", {})
     with write_part(stage, "p") as part:
         part.table(
@@ -117,9 +119,9 @@ def write_captions(run, stories, refs=(), labels=()):
             "caption",
             [
                 {"condition_id": condition, "image_id": image, "layer": layer, "text": text}
-                for condition, of in stories.items()
-                for image, story in of.items()
-                for layer, text in enumerate(story)
+                for condition, values in trajectories.items()
+                for image, captions in values.items()
+                for layer, text in enumerate(captions)
             ],
         )
     return read_part(stage / "p")
@@ -139,15 +141,15 @@ def scored(part, name, tmp_path, config=None, corpus=None, baseline=None):
 
 def test_the_gain_is_own_minus_others(tmp_path):
     refs = {"i": ["a cat on a mat", "a cat"], "j": ["a dog"], "k": ["two owls on a mat"]}
-    stories = {"i": ["a", "a cat"], "j": ["a", "a dog"], "k": ["a", "an owl"]}
-    part = write_captions(tmp_path, {"baseline": stories}, refs)
+    trajectories = {"i": ["a", "a cat"], "j": ["a", "a dog"], "k": ["a", "an owl"]}
+    part = write_captions(tmp_path, {"baseline": trajectories}, refs)
     got = scored(part, "rouge_l", tmp_path, ScoreConfig(shuffles=4))
-    own = {image: tuple(texts) for image, texts in refs.items()}
-    maps = derangements(own, 4)
+    itself = {image: tuple(texts) for image, texts in refs.items()}
+    maps = derangements(itself, 4)
     for image, layer in itertools.product(refs, (0, 1)):
-        text = stories[image][layer]
+        text = trajectories[image][layer]
         mine = rouge_l([text], [refs[image]])[0]
-        theirs = sum(rouge_l([text], [refs[of[image]]])[0] for of in maps) / 4
+        theirs = sum(rouge_l([text], [refs[values[image]]])[0] for values in maps) / 4
         at = ("baseline", image, layer)
         assert got[(*at, "rouge_l", "reference")] == pytest.approx(mine)
         assert got[(*at, "rouge_l", "shuffled")] == pytest.approx(theirs)
@@ -204,13 +206,13 @@ def test_heads_are_held_against_their_layer_the_one_below_and_references(tmp_pat
         read_part(stage / "p"), "rouge_l", metric, rouge_l, knowledge(corpus, metric, 1), capture
     )
     got = {(r["layer"], r["head"], r["against"]): r["value"] for r in table.to_pylist()}
-    story = ["a cow", "a dog", "a cat"]
+    captions = ["a cow", "a dog", "a cat"]
     assert got == {
-        (layer, head, against): rouge_l([text], [own])[0] if text else None
+        (layer, head, against): rouge_l([text], [mine])[0] if text else None
         for (layer, head), text in texts.items()
-        for against, own in (
-            ("baseline", [story[layer]]),
-            ("previous", [story[layer - 1]]),
+        for against, mine in (
+            ("baseline", [captions[layer]]),
+            ("previous", [captions[layer - 1]]),
             ("reference", refs["i"]),
         )
     }
@@ -218,15 +220,15 @@ def test_heads_are_held_against_their_layer_the_one_below_and_references(tmp_pat
 
 def test_labels_stand_in_for_references(tmp_path):
     labels = {"i": "penguin", "j": "crane", "k": "crane"}
-    stories = {"i": ["a penguin"], "j": ["a heron"], "k": ["a penguin"]}
-    part = write_captions(tmp_path, {"baseline": stories}, labels=labels)
+    trajectories = {"i": ["a penguin"], "j": ["a heron"], "k": ["a penguin"]}
+    part = write_captions(tmp_path, {"baseline": trajectories}, labels=labels)
     corpus = read_corpus([part], {"crane": ["crane", "heron"]})
     got = scored(part, "label", tmp_path, corpus=corpus)
     values = {at[1:]: value for at, value in got.items()}
-    for image, own, other in (("i", 1.0, 0.0), ("j", 1.0, 0.0), ("k", 0.0, 1.0)):
-        assert values[image, 0, "label", "label"] == own
+    for image, mine, other in (("i", 1.0, 0.0), ("j", 1.0, 0.0), ("k", 0.0, 1.0)):
+        assert values[image, 0, "label", "label"] == mine
         assert values[image, 0, "label", "shuffled"] == other
-        assert values[image, 0, "grounded_gain_label", "shuffled"] == own - other
+        assert values[image, 0, "grounded_gain_label", "shuffled"] == mine - other
 
 
 def test_metrics_without_meaning_are_left_out():
@@ -238,13 +240,19 @@ def test_metrics_without_meaning_are_left_out():
 
 
 def test_uniqueness_by_comparing_all(tmp_path):
-    stories = {"i": ["A man.", "a cat", ""], "j": ["a man", "a dog", ""], "k": ["", "a man", "x"]}
+    trajectories = {
+        "i": ["A man.", "a cat", ""],
+        "j": ["a man", "a dog", ""],
+        "k": ["", "a man", "x"],
+    }
     other = {"i": ["a man", "a cat", "x"]}
-    part = write_captions(tmp_path, {"baseline": stories, "c": other})
+    part = write_captions(tmp_path, {"baseline": trajectories, "c": other})
     got = scored(part, "uniqueness", tmp_path)
-    for image, layer in itertools.product(stories, range(3)):
-        text = normalise(stories[image][layer])
-        alone = not any(normalise(stories[o][layer]) == text for o in stories if o != image)
+    for image, layer in itertools.product(trajectories, range(3)):
+        text = normalise(trajectories[image][layer])
+        alone = not any(
+            normalise(trajectories[o][layer]) == text for o in trajectories if o != image
+        )
         value = got["baseline", image, layer, "uniqueness", "self"]
         assert value == (float(alone) if text else None)
     assert got["c", "i", 0, "uniqueness", "self"] == 1.0
@@ -287,9 +295,9 @@ def test_synonyms_are_read_beside_the_pictures(tmp_path):
     (tmp_path / "synset_words.txt").write_text(
         "n02056570 king penguin, Aptenodytes patagonica\nn1 crane\nn2 crane, lifter\n"
     )
-    found = imagenet_classes.synonyms(tmp_path)
-    assert found["crane"] == ["crane", "crane", "lifter"]  # no wnids of ImageNet
-    penguin = found["king penguin"]
+    got = imagenet_classes.synonyms(tmp_path)
+    assert got["crane"] == ["crane", "crane", "lifter"]  # no wnids of ImageNet
+    penguin = got["king penguin"]
     assert penguin[:2] == ["king penguin", "Aptenodytes patagonica"]
     assert {"penguin", "seabird", "bird"} < set(penguin)
     assert not {"animal", "vertebrate", "object"} & set(penguin)
@@ -303,7 +311,7 @@ def test_synonyms_are_read_beside_the_pictures(tmp_path):
             ],
         }
     )
-    assert synonyms(config, "here") == found
+    assert synonyms(config, "here") == got
     lion = synonyms(config, "away")["lion"]
     assert lion[:3] == ["lion", "king of beasts", "Panthera leo"]
     assert "big cat" in lion

@@ -35,7 +35,7 @@ def go(run, config):
 
 
 @pytest.fixture
-def told():
+def captions():
     """Eleven images: references of all but one, captions of two layers, one of them empty."""
     rng = np.random.default_rng(3)
 
@@ -45,8 +45,8 @@ def told():
     refs = {f"i{k}": [some() for _ in range(3)] for k in range(11)}
     refs["i4"] = []
     captions = {
-        (image, layer): f"{own[0] if own else 'x'} {some()}" if layer else some()
-        for image, own in refs.items()
+        (image, layer): f"{mine[0] if mine else 'x'} {some()}" if layer else some()
+        for image, mine in refs.items()
         for layer in (0, 1)
     }
     captions["i7", 0] = ""
@@ -54,9 +54,9 @@ def told():
 
 
 @pytest.fixture
-def run(tmp_path, told):
+def run(tmp_path, captions):
     """The images in parts of three, in no order of their names."""
-    refs, captions = told
+    refs, captions = captions
     run = begin_run(tmp_path, "c", 1, 1, (1, 1), 0)
     stage = stage_folder(run, "capture", {})
     images = sorted(refs, reverse=True)
@@ -80,23 +80,23 @@ def run(tmp_path, told):
 
 def package(texts, references):
     tokens = [
-        {k: ptb.tokenise(own) for k, own in enumerate(of)}
-        for of in (references, [[text] for text in texts])
+        {k: ptb.tokenise(mine) for k, mine in enumerate(values)}
+        for values in (references, [[text] for text in texts])
     ]
     return Bleu(4).compute_score(*tokens, verbose=0)[0][3]
 
 
-def test_each_layer_and_its_interval_are_the_packages(run, told):
-    refs, captions = told
+def test_each_layer_and_its_interval_are_the_packages(run, captions):
+    refs, captions = captions
     go(run, configured("coco_bleu4"))
     with open_run(run) as opened:
         rows = opened.table("curve", f"metric = '{CURVE}'").set_index("layer")
     assert rows.n.to_dict() == {0: 9, 1: 10}
     images = sorted(refs)
     for layer, row in rows.iterrows():
-        of = {i: captions[i, layer] for i in images if refs[i] and captions[i, layer]}
+        values = {i: captions[i, layer] for i in images if refs[i] and captions[i, layer]}
         assert row["mean"] == pytest.approx(
-            package(list(of.values()), [refs[i] for i in of]), abs=1e-6
+            package(list(values.values()), [refs[i] for i in values]), abs=1e-6
         )
         samples = []
         for weights in bootstrap_weights(len(images))[:1000]:
@@ -104,16 +104,16 @@ def test_each_layer_and_its_interval_are_the_packages(run, told):
                 i
                 for i, times in zip(images, weights, strict=True)
                 for _ in range(int(times))
-                if i in of
+                if i in values
             ]
-            samples.append(package_of(drawn, of, refs))
+            samples.append(package_of(drawn, values, refs))
         expected = np.percentile(samples, (2.5, 97.5))
         assert (row.low, row.high) == pytest.approx(tuple(expected), abs=1e-6)
 
 
-def package_of(drawn, of, refs):
+def package_of(drawn, texts, refs):
     """The same without a tokenizer: these captions are tokens already."""
-    texts = dict(enumerate([of[i]] for i in drawn))
+    texts = dict(enumerate([texts[i]] for i in drawn))
     return Bleu(4).compute_score({k: refs[i] for k, i in enumerate(drawn)}, texts, verbose=0)[0][3]
 
 

@@ -61,14 +61,14 @@ def test_what_is_preferred_is_better_when_it_is_more_and_no_two_share_a_rank():
 
 
 def test_a_unit_that_names_ends_names_those_of_the_range():
-    told = 0
+    messages = 0
     for name, metric in EVERY:
         low, high = metric.range
         assert low < high, name
         if ends := re.search(r"(\d+) (?:to|or) (\d+)$", metric.unit):
             assert metric.range == (int(ends[1]), int(ends[2])), name
-            told += 1
-    assert told > 10
+            messages += 1
+    assert messages > 10
 
 
 def test_a_metric_with_both_signs_is_drawn_around_0():

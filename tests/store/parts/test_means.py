@@ -49,8 +49,8 @@ def test_what_was_written_is_read(states, tmp_path):
         ({"image_ids": ("img-0",)}, "different images; got 2 with only 1"),
     ],
 )
-def test_what_does_not_belong_together_is_refused(states, change, said):
-    with pytest.raises(RunMismatch, match=said):
+def test_what_does_not_belong_together_is_refused(states, change, message):
+    with pytest.raises(RunMismatch, match=message):
         add_up([sums(states, (0,)), replace(sums(states, (1,)), **change)])
 
 

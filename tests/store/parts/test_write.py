@@ -38,12 +38,12 @@ def test_a_part_is_there_after_the_block_and_not_before(stage: Path) -> None:
         part.meta["seconds"] = 1.5
         assert not has_part(stage, "p0")
         assert list_parts(stage) == []
-    (found,) = list_parts(stage)
-    assert found.rows == {"layer_stat": 2}
-    assert found.id == f"{stage.name}/p0"
-    assert found.manifest["meta"] == {"seconds": 1.5}
-    assert found.manifest["schema_version"] == SCHEMA_VERSION
-    assert verify_part(found) == []
+    (got,) = list_parts(stage)
+    assert got.rows == {"layer_stat": 2}
+    assert got.id == f"{stage.name}/p0"
+    assert got.manifest["meta"] == {"seconds": 1.5}
+    assert got.manifest["schema_version"] == SCHEMA_VERSION
+    assert verify_part(got) == []
     assert hidden(stage) == []
 
 

@@ -103,8 +103,8 @@ def test_two_settings_of_a_stage_are_refused_unless_one_is_named(run: Path) -> N
     info = read_run(run)
     assert next(iter(current_parts(run, info))) == info["stages"]["capture"]
     stages = {k: v for k, v in info["stages"].items() if k != "capture"}
-    told = r"got capture-\w+ \(\d parts, the last made 2\d{3}-.*Move all of them but one"
-    with pytest.raises(StageMixed, match=told):
+    messages = r"got capture-\w+ \(\d parts, the last made 2\d{3}-.*Move all of them but one"
+    with pytest.raises(StageMixed, match=messages):
         current_parts(run, {**info, "stages": stages})
     update_run(run, stages={"capture": other.name})
     assert publish(run).rows["image"] == 2

@@ -37,40 +37,42 @@ def scores(run, condition, metric, against):
 
 
 def test_conditions_of_most_layers_come_first(run):
-    found = queries.decoded(run)
+    got = queries.decoded(run)
     rows = run.sql("SELECT condition_id, layer FROM curve").itertuples(index=False)
     layers = {}
     for condition, layer in rows:
         layers.setdefault(condition, set()).add(layer)
-    assert found["condition_id"].iloc[0] == "baseline"
-    assert dict(zip(found["condition_id"], found["n_layers"], strict=True)) == {
-        condition: len(of) for condition, of in layers.items()
+    assert got["condition_id"].iloc[0] == "baseline"
+    assert dict(zip(got["condition_id"], got["n_layers"], strict=True)) == {
+        condition: len(values) for condition, values in layers.items()
     }
-    assert found["n_layers"].is_monotonic_decreasing
-    assert found["n_layers"].nunique() > 1
+    assert got["n_layers"].is_monotonic_decreasing
+    assert got["n_layers"].nunique() > 1
 
 
 def test_conditions_leave_out_the_baseline(run):
-    found = queries.conditions(run)
-    assert set(found["condition_id"]) == set(run.table("condition")["condition_id"]) - {BASELINE}
+    got = queries.conditions(run)
+    assert set(got["condition_id"]) == set(run.table("condition")["condition_id"]) - {BASELINE}
 
 
 def test_every_edit_and_what_the_last_layer_then_says(run, final):
-    found = queries.edited_captions(run, "img00004")
+    got = queries.edited_captions(run, "img00004")
     about = run.table("condition").set_index("condition_id")
     expected = {
-        of: text for (of, image), text in final.items() if image == "img00004" and of != BASELINE
+        values: text
+        for (values, image), text in final.items()
+        if image == "img00004" and values != BASELINE
     }
-    assert dict(zip(found["condition_id"], found["text"], strict=True)) == expected
-    assert len(found) == len(expected) > 20
-    for row in found.itertuples():
+    assert dict(zip(got["condition_id"], got["text"], strict=True)) == expected
+    assert len(got) == len(expected) > 20
+    for row in got.itertuples():
         assert (row.kind, row.spec) == tuple(about.loc[row.condition_id, ["kind", "spec"]])
         assert list(row.layers) == list(about.loc[row.condition_id, "layers"])
 
 
 @pytest.mark.parametrize("phrase", ["black and white", " Penguin ", "%", "zzz"])
 def test_the_share_of_captions_with_a_phrase(run, final, phrase):
-    found = queries.phrase_share(run, phrase).set_index("condition_id")
+    got = queries.phrase_share(run, phrase).set_index("condition_id")
     specs = run.table("condition").set_index("condition_id")["spec"]
     samples = {
         name: (json.loads(spec).get("pruning") or {}).get("sample", [])
@@ -80,24 +82,24 @@ def test_the_share_of_captions_with_a_phrase(run, final, phrase):
     for condition in {condition for condition, _ in final}:
         texts = [
             text
-            for (of, image), text in final.items()
-            if of == condition and image not in samples.get(condition, [])
+            for (values, image), text in final.items()
+            if values == condition and image not in samples.get(condition, [])
         ]
-        assert found.loc[condition, "n"] == len(texts)
-        assert found.loc[condition, "found"] == sum(
+        assert got.loc[condition, "n"] == len(texts)
+        assert got.loc[condition, "found"] == sum(
             phrase.strip().lower() in text.lower() for text in texts
         )
 
 
 @pytest.mark.parametrize("against", ["baseline", "reference"])
 def test_images_come_in_the_order_of_what_a_condition_took(run, final, against):
-    after, before = (scores(run, of, "rouge_l", against) for of in ("mean:2", BASELINE))
+    after, before = (scores(run, values, "rouge_l", against) for values in ("mean:2", BASELINE))
     lost = after if against == BASELINE else {i: after[i] - before[i] for i in after}
     expected = sorted(lost, key=lambda image: (lost[image], image))
-    found = queries.most_changed(run, "mean:2", "rouge_l", against, 4, 3)
-    assert found["image_id"].tolist() == expected[3:7]
-    assert found["value"].tolist() == pytest.approx([lost[i] for i in expected[3:7]])
-    for row in found.itertuples():
+    got = queries.most_changed(run, "mean:2", "rouge_l", against, 4, 3)
+    assert got["image_id"].tolist() == expected[3:7]
+    assert got["value"].tolist() == pytest.approx([lost[i] for i in expected[3:7]])
+    for row in got.itertuples():
         assert row.before == final[BASELINE, row.image_id]
         assert row.after == final["mean:2", row.image_id]
     assert queries.count_scored(run, "mean:2", "rouge_l", against)["n"][0] == len(after)
@@ -112,10 +114,10 @@ def test_values_are_bound_and_never_sql(run):
 
 
 def test_the_last_layer_of_every_condition_and_the_baseline(run):
-    found = queries.at_last_layer(run, "rouge_l", "reference").set_index("condition_id")
+    got = queries.at_last_layer(run, "rouge_l", "reference").set_index("condition_id")
     for condition in (BASELINE, "skip:1", "mean:2"):
         values = scores(run, condition, "rouge_l", "reference").values()
-        assert found.loc[condition, "mean"] == pytest.approx(sum(values) / len(values))
+        assert got.loc[condition, "mean"] == pytest.approx(sum(values) / len(values))
     pairs = queries.sweep_metrics(run)
     assert ("rouge_l", "baseline") in set(zip(pairs["metric"], pairs["against"], strict=True))
 
@@ -124,13 +126,17 @@ def test_what_the_gradient_foretold_is_averaged_where_removal_was_measured(run):
     rows = [
         row for row in run.table("head_effect").to_dict("records") if not math.isnan(row["without"])
     ]
-    found = queries.foretold(run)
-    assert found["n"].sum() == len(rows)
-    for row in found.itertuples():
-        here = [of for of in rows if (of["layer"], of["head"]) == (row.layer, row.head)]
+    got = queries.foretold(run)
+    assert got["n"].sum() == len(rows)
+    for row in got.itertuples():
+        here = [
+            values for values in rows if (values["layer"], values["head"]) == (row.layer, row.head)
+        ]
         assert row.n == len(here)
-        assert row.foretold == pytest.approx(-sum(of["gradient"] for of in here) / len(here))
-        assert row.measured == pytest.approx(sum(of["without"] for of in here) / len(here))
+        assert row.foretold == pytest.approx(
+            -sum(values["gradient"] for values in here) / len(here)
+        )
+        assert row.measured == pytest.approx(sum(values["without"] for values in here) / len(here))
 
 
 def test_the_spread_of_a_measure_and_of_one_that_is_not_there(run):

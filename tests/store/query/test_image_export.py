@@ -19,8 +19,8 @@ TEXT = "rouge_l:final@2>=0;|delta_attn|>=0"
 
 @pytest.fixture
 def opened(run):
-    with open_run(run) as found:
-        yield found
+    with open_run(run) as got:
+        yield got
 
 
 def test_all_images_with_the_values_asked_for(opened):

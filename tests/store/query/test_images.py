@@ -91,7 +91,7 @@ quantities = st.one_of(
         st.booleans(),
     ),
     st.builds(
-        lambda judge, of, layer: Quantity(f"judge.{judge}.{of}", None, layer),
+        lambda judge, criterion, layer: Quantity(f"judge.{judge}.{criterion}", None, layer),
         st.sampled_from(JUDGES),
         st.sampled_from((*CRITERIA, "mean")),
         st.none() | st.integers(1, L),
@@ -106,7 +106,7 @@ predicates = st.builds(
 )
 
 
-def found(run, quantity, condition):
+def matching(run, quantity, condition):
     """Slow and plain: (image, value) of every row that a quantity means."""
     if quantity.layer not in ("max", "min"):
         yield from rows_of(run, quantity, condition)
@@ -146,7 +146,7 @@ def rows_of(run, quantity, condition):
 
 def voted(run, quantity, condition):
     """(image, mean over votes), or over criteria whose votes are all there, a layer and image."""
-    judge, _, of = quantity.metric.removeprefix("judge.").rpartition(".")
+    judge, _, group = quantity.metric.removeprefix("judge.").rpartition(".")
     for image, layer in itertools.product(IMAGES, range(L + 1)):
         each = [
             [
@@ -162,7 +162,7 @@ def voted(run, quantity, condition):
                 == (judge, condition, image, layer, criterion)
                 and row["score"] is not None
             ]
-            for criterion in (CRITERIA if of == "mean" else (of,))
+            for criterion in (CRITERIA if group == "mean" else (group,))
         ]
         if quantity.layer in (None, layer) and all(each):
             yield image, np.float32(np.mean([np.mean(scores) for scores in each]))
@@ -172,7 +172,7 @@ def passing(run, predicate, condition):
     compare = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
     return {
         image
-        for image, value in found(run, predicate.quantity, condition)
+        for image, value in matching(run, predicate.quantity, condition)
         if compare[predicate.op](value, np.float32(predicate.threshold))
     }
 
@@ -188,7 +188,7 @@ def test_predicates_mean_what_a_loop_finds(run, chosen, condition):
     assert sorted(exported["image_id"]) == expected
     for predicate in chosen:
         bins = queries.histogram(run, predicate.decides, condition)
-        images = {image for image, _ in found(run, predicate.quantity, condition)}
+        images = {image for image, _ in matching(run, predicate.quantity, condition)}
         assert bins["n"].sum() == len(images)
 
 
@@ -197,7 +197,7 @@ def test_predicates_mean_what_a_loop_finds(run, chosen, condition):
 def test_order_is_by_the_extreme_value_and_missing_ones_come_last(run, quantity, descending):
     rows = queries.filter_images(run, Selection(), Sort(quantity, descending))
     best = {}
-    for image, value in found(run, quantity, "baseline"):
+    for image, value in matching(run, quantity, "baseline"):
         best[image] = (max if descending else min)(best.get(image, value), value)
     sign = -1 if descending else 1
     assert list(rows["image_id"]) == sorted(
@@ -290,7 +290,7 @@ def test_infinities_satisfy_predicates_and_stay_out_of_histograms():
 @settings(max_examples=40, deadline=None)
 @given(runs(), quantities, st.sampled_from((0.0, 0.2, 0.5, 0.9)))
 def test_quantiles_are_those_of_numpy(run, quantity, share):
-    there = [value for _, value in found(run, quantity, "baseline")]
+    there = [value for _, value in matching(run, quantity, "baseline")]
     got = queries.quantile(run, quantity, share)
     assert got == (pytest.approx(np.quantile(there, share), abs=1e-6) if there else None)
 
@@ -336,13 +336,13 @@ def test_names_of_columns_come_from_the_schema():
 
 
 def test_landmarks_come_lowest_first_and_those_that_never_set_in_do_not():
-    found = {"condition_id": "baseline", "low": 1, "high": 3, "rule": "so and so"}
+    matching = {"condition_id": "baseline", "low": 1, "high": 3, "rule": "so and so"}
     run = Memory(
         landmark=[
-            {**found, "metric": "cider_plateau", "layer": 9},
-            {**found, "metric": "fluency_onset", "layer": 2},
-            {**found, "metric": "grounding_onset_bleu", "layer": None},
-            {**found, "metric": "fluency_onset", "layer": 1, "condition_id": "skip:3"},
+            {**matching, "metric": "cider_plateau", "layer": 9},
+            {**matching, "metric": "fluency_onset", "layer": 2},
+            {**matching, "metric": "grounding_onset_bleu", "layer": None},
+            {**matching, "metric": "fluency_onset", "layer": 1, "condition_id": "skip:3"},
         ]
     )
     assert queries.landmarks(run)["metric"].tolist() == ["fluency_onset", "cider_plateau"]
@@ -365,8 +365,8 @@ ODD = 'o\'clock; "50%"'
 @pytest.mark.parametrize("label", [(), ("cat", ODD), ("' OR true --",)])
 def test_categories_and_classes_mean_what_a_loop_finds(category, label):
     rows = [
-        {"image_id": f"i{i}", "category": of, "label": name}
-        for i, (of, name) in enumerate(
+        {"image_id": f"i{i}", "category": group, "label": name}
+        for i, (group, name) in enumerate(
             itertools.product(("a", "A", ODD, None), ("cat", "dog", ODD, None))
         )
     ]

@@ -45,7 +45,7 @@ def judgements(draw):
     return {key: draw(menu) for key in keys}
 
 
-def rows_of(told):
+def rows_of(judged):
     return [
         {
             "judge": judge,
@@ -58,7 +58,7 @@ def rows_of(told):
             "status": "off_menu" if score is None else "ok",
             "reply_id": f"{judge}{image}{vote}",
         }
-        for (judge, image, layer, criterion, vote), score in told.items()
+        for (judge, image, layer, criterion, vote), score in judged.items()
     ]
 
 
@@ -74,8 +74,8 @@ def kappa(pairs):
 
 @settings(max_examples=60, deadline=None)
 @given(judgements())
-def test_agreement_is_that_of_the_first_scored_votes(told):
-    got = judge_queries.agreement(Memory(judgement=rows_of(told)))
+def test_agreement_is_that_of_the_first_scored_votes(judged):
+    got = judge_queries.agreement(Memory(judgement=rows_of(judged)))
     got = {row["criterion"]: row for row in got.astype(object).to_dict("records")}
     for criterion in CRITERIA:
         pairs = []
@@ -85,9 +85,9 @@ def test_agreement_is_that_of_the_first_scored_votes(told):
             both = [
                 next(
                     (
-                        told[judge, image, layer, criterion, vote]
+                        judged[judge, image, layer, criterion, vote]
                         for vote in range(2)
-                        if told[judge, image, layer, criterion, vote] is not None
+                        if judged[judge, image, layer, criterion, vote] is not None
                     ),
                     None,
                 )
@@ -110,10 +110,10 @@ def test_agreement_is_that_of_the_first_scored_votes(told):
 
 @settings(max_examples=60, deadline=None)
 @given(judgements(), st.lists(st.sampled_from((None, 0.1, 0.5, 0.5, 0.9)), min_size=8, max_size=8))
-def test_rank_correlation_is_that_of_pandas(told, scored):
+def test_rank_correlation_is_that_of_pandas(judged, scored):
     at = list(itertools.product(IMAGES, LAYERS))
     run = Memory(
-        judgement=rows_of(told),
+        judgement=rows_of(judged),
         score=[
             {
                 "condition_id": "baseline",
@@ -130,9 +130,9 @@ def test_rank_correlation_is_that_of_pandas(told, scored):
     for (image, layer), value in zip(at, scored, strict=True):
         each = [
             [
-                told["j-aa", image, layer, criterion, vote]
+                judged["j-aa", image, layer, criterion, vote]
                 for vote in range(2)
-                if told["j-aa", image, layer, criterion, vote] is not None
+                if judged["j-aa", image, layer, criterion, vote] is not None
             ]
             for criterion in CRITERIA
         ]
@@ -153,13 +153,13 @@ def test_rank_correlation_is_that_of_pandas(told, scored):
 
 
 def replied():
-    told = {
+    messages = {
         ("j-aa", image, layer, criterion, 0): 3
         for image, layer, criterion in itertools.product(IMAGES, LAYERS, CRITERIA)
     }
-    told["j-aa", "b", 5, "entities", 0] = None
+    messages["j-aa", "b", 5, "entities", 0] = None
     return Memory(
-        judgement=rows_of(told),
+        judgement=rows_of(messages),
         reply=[
             {
                 "reply_id": f"j-aa{image}0",
@@ -187,8 +187,8 @@ def test_a_judge_is_summed_up():
 
 
 def test_a_reply_with_one_failure_counts_as_that():
-    found = judge_queries.statuses(replied(), "j-aa")
-    assert found.values.tolist() == [["ok", 3], ["off_menu", 1]]
+    got = judge_queries.statuses(replied(), "j-aa")
+    assert got.values.tolist() == [["ok", 3], ["off_menu", 1]]
     assert judge_queries.statuses(replied(), "k-bb").empty
 
 

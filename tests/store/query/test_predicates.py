@@ -50,7 +50,7 @@ def test_spaces_and_any_layer_are_allowed():
         ("x" * 10_000, "expected metric"),
     ],
 )
-def test_what_cannot_be_read_is_said(text, message):
+def test_what_cannot_be_read_is_named(text, message):
     with pytest.raises(ValueError, match=message):
         parse_predicates(text)
 

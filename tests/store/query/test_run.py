@@ -46,7 +46,7 @@ def test_a_data_set_names_its_run_beside_others_that_begin_so(run: Path) -> None
         store.query.run.find_run(run.parent, "synthetic")
 
 
-def test_unknown_and_ambiguous_names_are_told(run: Path) -> None:
+def test_unknown_and_ambiguous_names_are_explained(run: Path) -> None:
     make_run(run.parent, seed=1, publish=False, n_images=1)
     with pytest.raises(RunNotFound, match=r"synthetic-.*synthetic-"):
         open_run(run.parent, "synthetic")
@@ -100,9 +100,9 @@ def test_arrays_under_a_condition_are_read_where_they_were_kept(tmp_path: Path) 
             for image in ("img00005", "img00004"):
                 none = base.cls_attention * 0
                 writer.append(replace(base, image_id=image, cls_attention=none, cls_state=None))
-        found = opened.condition_tensors("img00005", "skip:4")
-        assert found is not None and found.image_id == "img00005"
-        assert not found.cls_attention.any()
+        got = opened.condition_tensors("img00005", "skip:4")
+        assert got is not None and got.image_id == "img00005"
+        assert not got.cls_attention.any()
         assert opened.condition_tensors("img00001", "skip:4") is None
         with pytest.raises(ImageNotFound, match=r"row 1 .* must be 'img00006'; got 'img00004'"):
             opened.condition_tensors("img00006", "skip:4")
@@ -134,11 +134,11 @@ def test_a_reader_can_neither_write_nor_reach_files(
 
 
 def test_opened_twice_and_used_from_threads(run: Path) -> None:
-    found: list[int] = []
+    got: list[int] = []
     with open_run(run) as one:
         with open_run(run) as other:
             threads = [
-                threading.Thread(target=lambda r=r: found.append(len(r.table("caption"))))
+                threading.Thread(target=lambda r=r: got.append(len(r.table("caption"))))
                 for r in (one, other) * 4
             ]
             for thread in threads:
@@ -146,7 +146,7 @@ def test_opened_twice_and_used_from_threads(run: Path) -> None:
             for thread in threads:
                 thread.join()
         assert len(one.table("image")) == 12  # the other's close is not this one's
-    assert found == [72] * 8
+    assert got == [72] * 8
 
 
 @pytest.mark.parametrize("links", [True, False])

@@ -13,14 +13,14 @@ from tests.store.memory import Memory
 
 IMAGES = ("a", "b", "c", "d", "e")
 scores = st.sampled_from((None, float("nan"), -0.25, 0.0, 0.3, 0.5, 0.9, 1.0, 1.5))
-stories = st.fixed_dictionaries(
+trajectories = st.fixed_dictionaries(
     {image: st.lists(scores, min_size=4, max_size=4) for image in IMAGES}
 )
 
 
-def memory(told):
+def memory(changes):
     rows = []
-    for image, values in told.items():
+    for image, values in changes.items():
         for layer, value in enumerate(values, start=1):
             at = {"condition_id": "baseline", "image_id": image, "layer": layer}
             rows += [
@@ -39,41 +39,41 @@ def memory(told):
     return Memory(
         run=[{"run_id": "r", "n_layers": 4}],
         score=rows,
-        image=[{"image_id": image} for image in told],
+        image=[{"image_id": image} for image in changes],
     )
 
 
-def slow(told, mine):
+def slow(changes, mine):
     """Image -> distance, one layer after the other."""
 
     def change(image):
         return {
             layer: max(1 - float(np.float32(value)), 0.0)
-            for layer, value in enumerate(told[image])
+            for layer, value in enumerate(changes[image])
             if value is not None and not np.isnan(value)
         }
 
     q = change(mine)
-    found = {}
-    for image in told:
+    got = {}
+    for image in changes:
         p = {layer: c for layer, c in change(image).items() if layer in q}
         if sum(p.values()) > 0 and sum(q.values()) > 0:
             common = 0.0
             for layer, c in p.items():
                 common += np.sqrt(c / sum(p.values()) * q[layer] / sum(q.values()))
-            found[image] = np.sqrt(max(1 - common, 0.0))
-    return found
+            got[image] = np.sqrt(max(1 - common, 0.0))
+    return got
 
 
 @settings(max_examples=80, deadline=None)
-@given(stories, st.sampled_from(IMAGES))
-def test_the_order_is_that_of_a_loop(told, mine):
-    rows = queries.filter_images(memory(told), Selection(), Likeness(mine, "rouge_l"))
-    expected = slow(told, mine)
+@given(trajectories, st.sampled_from(IMAGES))
+def test_the_order_is_that_of_a_loop(changes, mine):
+    rows = queries.filter_images(memory(changes), Selection(), Likeness(mine, "rouge_l"))
+    expected = slow(changes, mine)
     got = rows.dropna(subset="sort_value").set_index("image_id")["sort_value"].astype(float)
     assert dict(got) == pytest.approx(expected, abs=2e-7)
     assert got.is_monotonic_increasing
-    assert list(rows["image_id"][len(got) :]) == sorted(set(told) - set(expected))
+    assert list(rows["image_id"][len(got) :]) == sorted(set(changes) - set(expected))
     # A root near 0 magnifies what rounding leaves.
     assert got.get(mine, 0.0) == pytest.approx(0.0, abs=1e-7)
 
@@ -106,7 +106,7 @@ def test_an_image_that_never_changes_or_is_not_there_is_like_none():
         assert len(rows) == 2
 
 
-def test_stories_are_compared_by_the_best_metric_there_is():
+def test_captions_are_compared_by_the_best_metric_there_is():
     curves = [
         {"condition_id": "baseline", "layer": 1, "metric": metric, "against": against}
         for metric, against in (

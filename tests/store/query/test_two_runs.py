@@ -77,8 +77,8 @@ def test_the_last_layer_is_that_of_table_change(run):
     pair = compare_queries.open_pair(run, run)
     for row in run.table("change", "metric = 'rouge_l' AND \"against\" = 'reference'").itertuples():
         last = compared(pair, "baseline", row.condition_id, (L, L)).iloc[-1]
-        found = last[["n", "one", "two", "difference", "low", "high"]].astype(float).tolist()
-        assert found == pytest.approx(
+        got = last[["n", "one", "two", "difference", "low", "high"]].astype(float).tolist()
+        assert got == pytest.approx(
             [row.n, row.baseline, row.edited, row.difference, row.low, row.high]
         )
     pair.close()
@@ -99,7 +99,7 @@ def test_towers_of_other_depth_meet_at_the_same_share_of_it(run, shallow):
         one = values(run, "baseline", row.layer)
         two = values(shallow, "baseline", row.other_layer)
         assert row.n == 10
-        assert row.difference == pytest.approx(np.mean([two[of] - one[of] for of in two]))
+        assert row.difference == pytest.approx(np.mean([two[group] - one[group] for group in two]))
     pair.close()
 
 
@@ -107,7 +107,7 @@ def test_images_are_ranked_by_the_size_of_the_difference(run, shallow):
     pair = compare_queries.open_pair(run, shallow)
     asked = Compared("baseline", "baseline", "rouge_l", "reference", compare_queries.depths(L, 4))
     one, two = values(run, "baseline", 2), values(shallow, "baseline", 1)
-    expected = sorted(two, key=lambda of: (-abs(two[of] - one[of]), of))
+    expected = sorted(two, key=lambda group: (-abs(two[group] - one[group]), group))
     first = compare_queries.most_different(pair, asked, 2, 4)
     then = compare_queries.most_different(pair, asked, 2, 20, 4)
     pair.close()

@@ -18,20 +18,20 @@ Values = dict[tuple[str, str, str], dict[str, float]]
 
 def values_of(opened: Run) -> Values:
     """Condition, metric, against -> image -> value at the last layer."""
-    found: Values = {}
+    got: Values = {}
     for row in opened.table("score").itertuples():
         if row.layer == LAST and row.against in SIDES:
-            found.setdefault((row.condition_id, row.metric, row.against), {})[row.image_id] = (
+            got.setdefault((row.condition_id, row.metric, row.against), {})[row.image_id] = (
                 row.value
             )
     for row in opened.table("caption").itertuples():
         if row.layer == LAST:
-            found.setdefault((row.condition_id, "final_logprob", "final"), {})[row.image_id] = (
+            got.setdefault((row.condition_id, "final_logprob", "final"), {})[row.image_id] = (
                 row.final_logprob
             )
     for row in opened.table("image_stat").itertuples():
-        found.setdefault((row.condition_id, row.metric, "self"), {})[row.image_id] = row.value
-    return found
+        got.setdefault((row.condition_id, row.metric, "self"), {})[row.image_id] = row.value
+    return got
 
 
 def test_changes_equal_a_loop_over_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

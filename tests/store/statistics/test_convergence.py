@@ -28,17 +28,17 @@ TEXTS = st.lists(
 @settings(max_examples=15, deadline=None)
 @given(st.lists(TEXTS, min_size=1, max_size=6), st.integers(0, 9999))
 def test_convergence_equals_brute_force(
-    tmp_path_factory: pytest.TempPathFactory, stories: list[list[str]], seed: int
+    tmp_path_factory: pytest.TempPathFactory, trajectories: list[list[str]], seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
     run = begin_run(tmp_path_factory.mktemp("r"), "c", 5, 1, (1, 1), 0)
     scores = [
-        [None if rng.random() < 0.1 else float(rng.choice([0.5, 0.9, 1.0])) for _ in story]
-        for story in stories
+        [None if rng.random() < 0.1 else float(rng.choice([0.5, 0.9, 1.0])) for _ in captions]
+        for captions in trajectories
     ]
-    at = [(i, layer) for i, story in enumerate(stories) for layer in range(len(story))]
+    at = [(i, layer) for i, captions in enumerate(trajectories) for layer in range(len(captions))]
     with write_part(stage_folder(run, "capture", {}), "p0") as part:
-        part.table("image", [{"image_id": image_id(i)} for i in range(len(stories))])
+        part.table("image", [{"image_id": image_id(i)} for i in range(len(trajectories))])
         part.table(
             "caption",
             [
@@ -46,7 +46,7 @@ def test_convergence_equals_brute_force(
                     "condition_id": "baseline",
                     "image_id": image_id(i),
                     "layer": layer,
-                    "text": stories[i][layer],
+                    "text": trajectories[i][layer],
                 }
                 for i, layer in at
             ],
@@ -68,8 +68,8 @@ def test_convergence_equals_brute_force(
     publish(run)
     with open_run(run) as opened:
         stats = opened.table("image_stat").set_index(["metric", "image_id"]).value
-    for i, story in enumerate(stories):
-        same = [normalise(text) == normalise(story[-1]) for text in story]
+    for i, captions in enumerate(trajectories):
+        same = [normalise(text) == normalise(captions[-1]) for text in captions]
         assert stats["convergence_layer", image_id(i)] == brute_force(same)
         near = brute_force([value is not None and value >= 0.9 for value in scores[i]])
         got = stats["convergence_layer_rouge_l", image_id(i)]

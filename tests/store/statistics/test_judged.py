@@ -54,8 +54,8 @@ def judged(tmp_path):
 
 
 def votes(rows, *key):
-    found = [rows[(*key, vote)] for vote in range(VOTES)]
-    return [score for score in found if score is not None]
+    got = [rows[(*key, vote)] for vote in range(VOTES)]
+    return [score for score in got if score is not None]
 
 
 def mean(rows, judge, image, layer):
@@ -126,13 +126,13 @@ def test_one_caption_has_the_mean_of_every_judge(judged):
     run, rows = judged
     with open_run(run) as opened:
         for image, layer in itertools.product(IMAGES, LAYERS):
-            found = judge_queries.of_caption(opened, image_id(image), layer)
+            got = judge_queries.of_caption(opened, image_id(image), layer)
             expected = {
                 judge: value
                 for judge in JUDGES
                 if (value := mean(rows, judge, image, layer)) is not None
             }
-            assert dict(zip(found["judge"], found["value"], strict=True)) == pytest.approx(expected)
+            assert dict(zip(got["judge"], got["value"], strict=True)) == pytest.approx(expected)
         assert judge_queries.of_caption(opened, image_id(0), 1).empty
 
 

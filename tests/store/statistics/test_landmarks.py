@@ -51,24 +51,24 @@ def write_curves(run: Path, values: dict[str, np.ndarray]) -> None:
         part.table(
             "caption",
             [
-                {**row, "text": "a", "mean_logprob": values["mean_logprob"][of]}
-                for row, of in zip(where, at, strict=True)
+                {**row, "text": "a", "mean_logprob": values["mean_logprob"][group]}
+                for row, group in zip(where, at, strict=True)
             ],
         )
         part.table(
             "score",
             [
-                {**row, "metric": metric, "against": kind, "value": values[metric][of]}
+                {**row, "metric": metric, "against": kind, "value": values[metric][group]}
                 for metric, kind in against.items()
-                for row, of in zip(where, at, strict=True)
+                for row, group in zip(where, at, strict=True)
             ],
         )
         part.table(
             "answer",
             [
-                {**row, "question": q, "text": "a", "expected": "a", "score": values[q][of]}
+                {**row, "question": q, "text": "a", "expected": "a", "score": values[q][group]}
                 for q in ("q1", "q2")
-                for row, of in zip(where, at, strict=True)
+                for row, group in zip(where, at, strict=True)
             ],
         )
 
@@ -87,26 +87,30 @@ def test_landmarks_equal_a_slow_loop(tmp_path_factory: pytest.TempPathFactory, s
         "q1": rng.integers(0, 2, shape),
         "q2": rng.integers(0, 2, shape),
     }
-    values = {name: of.astype(np.float32) for name, of in values.items()}
+    values = {name: group.astype(np.float32) for name, group in values.items()}
     run = begin_run(tmp_path_factory.mktemp("r"), "c", LAYERS, 1, (1, 1), 0)
     write_curves(run, values)
     publish(run)
     weights = bootstrap_weights(IMAGES)
     with open_run(run) as opened:
-        found = opened.table("landmark").set_index("metric")
+        matches = opened.table("landmark").set_index("metric")
         curve = opened.table("curve").set_index(["metric", "layer"])
-    assert set(found.index) == {"fluency_onset", "cider_plateau", "grounding_onset_cider"}
-    for name, row in found.iterrows():
+    assert set(matches.index) == {"fluency_onset", "cider_plateau", "grounding_onset_cider"}
+    for name, row in matches.iterrows():
         drawn = []
         for weight in weights:
-            curves = {m: (weight @ of.astype(float) / IMAGES).tolist() for m, of in values.items()}
+            curves = {
+                m: (weight @ group.astype(float) / IMAGES).tolist() for m, group in values.items()
+            }
             drawn.append(slow(str(name), curves))
         ordered = sorted(drawn)
         low, high = (
             ordered[int(np.ceil(0.025 * len(ordered))) - 1],
             ordered[int(np.ceil(0.975 * len(ordered))) - 1],
         )
-        here = slow(str(name), {m: of.astype(float).mean(0).tolist() for m, of in values.items()})
+        here = slow(
+            str(name), {m: group.astype(float).mean(0).tolist() for m, group in values.items()}
+        )
         for got, expected in ((row.layer, here), (row.low, low), (row.high, high)):
             assert (np.inf if pd.isna(got) else got) == expected
         assert "at all layers above" in row.rule

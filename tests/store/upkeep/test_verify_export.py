@@ -66,8 +66,8 @@ def changed(run: Path, statement: str) -> tuple[str, ...]:
     with duckdb.connect(str(path)) as con:
         con.execute(statement)
     side = sidecar_path(run, 1)
-    said = json.loads(side.read_text(encoding="utf-8"))
-    side.write_text(json.dumps({**said, "sha256": file_sha256(path)}), encoding="utf-8")
+    output = json.loads(side.read_text(encoding="utf-8"))
+    side.write_text(json.dumps({**output, "sha256": file_sha256(path)}), encoding="utf-8")
     return verify_run(run).problems
 
 
