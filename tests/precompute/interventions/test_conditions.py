@@ -67,7 +67,7 @@ def test_equal_edits_are_equal_conditions():
 
 
 @pytest.mark.parametrize(
-    ("entry", "said"),
+    ("entry", "message"),
     [
         ("mean:40", r"1\.\.39 for this tower; got 40"),
         ("mean:0", r"1\.\.39 for this tower; got 0"),

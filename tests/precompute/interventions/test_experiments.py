@@ -77,7 +77,7 @@ def test_a_condition_of_a_stage_that_was_not_ended_is_refused(run, config, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("conditions", "said"),
+    ("conditions", "message"),
     [
         (
             ("mean:4",),

@@ -40,7 +40,7 @@ def test_what_was_written_is_read(states, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"weights_sha256": "def"}, "one weights_sha256; got abc and def"),
         ({"dataset": "other"}, "one dataset"),
