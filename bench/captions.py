@@ -113,9 +113,9 @@ def _table(name: str, captioner: HuggingFaceCaptioner, n_images: int) -> None:
         "all layers with scores, a run": "to a run",
     }
     print(f"{'':<30}{'time':>9}{''.join(f'{name:>22}' for name in others.values())}")
-    for way, own in seconds.items():
-        ratios = "".join(f"{ratio(own, seconds[other]):>22}" for other in others)
-        print(f"{way:<30}{median(own):>7.2f} s{ratios}", flush=True)
+    for way, times in seconds.items():
+        ratios = "".join(f"{ratio(times, seconds[other]):>22}" for other in others)
+        print(f"{way:<30}{median(times):>7.2f} s{ratios}", flush=True)
 
 
 def _inputs(captioner: HuggingFaceCaptioner, pictures: Sequence[Image.Image]) -> dict[str, Tensor]:

@@ -41,11 +41,11 @@ def main() -> None:
         f"median of {_REPEATS}"
     )
     print(f"{'':<36}{'time':>9}{'to bare':>24}{'peak memory':>14}")
-    for way, own in seconds.items():
+    for way, times in seconds.items():
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             peak = pool.apply(_peak, (way,))
         print(
-            f"{way:<36}{median(own):>7.2f} s{ratio(own, seconds['bare, fused attention']):>24}"
+            f"{way:<36}{median(times):>7.2f} s{ratio(times, seconds['bare, fused attention']):>24}"
             f"{peak:>11.0f} MB",
             flush=True,
         )

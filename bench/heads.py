@@ -37,11 +37,11 @@ def main() -> None:
 @torch.inference_mode()
 def _line(tower: VisionTower, state: torch.Tensor, layer: int) -> str:
     def forwards(blocks: int) -> list[torch.Tensor]:
-        found = []
+        states = []
         for scale in torch.eye(tower.n_heads):
             masked = run_states(tower, state, {layer: LayerEdit(scale)})
-            found.append(list(islice(masked, blocks))[layer - 1])
-        return found
+            states.append(list(islice(masked, blocks))[layer - 1])
+        return states
 
     def one_pass() -> list[torch.Tensor]:
         return [alone for _, _, alone in tower_heads(tower, state, (layer,))]

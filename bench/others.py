@@ -43,7 +43,7 @@ def pandas_filters(run: Path, quantiles: Quantiles) -> Figures:
     def ask(of_layer: Callable[[str, str, list[str], int], pd.DataFrame]) -> int:
         layer = int(chance.integers(1, N_LAYERS))
         stats, captions, scores = (of_layer(*one, layer) for one in asked)
-        found = (
+        rows = (
             set(stats.image_id[stats.delta_attn.abs() > chance.random() / 20])
             & set(captions.image_id[captions.mean_logprob > -chance.random()])
             & set(
@@ -52,7 +52,7 @@ def pandas_filters(run: Path, quantiles: Quantiles) -> Figures:
                 ]
             )
         )
-        return len(found)
+        return len(rows)
 
     def read(table: str, stage: str, columns: list[str], layer: int) -> pd.DataFrame:
         rows: pd.DataFrame = pd.read_parquet(  # type: ignore[call-overload]  # takes lists, too
@@ -104,14 +104,14 @@ def sqlite_blobs(run: Path, path: Path, quantiles: Quantiles) -> Figures:
     ids = np.random.default_rng(0).permutation([image.image_id for image in images]).tolist()
 
     def one_image() -> list[np.ndarray]:
-        found = con.execute("SELECT tensor FROM hook WHERE image_id = ?", [ids[0]]).fetchall()
+        rows = con.execute("SELECT tensor FROM hook WHERE image_id = ?", [ids[0]]).fetchall()
         ids.append(ids.pop(0))
-        return [np.frombuffer(blob, np.float16) for (blob,) in found]
+        return [np.frombuffer(blob, np.float16) for (blob,) in rows]
 
     def threshold() -> int:
-        found = con.execute("SELECT tensor FROM hook WHERE layer = 27").fetchall()
+        rows = con.execute("SELECT tensor FROM hook WHERE layer = 27").fetchall()
         tokens = images[0].cls_attention.shape[-1]
-        maps = (np.frombuffer(blob, np.float16).reshape(-1, tokens) for (blob,) in found)
+        maps = (np.frombuffer(blob, np.float16).reshape(-1, tokens) for (blob,) in rows)
         return sum(bool(m[:16, 1:].sum(1).mean() > 0.5) for m in maps)
 
     return [

@@ -1,7 +1,7 @@
 """How fast are captions scored, and in how much memory? `python -m bench.score`.
 
 Synthetic captions in real parts: early layers of all images share a few long sentences, middle
-layers a few thousand, late layers are told apart. Each metric gets the whole data set (references,
+layers a few thousand, late layers differ. Each metric gets the whole data set (references,
 document frequencies, counts of captions), and as many parts as it can score in the time given.
 """
 

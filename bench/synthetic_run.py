@@ -159,7 +159,7 @@ def _key(ids: list[str], first: int) -> dict[str, pa.Array]:
 
 
 def _captions(ids: list[str], chance: np.random.Generator) -> pa.Table:
-    """Low layers of all images share a few sentences, middle ones more, high ones are told apart.
+    """Low layers of all images share a few sentences, middle ones more, high ones differ.
 
     From an own layer on, an image's caption stays as it is.
     """
@@ -168,8 +168,8 @@ def _captions(ids: list[str], chance: np.random.Generator) -> pa.Table:
     words = ["".join(row) for row in shared.choice(letters, (_VOCABULARY, 6))]
     rank = 1 / np.arange(2, _VOCABULARY + 2)
 
-    def sentences(n: int, of: np.random.Generator) -> list[str]:
-        drawn = of.choice(_VOCABULARY, (n, _LENGTH), p=rank / rank.sum())
+    def sentences(n: int, chance: np.random.Generator) -> list[str]:
+        drawn = chance.choice(_VOCABULARY, (n, _LENGTH), p=rank / rank.sum())
         return [" ".join(words[k] for k in row) for row in drawn]
 
     pool = [*sentences(20, shared), *sentences(3000, shared), *sentences(3 * len(ids), chance)]

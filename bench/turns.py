@@ -22,7 +22,7 @@ def faster(slow: Sequence[float], fast: Sequence[float]) -> float:
     return statistics.median(a / b for a, b in zip(slow, fast, strict=True))
 
 
-def ratio(of: Sequence[float], to: Sequence[float]) -> str:
+def ratio(slow: Sequence[float], fast: Sequence[float]) -> str:
     """The median of the rounds' ratios, and the least and the largest."""
-    ratios = sorted(a / b for a, b in zip(of, to, strict=True))
-    return f"{faster(of, to):.2f}x ({ratios[0]:.2f}-{ratios[-1]:.2f})"
+    ratios = sorted(a / b for a, b in zip(slow, fast, strict=True))
+    return f"{faster(slow, fast):.2f}x ({ratios[0]:.2f}-{ratios[-1]:.2f})"

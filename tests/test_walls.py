@@ -108,7 +108,7 @@ ALLOWED = {
         "rehearse": {"config", "models", "forward", "demo"},
     },
 }
-"""Package -> room -> those of its rooms that it may import. A file beside the rooms is one, too."""
+"""Package -> folder -> those of its folders that it may import. A file beside them counts as one."""
 
 OWNERS = {
     "transformers": (
@@ -145,8 +145,8 @@ class Import(NamedTuple):
     alias: str
 
     @property
-    def room(self):
-        """Package and room that the name comes from."""
+    def folder(self):
+        """Package and folder that the name comes from."""
         parts = [*self.module.split("."), self.name]
         return parts[0], parts[1]
 
@@ -157,7 +157,7 @@ def modules():
             yield path.relative_to(ROOT)
 
 
-def room_of(path):
+def folder_of(path):
     return path.parts[0], path.parts[1].removesuffix(".py")
 
 
@@ -172,12 +172,12 @@ def imported(path):
         if isinstance(node, ast.Import):
             yield from (alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative imports hide which room is meant"
+            assert node.level == 0, f"{path}: relative imports hide which folder is meant"
             yield node.module.split(".")[0]
 
 
-def from_other_rooms(path) -> Iterator[Import]:
-    """What a file imports from rooms of our packages that it is not in, wherever in it."""
+def from_other_folders(path) -> Iterator[Import]:
+    """What a file imports from folders of our packages that it is not in, wherever in it."""
     for node in nodes(path):
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -189,17 +189,17 @@ def from_other_rooms(path) -> Iterator[Import]:
             for alias in node.names:
                 got = Import(node.module, alias.name, alias.asname or alias.name)
                 # `from precompute import __version__` is the package's own.
-                if got.room != room_of(path) and not got.name.startswith("__"):
+                if got.folder != folder_of(path) and not got.name.startswith("__"):
                     yield got
 
 
 @cache
-def door(package, room):
-    """The names that a room lets others use: its `__all__`, or what a file that is one has."""
-    folder = ROOT / package / room
-    if not folder.is_dir():
+def door(package, folder):
+    """The names that a folder lets others use: its `__all__`, or what a file that is one has."""
+    place = ROOT / package / folder
+    if not place.is_dir():
         return None
-    for node in ast.parse((folder / "__init__.py").read_text(encoding="utf-8")).body:
+    for node in ast.parse((place / "__init__.py").read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
             return ast.literal_eval(node.value)
     return []
@@ -224,9 +224,9 @@ def is_private(name):
 
 
 @pytest.mark.parametrize("path", list(modules()), ids=str)
-def test_no_room_uses_anothers_private_names(path):
+def test_no_folder_uses_anothers_private_names(path):
     aliases = set()
-    for got in from_other_rooms(path):
+    for got in from_other_folders(path):
         assert not any(map(is_private, [*got.module.split("."), got.name])), (path, got)
         aliases.add(got.alias)
     for node in nodes(path):
@@ -237,14 +237,14 @@ def test_no_room_uses_anothers_private_names(path):
 
 
 @pytest.mark.parametrize("package", ALLOWED)
-def test_rooms_import_those_that_the_table_allows_and_all_of_them(package):
-    used = {room: set() for room in ALLOWED[package]}
+def test_folders_import_those_that_the_table_allows_and_all_of_them(package):
+    used = {folder: set() for folder in ALLOWED[package]}
     for path in modules():
         if path.parts[0] == package and path != Path(package, "__init__.py"):
-            others = {got.room for got in from_other_rooms(path)}
-            folders = {room for other, room in others if other == package}
-            used[room_of(path)[1]] |= folders
-            allowed = ALLOWED[package][room_of(path)[1]]
+            others = {got.folder for got in from_other_folders(path)}
+            folders = {folder for other, folder in others if other == package}
+            used[folder_of(path)[1]] |= folders
+            allowed = ALLOWED[package][folder_of(path)[1]]
             assert folders <= allowed, f"{path} imports {', '.join(sorted(folders - allowed))}"
     assert used == ALLOWED[package], "an entry of the table that nobody uses has to go"
 
@@ -256,21 +256,21 @@ def test_the_table_has_no_cycle(package):
 
 @pytest.mark.parametrize("path", [path for path in modules() if path.parts[0] in ALLOWED], ids=str)
 def test_others_come_in_by_the_door(path):
-    """By a name in the room's `__all__`, or a name of a module that is in it."""
-    for got in from_other_rooms(path):
-        package, room = got.room
-        names = door(package, room)
+    """By a name in the folder's `__all__`, or a name of a module that is in it."""
+    for got in from_other_folders(path):
+        package, folder = got.folder
+        names = door(package, folder)
         if names is not None and got.module != package:  # `from dashboard import reader`
             inside = got.module.split(".")[2:]
             assert (inside[0] if inside else got.name) in names, (
                 f"{path} imports {got.name} from {got.module}; the door of "
-                f"{package}.{room} has: {', '.join(names) or 'nothing'}"
+                f"{package}.{folder} has: {', '.join(names) or 'nothing'}"
             )
 
 
 @pytest.mark.parametrize("package", ALLOWED)
-def test_every_room_has_a_door_that_says_what_it_is(package):
-    for folder in sorted((ROOT / package).iterdir()):
-        if any(folder.glob("*.py")):
-            text = ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8")))
-            assert text and len(text.split()) >= 20, f"{folder} must say what it is for"
+def test_every_folder_has_a_door_that_says_what_it_is(package):
+    for place in sorted((ROOT / package).iterdir()):
+        if any(place.glob("*.py")):
+            text = ast.get_docstring(ast.parse((place / "__init__.py").read_text("utf-8")))
+            assert text and len(text.split()) >= 20, f"{place} must say what it is for"
