@@ -108,7 +108,7 @@ ALLOWED = {
         "rehearse": {"config", "models", "forward", "demo"},
     },
 }
-"""Package -> folder -> those of its folders that it may import. A file beside them counts as one."""
+"""Package -> folder -> those of its folders that it may import. A file beside them is one."""
 
 OWNERS = {
     "transformers": (
