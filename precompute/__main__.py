@@ -25,7 +25,7 @@ from precompute.commands import (
     runs_of,
     verify,
 )
-from precompute.config import Config, judge_config, read_config
+from precompute.config import Config, config_of, judge_config, read_config
 from precompute.estimate import NotReady, describe, require_ready, require_scorable, require_space
 from precompute.metrics import require_known
 from precompute.models import captioner_of
@@ -166,7 +166,9 @@ def score(
         require_known(metrics or ())
         with Watch() as watch:
             for folder in runs_of(results, name):
-                settings = read_config(config) if config else Config(**read_run(folder)["config"])
+                settings = (
+                    read_config(config) if config else config_of(folder.name, read_run(folder))
+                )
                 require_scorable(settings.score, metrics or settings.score.metrics)
                 with log_file(folder):
                     maker = Maker(watch)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from precompute.config import Config
+from precompute.config import Config, config_of
 from precompute.models import Captioner
 from precompute.pipeline import execute
 from precompute.runner import Job, Maker, Plan, Watch, plan_runs
@@ -41,7 +41,7 @@ def repair(
     report = verify_run(run)
     if report.ok:
         return report
-    settings = config or Config.model_validate(read_run(run)["config"])
+    settings = config or config_of(run.name, read_run(run))
     plan = _plan(run, settings)
     for part, place in set_parts_aside(run, report.damaged).items():
         tell(f"{part} is damaged: it is now {place}")

@@ -30,6 +30,7 @@ from precompute.config.settings import (
     QuestionsConfig,
     ScaleConfig,
     ScoreConfig,
+    config_of,
     local_path,
     read_config,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "ScaleConfig",
     "ScoreConfig",
     "check_layers",
+    "config_of",
     "judge_config",
     "local_path",
     "read_config",

@@ -1,9 +1,9 @@
 """What a run computes, read from TOML, validated once, then frozen."""
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -230,6 +230,25 @@ def read_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     except ValidationError as error:
         changed = "".join(f" --set {text}" for text in overrides)
         raise ValueError(f"{path}{changed} does not fit:\n{misfits(error, Config)}") from error
+
+
+def config_of(run: str, info: Mapping[str, Any]) -> Config:
+    """The configuration that a run was made with.
+
+    Args:
+        run: its name, for the message.
+        info: its run.json.
+
+    Raises:
+        ValueError: run.json holds none, or one of another version.
+    """
+    try:
+        return Config.model_validate(info.get("config"))
+    except ValidationError as error:
+        raise ValueError(
+            f"run.json of {run} must hold the configuration that the run was made with; it does "
+            f"not fit:\n{misfits(error, Config)}\nName one with --config."
+        ) from error
 
 
 def local_path(path: str) -> Path:

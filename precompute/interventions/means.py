@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from precompute.config import Config
+from precompute.config import config_of
 from precompute.forward import BatchSize, fitting, run_states
 from precompute.images import ImageItem, readable
 from precompute.interventions.conditions import Condition, MeanSource
@@ -79,7 +79,7 @@ def source_run(plan: Plan, name: str, results: Path) -> Plan:
             f"a mean must have the {here} tokens of {plan.run_id}; those of run {info['run_id']} "
             f"have {tokens}. Name a run of the same picture size."
         )
-    there = Config.model_validate(info["config"])
+    there = config_of(info["run_id"], info)
     (dataset,) = (d for d in there.datasets if d.name == info["dataset"])
     other = plan_of(plan.config, dataset, plan.decides)
     if other.decides["data"] != info["dataset_sha256"]:

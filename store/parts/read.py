@@ -129,7 +129,7 @@ def check_version(part: Part) -> None:
     """
     if (version := part.manifest["schema_version"]) != SCHEMA_VERSION:
         raise SchemaTooNew(
-            f"part {part.id} must be of schema version {SCHEMA_VERSION}; got {version}. "
+            f"part {part.path} must be of schema version {SCHEMA_VERSION}; got {version}. "
             "Update this program."
         )
 
