@@ -68,8 +68,16 @@ COMMANDS = {
 }
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("what", STRANGE)
+# What reads with the model costs a second each: only where it gets further than the others.
+CASES = [
+    (command, what)
+    for what in STRANGE
+    for command in COMMANDS
+    if command in ("verify", "publish") or what in ("part.json empty", "a link") or "conf" in what
+]
+
+
+@pytest.mark.parametrize(("command", "what"), CASES)
 def test_a_strange_run_is_a_sentence(made, tmp_path, what, command):
     results = tmp_path / "results"
     run = Path(shutil.copytree(made, results / made.name, symlinks=True))
