@@ -292,8 +292,8 @@ def test_a_captured_condition_brings_both_maps(open_page, tmp_path):
     with open_run(run) as there:
         before = there.tensors("img00001")
         name = next(name for name in there.table("condition").condition_id if name != BASELINE)
-        stage = next(iter(set(there.info["stages"].values())))
-    edited = tensors(np.random.default_rng(4), 4, 3)
+        stage = there.info["stages"]["capture"]
+    edited = replace(tensors(np.random.default_rng(4), 4, 3), model_input=before.model_input)
     path = run / "parts" / stage / "part-00000" / condition_file(name)
     with TensorWriter(path, 4, 3, 5) as writer:
         writer.append(replace(edited, image_id="img00000"))
