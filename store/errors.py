@@ -37,6 +37,10 @@ class PartDamaged(StoreError):
     """A part is not what its part.json says."""
 
 
+class DiskFull(StoreError):
+    """The disk does not hold the next part."""
+
+
 class PartConflict(StoreError):
     """Two writers made different parts under one name."""
 

@@ -2,10 +2,12 @@
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
+
+from precompute.config.section import ExperimentName, Section, Seed
 
 
-class ExperimentConfig(BaseModel, frozen=True, extra="forbid"):
+class ExperimentConfig(Section):
     """A set of conditions, computed for every image of every data set.
 
     Attributes:
@@ -21,18 +23,18 @@ class ExperimentConfig(BaseModel, frozen=True, extra="forbid"):
         pool: a mean for every token position, or one over all tokens as well.
     """
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    name: ExperimentName
     conditions: tuple[str, ...] = Field(min_length=1)
     all_layers: bool = False
     capture: bool = False
     mean_of: str = ""
     mean_images: int = Field(default=500, ge=1)
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
     state: Literal["input", "output"] = "input"
     pool: Literal["position", "token"] = "position"
 
 
-class HeadsConfig(BaseModel, frozen=True, extra="forbid"):
+class HeadsConfig(Section):
     """Which heads' own captions are decoded.
 
     Attributes:
@@ -42,7 +44,7 @@ class HeadsConfig(BaseModel, frozen=True, extra="forbid"):
     layers: tuple[int, ...] = Field(min_length=1)
 
 
-class HeadEffectConfig(BaseModel, frozen=True, extra="forbid"):
+class HeadEffectConfig(Section):
     """How the effect of every head on an image's final caption is measured.
 
     Attributes:
@@ -55,10 +57,10 @@ class HeadEffectConfig(BaseModel, frozen=True, extra="forbid"):
     batch_size: int = Field(default=4, ge=1)
     exact_top: int = Field(default=8, ge=0)
     exact_random: int = Field(default=8, ge=0)
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
 
 
-class PruningConfig(BaseModel, frozen=True, extra="forbid"):
+class PruningConfig(Section):
     """Algorithm 1: heads weighted or removed by what a sample of images says of them.
 
     Attributes:
@@ -76,9 +78,9 @@ class PruningConfig(BaseModel, frozen=True, extra="forbid"):
         random_seeds: of the control that removes random heads.
     """
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    name: ExperimentName
     m: int = Field(default=100, ge=1)
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
     layers: tuple[int, ...] | None = Field(default=None, min_length=1)
     metric: str = "bertscore"
     softmax: Literal["mean-preserving", "literal"] = "mean-preserving"
@@ -86,7 +88,7 @@ class PruningConfig(BaseModel, frozen=True, extra="forbid"):
     top_k: int | None = Field(default=None, ge=1)
     threshold: float | None = Field(default=None, gt=0)
     counts: tuple[int, ...] = ()
-    random_seeds: tuple[int, ...] = (0, 1, 2)
+    random_seeds: tuple[Seed, ...] = (0, 1, 2)
 
     @model_validator(mode="after")
     def _one_rule(self) -> Self:

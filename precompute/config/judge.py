@@ -2,10 +2,12 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
+from pydantic import Field, NonNegativeInt
+
+from precompute.config.section import Section
 
 
-class JudgeConfig(BaseModel):
+class JudgeConfig(Section):
     """The vision model that judges captions, and how much may be spent on it.
 
     Its key is not here: the environment has it, as PEEL_JUDGE_KEY.
@@ -26,19 +28,17 @@ class JudgeConfig(BaseModel):
         max_tokens: of one judge on one run, in and out: so many tokens, and no more.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     base_url: str = Field(pattern=r"^https?://[^@?#\s]+$")
     model: str = Field(min_length=1)
     layers: tuple[NonNegativeInt, ...] | None = Field(default=None, min_length=2)
     detail: Literal["auto", "low", "high"] = "auto"
     temperature: float | None = Field(default=None, ge=0)
-    votes: int = Field(default=1, ge=1)
+    votes: int = Field(default=1, ge=1, le=1000)
     images: int | None = Field(default=None, ge=1)
-    answer_tokens: int = Field(default=2000, ge=1)
-    concurrency: int = Field(default=4, ge=1)
-    timeout: float = Field(default=120.0, gt=0)
-    retries: int = Field(default=5, ge=0)
+    answer_tokens: int = Field(default=2000, ge=1, le=1_000_000)
+    concurrency: int = Field(default=4, ge=1, le=256)
+    timeout: float = Field(default=120.0, gt=0, le=86_400)
+    retries: int = Field(default=5, ge=0, le=100)
     max_requests: int = Field(default=1000, ge=0)
     max_tokens: int = Field(default=3_000_000, ge=0)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from precompute.config.experiments import (
     ExperimentConfig,
@@ -15,6 +15,7 @@ from precompute.config.experiments import (
 )
 from precompute.config.judge import JudgeConfig
 from precompute.config.overrides import misfits, override
+from precompute.config.section import DatasetName, Section, Seed
 
 PROJECT = Path(__file__).resolve().parents[2]
 """Paths in a configuration are relative to this folder, so that a run starts from anywhere."""
@@ -22,11 +23,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 _HUB = "hub:"
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ModelConfig(_Frozen):
+class ModelConfig(Section):
     """Which captioner, and how its numbers are represented.
 
     Attributes:
@@ -46,7 +43,7 @@ class ModelConfig(_Frozen):
     gpus: int = Field(default=1, ge=1)
 
 
-class DatasetConfig(_Frozen):
+class DatasetConfig(Section):
     """A set of images; each makes a run of its own.
 
     Attributes:
@@ -59,12 +56,12 @@ class DatasetConfig(_Frozen):
         max_broken: the share of images that may be broken, in [0, 1]; more stop the run.
     """
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    name: DatasetName
     kind: Literal["whoops", "imagenet", "folder"]
     path: str
     files: tuple[str, ...] = ()
     n: int | None = Field(default=None, ge=1)
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
     max_broken: float = Field(default=0.05, ge=0, le=1)
 
     @property
@@ -81,7 +78,7 @@ class DatasetConfig(_Frozen):
         return self
 
 
-class CaptureConfig(_Frozen):
+class CaptureConfig(Section):
     """How images are cut into parts and batches.
 
     Attributes:
@@ -98,17 +95,30 @@ class CaptureConfig(_Frozen):
     token_attention: Annotated[int, Field(ge=0)] | tuple[str, ...] = 0
 
 
-class Generation(_Frozen):
-    """How a caption is generated; the words are those of the library's `generate`."""
+class Generation(Section):
+    """How a caption is generated; the words are those of the library's `generate`.
 
-    num_beams: int = Field(default=1, ge=1)
-    max_new_tokens: int = Field(default=30, ge=1)
+    The bounds keep a slip of the hand from filling the memory: the cache of a batch grows by tokens
+    times beams.
+    """
+
+    num_beams: int = Field(default=1, ge=1, le=64)
+    max_new_tokens: int = Field(default=30, ge=1, le=2048)
     min_new_tokens: int = Field(default=0, ge=0)
     repetition_penalty: float = Field(default=1.0, gt=0)
     length_penalty: float = 1.0
 
+    @model_validator(mode="after")
+    def _ends(self) -> Self:
+        if self.min_new_tokens > self.max_new_tokens:
+            raise ValueError(
+                f"min_new_tokens must be at most max_new_tokens, {self.max_new_tokens}; got "
+                f"{self.min_new_tokens}"
+            )
+        return self
 
-class DecodeConfig(_Frozen):
+
+class DecodeConfig(Section):
     """The instruction, how captions are generated, and how many states a batch holds."""
 
     prompt: str
@@ -116,7 +126,7 @@ class DecodeConfig(_Frozen):
     generation: Generation = Generation()
 
 
-class BertScoreConfig(_Frozen):
+class BertScoreConfig(Section):
     """The model of BERTScore; the defaults are bert-score's own for English.
 
     Attributes:
@@ -131,7 +141,7 @@ class BertScoreConfig(_Frozen):
     rescale: bool = True
 
 
-class ScoreConfig(_Frozen):
+class ScoreConfig(Section):
     """How captions are scored.
 
     Attributes:
@@ -141,11 +151,11 @@ class ScoreConfig(_Frozen):
     """
 
     metrics: tuple[str, ...] = ("exact", "rouge_l")
-    shuffles: int = Field(default=3, ge=1)
+    shuffles: int = Field(default=3, ge=1, le=1000)
     bertscore: BertScoreConfig = BertScoreConfig()
 
 
-class QuestionsConfig(_Frozen):
+class QuestionsConfig(Section):
     """How layers are asked the questions of a data set.
 
     Attributes:
@@ -159,7 +169,7 @@ class QuestionsConfig(_Frozen):
     generation: Generation = Generation(max_new_tokens=10)
 
 
-class ScaleConfig(_Frozen):
+class ScaleConfig(Section):
     """Who makes the parts; it decides no numbers.
 
     Attributes:
@@ -171,12 +181,12 @@ class ScaleConfig(_Frozen):
     """
 
     engine: Literal["local", "ray"] = "local"
-    workers: int = Field(default=1, ge=1)
+    workers: int = Field(default=1, ge=1, le=4096)
     cpus: float = Field(default=1, gt=0)
     gpus: float | None = Field(default=None, ge=0)
 
 
-class Config(_Frozen):
+class Config(Section):
     """One configuration file: a model, how it is read, and the data sets it is read on."""
 
     model: ModelConfig

@@ -24,6 +24,7 @@ from ray.exceptions import RayError, RayTaskError
 from precompute.images import TooManyBroken
 from precompute.runner.engine import Advance, Work, WorkersLost, part_failed
 from precompute.runner.ray_queue import Queue, Worker
+from store.errors import DiskFull
 from store.parts import Failure, remove_unfinished
 
 log = logging.getLogger(__name__)
@@ -77,14 +78,14 @@ class _Actor:
         """Make a part; `boxed` holds the work, so that it is fetched once a stage only.
 
         Raises:
-            TooManyBroken: which other workers would find, too.
+            TooManyBroken, DiskFull: which other workers would find, too.
         """
         logger, lines = logging.getLogger("precompute"), _Lines()
         logger.setLevel(logging.INFO)
         logger.addHandler(lines)
         try:
             self._fetch(boxed[0]).write(name, lambda _: None)
-        except TooManyBroken:
+        except (TooManyBroken, DiskFull):
             raise
         except Exception as error:  # whatever it is: the driver counts it and tries again
             log.error("part %s failed\n%s", name, traceback.format_exc())

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from store.errors import RunMismatch
 from store.parts.hdf5 import open_file
+from store.parts.new_file import NewFile
 
 MEANS_FILE = "means.h5"
 
@@ -51,8 +52,12 @@ class StateSums:
 
 
 def write_sums(path: Path, value: StateSums) -> None:
-    """Write sums to a new file."""
-    with h5py.File(path, "x", libver=("earliest", "v110"), locking=False) as file:
+    """Write sums to a new file.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    with NewFile(path) as file:
         file.create_dataset("sum", data=value.sums, dtype="f8")
         file.create_dataset("state", data=np.asarray(value.states, dtype="i4"))
         file.create_dataset("image_id", data=list(value.image_ids), dtype=h5py.string_dtype())

@@ -18,6 +18,7 @@ from PIL import Image
 from store.disk import short_hash
 from store.errors import ImageNotFound, RowsRefused
 from store.parts.hdf5 import open_file
+from store.parts.new_file import NewFile
 
 Array = NDArray[Any]
 TENSORS_FILE = "tensors.h5"
@@ -74,8 +75,7 @@ class TensorWriter:
         if width is not None:
             self._shapes["cls_state"] = (n_layers + 1, width)
         self._n = 0
-        # A bounded format version: files stay readable with older HDF5 libraries.
-        self._file = h5py.File(path, "x", libver=("earliest", "v110"), locking=False)
+        self._file = NewFile(path)
         for name, shape in self._shapes.items():
             self._file.create_dataset(
                 name, shape=(0, *shape), maxshape=(None, *shape), chunks=(1, *shape), dtype="f2"
@@ -102,12 +102,14 @@ class TensorWriter:
 
         Raises:
             RowsRefused: a wrong shape, or a value that float16 cannot hold; nothing is added.
+            OSError: the disk is full.
         """
         arrays = self._checked(image)
         row = self._n
         for name, value in arrays.items():
             self._file[name].resize(row + 1, axis=0)
             self._file[name][row] = value
+        self._file.require_written()
         self._n += 1
         return row
 
@@ -128,7 +130,11 @@ class TensorWriter:
         return arrays
 
     def close(self) -> None:
-        """Close the file; twice does no harm."""
+        """Close the file; twice does no harm.
+
+        Raises:
+            OSError: the disk is full.
+        """
         self._file.close()
 
     def __enter__(self) -> "TensorWriter":

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.parts.hdf5 import open_file
+from store.parts.new_file import NewFile
 from store.parts.tensors import to_half
 
 STAGE = "token_attention"
@@ -30,8 +31,9 @@ def write(
 
     Raises:
         RowsRefused: another shape, or a value that float16 cannot hold.
+        OSError: the disk is full.
     """
-    with h5py.File(path, "x", libver=("earliest", "v110"), locking=False) as file:
+    with NewFile(path) as file:
         ids = file.create_dataset(
             "image_id", shape=(0,), maxshape=(None,), dtype=h5py.string_dtype()
         )
@@ -43,6 +45,7 @@ def write(
             for dataset, value in ((ids, image_id), (kept, half)):
                 dataset.resize(row + 1, axis=0)
                 dataset[row] = value
+            file.require_written()
 
 
 def read(path: Path, image_id: str) -> NDArray[np.float16] | None:

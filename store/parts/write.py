@@ -1,5 +1,6 @@
 """Parts: what one shard of images gave in one stage. Immutable, committed by one rename."""
 
+import errno
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from store.disk import (
     short_hash,
     write_json,
 )
-from store.errors import PartConflict, PartDamaged, RowsRefused, StageIncomplete
+from store.errors import DiskFull, PartConflict, PartDamaged, RowsRefused, StageIncomplete
 from store.parts import tensors
 from store.parts.read import (
     Part,
@@ -55,6 +56,7 @@ __all__ = [
 
 _COMPLETE = "complete.json"
 _SETTINGS = "settings.json"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class PartWriter:
@@ -172,11 +174,14 @@ def write_part(
     Raises:
         PartConflict: another writer made a part of that name about something else.
         PartDamaged: what stands in its place is no part.
+        DiskFull: there is no room for it, as far as another part of the stage tells, or there was
+            none while it was written.
     """
     target = require_plain(Path(stage) / check_name(name, "part"))
+    _require_room(Path(stage), name)
     temporary = Path(stage) / Owner.here().token(name)
-    temporary.mkdir()
     try:
+        temporary.mkdir()
         writer = PartWriter(temporary)
         yield writer
         writer.close(
@@ -191,8 +196,30 @@ def write_part(
         )
         fsync(temporary)
         _commit(temporary, target, dict(expects or {}))
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise _disk_full(Path(stage), name, f"the system says: {error.strerror}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _require_room(stage: Path, name: str) -> None:
+    """Raises DiskFull where one more part like those that are there finds no room."""
+    like = next((path for path in stage.glob("[!.]*/part.json")), None)
+    if like is None:
+        return
+    needed = sum(path.stat().st_size for path in like.parent.iterdir())
+    free = shutil.disk_usage(stage).free
+    if free < needed:
+        raise _disk_full(stage, name, f"it takes about {needed:,} bytes, {free:,} are free")
+
+
+def _disk_full(stage: Path, name: str, why: str) -> DiskFull:
+    return DiskFull(
+        f"part {name} of {stage.name} must find room in {stage.parents[1]}; {why}. Nothing made "
+        "before is lost: make room, then the same command goes on from there."
+    )
 
 
 def _commit(temporary: Path, target: Path, expects: Mapping[str, Any]) -> None:

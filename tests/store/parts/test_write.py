@@ -1,5 +1,7 @@
 """Parts: whole or not there, whoever writes and whenever it dies."""
 
+import errno
+import os
 import shutil
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 
 from store.disk.files import write_json
 from store.errors import (
+    DiskFull,
     PartConflict,
     PartDamaged,
     RowsRefused,
@@ -53,6 +56,35 @@ def test_an_exception_leaves_nothing(stage: Path) -> None:
         raise KeyboardInterrupt
     assert list_parts(stage) == []
     assert hidden(stage) == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_full_disk_says_what_to_do_and_other_errors_stay_what_they_are(
+    stage: Path, number: int
+) -> None:
+    with pytest.raises(DiskFull, match="make room"), write_part(stage, "p"):
+        raise OSError(number, os.strerror(number))
+    with pytest.raises(PermissionError), write_part(stage, "p"):
+        raise PermissionError(errno.EACCES, "no")
+    assert not hidden(stage)
+    assert list_parts(stage) == []
+
+
+def test_a_part_is_begun_only_where_one_like_the_others_finds_room(
+    stage: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with write_part(stage, "first") as part:
+        (part.path / "some").write_bytes(bytes(5000))
+    size = sum(path.stat().st_size for path in (stage / "first").iterdir())
+    usage = shutil.disk_usage(stage)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=size - 1))
+    refused = pytest.raises(DiskFull, match=f"about {size:,} bytes, {size - 1:,} are free")
+    with refused, write_part(stage, "second"):
+        raise AssertionError("it was begun")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=size))
+    with write_part(stage, "second"):
+        pass
+    assert [part.name for part in list_parts(stage)] == ["first", "second"]
 
 
 def test_the_first_of_two_writers_wins_and_the_other_drops_its_copy(stage: Path) -> None:
