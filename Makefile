@@ -4,14 +4,14 @@ VERSIONS := 3.11 3.12 3.13
 python = $(shell for one in python$(1) "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$(1).*/bin/python; do \
 	"$$one" -c "" 2>/dev/null && command -v "$$one" && break; done)
 PYTHON ?= $(or $(firstword $(foreach version,$(VERSIONS),$(call python,$(version)))),python3)
-RESULTS ?= results
+RESULTS ?= $(or $(PEEL_RESULTS),results)
 BACKEND ?= huggingface
 CONFIG ?= precompute/configs/$(if $(filter lavis,$(BACKEND)),whoops-lavis,whoops).toml
 PORT ?= 8501
 
 VENV ?= .venv
 BIN := $(VENV)/bin
-PEEL := RESULTS="$(RESULTS)" $(BIN)/python -m precompute
+PEEL := PEEL_RESULTS="$(RESULTS)" $(BIN)/python -m precompute
 
 .PHONY: demo demo-run precompute setup-lavis test-lavis rehearse dashboard serve train-demo bench bench-store stress test test-fast \
 	test-pythons lint test-browser clean
@@ -25,7 +25,7 @@ demo-run: .venv/all
 # who maintain it.
 LAVIS := .venv-lavis/bin/python -W ignore::FutureWarning
 precompute: $(if $(filter lavis,$(BACKEND)),.venv-lavis,.venv)/all
-	RESULTS="$(RESULTS)" $(if $(filter lavis,$(BACKEND)),$(LAVIS),$(BIN)/python) \
+	PEEL_RESULTS="$(RESULTS)" $(if $(filter lavis,$(BACKEND)),$(LAVIS),$(BIN)/python) \
 		-m precompute run "$(CONFIG)"
 
 # InstructBLIP Flan-T5-XL at full size with random weights, on the CPU: minutes, within 22 GiB.

@@ -178,8 +178,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--results",
         type=Path,
-        default=os.environ.get("PEEL_RESULTS", "results"),
-        help="the folder of all runs; results, or PEEL_RESULTS",
+        default=os.environ.get("PEEL_RESULTS") or os.environ.get("RESULTS") or "results",
+        help="the folder of all runs; PEEL_RESULTS, or results",
     )
     asked = parser.parse_args(arguments)
     try:
@@ -190,7 +190,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     output.write_text(text, encoding="utf-8")
-    print(f"{output}: {len(text.encode()) / 1e6:.1f} MB")
+    print(f"{output}: {len(text.encode()) / 1e6:.1f} MB, of {run.run_id} in {asked.results}")
     return 0
 
 

@@ -9,6 +9,10 @@ class RunNotFound(StoreError):
     """No such run in the results folder, or more than one fits the name."""
 
 
+class FolderRefused(StoreError):
+    """A path that the results cannot lie under."""
+
+
 class RunMismatch(StoreError):
     """A run folder holds a run whose numbers are decided by something else."""
 

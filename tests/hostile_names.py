@@ -1,4 +1,4 @@
-"""Ids of pictures that want more than to be shown."""
+"""Ids of pictures that want more than to be shown, and names of folders that mean something."""
 
 NAMES = (
     "../../secret",
@@ -13,4 +13,25 @@ NAMES = (
     "=cmd()",
     "",
     " ",
+)
+
+FOLDERS = (
+    "a b",
+    "o'n",
+    'a"b',
+    "#x",
+    "%20",
+    "a;b",
+    "*",
+    "[x]",
+    "{1}",
+    "-dash",
+    ".hidden",
+    "größe",
+    "a:b",
+    "$HOME",
+    "~x",
+    "a|b",
+    "text=hello",
+    "x" * 200,
 )

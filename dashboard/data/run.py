@@ -38,8 +38,8 @@ class Key(NamedTuple):
 
 
 def results_folder() -> Path:
-    """Where runs are: the environment variable PEEL_RESULTS, else `results`."""
-    return Path(os.environ.get("PEEL_RESULTS", "results"))
+    """Where runs are: PEEL_RESULTS of the environment, or RESULTS, else `results`."""
+    return Path(os.environ.get("PEEL_RESULTS") or os.environ.get("RESULTS") or "results")
 
 
 def runs() -> list[Path]:

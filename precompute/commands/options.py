@@ -12,13 +12,26 @@ from precompute.forward import DoesNotFit
 from precompute.pipeline import ParityError
 from precompute.runner import PartFailed, Stopped, WorkersLost
 from precompute.terminal import printable
-from store.disk import list_runs
+from store.disk import list_runs, require_usable
 from store.errors import StoreError
 from store.query import find_run
 
 ConfigPath = Annotated[Path, typer.Argument(help="A file of precompute/configs, or your own.")]
+
+
+def _usable(results: Path) -> Path:
+    with plain_errors():
+        return require_usable(results)
+
+
 Results = Annotated[
-    Path, typer.Option("--results", envvar="RESULTS", help="The folder of all runs.")
+    Path,
+    typer.Option(
+        "--results",
+        envvar=["PEEL_RESULTS", "RESULTS"],
+        help="The folder of all runs.",
+        callback=_usable,
+    ),
 ]
 Overrides = Annotated[
     list[str] | None,

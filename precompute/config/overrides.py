@@ -2,6 +2,7 @@
 
 import copy
 import difflib
+import reprlib
 import tomllib
 import types
 from collections.abc import Iterator, Sequence
@@ -46,7 +47,7 @@ def override(
 def _value(text: str, value: str) -> Any:
     try:
         return tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         if value and value[0] not in "[{\"'":
             return value  # a word: cuda, a path, a name
         raise ValueError(f"--set {text}: the value must be as in TOML; {error}.") from error
@@ -107,7 +108,7 @@ def misfits(error: ValidationError, model: type[BaseModel]) -> str:
     known, lines = list(dict.fromkeys(_keys(model))), []
     for one in error.errors():
         key = tuple(map(str, one["loc"]))
-        problem = f"{one['msg']}; got {one['input']!r}"
+        problem = f"{one['msg']}; got {reprlib.repr(one['input'])}"
         if one["type"] == "extra_forbidden":
             problem = f"there is no such setting. {_meant(key, [], known)}"
         lines.append(f"  {'.'.join(key)}: {problem}")

@@ -182,7 +182,7 @@ class ScaleConfig(Section):
 
     engine: Literal["local", "ray"] = "local"
     workers: int = Field(default=1, ge=1, le=4096)
-    cpus: float = Field(default=1, gt=0)
+    cpus: float = Field(default=1, gt=0, le=1024)
     gpus: float | None = Field(default=None, ge=0)
 
 
@@ -234,9 +234,10 @@ def read_config(path: Path, overrides: Sequence[str] = ()) -> Config:
         )
     try:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
-        return Config.model_validate(override(settings, Config, overrides))
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # bytes that are no text, numbers of 5,000 digits
         raise ValueError(f"{path} is not TOML: {error}") from error
+    try:
+        return Config.model_validate(override(settings, Config, overrides))
     except ValidationError as error:
         changed = "".join(f" --set {text}" for text in overrides)
         raise ValueError(f"{path}{changed} does not fit:\n{misfits(error, Config)}") from error

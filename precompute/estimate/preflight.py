@@ -13,7 +13,7 @@ from precompute.estimate.report import array_bytes_of
 from precompute.estimate.workload import workload
 from precompute.images import hub, load_dataset
 from precompute.metrics import require_known
-from precompute.metrics.bertscore import is_here
+from precompute.metrics.bertscore import PACKAGE, is_here
 from precompute.models import missing_weights, size_of
 from precompute.runner import Plan
 
@@ -128,7 +128,12 @@ def _unscorable(config: ScoreConfig, metrics: Sequence[str]) -> list[str]:
     name = config.bertscore.model
     if "bertscore" not in metrics or is_here(config.bertscore):
         return []
+    why = (
+        "no installed package of that name holds a folder `model`. Install it"
+        if name.startswith(PACKAGE)
+        else f"neither a folder of the project nor in the hub's cache. `hf download {name}` gets it"
+    )
     return [
-        f"the BERTScore model {name}: neither a folder of the project nor in the hub's cache. "
-        f"`hf download {name}` gets it; or take bertscore out of [score] metrics and [[pruning]]."
+        f"the BERTScore model {name}: {why}; or take bertscore out of [score] metrics and "
+        "[[pruning]]."
     ]

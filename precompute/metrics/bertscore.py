@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from importlib.metadata import version
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -84,24 +85,29 @@ def load(config: BertScoreConfig) -> tuple[torch.nn.Module, object]:
 
 def is_here(config: BertScoreConfig) -> bool:
     """Whether the model is on this machine."""
-    path = _path(config.model)
-    return (
-        Path(path).is_dir()
-        or cached_file(
+    try:
+        path = _path(config.model)
+        if Path(path).is_dir() or path.startswith(PACKAGE):
+            return Path(path).is_dir()
+        found = cached_file(
             path,
             "config.json",
             local_files_only=True,
             _raise_exceptions_for_missing_entries=False,
             _raise_exceptions_for_connection_errors=False,
         )
-        is not None
-    )
+    except (OSError, ValueError):  # no name that a folder or the hub could have
+        return False
+    return found is not None
 
 
 def _path(model: str) -> str:
+    """Where the model lies; its name as it stands if it is none of the folders."""
     if model.startswith(PACKAGE):
         package = model.removeprefix(PACKAGE).replace("-", "_")
-        return str(files(package).joinpath("model"))
+        spec = find_spec(package) if package.isidentifier() else None
+        places = (spec and spec.submodule_search_locations) or ()
+        return next((f"{place}/model" for place in places if Path(place, "model").is_dir()), model)
     folder: Path = local_path(model)
     return str(folder) if folder.is_dir() else model
 

@@ -14,7 +14,7 @@ from filelock import FileLock
 from store.disk.files import Owner, canonical, make_folder, short_hash, write_json
 from store.disk.gate import read_json, refuse_links, require_plain
 from store.disk.manifests import ProgressJson, RunJson
-from store.errors import PartDamaged, RunMismatch, RunNotFound, RunRefused
+from store.errors import FolderRefused, PartDamaged, RunMismatch, RunNotFound, RunRefused
 from store.schema import SCHEMA_VERSION, TABLES
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -55,6 +55,26 @@ def run_id(name: str, decides: Mapping[str, Any]) -> str:
     return f"{check_name(name, 'run name')}-{short_hash(decides)}"
 
 
+def require_usable(results: Path) -> Path:
+    """The folder of all runs, if DuckDB opens files below it by their names.
+
+    Raises:
+        FolderRefused: it takes `?` for the start of options, a backslash for a slash, and no
+            other bytes than UTF-8.
+    """
+    place = str(Path(results).absolute())
+    wrong = [character for character in "?\\" if character in place]
+    if any("\ud800" <= character <= "\udfff" for character in place):
+        wrong.append("bytes that are no UTF-8")
+    if wrong:
+        raise FolderRefused(
+            f"the folder of results must lie under names without ? and \\, in UTF-8; {place!r} has "
+            f"{' and '.join(wrong)}, and DuckDB would open other files. Rename it, or name another "
+            "with --results."
+        )
+    return Path(results)
+
+
 def create_run(results: Path, run_id: str, manifest: Mapping[str, Any]) -> Path:
     """Make a run's folder with its run.json, or return the one that is there.
 
@@ -69,11 +89,12 @@ def create_run(results: Path, run_id: str, manifest: Mapping[str, Any]) -> Path:
 
     Raises:
         RunMismatch: the folder's run has another ``decides``.
+        FolderRefused: see `require_usable`.
         ValueError: no ``decides``, or a name that cannot be a folder.
     """
     if "decides" not in manifest:
         raise ValueError("a run's manifest must say what decides its numbers; got no 'decides'.")
-    run = Path(results) / check_name(run_id, "run id")
+    run = require_usable(results) / check_name(run_id, "run id")
     make_folder(run / "parts")
     refuse_links(run)
     with FileLock(run / ".run.lock"):

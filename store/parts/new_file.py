@@ -11,7 +11,7 @@ from typing import Any
 import h5py
 
 
-class NewFile(h5py.File):
+class NewFile(h5py.File):  # type: ignore[misc]  # h5py has no types
     """An HDF5 file under construction, which ends whole or with an error.
 
     Args:

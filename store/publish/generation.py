@@ -24,6 +24,7 @@ from store.disk import (
     list_generations,
     read_run,
     read_sidecar,
+    require_usable,
     short_hash,
     sidecar_path,
     write_json,
@@ -87,6 +88,7 @@ def publish(
 
     Raises:
         RunNotFound: no run.json.
+        FolderRefused: DuckDB would not find the run by its path.
         RunRefused: something in the folder is a link.
         PublishLocked: another process is at it.
         PublishFailed: the disk is full, or the folder may not be written to.
@@ -95,6 +97,7 @@ def publish(
         PublishRefused: parts are gone, or rows repeat a key.
     """
     run = Path(run)
+    require_usable(run.parent)
     read_run(run)  # before a lock file is left in a folder that is no run
     try:
         with FileLock(run / ".publish.lock", timeout=timeout):

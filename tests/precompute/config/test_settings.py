@@ -6,6 +6,8 @@ import pytest
 
 from precompute.config.settings import PROJECT, Config, Generation, local_path, read_config
 from precompute.metrics import METRICS
+from store.disk import create_run, run_id
+from store.parts import stage_folder, write_failures, write_part
 
 SHIPPED = sorted((PROJECT / "precompute/configs").glob("*.toml"))
 
@@ -55,6 +57,53 @@ def test_what_is_no_toml_says_so(tmp_path):
     path.write_text("prompt: x")
     with pytest.raises(ValueError, match="is not TOML"):
         read_config(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"a = " + b"[" * 5000, b"a = " + b"9" * 5000, b'a = "caf\xe9"', b"\x00" * 10],
+    ids=["deep", "long", "latin", "zeros"],
+)
+def test_bytes_that_no_parser_likes_name_the_file(tmp_path, content):
+    path = tmp_path / "own.toml"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"own\.toml is not TOML") as caught:
+        read_config(path)
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("decode.max_new_tokens=1000000000", "less than or equal to 2048"),
+        ("decode.num_beams=1000000", "less than or equal to 64"),
+        ("decode.min_new_tokens=31", "min_new_tokens must be at most max_new_tokens, 20; got 31"),
+        ("decode.length_penalty=nan", "finite"),
+        ("decode.repetition_penalty=inf", "finite"),
+        ("datasets.0.seed=99999999999999999999", "less than 4294967296"),
+        ("pruning.0.random_seeds=[0, 4294967296]", "less than 4294967296"),
+        ("scale.cpus=1e300", "less than or equal to 1024"),
+        (f"datasets.0.name={'a' * 300}", "at most 64"),
+        (f"experiments.0.name={'a' * 300}", "at most 64"),
+        (f"pruning.0.name={'a' * 300}", "at most 64"),
+        (f"decode.batch_size={'9' * 5000}", "batch_size"),
+        (f"decode.prompt={'[' * 5000}", "must be as in TOML"),
+    ],
+)
+def test_what_no_machine_holds_is_refused_before_anything_runs(setting, words):
+    with pytest.raises(ValueError, match=words) as caught:
+        read_config(PROJECT / "precompute/configs/demo.toml", [setting])
+    assert setting.partition("=")[0].split(".")[-1] in str(caught.value)
+
+
+def test_the_longest_names_are_names_of_folders(tmp_path):
+    """The longest that a stage can be called, with the hidden name under which it is made."""
+    longest = max(METRICS, key=len)
+    stage = stage_folder(tmp_path, f"score.{longest}.sweep.{'a' * 64}", {})
+    with write_part(stage, "part-00000"):
+        pass
+    write_failures(tmp_path, stage.name, [])
+    assert create_run(tmp_path, run_id("d" * 64, {}), {"decides": {}}).is_dir()
 
 
 @pytest.mark.parametrize(

@@ -117,3 +117,11 @@ def test_robertas_first_word_keeps_its_space(tmp_path):
         ["a cat", "a cat"], [["a cat"], ["cat a"]]
     )
     assert values[0] == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "model",
+    ["package:os", "package:../x", "package:nothing-like-it", "package:", "a b/c", "a" * 300],
+)
+def test_a_model_that_nothing_carries_is_not_here(model):
+    assert not is_here(BertScoreConfig(model=model))

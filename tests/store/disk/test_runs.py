@@ -15,11 +15,12 @@ from store.disk.runs import (
     list_runs,
     read_progress,
     read_run,
+    require_usable,
     run_id,
     update_run,
     write_progress,
 )
-from store.errors import PartDamaged, RunMismatch, RunNotFound
+from store.errors import FolderRefused, PartDamaged, RunMismatch, RunNotFound
 from store.parts.write import stage_folder
 
 JSON = st.recursive(
@@ -122,3 +123,13 @@ def test_progress_of_dead_and_of_distant_processes(tmp_path: Path) -> None:
     assert stale is not None and not stale.alive
     path.write_text("{half")
     assert read_progress(run) is None
+
+
+@pytest.mark.parametrize("name", ["a?b", "a\\b", "caf\udce9"])
+def test_a_folder_that_duckdb_would_not_find_is_refused_before_anything_is_made(
+    tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(FolderRefused, match="Rename it, or name another"):
+        create_run(tmp_path / name / "results", "whoops-1", {"decides": {}})
+    assert list(tmp_path.iterdir()) == []
+    assert require_usable(tmp_path) == tmp_path

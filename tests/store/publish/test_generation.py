@@ -15,6 +15,7 @@ from store.disk.files import write_json
 from store.disk.generations import current_generation
 from store.disk.runs import read_run, update_run
 from store.errors import (
+    FolderRefused,
     PartDamaged,
     PublishLocked,
     PublishRefused,
@@ -26,6 +27,7 @@ from store.publish import build
 from store.publish.generation import current_parts, is_due, publish, published_manifest
 from store.schema import SCHEMA_VERSION, TABLES
 from store.upkeep.verify import verify_run
+from tests.hostile_names import FOLDERS
 from tests.store.small_parts import add_part, capture
 from tests.synthetic import begin_run, make_run, write_capture_part
 
@@ -225,3 +227,26 @@ def test_no_folder_above_a_run_gives_its_columns(tmp_path: Path) -> None:
     with open_run(plain) as expected, open_run(named) as got:
         for table in TABLES.keys() - {"run"}:
             pd.testing.assert_frame_equal(got.table(table), expected.table(table))
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_names_of_folders_mean_nothing(tmp_path, name):
+    folder = tmp_path / name
+    folder.mkdir()
+    run = make_run(folder, n_images=2)
+    with open_run(run) as opened:
+        assert len(opened.table("image")) == 2
+        assert opened.tensors("img00001").image_id == "img00001"
+    assert verify_run(run).ok
+
+
+@pytest.mark.parametrize("name", ["a?b", "a\\b", "caf\udce9"])
+def test_a_run_under_a_name_that_duckdb_would_misread_is_not_published(tmp_path, name):
+    made = make_run(tmp_path, n_images=2, publish=False)
+    folder = tmp_path / name
+    folder.mkdir()
+    run = made.rename(folder / made.name)
+    before = sorted(path.name for path in run.iterdir())
+    with pytest.raises(FolderRefused, match="Rename it"):
+        publish(run)
+    assert sorted(path.name for path in run.iterdir()) == before
