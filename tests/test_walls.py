@@ -123,7 +123,8 @@ OWNERS = {
     "streamlit": ("dashboard",),
     "duckdb": ("store",),
     "h5py": tuple(
-        f"store/parts/{name}.py" for name in ("hdf5", "tensors", "means", "token_attention")
+        f"store/parts/{name}.py"
+        for name in ("hdf5", "new_file", "tensors", "means", "token_attention")
     ),
     "ray": ("precompute/runner/ray_engine.py",),
     "lavis": ("precompute/models/lavis.py", "precompute/models/lavis_model.py"),
