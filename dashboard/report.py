@@ -2,7 +2,6 @@
 
 import argparse
 import base64
-import os
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -19,6 +18,7 @@ from dashboard.figures import paper as paper_figures
 from dashboard.figures.paper import About, Ask, Figure
 from dashboard.names import metrics, provenance
 from store import Run, open_run
+from store.disk import results_folder
 from store.errors import StoreError
 from store.query import conditions as condition_queries
 from store.query import judges as judge_queries
@@ -178,7 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--results",
         type=Path,
-        default=os.environ.get("PEEL_RESULTS") or os.environ.get("RESULTS") or "results",
+        default=results_folder(),
         help="the folder of all runs; PEEL_RESULTS, or results",
     )
     asked = parser.parse_args(arguments)

@@ -3,7 +3,6 @@
 A newer generation is a new key, so a page shows it at its next rerun, without a restart.
 """
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +13,14 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from store import Run
-from store.disk import LINK, current_generation, generation_path, list_runs, read_sidecar
+from store.disk import (
+    LINK,
+    current_generation,
+    generation_path,
+    list_runs,
+    read_sidecar,
+    results_folder,
+)
 from store.errors import NotPublished
 from store.parts import ImageTensors
 from store.query import Export, Order, Quantity, Selection, image_export, open_generation, similar
@@ -35,11 +41,6 @@ class Key(NamedTuple):
     path: str
     generation: int
     file: str
-
-
-def results_folder() -> Path:
-    """Where runs are: PEEL_RESULTS of the environment, or RESULTS, else `results`."""
-    return Path(os.environ.get("PEEL_RESULTS") or os.environ.get("RESULTS") or "results")
 
 
 def runs() -> list[Path]:

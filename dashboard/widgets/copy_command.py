@@ -6,15 +6,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.data import run as run_data
-from store.disk import read_run
+from store.disk import read_run, results_folder
 
 _CONFIGS = Path("precompute/configs")
 
 
 def show(command: str) -> None:
     """Show a command of this project, with the folder of results where it is not the usual one."""
-    folder = run_data.results_folder()
+    folder = results_folder()
     where = "" if folder == Path("results") else f" --results {shlex.quote(str(folder))}"
     show_as_is(command + where)
 

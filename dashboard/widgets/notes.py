@@ -12,6 +12,7 @@ from dashboard.data.run import Key
 from dashboard.widgets import link, menus
 from dashboard.widgets import text as plain_text
 from store import notes
+from store.disk import results_folder
 from store.notes import NotesDamaged, NotesNotWritten
 
 _ANY = ""
@@ -19,7 +20,7 @@ _ANY = ""
 
 def file() -> Path:
     """Where tags and notes are: beside the runs."""
-    return run_data.results_folder() / notes.FILE_NAME
+    return results_folder() / notes.FILE_NAME
 
 
 def dataset(key: Key) -> str:

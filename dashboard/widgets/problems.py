@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from dashboard.data import run as run_data
 from dashboard.widgets import copy_command
 from dashboard.widgets import text as plain_text
+from store.disk import results_folder
 from store.errors import NotPublished, TableNotFound
 
 
@@ -13,7 +13,7 @@ def no_runs() -> None:
     st.header("No run yet")
     plain_text.line(
         "Peel shows what each layer of a vision transformer sees. It needs a run: pictures "
-        f"that a captioner has read. There is none in the folder “{run_data.results_folder()}”."
+        f"that a captioner has read. There is none in the folder “{results_folder()}”."
     )
     plain_text.line(
         "This makes one from the pictures and the small captioner that come along: no GPU, "

@@ -87,8 +87,8 @@ def is_here(config: BertScoreConfig) -> bool:
     """Whether the model is on this machine."""
     try:
         path = _path(config.model)
-        if Path(path).is_dir() or path.startswith(PACKAGE):
-            return Path(path).is_dir()
+        if Path(path).is_dir():
+            return True
         found = cached_file(
             path,
             "config.json",

@@ -1,5 +1,6 @@
 """A run's folder: its name, run.json, and the progress of the process that fills it."""
 
+import os
 import re
 import socket
 import time
@@ -53,6 +54,11 @@ def run_id(name: str, decides: Mapping[str, Any]) -> str:
         For instance ``whoops-1a2b3c4d``; the same for equal `decides` in any order of keys.
     """
     return f"{check_name(name, 'run name')}-{short_hash(decides)}"
+
+
+def results_folder() -> Path:
+    """Where runs are, unless a command names it: PEEL_RESULTS, or RESULTS, else `results`."""
+    return Path(os.environ.get("PEEL_RESULTS") or os.environ.get("RESULTS") or "results")
 
 
 def require_usable(results: Path) -> Path:

@@ -68,9 +68,6 @@ class _Kept(io.RawIOBase):
         self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
         return self._at
 
-    def tell(self) -> int:
-        return self._at
-
     def write(self, content: Any) -> int:
         data, start = bytes(content), self._at
         self._at += len(data)
@@ -111,15 +108,6 @@ class _Kept(io.RawIOBase):
 
     def flush(self) -> None:
         """Nothing: there is no buffer, and who commits the part flushes it to the disk."""
-
-    def readable(self) -> bool:
-        return True
-
-    def writable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
 
     def close(self) -> None:
         self._disk.close()

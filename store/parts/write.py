@@ -206,7 +206,7 @@ def write_part(
 
 def _require_room(stage: Path, name: str) -> None:
     """Raises DiskFull where one more part like those that are there finds no room."""
-    like = next((path for path in stage.glob("[!.]*/part.json")), None)
+    like = next(stage.glob("[!.]*/part.json"), None)
     if like is None:
         return
     needed = sum(path.stat().st_size for path in like.parent.iterdir())

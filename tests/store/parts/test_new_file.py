@@ -69,7 +69,7 @@ def test_a_disk_that_fills_up_is_an_error_and_the_process_ends_well(tmp_path: Pa
 
 
 def test_what_a_full_disk_did_not_take_is_read_back_until_the_file_is_closed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     """HDF5 reads what it wrote; what it gets back must be that, or it ends the process."""
     rng = np.random.default_rng(0)
