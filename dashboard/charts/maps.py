@@ -133,7 +133,7 @@ def blend(
     opacity: float,
     smooth: bool,
     width: int,
-) -> bytes:
+) -> Pixels:
     """A map laid over its picture.
 
     Args:
@@ -145,7 +145,7 @@ def blend(
         width: of the result, pixels; the height follows the grid.
 
     Returns:
-        PNG bytes.
+        [height, width, 3].
     """
     size = (width, round(width * values.shape[0] / values.shape[1]))
     way = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
@@ -153,7 +153,8 @@ def blend(
     large = np.asarray(Image.fromarray(values.astype(np.float32)).resize(size, way))
     below = np.asarray(enlarged(picture, size), np.float32)
     mixed = (1 - opacity) * below + opacity * colour(large, scale).astype(np.float32)
-    return png(np.rint(mixed).astype(np.uint8))
+    pixels: Pixels = np.rint(mixed).astype(np.uint8)
+    return pixels
 
 
 def enlarged(picture: bytes, size: tuple[int, int]) -> Image.Image:

@@ -207,19 +207,15 @@ def _plain(tensors: ImageTensors, tall: int) -> bytes:
 
 def _map(tensors: ImageTensors, layer: int, grid: tuple[int, int], scale: Scale) -> bytes:
     tokens = maps.patch_map(maps.head_tokens(tensors.cls_attention, layer, None), grid)
-    with Image.open(
-        io.BytesIO(
-            maps.blend(
-                tensors.model_input,
-                tokens,
-                scale,
-                opacity=maps.OPACITY,
-                smooth=False,
-                width=_SHARP * _CELL,
-            )
-        )
-    ) as image:
-        return _jpeg(image)
+    pixels = maps.blend(
+        tensors.model_input,
+        tokens,
+        scale,
+        opacity=maps.OPACITY,
+        smooth=False,
+        width=_SHARP * _CELL,
+    )
+    return _jpeg(Image.fromarray(pixels))
 
 
 def _jpeg(image: Image.Image) -> bytes:

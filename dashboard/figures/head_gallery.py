@@ -43,8 +43,10 @@ def head_cell(
     tokens = maps.patch_map(maps.head_tokens(tensors.cls_attention, layer, head), grid)
     return Cell(
         f"head {head}",
-        maps.blend(
-            tensors.model_input, tokens, scale, opacity=maps.OPACITY, smooth=False, width=_MAP
+        maps.png(
+            maps.blend(
+                tensors.model_input, tokens, scale, opacity=maps.OPACITY, smooth=False, width=_MAP
+            )
         ),
         text,
     )

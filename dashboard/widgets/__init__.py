@@ -1,4 +1,4 @@
-"""What pages are made of: text, links and what is chosen by them, cards, notes, files to copy.
+"""What pages are made of: text, links and what is chosen by them, cards, notes, whose turn it is.
 
 Each draws one thing and reads or writes one part of the link. Knows no page.
 """
@@ -17,5 +17,6 @@ __all__ = [
     "problems",
     "text",
     "thumbnail",
+    "turns",
     "two_captions",
 ]

@@ -1,16 +1,16 @@
 """The published file of a run: opened read-only, with bounds, if it holds tables of ours alone."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from store.disk import LINK, current_generation, generation_path, require_plain
-from store.errors import NotPublished, QueryTooLong, RunRefused
+from store.errors import NotPublished, RunRefused
 from store.schema import TABLES
+
+SECONDS = 60.0
+"""After which a query is given up: the slowest of a page takes half a second at 50,000 images."""
 
 _READ_ONLY: dict[str, Any] = {
     "enable_external_access": "false",
@@ -18,8 +18,6 @@ _READ_ONLY: dict[str, Any] = {
     "memory_limit": "2GB",
     "max_temp_directory_size": "4GB",
 }
-SECONDS = 60.0
-"""After which a query is given up: the slowest of a page takes half a second at 50,000 images."""
 
 _FOREIGN = """
     SELECT 'view ' || view_name FROM duckdb_views() WHERE NOT internal
@@ -73,7 +71,8 @@ def connect_at(run: Path, number: int) -> duckdb.DuckDBPyConnection:
 
 def _open(path: Path, run: Path) -> duckdb.DuckDBPyConnection:
     require_plain(path, run)
-    con = duckdb.connect(str(path), read_only=True, config=_READ_ONLY)
+    bounds = {**_READ_ONLY, "max_execution_time": round(SECONDS * 1000)}
+    con = duckdb.connect(str(path), read_only=True, config=bounds)
     try:
         # A view or a column that is computed runs when it is read, for as long as it wants to.
         foreign = [row[0] for row in con.execute(_FOREIGN, {"tables": list(TABLES)}).fetchall()]
@@ -88,24 +87,3 @@ def _open(path: Path, run: Path) -> duckdb.DuckDBPyConnection:
             "again: nothing is lost."
         )
     return con
-
-
-@contextmanager
-def bounded(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Give up what a cursor does after `SECONDS`.
-
-    Raises:
-        QueryTooLong: it took longer.
-    """
-    timer = threading.Timer(SECONDS, cursor.interrupt)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    except duckdb.InterruptException as error:
-        raise QueryTooLong(
-            f"a query must be answered within {SECONDS:.0f} s; this one was not. Ask for fewer "
-            "images or layers."
-        ) from error
-    finally:
-        timer.cancel()

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from store.disk import list_runs, read_run
-from store.errors import ImageNotFound, PartDamaged, RunNotFound, TableNotFound
+from store.errors import ImageNotFound, PartDamaged, QueryTooLong, RunNotFound, TableNotFound
 from store.parts import ImageTensors, table_named, tensors, token_attention
-from store.query.database import bounded, connect, connect_at
+from store.query import database
+from store.query.database import connect, connect_at
 
 _PART = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 """What a table may name as a part: a file that somebody sent names no file elsewhere."""
@@ -55,10 +56,17 @@ class Run:
             params: the values.
 
         Raises:
+            QueryTooLong: it is not answered within a minute.
             duckdb.Error: as DuckDB says it.
         """
-        with self._con.cursor() as cursor, bounded(cursor):
-            return cursor.execute(query, params).df()
+        with self._con.cursor() as cursor:
+            try:
+                return cursor.execute(query, params).df()
+            except duckdb.InterruptException as error:
+                raise QueryTooLong(
+                    f"a query must be answered within {database.SECONDS:.0f} s; this one was not. "
+                    "Ask for fewer images or layers."
+                ) from error
 
     def table(
         self,

@@ -101,6 +101,7 @@ def _map(
                 width=_WIDTH,
             ),
             width=_WIDTH,
+            output_format="PNG",
             alt=f"Attention at layer {layer}, {name}.",
         )
         colour_bar.show(scale, "attention of CLS a patch, share")

@@ -32,8 +32,7 @@ def show(place: Place) -> None:
     here = reader_data.show(key, image_id, place.condition, against)
     edits.show(key, image_id, place.condition)
     reader_data.scores(key, image_id, place.condition, int(here["layer"]))
-    with st.expander("Film strip: the captions at a glance, and as a file"):
-        film_panel.show(key, image_id, place.condition)
+    _film(key, image_id, place.condition)
     similar.beside(key, image_id, place.condition)
     groups.ways(key, image_id, place.condition)
     with notes:
@@ -46,6 +45,19 @@ def show(place: Place) -> None:
         if any(remarks):
             plain_text.line(" ".join(filter(None, remarks)), "note")
         link.show_notes()
+
+
+def _film(key: Key, image_id: str, condition: str) -> None:
+    # Drawn when it is opened: it takes as long as the rest of the page.
+    film = st.expander(
+        "Film strip: the captions at a glance, and as a file",
+        expanded=link.asked("film") is not None,
+        key="film_strip",
+        on_change="rerun",
+    )
+    if film.open:
+        with film:
+            film_panel.show(key, image_id, condition)
 
 
 def _against(key: Key, condition: str) -> str | None:

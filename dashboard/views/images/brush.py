@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from decimal import Context
 from typing import Any
 
-import altair as alt
 import pandas as pd
 import streamlit as st
 
-from dashboard.charts.base import BLUE, FIT_X, MARGINS, Chart
+from dashboard.charts.base import BLUE, MARGINS
 from dashboard.names import metrics
 
 _NAME = "interval"
@@ -25,8 +24,10 @@ class Bounds:
     high: float | None = None
 
 
-def chart(frame: pd.DataFrame, bounds: Bounds, unit: str, *, height: int = 70) -> Chart:
+def chart(frame: pd.DataFrame, bounds: Bounds, unit: str, *, height: int = 70) -> dict[str, Any]:
     """How many images have which value; those within the bounds are coloured.
+
+    Written in Vega-Lite: Altair takes 20 ms for the same, and a page has one for each filter.
 
     Args:
         frame: low, high, n of the bins.
@@ -38,30 +39,34 @@ def chart(frame: pd.DataFrame, bounds: Bounds, unit: str, *, height: int = 70) -
     low, high = _ends(bounds)
     frame = frame.assign(passes=(middle >= low) & (middle <= high))
     least, most = float(frame["low"].min()), float(frame["high"].max())
-    start: Any = {"x": [max(low, least), min(high, most)]}
+    start = [max(low, least), min(high, most)]
+    brush: dict[str, Any] = {"name": _NAME, "select": {"type": "interval", "encodings": ["x"]}}
     # A brush over all bars would be in the hand's way: a drag would move it.
-    drawn = (low > least or high < most) and start["x"][0] < start["x"][1]
-    brush = alt.selection_interval(
-        name=_NAME, encodings=["x"], value=start if drawn else alt.Undefined
+    if (low > least or high < most) and start[0] < start[1]:
+        brush["value"] = {"x": start}
+    few = {"grid": False, "tickCount": 5}
+    low_end, high_end, n = (
+        {"field": name, "type": "quantitative"} for name in ("low", "high", "n")
     )
-    bars: alt.Chart = (
-        alt.Chart(frame)
-        .mark_bar(binSpacing=1)
-        .encode(
-            x=alt.X("low:Q", bin="binned", title=unit, axis=alt.Axis(grid=False, tickCount=5)),
-            x2="high:Q",
-            y=alt.Y("n:Q", title="images", axis=alt.Axis(grid=False, tickCount=2, format="d")),
-            color=alt.condition("datum.passes", alt.value(BLUE), alt.value("#b9b9b9")),
-            tooltip=[
-                alt.Tooltip("low:Q", title="from", format=".4g"),
-                alt.Tooltip("high:Q", title="to", format=".4g"),
-                alt.Tooltip("n:Q", title="images"),
+    return {
+        "data": {"values": frame[["low", "high", "n", "passes"]].to_dict("records")},
+        "mark": {"type": "bar", "binSpacing": 1},
+        "params": [brush],
+        "encoding": {
+            "x": {**low_end, "bin": "binned", "title": unit, "axis": few},
+            "x2": {"field": "high"},
+            "y": {**n, "title": "images", "axis": {**few, "tickCount": 2, "format": "d"}},
+            "color": {"condition": {"test": "datum.passes", "value": BLUE}, "value": "#b9b9b9"},
+            "tooltip": [
+                {**low_end, "title": "from", "format": ".4g"},
+                {**high_end, "title": "to", "format": ".4g"},
+                {**n, "title": "images"},
             ],
-        )
-        .add_params(brush)
-        .properties(height=height, autosize=FIT_X, padding=MARGINS)
-    )
-    return bars
+        },
+        "height": height,
+        "autosize": {"type": "fit-x", "contains": "padding"},
+        "padding": MARGINS,
+    }
 
 
 def show(
@@ -95,8 +100,8 @@ def show(
         if _ends_of(event) and not _alike(dragged_to, bounds, frame):
             brushed(dragged_to)
 
-    st.altair_chart(
-        chart(frame, bounds, metrics.word(metric).unit or "value"),
+    st.vega_lite_chart(
+        spec=chart(frame, bounds, metrics.word(metric).unit or "value"),
         key=name,
         alt=alt,
         on_select=dragged,

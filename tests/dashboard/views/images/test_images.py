@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 
+import altair as alt
 import pandas as pd
 import pytest
 
@@ -100,14 +101,17 @@ def test_no_brush_is_no_interval():
 
 
 def test_bars_within_the_interval_are_coloured_and_the_brush_lies_there():
-    spec = brush.chart(BARS, Bounds(0.3, 0.6), "share").to_dict()
-    (rows,) = spec["datasets"].values()
-    assert [row["passes"] for row in rows] == [False, True, False, False]
+    spec = brush.chart(BARS, Bounds(0.3, 0.6), "share")
+    assert [row["passes"] for row in spec["data"]["values"]] == [False, True, False, False]
     (param,) = spec["params"]
     assert (param["name"], param["value"]) == ("interval", {"x": [0.3, 0.6]})
-    assert "value" not in brush.chart(BARS, Bounds(), "share").to_dict()["params"][0]
-    beyond = brush.chart(BARS, Bounds(5.0, 6.0), "share").to_dict()
-    assert "value" not in beyond["params"][0]
+    assert "value" not in brush.chart(BARS, Bounds(), "share")["params"][0]
+    assert "value" not in brush.chart(BARS, Bounds(5.0, 6.0), "share")["params"][0]
+
+
+def test_the_histogram_is_vega_lite():
+    spec = brush.chart(BARS, Bounds(0.3, 0.6), "share")
+    alt.Chart.from_dict(spec)  # raises where a name or a value is none of Vega-Lite's
 
 
 @pytest.mark.parametrize(
