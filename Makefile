@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 PEEL := PEEL_RESULTS="$(RESULTS)" $(BIN)/python -m precompute
 
 .PHONY: demo demo-run precompute setup-lavis test-lavis rehearse dashboard serve train-demo bench bench-store stress test test-fast \
-	test-pythons lint test-browser clean
+	test-pythons lint test-browser locks audit clean
 
 demo: demo-run serve
 
@@ -109,16 +109,39 @@ test-browser: demo-run
 		--reruns 1 -raR -m browser
 
 clean:
-	rm -rf .venv .venv-lavis $(addprefix .venv-,$(VERSIONS))
+	rm -rf .venv .venv-lavis .venv-tools $(addprefix .venv-,$(VERSIONS))
 
-# A reader's laptop gets no torch: `make dashboard` installs the first, all else the second.
-$(VENV)/dashboard: requirements-dashboard.txt | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dashboard.txt
+# A reader's laptop gets no torch: `make dashboard` installs the first, all else the second. A lock
+# names every package and the hashes of its files: pip takes nothing else.
+INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check
+LOCKED = $(INSTALL) --no-deps --require-hashes
+$(VENV)/dashboard: requirements-dashboard.lock | $(VENV)/bin/python
+	$(LOCKED) -r $<
 	@touch $@
 
-.venv/all: requirements.txt requirements-dashboard.txt requirements-ray.txt | .venv/bin/python
-	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
+# Which build of torch fits, with or without CUDA, is the machine's affair: its version alone is held.
+.venv/all: requirements.lock requirements.txt | .venv/bin/python
+	$(LOCKED) -r $<
+	grep '^torch==' requirements.txt | xargs $(INSTALL)
 	@touch $@ .venv/dashboard
+
+# After a change of requirements: both locks, for all of VERSIONS and every platform. The override
+# takes torch out, with all that its CUDA builds want; sympy and networkx are what every build wants.
+LOCK = .venv-tools/bin/uv pip compile --quiet --universal --generate-hashes --no-header \
+	--custom-compile-command "make locks" --python-version $(firstword $(VERSIONS))
+locks: .venv-tools/all
+	$(LOCK) requirements-dashboard.txt --output-file requirements-dashboard.lock
+	printf 'sympy\nnetworkx\n' | $(LOCK) requirements.txt - --output-file requirements.lock \
+		--overrides .venv-tools/without-torch
+
+# Known faults of what is locked, as its database on the network has them; what it cannot look up fails.
+audit: .venv-tools/all
+	.venv-tools/bin/pip-audit --strict --require-hashes --disable-pip -r requirements.lock
+
+.venv-tools/all: | .venv-tools/bin/python
+	.venv-tools/bin/pip install --quiet --disable-pip-version-check uv==0.13.9 pip-audit==2.10.1
+	@echo 'torch; python_version < "3"' > .venv-tools/without-torch
+	@touch $@
 
 # What LAVIS's dependencies are built with has to be there before them; 5 GB with torch's for CUDA.
 .venv-lavis/all: requirements-lavis.txt | .venv-lavis/bin/python

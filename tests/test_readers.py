@@ -10,7 +10,7 @@ from store.publish.generation import publish
 from tests.kills import in_child
 from tests.synthetic import make_run, write_capture_part
 
-READS = 300
+READS = 100
 COUNTED = ("image", "caption", "layer_stat", "head_stat", "curve")
 
 
@@ -35,7 +35,7 @@ def test_every_answer_belongs_to_one_published_state(tmp_path):
     answers = []
     begun = time.monotonic()
     try:
-        while len(answers) < READS and time.monotonic() - begun < 60:
+        while len(answers) < READS and time.monotonic() - begun < 30:
             with open_run(run) as opened:
                 counts = {
                     name: int(opened.sql(f"SELECT count(*) AS n FROM {name}")["n"][0])
