@@ -29,10 +29,6 @@ def statuses(run):
     return worst.value_counts().to_dict()
 
 
-def ledger_text(run):
-    return "".join(path.read_text() for path in ledgers(run))
-
-
 def test_every_picture_is_asked_about_once_and_figure_5_is_filled(run, server, config, judge):
     output = judge(config)
     assert server.count == 12
@@ -88,7 +84,6 @@ def test_failures_are_kept_and_not_asked_again(run, server, config, judge):
         lambda h, b: h.complete(None, refusal="I cannot judge this."),
         lambda h, b: h.complete("", finish_reason="content_filter"),
         lambda h, b: h.complete("not json {"),
-        lambda h, b: h.send(200, "<html>hello</html>"),
         lambda h, b: h.complete('{"layers": {', finish_reason="length"),
         lambda h, b: h.complete(
             '{"layers": {"1": ' + str(dict.fromkeys(CRITERIA, 3)).replace("'", '"') + "}}"
@@ -103,17 +98,16 @@ def test_failures_are_kept_and_not_asked_again(run, server, config, judge):
     judge(config.model_copy(update={"concurrency": 1}))
     assert statuses(run) == {
         "refused": 3,
-        "unreadable": 2,
+        "unreadable": 1,
         "truncated": 1,
         "partial": 1,
         "wrong_layers": 1,
         "off_menu": 1,
-        "ok": 3,
+        "ok": 4,
     }
     rows = judgements(run)
     assert rows[rows.status != "ok"].score.isna().all()
     assert rows[rows.status == "ok"].score.notna().all()
-    assert "<html>hello</html>" in ledger_text(run)
     judge(config)
     assert server.count == 12
 

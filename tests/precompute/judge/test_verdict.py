@@ -5,8 +5,8 @@ import json
 import pytest
 
 from precompute.config.judge import JudgeConfig
+from precompute.judge.entry import Entry
 from precompute.judge.identity import judge_of
-from precompute.judge.ledger import Entry
 from precompute.judge.prompt import CRITERIA
 from precompute.judge.verdict import judgement_rows, status
 
@@ -58,7 +58,9 @@ def test_json_with_something_around_it(around):
     ("text", "fields", "expected"),
     [
         ("No.", {"refused": True}, "refused"),
-        (None, {}, "refused"),
+        (None, {}, "empty"),
+        ("", {"finish_reason": "reasoning only"}, "empty"),
+        ("", {"refused": True, "finish_reason": "content_filter"}, "refused"),
         ("  ", {"finish_reason": "length"}, "truncated"),
         ('{"layers": {"1": {"ent', {"finish_reason": "length"}, "truncated"),
         ('{"layers": {"1": {"ent', {}, "unreadable"),
@@ -80,7 +82,10 @@ def test_a_failed_reply_scores_nothing(text, fields, expected):
     assert {row["score"] for row in rows} == {None}
 
 
-@pytest.mark.parametrize("score", [0, 2, 4, 6, "3", 3.0, True, None, [3], 10**400])
+@pytest.mark.parametrize(
+    "score",
+    [0, 2, 4, 6, 3.5, "4", "three", "", True, None, [3], 10**400, float("nan"), float("inf")],
+)
 def test_a_score_off_the_menu_fails_alone(score):
     rows = judgement_rows(
         entry(json.dumps(answer(l4={**dict.fromkeys(CRITERIA, 5), "entities": score})))
