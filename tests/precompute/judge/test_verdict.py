@@ -1,6 +1,7 @@
 """What counts as a score, and what as which failure."""
 
 import json
+import math
 
 import pytest
 
@@ -82,10 +83,10 @@ def test_a_failed_reply_scores_nothing(text, fields, expected):
     assert {row["score"] for row in rows} == {None}
 
 
-@pytest.mark.parametrize(
-    "score",
-    [0, 2, 4, 6, 3.5, "4", "three", "", True, None, [3], 10**400, float("nan"), float("inf")],
-)
+OFF_MENU = (0, 2, 4, 6, 3.5, "4", "three", "", "33", True, None, [3], 10**400, math.nan, math.inf)
+
+
+@pytest.mark.parametrize("score", OFF_MENU)
 def test_a_score_off_the_menu_fails_alone(score):
     rows = judgement_rows(
         entry(json.dumps(answer(l4={**dict.fromkeys(CRITERIA, 5), "entities": score})))
