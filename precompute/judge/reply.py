@@ -4,11 +4,12 @@ A login page, a stream of events or an error of the server is no word of the mod
 stays open. Answers of a server, of a batch and of a ledger all pass through here.
 """
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from precompute.judge.complaint import complaint, words
 from precompute.judge.entry import Entry
@@ -94,7 +95,12 @@ class Reply:
 
 def shown(text: str) -> str:
     """The beginning of what a server says, for a message."""
-    return redacted(" ".join(text.split()))[:_SHOWN]
+    return _whole(redacted(" ".join(text.split())))[:_SHOWN]
+
+
+def _whole(text: str) -> str:
+    """Text without halves of characters, which no file takes: models stop in the middle of one."""
+    return text.encode(errors="replace").decode()
 
 
 def read_reply(status: int, body: str, answer_format: str) -> Reply:
@@ -117,14 +123,16 @@ def read_reply(status: int, body: str, answer_format: str) -> Reply:
         raise Unanswered(f"{status}: {shown(complaint(body)) or 'without a word'}")
     raise Unanswered(
         f"expected a chat completion, JSON with `choices`; got {shown(body) or 'nothing'!r}. Is "
-        "`base_url` in [judge] the address of a model? As a rule it ends in /v1."
+        "`base_url` in [judge] the address of a model? As a rule it ends in /v1"
     )
 
 
 def _completion(body: str) -> _Completion | None:
     try:
-        return _Completion.model_validate_json(body)
-    except ValidationError:
+        # Not at once: the library that checks it takes no half of a character.
+        value = json.loads(body.removeprefix("\ufeff"))
+        return _Completion.model_validate_json(_whole(json.dumps(value, ensure_ascii=False)))
+    except (ValueError, RecursionError):
         return None
 
 
@@ -136,7 +144,7 @@ def _of_completion(completion: _Completion, answer_format: str) -> Reply:
         _count(completion.usage, name) for name in ("prompt_tokens", "completion_tokens")
     )
     failure = completion.error or choice.error
-    if failure or _failed(ended) or (text is None and ended is None):
+    if failure or _failed(ended, text):
         raise Unanswered(
             f"expected a completion; the server ended it with finish_reason {ended!r} and says: "
             f"{shown(str(failure or text or 'nothing'))}",
@@ -163,8 +171,9 @@ def _count(usage: object, name: str) -> int | None:
     return value if type(value) is int and 0 <= value < 2**31 else None
 
 
-def _failed(finish_reason: str | None) -> bool:
-    return (finish_reason or "").lower() in _FAILURES
+def _failed(ended: str | None, text: str | None) -> bool:
+    """Whether it is no model's answer, by its finish_reason, or as it has neither that nor text."""
+    return text is None if ended is None else ended.lower() in _FAILURES
 
 
 def as_it_counts(entry: Entry) -> Entry | None:
@@ -173,7 +182,7 @@ def as_it_counts(entry: Entry) -> Entry | None:
     Version 1 kept whatever came with status 200: an error as a reply, and the whole body of what
     it could not read, with nothing said of model, tokens and reason. Such a body is read again.
     """
-    if _failed(entry.finish_reason):
+    if _failed(entry.finish_reason, entry.text):
         return None
     known = (entry.finish_reason, entry.model_answered, entry.tokens_in, entry.tokens_out)
     if entry.refused or any(value is not None for value in known):

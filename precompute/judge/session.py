@@ -179,15 +179,15 @@ async def _work(
     expected, answer_tokens = session.todo.expected, session.todo.judge.answer_tokens
     most = expected.tokens_in + answer_tokens
     while not session.over:
+        question = next(waiting, None)
+        if question is None:
+            return
         reserved = session.budget.reserve(most)
         if not reserved:
             session.end("the cap is reached; raise max_requests or max_tokens in [judge]")
             return
         used = 0
         try:
-            question = next(waiting, None)
-            if question is None:
-                return
             entry = await _answer(session, client, question)
             # A server that does not count is taken at the estimate.
             used = entry.tokens or expected.tokens_in + expected.tokens_out
@@ -218,7 +218,7 @@ async def _answer(session: _Session, client: Client, question: Question) -> Entr
 
 def _note(session: _Session, entry: Entry) -> None:
     session.answered[status(entry)] += 1
-    session.proven |= has_scores(entry)
+    session.proven = session.proven or has_scores(entry)
     session.in_a_row = 0
 
 

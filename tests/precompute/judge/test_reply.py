@@ -90,6 +90,21 @@ def test_a_completion_may_say_no_more_than_its_text():
     assert (reply.text, reply.finish_reason, reply.model_answered) == ("no", UNSAID, None)
 
 
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ("\ufeff" + completion(message={"content": "a"}), "a"),
+        (completion(message={"content": "half \ud83d"}), "half ?"),
+        (completion(message={"content": ["a", {"type": "image_url"}, {"text": "b"}]}), "ab"),
+        (completion(message={"content": [{"type": "thinking", "thinking": "{}"}]}), ""),
+        (completion(message={"content": "a", "refusal": False}), "a"),
+    ],
+)
+def test_a_completion_is_read_as_servers_write_it(body, text):
+    reply = read_reply(200, body, "text")
+    assert (reply.text, reply.refused) == (text, False)
+
+
 def test_what_an_error_cost_counts_over_several_starts(run, server, config, judge):
     usage = {"prompt_tokens": 5000, "completion_tokens": 2000}
     server.behave = lambda n, body: lambda h: h.complete("", finish_reason="error", usage=usage)
