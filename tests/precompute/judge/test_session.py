@@ -323,3 +323,9 @@ def test_stored_replies_are_read_by_new_rules_without_asking(
     with open_run(run) as opened:
         curve = opened.table("curve", "metric LIKE 'judge.%.entities' ORDER BY layer")
     assert curve["mean"].tolist() == [1, 1, 3, 5]
+
+
+def test_more_workers_than_questions_reach_no_cap(run, server, config, judge):
+    """Ten questions at once may cost 36,000 tokens; an eleventh worker has none to reserve for."""
+    capped = config.model_copy(update={"concurrency": 50, "max_tokens": 38_000})
+    assert judge(capped)[1] == "12 replies: 12 ok; 0 open"
