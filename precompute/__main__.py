@@ -199,6 +199,9 @@ def judge(
         str | None,
         typer.Option("--forget", help="Take the reply of this id out; it is asked anew."),
     ] = None,
+    keep_asking: Annotated[
+        bool, typer.Option(help="Though none of the first ten replies has a score.")
+    ] = False,
     results: Results = Path("results"),
 ) -> None:
     """Let a vision model score captions. Its key is PEEL_JUDGE_KEY; every reply is kept."""
@@ -224,13 +227,15 @@ def judge(
             n = ask_by_batch(
                 folder,
                 settings,
-                lambda todo, ledger: read_batch(todo, ledger, from_batch),
+                lambda todo, ledger: read_batch(
+                    todo, ledger, from_batch, lambda text: typer.echo(printable(text))
+                ),
                 typer.echo,
             )
             typer.echo(f"{n} new replies")
         else:
             with Watch() as watch:
-                ask_all(folder, settings, watch, typer.echo)
+                ask_all(folder, settings, watch, typer.echo, keep_asking)
 
 
 @app.command()

@@ -152,8 +152,9 @@ def _statuses(key: Key, judge: str, condition: str) -> None:
     st.subheader("How replies came out")
     st.dataframe(run_data.asked(key, judge_queries.statuses, judge, condition), hide_index=True)
     plain_text.line(
-        "A reply that is not ok counts with no score: refused, cut off (truncated), not "
-        "JSON (unreadable), incomplete (partial), about other layers, or off the menu.",
+        "Where a reply failed it has no score: refused, without text (empty), cut off "
+        "(truncated), no JSON (unreadable), incomplete (partial), about other layers, or off the "
+        "menu. Scores written as text (quoted) count.",
         "small",
     )
 

@@ -1,33 +1,27 @@
 """Asking an OpenAI-compatible server. What each server does not take is left out and remembered."""
 
 import base64
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NoReturn
 
 import openai
-from pydantic import BaseModel, Field, ValidationError
 
 from precompute.config import JudgeConfig
+from precompute.judge.complaint import complaint, names_format, words
 from precompute.judge.identity import Judge
 from precompute.judge.key import KEY, key, redacted
 from precompute.judge.ledger import JudgeError
 from precompute.judge.prompt import render, schema
 from precompute.judge.questions import Trajectory
+from precompute.judge.reply import Reply, Unanswered, read_reply, shown
 from precompute.judge.transport import BoundedClient, Refused
 
-_REFUSALS = (
-    "content_filter",
-    "content_policy_violation",
-    "moderation_blocked",
-    "ResponsibleAIPolicyViolation",
-)
 _NO_MORE = ("insufficient_quota", "billing_hard_limit_reached")
-
-
-class Unanswered(Exception):
-    """No answer, for a reason that may pass: the question stays open."""
+_PASSING = (408, 409, 429)
+_REJECTED = (400, 422)
 
 
 @dataclass(frozen=True)
@@ -38,62 +32,37 @@ class Dialect:
         answer_format: how JSON is asked for: json_schema, json_object or text.
         limit: the name of the limit on an answer's tokens.
         temperature: whether a temperature may be given.
+        detail: whether it may be said how closely the picture is looked at.
     """
 
     answer_format: str = "json_schema"
     limit: str = "max_tokens"
     temperature: bool = True
+    detail: bool = True
 
     def without(self, complaint: str) -> "Dialect | None":
         """The dialect to try after a request was rejected; None if there is no other.
 
         Args:
-            complaint: the server's words, in lower case.
+            complaint: the server's words.
         """
-        if self.temperature and "temperature" in complaint:
-            return replace(self, temperature=False)
-        if self.limit == "max_tokens" and "max_completion_tokens" in complaint:
-            return replace(self, limit="max_completion_tokens")
-        about_format = ("response_format", "json_schema", "schema", "grammar", "json_object")
-        if self.answer_format != "text" and any(word in complaint for word in about_format):
-            weaker = {"json_schema": "json_object", "json_object": "text"}
-            return replace(self, answer_format=weaker[self.answer_format])
+        weaker = {"json_schema": "json_object", "json_object": "text"}.get(self.answer_format)
+        # The first that is complained of; "schema" alone may be about any of them.
+        steps: list[tuple[str, bool, dict[str, Any]]] = [
+            ("temperature", self.temperature, {"temperature": False}),
+            (
+                "max_completion_tokens",
+                self.limit == "max_tokens",
+                {"limit": "max_completion_tokens"},
+            ),
+            ("response_format|json_(schema|object)", bool(weaker), {"answer_format": weaker}),
+            (r"\bdetail\b", self.detail, {"detail": False}),
+            ("schema|grammar", bool(weaker), {"answer_format": weaker}),
+        ]
+        for about, there, change in steps:
+            if there and re.search(about, complaint.lower()):
+                return replace(self, **change)
         return None
-
-
-class _Message(BaseModel):
-    content: str | None = None
-    refusal: str | None = None
-
-
-class _Choice(BaseModel):
-    message: _Message
-    finish_reason: str | None = None
-
-
-class _Completion(BaseModel):
-    """As little of a completion as is needed: servers differ in the rest."""
-
-    choices: list[_Choice] = Field(min_length=1)
-    model: Any = None
-    usage: Any = None
-
-
-class _Failed(BaseModel):
-    error: dict[str, Any] | str
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What came back; see `ledger.Entry` for the fields."""
-
-    text: str | None
-    refused: bool = False
-    finish_reason: str | None = None
-    model_answered: str | None = None
-    tokens_in: int | None = None
-    tokens_out: int | None = None
-    answer_format: str = "text"
 
 
 def request_body(
@@ -101,7 +70,9 @@ def request_body(
 ) -> dict[str, Any]:
     """The request that asks a question: `POST <base_url>/chat/completions`."""
     dialect = dialect or Dialect()
-    url = f"data:image/jpeg;base64,{base64.b64encode(picture).decode()}"
+    image = {"url": f"data:image/jpeg;base64,{base64.b64encode(picture).decode()}"}
+    if dialect.detail:
+        image["detail"] = judge.detail
     body: dict[str, Any] = {
         "model": judge.model,
         "messages": [
@@ -109,7 +80,7 @@ def request_body(
                 "role": "user",
                 "content": [
                     {"type": "text", "text": render(trajectory.captions)},
-                    {"type": "image_url", "image_url": {"url": url, "detail": judge.detail}},
+                    {"type": "image_url", "image_url": image},
                 ],
             }
         ],
@@ -146,44 +117,50 @@ class Client:
             try:
                 body = request_body(self._judge, trajectory, picture, dialect)
                 raw = await self._client.chat.completions.with_raw_response.create(**body)
-                return read_reply(raw.http_response.text, dialect.answer_format)
-            except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-                if error.code in _REFUSALS:
-                    return Reply(
-                        self._message(error), refused=True, answer_format=dialect.answer_format
-                    )
-                weaker = dialect.without(str(error).lower())
-                if weaker is None:
-                    # It may be about this one picture; if it is about all, the session ends soon.
-                    raise Unanswered(self._message(error)) from None
-                self._dialect = weaker
-            except (openai.APIConnectionError, openai.InternalServerError) as error:
-                raise Unanswered(self._message(error)) from None
+                return read_reply(200, raw.http_response.text, dialect.answer_format)
             except openai.APIStatusError as error:
-                self._give_up(error)
+                try:
+                    return read_reply(error.status_code, error.response.text, dialect.answer_format)
+                except Unanswered as unanswered:
+                    weaker = _weaker(dialect, error)
+                    if weaker is None:
+                        self._give_up(error, unanswered)
+                if self._dialect == dialect:  # or another question has found out more meanwhile
+                    self._dialect = weaker
+            except openai.APIConnectionError as error:
+                raise Unanswered(shown(error.message)) from None
             except Refused as error:
                 raise Unanswered(str(error)) from None
 
-    def _give_up(self, error: openai.APIStatusError) -> None:
-        message = f"{error.status_code}: {self._message(error)}"
-        if 300 <= error.status_code < 400:
+    def _give_up(self, error: openai.APIStatusError, unanswered: Unanswered) -> NoReturn:
+        status = error.status_code
+        if 300 <= status < 400:
             to = redacted(error.response.headers.get("location", "nowhere"))[:200]
             raise JudgeError(
-                f"{self._client.base_url} sends elsewhere ({error.status_code}, {to}), where "
-                "pictures and captions do not follow. If that is where they should go, make it "
-                "`base_url` in [judge]."
+                f"{self._client.base_url} sends elsewhere ({status}, {to}), where pictures and "
+                "captions do not follow. If that is where they should go, make it `base_url` in "
+                "[judge]."
             ) from None
-        if error.status_code in (408, 409, 429) and error.code not in _NO_MORE:
-            raise Unanswered(message) from None
+        for_now = status in _PASSING and set(_NO_MORE).isdisjoint(words(error.response.text))
+        # A rejection may be of this one picture; if it is of all, the session ends soon.
+        if for_now or status in _REJECTED or status >= 500:
+            raise unanswered from None
         remedy = {
             401: f"Put the key into the environment as {KEY}.",
             403: f"The key in {KEY} may not use this model.",
             404: "Correct `model` or `base_url` in [judge]; the latter as a rule ends in /v1.",
-        }.get(error.status_code, "")
-        raise JudgeError(f"{self._client.base_url} answers {message}. {remedy}".strip()) from None
+        }.get(status, "")
+        raise JudgeError(
+            f"{self._client.base_url} answers {unanswered}. {remedy}".strip()
+        ) from None
 
-    def _message(self, error: openai.APIError) -> str:
-        return redacted(error.message)[:500]
+
+def _weaker(dialect: Dialect, error: openai.APIStatusError) -> Dialect | None:
+    """The dialect to try after an error; None if the error is of another kind."""
+    status, body = error.status_code, error.response.text
+    if status in _REJECTED or (names_format(body) and (status == 404 or status >= 500)):
+        return dialect.without(complaint(body))
+    return None
 
 
 @asynccontextmanager
@@ -205,42 +182,3 @@ async def open_client(
         http_client=BoundedClient(config.timeout, before),
     ) as client:
         yield Client(client, judge)
-
-
-def read_reply(body: str, answer_format: str) -> Reply:
-    """A reply from the body of a response; what is no completion is kept whole.
-
-    Raises:
-        Unanswered: the body is an error although the status was none.
-    """
-    try:
-        completion = _Completion.model_validate_json(body)
-    except ValidationError:
-        if _is_error(body):
-            raise Unanswered(body[:500]) from None
-        return Reply(body, answer_format=answer_format)
-    choice = completion.choices[0]
-    message = choice.message
-    return Reply(
-        text=message.refusal or message.content,
-        refused=bool(message.refusal) or choice.finish_reason in _REFUSALS,
-        finish_reason=choice.finish_reason,
-        model_answered=completion.model if isinstance(completion.model, str) else None,
-        tokens_in=_count(completion.usage, "prompt_tokens"),
-        tokens_out=_count(completion.usage, "completion_tokens"),
-        answer_format=answer_format,
-    )
-
-
-def _is_error(body: str) -> bool:
-    try:
-        _Failed.model_validate_json(body)
-    except ValidationError:
-        return False
-    return True
-
-
-def _count(usage: object, name: str) -> int | None:
-    # An odd count must not cost the answer that it comes with.
-    value = usage.get(name) if isinstance(usage, dict) else None
-    return value if type(value) is int and 0 <= value < 2**31 else None

@@ -5,16 +5,18 @@ give back is read here: a machine without a server, or with a cheaper queue, can
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from precompute.judge.client import Unanswered, read_reply, request_body
-from precompute.judge.ledger import Entry, JudgeError, Ledger, ledgers, read_ledger
+from precompute.judge.client import request_body
+from precompute.judge.entry import Entry
+from precompute.judge.ledger import JudgeError, Ledger, ledgers, read_ledger
 from precompute.judge.plan import Questionnaire, entry_of
 from precompute.judge.questions import captions_of
+from precompute.judge.reply import Unanswered, first_replies, read_reply
 from precompute.judge.seal import seal
 from store.disk import Owner
 
@@ -53,8 +55,8 @@ def import_ledger(run: Path, path: Path) -> dict[str, int]:
     added = {}
     for judge in {entry.judge.name: entry.judge for entry in entries}.values():
         with Ledger(run, judge) as ledger:
-            its_entries = {entry.reply_id: entry for entry in entries if entry.judge == judge}
-            added[judge.name] = ledger.add(list(its_entries.values()))
+            its_entries = [entry for entry in entries if entry.judge == judge]
+            added[judge.name] = ledger.add(list(first_replies(its_entries)))
             seal(run, judge)
     return added
 
@@ -79,25 +81,34 @@ def write_batch(todo: Questionnaire, path: Path) -> int:
     )
 
 
-def read_batch(todo: Questionnaire, ledger: Ledger, path: Path) -> int:
+def read_batch(todo: Questionnaire, ledger: Ledger, path: Path, say: Callable[[str], None]) -> int:
     """Add the answers of a batch to a ledger; returns how many were new.
 
-    Lines without an answer, and those that answer another judge's questions, are passed over.
+    Those that answer another judge's questions are passed over.
+
+    Args:
+        todo: the plan.
+        ledger: of its judge.
+        path: the batch's output.
+        say: called with what stands where an answer should, if any line has none.
 
     Raises:
         JudgeError: a line that no batch gives.
     """
     asked = {question.reply_id: question for question in todo.open}
     answers: dict[str, Entry] = {}
+    without: list[str] = []
     for n, line in _lines(path):
         try:
             answer = json.loads(line)
             question = asked.get(answer["custom_id"])
             response: dict[str, Any] = answer.get("response") or {}
-            if question is None or response.get("status_code") != 200:
+            if question is None:
                 continue
-            reply = read_reply(json.dumps(response["body"]), _FORMAT)
-        except Unanswered:
+            body = json.dumps(response.get("body") or answer.get("error"))
+            reply = read_reply(int(response.get("status_code") or 0), body, _FORMAT)
+        except Unanswered as error:
+            without.append(f"line {n}: {error}")
             continue
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise JudgeError(
@@ -105,6 +116,8 @@ def read_batch(todo: Questionnaire, ledger: Ledger, path: Path) -> int:
                 f"({error!r}). Is it the batch's output?"
             ) from error
         answers[question.reply_id] = entry_of(todo, question, question.trajectory.picture(), reply)
+    if without:
+        say(f"{len(without)} questions stay open; the first without an answer is of {without[0]}")
     return ledger.add(list(answers.values()))
 
 

@@ -1,10 +1,12 @@
 """Every reply of a judge, on disk the moment it comes: one line of JSON each, only ever appended.
 
-Between them stands a line for each request, written before it is sent: a cap holds over as many
-starts as it takes. A line that a kill cut in two, or that is too long to be a reply, is skipped,
-and its question asked again. Parts are made from the replies (`precompute.judge.seal`).
+Between them stands a line for each request, written before it is sent, and one for what an answer
+cost that was no reply: a cap holds over as many starts as it takes. A line that a kill cut in two,
+or that is too long to be a reply, is skipped, and its question asked again. Parts are made from the
+replies (`precompute.judge.seal`).
 """
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,10 +14,11 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from precompute.judge.entry import Entry
 from precompute.judge.identity import Judge
-from precompute.judge.key import redacted
+from precompute.judge.reply import as_it_counts, first_replies
 from precompute.judge.transport import LARGEST
 from store.disk import Owner, fsync, now
 
@@ -29,65 +32,19 @@ class JudgeError(ValueError):
     """A judge cannot go on; the message says what to do. No reply is lost."""
 
 
-class Entry(BaseModel):
-    """One reply, with all that is needed to read it somewhere else.
-
-    Attributes:
-        reply_id: of its question.
-        run_id: the run that it is about.
-        captions: the stage whose captions were judged.
-        judge: who was asked.
-        condition_id: the condition of the captions.
-        image_id: the image.
-        vote: which vote, from 0.
-        prompt_sha256: of the exact text sent.
-        image_sha256: of the exact picture sent.
-        model_answered: the model's name as the answer gives it.
-        text: what the model wrote; the whole body where that is no chat completion.
-        refused: whether the model, or its server, declined.
-        finish_reason: why it stopped, in the server's words.
-        tokens_in: as the server counted.
-        tokens_out: as the server counted.
-        answer_format: how JSON was asked for: json_schema, json_object or text.
-        at: when it came, UTC.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
-
-    reply_id: str
-    run_id: str
-    captions: str
-    judge: Judge
-    condition_id: str
-    image_id: str
-    vote: int
-    prompt_sha256: str
-    image_sha256: str
-    model_answered: str | None
-    text: str | None
-    refused: bool
-    finish_reason: str | None
-    tokens_in: int | None
-    tokens_out: int | None
-    answer_format: str
-    at: str
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _without_the_key(cls, value: object) -> object:
-        """Every way into a ledger leads through here, and every way out to a part."""
-        return redacted(value) if isinstance(value, str) else value
-
-    @property
-    def tokens(self) -> int:
-        """In and out, as far as the server reported."""
-        return (self.tokens_in or 0) + (self.tokens_out or 0)
-
-
 class _Sent(BaseModel, extra="forbid"):
     """A line for a request that was about to be sent."""
 
     sent: str
+
+
+class _Lost(BaseModel, extra="forbid"):
+    """A line for the tokens of an answer that was no reply."""
+
+    lost: int
+
+
+_LINE: TypeAdapter[Entry | _Sent | _Lost] = TypeAdapter(Entry | _Sent | _Lost)
 
 
 @dataclass
@@ -96,7 +53,9 @@ class Spent:
 
     Attributes:
         ids: of the replies.
-        sent: requests; older ledgers count replies alone.
+        sent: requests; older ledgers count what came alone.
+        came: lines of replies, also of what older ledgers took for one.
+        lost: tokens of what was no reply, or a second one.
         largest: tokens of the reply that cost most.
         counted: how many of them say their tokens.
         tokens_in: of those.
@@ -105,29 +64,36 @@ class Spent:
 
     ids: set[str] = field(default_factory=set)
     sent: int = 0
+    came: int = 0
+    lost: int = 0
     largest: int = 0
     counted: int = 0
     tokens_in: int = 0
     tokens_out: int = 0
 
     def add(self, entry: Entry) -> None:
-        """Count one more."""
-        self.ids.add(entry.reply_id)
-        if entry.tokens:
+        """Count one more line of a ledger."""
+        self.came += 1
+        reply = as_it_counts(entry)
+        if reply is None or reply.reply_id in self.ids:
+            self.lost += entry.tokens
+            return
+        self.ids.add(reply.reply_id)
+        if reply.tokens:
             self.counted += 1
-            self.tokens_in += entry.tokens_in or 0
-            self.tokens_out += entry.tokens_out or 0
-            self.largest = max(self.largest, entry.tokens)
+            self.tokens_in += reply.tokens_in or 0
+            self.tokens_out += reply.tokens_out or 0
+            self.largest = max(self.largest, reply.tokens)
 
     @property
     def requests(self) -> int:
         """Sent so far, as far as is known."""
-        return max(self.sent, len(self.ids))
+        return max(self.sent, self.came)
 
     @property
     def tokens(self) -> int:
-        """In and out, of all replies."""
-        return self.tokens_in + self.tokens_out
+        """In and out, of all that came."""
+        return self.tokens_in + self.tokens_out + self.lost
 
 
 class Ledger:
@@ -184,6 +150,12 @@ class Ledger:
         self._write([_Sent(sent=now()).model_dump_json()])
         self.spent.sent += 1
 
+    def count_lost(self, tokens: int) -> None:
+        """Put on the disk what an answer cost that was no reply."""
+        if tokens:
+            self._write([_Lost(lost=tokens).model_dump_json()])
+            self.spent.lost += tokens
+
     def _write(self, lines: Iterable[str]) -> None:
         self._file.write(b"".join(line.encode() + b"\n" for line in lines))
         self._file.flush()
@@ -203,15 +175,13 @@ def _end_line(path: Path, handle: int) -> None:
 
 def read_ledger(path: Path) -> Iterator[Entry]:
     """The replies of a ledger, in the order they came; the first to each question."""
-    seen: set[str] = set()
+    return first_replies(line for line in _read(path) if isinstance(line, Entry))
+
+
+def _read(path: Path) -> Iterator[Entry | _Sent | _Lost]:
     for line in _lines(path):
-        try:
-            entry = Entry.model_validate_json(line)
-        except ValidationError:
-            continue
-        if entry.reply_id not in seen:
-            seen.add(entry.reply_id)
-            yield entry
+        with contextlib.suppress(ValidationError):
+            yield _LINE.validate_json(line)
 
 
 def _lines(path: Path) -> Iterator[bytes]:
@@ -233,9 +203,15 @@ def _skip_line(file: BinaryIO) -> None:
 
 def spent(path: Path) -> Spent:
     """Which replies a ledger has, and what was sent and spent for them."""
-    total = Spent(sent=sum(line.startswith(b'{"sent":') for line in _lines(path)))
-    for entry in read_ledger(path):
-        total.add(entry)
+    total = Spent()
+    for line in _read(path):
+        match line:
+            case Entry():
+                total.add(line)
+            case _Lost(lost=tokens):
+                total.lost += tokens
+            case _Sent():
+                total.sent += 1
     return total
 
 

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from precompute.config import JudgeConfig
 from precompute.judge.budget import Budget, Estimate, estimate
-from precompute.judge.client import Reply
+from precompute.judge.entry import Entry
 from precompute.judge.identity import Judge, judge_of
 from precompute.judge.key import key
-from precompute.judge.ledger import Entry, JudgeError, Spent, ledger_path, spent
+from precompute.judge.ledger import JudgeError, Spent, ledger_path, spent
 from precompute.judge.prompt import render
 from precompute.judge.questions import Question, captions_of, questions, trajectories
+from precompute.judge.reply import Reply
 from store.disk import now, read_run
 
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from precompute.judge.entry import Entry
 from precompute.judge.identity import Judge
 from precompute.judge.ledger import (
-    Entry,
     JudgeError,
     drop,
     ledger_path,
@@ -49,15 +49,25 @@ def seal(run: Path, judge: Judge) -> int:
         if len(waiting) == PART_REPLIES:
             count += _write(stage, waiting)
             waiting = []
-    return count + _write(stage, waiting)
+    if waiting or (not sealed and not count and _parts_of_others(run, name, stage)):
+        count += _write(stage, waiting)
+    return count
+
+
+def _parts_of_others(run: Path, name: str, stage: Path) -> bool:
+    """Whether replies were sealed that are read differently now.
+
+    Where none is left of them, a part without rows says so: publish takes no stage for gone.
+    """
+    others = (run / "parts").glob(f"{name}-*/")
+    return any(list_parts(folder) for folder in others if folder.name != stage.name)
 
 
 def _write(stage: Path, entries: list[Entry]) -> int:
-    if entries:
-        name = short_hash([entry.reply_id for entry in entries])
-        with write_part(stage, f"replies-{name}", {"replies": name}) as part:
-            part.table("reply", [_reply_row(entry) for entry in entries])
-            part.table("judgement", [row for e in entries for row in judgement_rows(e)])
+    name = short_hash([entry.reply_id for entry in entries])
+    with write_part(stage, f"replies-{name}", {"replies": name}) as part:
+        part.table("reply", [_reply_row(entry) for entry in entries])
+        part.table("judgement", [row for e in entries for row in judgement_rows(e)])
     return len(entries)
 
 

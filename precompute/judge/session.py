@@ -1,26 +1,34 @@
 """A judge's work on one run: ask what is open, keep every reply, seal and publish."""
 
 import asyncio
+import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from precompute.config import JudgeConfig
 from precompute.judge.budget import Budget, CapReached
-from precompute.judge.client import Client, Unanswered, open_client
+from precompute.judge.client import Client, open_client
+from precompute.judge.entry import Entry
 from precompute.judge.identity import Judge
-from precompute.judge.ledger import Entry, JudgeError, Ledger
+from precompute.judge.ledger import JudgeError, Ledger, read_ledger
 from precompute.judge.plan import Questionnaire, budget_of, describe, entry_of, judge_on, plan
+from precompute.judge.prompt import CRITERIA, FIRST_INFORMATION
 from precompute.judge.questions import Question
+from precompute.judge.reply import Unanswered, shown
 from precompute.judge.seal import seal
-from precompute.judge.verdict import status
+from precompute.judge.verdict import has_scores, status
 from precompute.runner import Advance, Stopped, Watch
 from store.publish import is_due, publish
 
 IN_A_ROW = 5
 """Questions without an answer, one after the other, that end a session."""
+
+FIRST = 10
+"""Replies of a judge, one of which must have a score, or it is asked no more."""
 
 _PUBLISH_SECONDS = 30.0
 
@@ -49,7 +57,9 @@ def ask_by_batch(
     return count
 
 
-def ask_all(run: Path, config: JudgeConfig, watch: Watch, say: Say) -> None:
+def ask_all(
+    run: Path, config: JudgeConfig, watch: Watch, say: Say, keep_asking: bool = False
+) -> None:
     """Ask what has no reply yet, then seal and publish.
 
     Args:
@@ -57,9 +67,11 @@ def ask_all(run: Path, config: JudgeConfig, watch: Watch, say: Say) -> None:
         config: the judge.
         watch: screen and Ctrl-C.
         say: called with the estimate before anything is sent, and the outcome.
+        keep_asking: though none of the judge's first replies has a score.
 
     Raises:
-        JudgeError: the caps will not do, another process is at it, or the server will not answer.
+        JudgeError: the caps will not do, another process is at it, the server will not answer, or
+            none of the judge's first replies has a score.
         Stopped: Ctrl-C.
     """
     judge = judge_on(run, config)
@@ -68,7 +80,8 @@ def ask_all(run: Path, config: JudgeConfig, watch: Watch, say: Say) -> None:
         budget = budget_of(config, ledger.spent)
         say(describe(todo, budget))
         budget.require(todo.expected)
-        session = _Session(todo, ledger, budget, watch)
+        proven = keep_asking or any(map(has_scores, read_ledger(ledger.path)))
+        session = _Session(todo, ledger, budget, watch, proven)
         try:
             if todo.open:
                 asyncio.run(_ask(session))
@@ -94,6 +107,7 @@ class _Session:
     ledger: Ledger
     budget: Budget
     watch: Watch
+    proven: bool
     answered: Counter[str] = field(default_factory=Counter)
     in_a_row: int = 0
     why: str = ""
@@ -104,6 +118,11 @@ class _Session:
     @property
     def left(self) -> int:
         return len(self.todo.open) - self.answered.total()
+
+    @property
+    def next_few(self) -> int | None:
+        """Questions to ask before it is looked whether any reply has a score; None if one has."""
+        return None if self.proven else max(FIRST - len(self.ledger.spent.ids), 0)
 
     @property
     def over(self) -> bool:
@@ -129,11 +148,29 @@ async def _ask(session: _Session) -> None:
     screen, label = session.watch.screen, f"judge.{todo.judge.name}"
     with screen.stage(todo.run, label, total, total - len(todo.open), "questions") as advance:
         async with open_client(todo.config, todo.judge, session.count_request) as client:
-            # Not a TaskGroup: an error in one worker must not cancel answers others wait for.
-            await asyncio.gather(
-                *(_work(session, client, waiting, advance) for _ in range(todo.config.concurrency))
-            )
+            while not session.over and (few := list(islice(waiting, session.next_few))):
+                some = iter(few)
+                # Not a TaskGroup: an error in one worker must not cancel answers others wait for.
+                await asyncio.gather(
+                    *(_work(session, client, some, advance) for _ in range(todo.config.concurrency))
+                )
     screen.clear()
+    if session.next_few == 0 and session.left and not session.over:
+        session.end("no reply has a score", JudgeError(_no_score(session)))
+
+
+def _no_score(session: _Session) -> str:
+    replies = list(read_ledger(session.ledger.path))
+    counts = ", ".join(f"{n} {name}" for name, n in Counter(map(status, replies)).most_common())
+    layer, first = session.todo.judge.layers[0], replies[0]
+    scores = json.dumps(dict.fromkeys(CRITERIA, FIRST_INFORMATION))
+    return (
+        f"one of the first {FIRST} replies must have a score; of {session.todo.judge.name} none "
+        f'has ({counts}). Expected was JSON such as {{"layers": {{"{layer}": {scores}, ...}}}}; '
+        f"the first reply, {first.reply_id}, is: {shown(first.text or '')!r}. "
+        f"{session.left} questions are open. Look at the model, `answer_tokens` and the server, or "
+        "ask the rest all the same with --keep-asking."
+    )
 
 
 async def _work(
@@ -142,15 +179,15 @@ async def _work(
     expected, answer_tokens = session.todo.expected, session.todo.judge.answer_tokens
     most = expected.tokens_in + answer_tokens
     while not session.over:
+        question = next(waiting, None)
+        if question is None:
+            return
         reserved = session.budget.reserve(most)
         if not reserved:
             session.end("the cap is reached; raise max_requests or max_tokens in [judge]")
             return
         used = 0
         try:
-            question = next(waiting, None)
-            if question is None:
-                return
             entry = await _answer(session, client, question)
             # A server that does not count is taken at the estimate.
             used = entry.tokens or expected.tokens_in + expected.tokens_out
@@ -159,6 +196,8 @@ async def _work(
             advance(1)
             await _publish_if_due(session)
         except Unanswered as error:
+            used = error.tokens
+            session.ledger.count_lost(used)
             session.in_a_row += 1
             session.why = str(error)
             if session.in_a_row >= IN_A_ROW:
@@ -179,6 +218,7 @@ async def _answer(session: _Session, client: Client, question: Question) -> Entr
 
 def _note(session: _Session, entry: Entry) -> None:
     session.answered[status(entry)] += 1
+    session.proven = session.proven or has_scores(entry)
     session.in_a_row = 0
 
 

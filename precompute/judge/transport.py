@@ -10,6 +10,8 @@ from typing import Any
 import httpx2
 import openai
 
+from precompute.judge.complaint import names_format
+
 LARGEST = 1_000_000
 """Bytes of a reply; a long one has some thousand."""
 
@@ -56,9 +58,16 @@ class BoundedClient(openai.DefaultAsyncHttpxClient):
             raise httpx2.ReadTimeout(
                 f"expected an answer within {self._seconds:g} s", request=request
             ) from None
-        return httpx2.Response(
-            response.status_code, headers=response.headers, content=body, request=request
-        )
+        headers, status = response.headers, response.status_code
+        if status >= 500 and _rejects_format(request, body):
+            # It would be the same again; the library obeys this header.
+            headers["x-should-retry"] = "false"
+        return httpx2.Response(status, headers=headers, content=body, request=request)
+
+
+def _rejects_format(request: httpx2.Request, body: bytes) -> bool:
+    asked = b'"response_format"' in request.content
+    return asked and names_format(body.decode(errors="replace"))
 
 
 async def _body(response: httpx2.Response) -> bytes:

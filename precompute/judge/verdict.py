@@ -1,33 +1,52 @@
 """A reply -> scores. What is not plainly an answer is a failure with a name, and no score."""
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from precompute.judge.ledger import Entry
+from precompute.judge.entry import Entry
 from precompute.judge.prompt import CRITERIA, menu
 
-VERSION = 1
+VERSION = 2
 """Goes up when replies are read differently; stored ones are then read again, none is asked."""
 
 OK = "ok"
+QUOTED = "quoted"
+"""A score that is a text, "3": it counts, and is marked."""
+
 REFUSED = "refused"
+EMPTY = "empty"
 TRUNCATED = "truncated"
 UNREADABLE = "unreadable"
 PARTIAL = "partial"
 WRONG_LAYERS = "wrong_layers"
 OFF_MENU = "off_menu"
 
+_WORK = 10_000_000
+"""Characters that are decoded in search of an answer, at most; one at the end costs its own."""
 
-class _Repeated(ValueError):
+_BEGUN = re.compile(r'"layers"\s*:\s*\{\s*"\d')
+_TEXT_SCORE = re.compile(r"\s*([0-9])(?:\.0+)?\s*")
+
+
+class _Repeating(dict[str, Any]):
     """A JSON object that says a key twice."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    return fields if len(fields) == len(pairs) else _Repeating(fields)
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object)
 
 
 def judgement_rows(entry: Entry) -> list[dict[str, Any]]:
     """Rows of table `judgement`: one a layer and criterion, with NULL where there is no score.
 
-    A reply that is refused, cut off, unreadable, or about other layers than asked is a failure as
-    a whole. In one that is about the right layers, a score off the menu fails alone.
+    A reply that is refused, empty, cut off, unreadable, or about other layers than asked is a
+    failure as a whole. In one that is about the right layers, a score off the menu fails alone.
     """
     layers = entry.judge.layers
     given, failure = _read(entry)
@@ -35,8 +54,7 @@ def judgement_rows(entry: Entry) -> list[dict[str, Any]]:
     for layer in layers:
         for criterion in CRITERIA:
             value = given.get(str(layer), {}).get(criterion)
-            # bool is an int in Python: `true` is no score.
-            on_menu = type(value) is int and value in menu(layer, criterion, layers)
+            score, mark = _score(value, menu(layer, criterion, layers))
             rows.append(
                 {
                     "judge": entry.judge.name,
@@ -45,8 +63,8 @@ def judgement_rows(entry: Entry) -> list[dict[str, Any]]:
                     "layer": layer,
                     "criterion": criterion,
                     "vote": entry.vote,
-                    "score": value if on_menu else None,
-                    "status": failure or (OK if on_menu else OFF_MENU),
+                    "score": score,
+                    "status": failure or mark,
                     "reply_id": entry.reply_id,
                 }
             )
@@ -54,43 +72,76 @@ def judgement_rows(entry: Entry) -> list[dict[str, Any]]:
 
 
 def status(entry: Entry) -> str:
-    """In one word: `ok`, or the first failure of a reply."""
-    return next((row["status"] for row in judgement_rows(entry) if row["status"] != OK), OK)
+    """In one word: the first failure of a reply, or else a mark on a score, or `ok`."""
+    rows = judgement_rows(entry)
+    failures = [row["status"] for row in rows if row["score"] is None]
+    marks = [row["status"] for row in rows if row["status"] != OK]
+    return next(iter(failures + marks), OK)
 
 
-def _read(entry: Entry) -> tuple[dict[str, dict[str, Any]], str | None]:
+def has_scores(entry: Entry) -> bool:
+    """Whether a reply gives any score at all."""
+    return any(row["score"] is not None for row in judgement_rows(entry))
+
+
+def _score(value: Any, allowed: Sequence[int]) -> tuple[int | None, str]:
+    # A whole number is one in JSON, however it is written. bool is an int in Python, and no score.
+    quoted = _TEXT_SCORE.fullmatch(value) if isinstance(value, str) else None
+    if quoted:
+        value = int(quoted[1])
+    elif isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if type(value) is not int or value not in allowed:
+        return None, OFF_MENU
+    return value, QUOTED if quoted else OK
+
+
+def _read(entry: Entry) -> tuple[Mapping[str, Mapping[str, Any]], str | None]:
     """Layer -> criterion -> what was given; or nothing, and why."""
-    if entry.refused or not (entry.text or "").strip():
-        return {}, TRUNCATED if entry.finish_reason == "length" else REFUSED
-    try:
-        answer = _parse(entry.text or "")
-        layers = answer["layers"]
-        complete = all(isinstance(scores, dict) for scores in layers.values())
-    except _Repeated:
-        return {}, WRONG_LAYERS
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return {}, TRUNCATED if entry.finish_reason == "length" else UNREADABLE
-    if not complete:
+    text, cut = (entry.text or "").strip(), entry.finish_reason == "length"
+    if entry.refused or not text:
+        return {}, TRUNCATED if cut else REFUSED if entry.refused else EMPTY
+    answer = _answer(text, cut)
+    if answer is None:
+        return {}, TRUNCATED if cut else UNREADABLE
+    layers = answer["layers"]
+    if not isinstance(layers, dict) or not all(isinstance(s, dict) for s in layers.values()):
         return {}, UNREADABLE
+    if any(isinstance(part, _Repeating) for part in (answer, layers, *layers.values())):
+        return {}, WRONG_LAYERS
     if failure := _wrong_shape(layers, entry.judge.layers):
         return {}, failure
     return layers, None
 
 
-def _parse(text: str) -> Any:
-    # Models that know no schema put JSON between fences, or a sentence around it.
-    start, end = text.find("{"), text.rfind("}") + 1
-    return json.loads(text[start:end] if start >= 0 else text, object_pairs_hook=_no_repeats)
+def _answer(text: str, cut: bool) -> dict[str, Any] | None:
+    """The last object of a text that has `layers`, whatever stands round it; None if there is none.
+
+    A draft is no answer: not where the answer after it is broken, or was cut off.
+    """
+    if cut and text.rfind("<think>") > text.rfind("</think>"):
+        return None
+    end = text.rfind("}") + 1
+    at, work = end, 0
+    while (at := text.rfind("{", 0, at)) >= 0:
+        work += end - at
+        if work > _WORK:
+            return None
+        try:
+            # From a copy: an error of the decoder counts all lines before its place.
+            found, length = _DECODER.raw_decode(text[at:end])
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(found.get("layers"), dict) or (
+            isinstance(found, _Repeating) and "layers" in found
+        ):
+            after = text[at + length :]
+            begun = _BEGUN.search(after) or (cut and after.count("{") > after.count("}"))
+            return None if begun else found
+    return None
 
 
-def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        raise _Repeated
-    return fields
-
-
-def _wrong_shape(layers: dict[str, dict[str, Any]], asked: Sequence[int]) -> str | None:
+def _wrong_shape(layers: Mapping[str, Mapping[str, Any]], asked: Sequence[int]) -> str | None:
     expected = {str(layer) for layer in asked}
     if set(layers) - expected:
         return WRONG_LAYERS

@@ -12,10 +12,12 @@ TEXT_SHOWN = 4000
 _FIXED = "information"
 """The criterion that the first judged layer gets no choice in: its score says nothing."""
 
-# One status a reply: `ok`, or its failure. A reply has a row a layer and criterion.
+# One status a reply, which has a row a layer and criterion: its failure, or else the mark of scores
+# that count, or else `ok`.
 _REPLIES = (
     "SELECT reply_id, judge, any_value(image_id) AS image_id, any_value(vote) AS vote, "
-    "coalesce(min(status) FILTER (status <> 'ok'), 'ok') AS status FROM judgement "
+    "coalesce(min(status) FILTER (score IS NULL), min(status) FILTER (status <> 'ok'), 'ok') "
+    "AS status FROM judgement "
     "WHERE judge = ? AND condition_id = ? GROUP BY reply_id, judge"
 )
 

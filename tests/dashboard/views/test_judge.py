@@ -103,6 +103,7 @@ def test_the_page_shows_scores_steps_and_what_they_rest_on(visit):
     assert set(agreement["with"]) == {JUDGES[1]}
     assert len(agreement) == len(CRITERIA)
     assert "With BERTScore: this run has none." in shown(at)
+    assert "Scores written as text (quoted) count." in shown(at)
 
 
 def test_replies_are_shown_as_text_and_cut(visit):

@@ -93,6 +93,18 @@ def test_a_batch_service_can_do_the_asking(run, server, tmp_path, peel):
     assert server.count == 3
 
 
+def test_the_command_stops_at_ten_replies_without_a_score_and_goes_on(run, server, peel):
+    server.behave = lambda n, body: "no \x1b[31m"
+    messages = peel("judge", "--results", run.parent)
+    assert messages.exit_code == 1
+    assert "with --keep-asking" in messages.output and "\x1b" not in messages.output
+    assert server.count == 10
+    messages = peel("judge", "--results", run.parent, "--keep-asking")
+    assert messages.exit_code == 0, messages.output
+    assert "2 replies: 2 unreadable; 0 open" in messages.output
+    assert server.count == replies(run) == 12
+
+
 def test_one_process_at_a_time(run, config, judge, peel):
     judge(config.model_copy(update={"images": 1}))
     who = next(read_ledger(ledgers(run)[0])).judge

@@ -181,7 +181,7 @@ def test_a_key_gets_in_by_no_file_of_replies_either(run, server, config, judge, 
         response = {"status_code": 200, "body": body}
         line = {"custom_id": todo.open[0].reply_id, "response": response}
         batch.write_text(json.dumps(line) + "\n")
-        return read_batch(todo, ledger, batch)
+        return read_batch(todo, ledger, batch, pytest.fail)
 
     assert ask_by_batch(run, one(config), answer, lambda _: None) == 1
     assert not ledger_warnings(run) and len(replies(run)) == 1

@@ -192,6 +192,17 @@ def test_a_reply_with_one_failure_counts_as_that():
     assert judge_queries.statuses(replied(), "k-bb").empty
 
 
+def test_a_mark_on_a_score_is_no_failure():
+    rows = rows_of({("j-aa", image, 5, c, 0): 3 for image in IMAGES for c in CRITERIA})
+    for row in rows:
+        if row["criterion"] == "information" and row["image_id"] in "ab":
+            row["status"] = "quoted"
+        if row["criterion"] == "entities" and row["image_id"] in "a":
+            row |= {"status": "unreadable", "score": None}
+    got = judge_queries.statuses(Memory(judgement=rows), "j-aa")
+    assert got.values.tolist() == [["ok", 2], ["quoted", 1], ["unreadable", 1]]
+
+
 def test_replies_come_in_pages_and_are_cut():
     run = replied()
     pages = [judge_queries.replies(run, "j-aa", None, 3, offset) for offset in (0, 3)]
