@@ -16,8 +16,9 @@ import scipy.io
 
 from precompute.images import hub
 from precompute.images.image_set import ImageSet, UnknownLayout, image_set
-from precompute.images.imagenet_classes import Names, class_names, wnids
+from precompute.images.imagenet_classes import WNID, Names, class_names, wnids
 from precompute.images.item import ImageItem
+from precompute.images.metadata import read_text
 from precompute.images.sources import (
     IMAGE,
     Read,
@@ -34,7 +35,6 @@ META = "meta.mat"
 SPLIT = "validation"
 _DEVKIT = ("ILSVRC2012_devkit_t12/data", "devkit/data", "data", ".")
 _PICTURES = {".jpeg", ".jpg", ".png"}
-_WNID = re.compile(r"n\d{8}")
 _STEM = re.compile(r"(?P<id>.+?)(?:_(?P<wnid>n\d{8}))?")
 _NUMBERED = re.compile(r"ILSVRC2012_val_(\d{8})")
 
@@ -56,7 +56,7 @@ def load(path: Path) -> ImageSet:
         if flat := _pictures(folder):
             layout, classed = _flat(path, folder, flat)
             return _of_files(path, classed, names, layout)
-        if kinds := [inner for inner in _inner(folder) if _WNID.fullmatch(inner.name)]:
+        if kinds := [inner for inner in _inner(folder) if WNID.fullmatch(inner.name)]:
             classed = [(file, kind.name) for kind in kinds for file in _pictures(kind)]
             return _of_files(path, classed, names, f"{len(kinds)} folders, one a wnid")
     if files := [shard for shard in shards(path, SPLIT) if has_pictures(shard)]:
@@ -126,9 +126,16 @@ def _ground_truth(devkit: Path) -> list[str]:
 
     The file has the devkit's own class ids, which are not the order of the wnids.
     """
-    synsets = scipy.io.loadmat(devkit / META, squeeze_me=True)["synsets"]
-    wnid_of = {int(row["ILSVRC2012_ID"]): str(row["WNID"]) for row in synsets}
-    return [wnid_of[int(line)] for line in (devkit / GROUND_TRUTH).read_text().split()]
+    try:
+        synsets = scipy.io.loadmat(devkit / META, squeeze_me=True)["synsets"]
+        wnid_of = {str(int(row["ILSVRC2012_ID"])): str(row["WNID"]) for row in synsets}
+    except Exception as error:  # whatever its reader says of a damaged file
+        raise _unknown(devkit, f"the devkit's classes in {META}", str(error)) from error
+    classes = read_text(devkit / GROUND_TRUTH).split()
+    if strange := [number for number in classes if number not in wnid_of]:
+        expected = f"numbers of classes of {META} in {GROUND_TRUTH}"
+        raise _unknown(devkit, expected, shortened(strange))
+    return [wnid_of[number] for number in classes]
 
 
 def _number(root: Path, file: Path, count: int) -> int:

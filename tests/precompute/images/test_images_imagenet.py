@@ -173,6 +173,47 @@ def test_a_file_in_the_folder_names_the_classes(tmp_path, bytes_of):
     assert labels == ["pinguin", "zeelt", "pinguin", "n15075141"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_the_first_class_of_a_file_with_a_byte_order_mark_has_its_name(
+    encoding, tmp_path, bytes_of
+):
+    flat_with_wnids(tmp_path / "set", bytes_of)
+    (tmp_path / "set" / "synset_words.txt").write_text("n02056570 pingüino\n", encoding=encoding)
+    assert load("imagenet", tmp_path / "set")[0].label == "pingüino"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("n02056570 a\nn01440764\n", "line 2: expected a class and its names.*; got 'n01440764'"),
+        ("n02056570 , ,\n", "line 1: expected a class and its names"),
+        ("\n7 a\n", "line 2: expected a class and its names.*; got '7 a'"),
+        ("n02056570 a\nn01440764 pingüino\n".encode("cp1252"), "line 2: .* like Windows-1252"),
+        ("n02056570 a\n".encode("utf-16"), "this is UTF-16"),
+    ],
+)
+def test_a_file_of_classes_that_does_not_fit_says_where(text, words, tmp_path, bytes_of):
+    flat_with_wnids(tmp_path / "set", bytes_of)
+    content = text if isinstance(text, bytes) else text.encode()
+    (tmp_path / "set" / "synset_words.txt").write_bytes(content)
+    with pytest.raises(ValueError, match=rf"synset_words\.txt.*{words}"):
+        load("imagenet", tmp_path / "set")
+
+
+def test_a_devkit_that_is_damaged_says_so(tmp_path, bytes_of):
+    flat_beside_devkit(tmp_path / "set", bytes_of)
+    devkit_data = tmp_path / "ILSVRC2012_devkit_t12" / "data"
+    truth = devkit_data / "ILSVRC2012_validation_ground_truth.txt"
+    truth.write_text("\ufeff" + truth.read_text())
+    assert [item.label for item in load("imagenet", tmp_path / "set")] == LABELS
+    truth.write_text(truth.read_text() + "7000\n")
+    with pytest.raises(UnknownLayout, match=r"numbers of classes of meta\.mat in .*; found 7000"):
+        load("imagenet", tmp_path / "set")
+    (devkit_data / "meta.mat").write_bytes(b"cut")
+    with pytest.raises(UnknownLayout, match=r"classes in meta\.mat"):
+        load("imagenet", tmp_path / "set")
+
+
 def test_shards_of_other_classes_bring_their_names(tmp_path, bytes_of):
     table = pa.Table.from_pylist(
         [

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import json
 import pickle
+import unicodedata
 import zipfile
 
 import pyarrow as pa
@@ -12,7 +13,7 @@ import pytest
 
 from precompute.config.settings import DatasetConfig
 from precompute.images import UnknownLayout, UnreadableImage, fingerprint, load, load_dataset
-from precompute.images.whoops import as_list, item_from_row
+from precompute.images.whoops import item_from_row
 
 CAPTIONS = ["a snowman in the desert", "a man of snow, on sand", 'it says "snow"', "ü", "five"]
 
@@ -207,9 +208,81 @@ def test_the_selected_caption_stands_in_for_an_absent_crowd():
     assert item.references == ("a snowman",)
 
 
-def test_a_list_that_is_none_says_what_it_should_be():
-    with pytest.raises(ValueError, match=r"""crowd must be a list.*got "\['a', 'b'\]".*dumps"""):
-        as_list("['a', 'b']", "crowd")
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("crowd_captions", "['a']", "expected a list of texts, or one in JSON"),
+        ("crowd_captions", ["a", 3], "expected a list of texts.*; got 3"),
+        ("crowd_captions", ["a", None], "expected a list of texts.*; got None"),
+        ("crowd_captions", 7, "expected a list of texts.*; got 7"),
+        (
+            "question_answering_pairs",
+            [["what?"]],
+            r"expected a list of questions and answers.*; got \['what\?'\]",
+        ),
+        (
+            "question_answering_pairs",
+            [["what?", None]],
+            "expected a list of questions and answers.*; got None",
+        ),
+        (
+            "question_answering_pairs",
+            [["what?", " "]],
+            "expected a list of questions and answers.*; got ' '",
+        ),
+        ("image_id", 5, "expected a text; got 5"),
+        ("designer_explanation", ["It would melt."], "expected a text; got"),
+    ],
+)
+def test_a_row_that_holds_something_else_says_where_and_what(column, value, words):
+    with pytest.raises(ValueError, match=rf"^test/0, {column}: {words}"):
+        item_from_row({**row("x"), column: value}, None, "x", bytes, "test/0")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_metadata_as_spreadsheets_save_them(encoding, delimiter, tmp_path, bytes_of, reference):
+    image_folder(tmp_path / "set", bytes_of)
+    file = tmp_path / "set" / "test" / "metadata.csv"
+    rows = list(csv.reader(file.read_text(encoding="utf-8").splitlines()))
+    with file.open("w", newline="", encoding=encoding) as written:
+        csv.writer(written, delimiter=delimiter).writerows([*rows, [""] * len(rows[0])])
+    assert fingerprint(load("whoops", tmp_path / "set")) == fingerprint(reference)
+
+
+def test_an_explanation_may_have_two_lines(tmp_path, bytes_of):
+    image_folder(tmp_path, bytes_of, rows=[row("a", designer_explanation="It melts.\nSoon.")])
+    (item,) = load("whoops", tmp_path)
+    assert item.explanation == "It melts.\nSoon."
+
+
+def test_a_short_row_says_where(tmp_path, bytes_of):
+    image_folder(tmp_path, bytes_of)
+    with (tmp_path / "test" / "metadata.csv").open("a") as file:
+        file.write("d-4.png,d-4\n")
+    with pytest.raises(ValueError, match=r"test/metadata\.csv, line 5: .* got 2 cells.* 9 columns"):
+        load("whoops", tmp_path)
+
+
+@pytest.mark.parametrize("write", [image_folder, old_zip, old_unpacked], ids=lambda w: w.__name__)
+def test_pictures_under_another_spelling_of_their_name(write, tmp_path, bytes_of, monkeypatch):
+    """The metadata have the umlaut as one character, a Mac's disk as two, and other capitals."""
+    composed, parted = unicodedata.normalize("NFC", "Jäger"), unicodedata.normalize("NFD", "jäger")
+    written = "RENAMED"
+    monkeypatch.setattr(f"{__name__}.ROWS", [row(written)])
+    write(tmp_path, bytes_of) if write is not image_folder else write(
+        tmp_path, bytes_of, rows=[row(written)]
+    )
+    for file in tmp_path.rglob("*.csv"):
+        file.write_text(file.read_text().replace(written, composed), encoding="utf-8")
+    for file in [*tmp_path.rglob(f"{written}.png")]:
+        file.rename(file.with_name(f"{parted}.PNG"))
+    if write is old_zip:
+        with zipfile.ZipFile(tmp_path / "whoops_images.zip", "w") as archive:
+            archive.writestr(f"{parted}.PNG", bytes_of(written))
+    (item,) = load("whoops", tmp_path)
+    assert item.image_id == composed
+    assert item.read() == bytes_of(written)
 
 
 @pytest.mark.parametrize(
@@ -221,7 +294,7 @@ def test_a_list_that_is_none_says_what_it_should_be():
         ),
         (
             lambda root: write_csv(root / "metadata.csv", [{"crowd_captions": "x"}]),
-            r"the column file_name in metadata\.csv; found crowd_captions",
+            r"metadata\.csv, line 2 .* expected the column file_name .*; found crowd_captions",
         ),
         (
             lambda root: write_csv(root / "whoops_dataset.csv", ROWS),
