@@ -1,18 +1,13 @@
 """What every data set yields: pictures that open on demand, with what is known of them."""
 
 import hashlib
-import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
 
-from PIL import Image, ImageOps
+from PIL import Image
 
+from precompute.images.decode import decode, reading
 from store.disk import canonical
-
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-"""Of those that Pillow knows; some of the others start programs (EPS starts Ghostscript)."""
-MAX_PIXELS = 80_000_000
-"""Of one picture: a file of 20 kB can unpack to gigabytes. Nearly all cameras stay below."""
 
 
 class UnreadableImage(ValueError):
@@ -62,13 +57,7 @@ class ImageItem:
         """
         content = self.read()
         try:
-            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise ValueError(
-                        f"{image.width} by {image.height} pixels, where at most {MAX_PIXELS} may be"
-                    )
-                # A phone's photograph lies on its side; its EXIF says how to turn it.
-                return ImageOps.exif_transpose(image).convert("RGB")
+            return decode(content, self.source)
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             # An unknown format's message names a buffer's address, which changes every time.
             reason = str(error).split("<_io")[0].strip() or type(error).__name__
@@ -97,7 +86,8 @@ def fingerprint(items: Iterable[ImageItem]) -> str:
     """Hash pictures and all that is known of them, one picture in memory at a time.
 
     Every field of an `ImageItem` counts, since every one is stored: a run made of a corrected list
-    of classes is another run. A picture that cannot be read counts as such.
+    of classes is another run. So does how a picture is read, where that has changed since the first
+    version. A picture that cannot be read counts as such.
 
     Returns:
         A sha256 in hexadecimal.
@@ -106,8 +96,12 @@ def fingerprint(items: Iterable[ImageItem]) -> str:
     for item in items:
         known = {field.name: getattr(item, field.name) for field in fields(item)}
         try:
-            known["read"] = hashlib.sha256(item.read()).hexdigest()
+            content = item.read()
         except UnreadableImage:
             known["read"] = None
+        else:
+            known["read"] = hashlib.sha256(content).hexdigest()
+            if how := reading(content):
+                known["reading"] = how
         total.update(canonical(known).encode() + b"\n")
     return total.hexdigest()
