@@ -52,13 +52,15 @@ class ImageItem:
         """Decode the picture by its content, whatever its name says, upright and to RGB.
 
         Raises:
-            UnreadableImage: If the bytes are missing, cut off, no picture, or one of more than
+            UnreadableImage: If the bytes are missing, damaged, no picture, or one of more than
                 `MAX_PIXELS`.
         """
         content = self.read()
         try:
             return decode(content, self.source)
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        except MemoryError:  # may well be this machine's fault
+            raise
+        except Exception as error:  # a list would not be whole: decoders are other people's
             # An unknown format's message names a buffer's address, which changes every time.
             reason = str(error).split("<_io")[0].strip() or type(error).__name__
             raise UnreadableImage(self.source, reason) from error

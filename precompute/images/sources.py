@@ -4,7 +4,6 @@ Read when asked for, one at a time; every reader can be pickled, so that another
 """
 
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
@@ -111,7 +110,7 @@ def _read_member(archive: Path, member: str, source: str) -> bytes:
             return file.read(member)
     except KeyError as error:
         raise UnreadableImage(source, f"{archive.name} has no {member}") from error
-    except (OSError, zipfile.BadZipFile, zlib.error) as error:
+    except Exception as error:  # damaged, locked, packed in a way that is not known here ...
         raise UnreadableImage(source, str(error)) from error
 
 

@@ -177,6 +177,21 @@ def test_a_picture_that_the_zip_lacks_or_that_is_damaged_is_unreadable(tmp_path,
         got[0].read()
 
 
+def test_a_zip_that_is_locked_or_packed_strangely_is_unreadable(tmp_path, bytes_of):
+    old_zip(tmp_path, bytes_of)
+    got = load("whoops", tmp_path)
+    archive = tmp_path / "whoops_images.zip"
+    whole = archive.read_bytes()
+    local, central = whole.index(b"PK\3\4"), whole.index(b"PK\1\2")
+    for at, value, words in ((0, 1, "encrypted"), (2, 99, "compression method")):
+        content = bytearray(whole)
+        content[local + 6 + at] = content[central + 8 + at] = value
+        archive.write_bytes(content)
+        with pytest.raises(UnreadableImage, match=rf"whoops_images/b-2\.png: .*{words}"):
+            got[0].open()
+    assert got[1].read() == bytes_of("a-1")
+
+
 def test_a_row_of_parquet_without_bytes_is_unreadable(tmp_path):
     rows = [{**ROWS[0], "image": {"bytes": None, "path": "b-2.png"}}]
     table = pa.Table.from_pylist(
