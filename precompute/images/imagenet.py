@@ -5,7 +5,6 @@ shards, and by name on the hub. Ids and labels are equal in all: the id is the o
 name, `ILSVRC2012_val_00000001`; the label is the first name of the class.
 """
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import scipy.io
+from pydantic import BaseModel, ValidationError
 
 from precompute.images import hub
 from precompute.images.image_set import ImageSet, UnknownLayout, image_set
@@ -152,12 +152,34 @@ def _parquet(root: Path, files: list[Path], names: Names) -> list[ImageItem]:
     return _sorted(_labelled(rows, [_first_name(label, names) for label in labels], root))
 
 
+class _Label(BaseModel):
+    names: list[str] | None = None
+
+
+class _Features(BaseModel):
+    label: _Label = _Label()
+
+
+class _Info(BaseModel):
+    features: _Features = _Features()
+
+
+class _Noted(BaseModel):
+    """What Hugging Face's `datasets` notes in a file, as far as it is read here."""
+
+    info: _Info = _Info()
+
+
 def _labels_of(shard: Path) -> list[str] | None:
     """The names of labels that Hugging Face's `datasets` writes into a file; None if it has not."""
     noted = (pq.read_schema(shard).metadata or {}).get(b"huggingface", b"{}")
-    features = json.loads(noted).get("info", {}).get("features", {})
-    names: list[str] | None = features.get("label", {}).get("names")
-    return names
+    try:
+        return _Noted.model_validate_json(noted).info.features.label.names
+    except ValidationError as error:
+        raise ValueError(
+            f"{shard}: expected the names of labels in its notes under huggingface; got "
+            f"{noted!r:.80}. Download it again."
+        ) from error
 
 
 def _first_name(label: str, names: Names) -> str:

@@ -230,6 +230,13 @@ def test_shards_of_other_classes_bring_their_names(tmp_path, bytes_of):
     assert labels == ["king penguin", "cassette player", "king penguin"]
 
 
+@pytest.mark.parametrize("features", [{"label": {"names": [1]}}, {"label": 3}, ["label"]])
+def test_names_of_labels_that_are_none_are_refused(features, tmp_path, bytes_of):
+    parquet(tmp_path, bytes_of, features=features)
+    with pytest.raises(ValueError, match=r"of-00002\.parquet: expected the names of labels in its"):
+        load("imagenet", tmp_path)
+
+
 def test_shards_that_forgot_the_names_still_have_unique_ids(tmp_path, bytes_of):
     parquet(tmp_path, bytes_of, named=False)
     ids = [item.image_id for item in load("imagenet", tmp_path)]

@@ -210,6 +210,50 @@ def test_a_row_of_parquet_without_bytes_is_unreadable(tmp_path):
         item.read()
 
 
+def test_a_shard_that_is_cut_off_is_named(tmp_path, bytes_of):
+    parquet(tmp_path, bytes_of)
+    shard = tmp_path / "data" / "test-00001-of-00002.parquet"
+    whole = shard.read_bytes()
+    shard.write_bytes(whole[:-10])
+    with pytest.raises(
+        ValueError, match=r"test-00001-of-00002\.parquet: expected a parquet file; "
+    ):
+        load("whoops", tmp_path)
+    # Its end is whole, so that it is opened; what its first pages say is not.
+    shard.write_bytes(whole[:4] + bytes(len(whole) // 2) + whole[4 + len(whole) // 2 :])
+    with pytest.raises(
+        ValueError, match=r"test-00001-of-00002\.parquet: expected a parquet file; "
+    ):
+        load("whoops", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "column", ["picture", {"bytes": 3, "path": "a"}, {"bytes": b"", "path": 3}]
+)
+def test_a_column_of_something_else_holds_no_pictures(column, tmp_path):
+    table = pa.Table.from_pylist([{"image": column, "crowd_captions": ["a"]}])
+    pq.write_table(table, tmp_path / "whoops.parquet")
+    with pytest.raises(UnknownLayout, match=r"found whoops\.parquet"):
+        load("whoops", tmp_path)
+
+
+def test_large_columns_of_other_writers_are_read(tmp_path, bytes_of):
+    image = pa.struct([("bytes", pa.large_binary()), ("path", pa.large_string())])
+    schema = pa.schema([("image", image), ("crowd_captions", pa.large_list(pa.large_string()))])
+    rows = [{"image": {"bytes": bytes_of("a"), "path": "a.png"}, "crowd_captions": ["snow"]}]
+    pq.write_table(pa.Table.from_pylist(rows, schema), tmp_path / "whoops.parquet")
+    (item,) = load("whoops", tmp_path)
+    assert (item.image_id, item.references, item.read()) == ("a", ("snow",), bytes_of("a"))
+
+
+def test_a_row_of_parquet_that_does_not_fit_is_named(tmp_path, bytes_of):
+    parquet(tmp_path, bytes_of, column=lambda value: [3])
+    with pytest.raises(
+        ValueError, match=r"data/test-00000-of-00002\.parquet/0, crowd_cap.*got 3\."
+    ):
+        load("whoops", tmp_path)
+
+
 def test_without_an_id_the_file_is_one(tmp_path, bytes_of):
     image_folder(tmp_path, bytes_of)
     write_csv(
