@@ -17,6 +17,7 @@ from precompute.images.image_set import (
     subset,
 )
 from precompute.images.item import ImageItem, UnreadableImage, fingerprint, readable
+from precompute.images.names import spelt_out
 from precompute.images.prefetch import readable_ahead
 
 LOADERS: dict[str, Callable[[Path], ImageSet]] = {
@@ -85,4 +86,5 @@ __all__ = [
     "readable",
     "readable_ahead",
     "require_few_broken",
+    "spelt_out",
 ]

@@ -11,13 +11,27 @@ from PIL import ExifTags, Image
 
 log = logging.getLogger(__name__)
 
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-"""Of those that Pillow knows; some of the others start programs (EPS starts Ghostscript)."""
+_OF_FIRST_VERSION = ("BMP", "GIF", "JPEG", "MPO", "PNG", "PPM", "TIFF", "WEBP")
+
+
+def _formats() -> tuple[str, ...]:
+    always = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        return always
+    register_heif_opener()
+    return (*always, "HEIF")
+
+
+FORMATS = _formats()
+"""Of those that Pillow knows; some of the others start programs (EPS starts Ghostscript). HEIF, in
+which phones photograph, where its plugin is installed."""
 MAX_PIXELS = 80_000_000
 """Of one picture: a file of 20 kB can unpack to gigabytes. Nearly all cameras stay below."""
 
-_SCALED_SINCE = 1
-"""Version of how more than 8 bits become 8; part of the identity of runs on such pictures."""
+_VERSION = 1
+"""Of how pictures are read that the first version of Peel read otherwise, or not at all."""
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -57,17 +71,19 @@ def decode(content: bytes, source: str) -> Image.Image:
 
 
 def reading(content: bytes) -> str | None:
-    """How a picture is read, where the first version of Peel read it otherwise.
+    """How a picture is read, where the first version of Peel read it otherwise, or not at all.
 
     It belongs into what identifies a run: the same file gives other pixels than it did.
 
     Returns:
-        Its mode, and the version of what is done with it; None for all other pictures, and for
-        what is none.
+        Its format and mode, and the version of what is done with it; None for all other pictures,
+        and for what is none.
     """
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            return f"{image.mode} {_SCALED_SINCE}" if _is_deep(image) else None
+            if image.format in _OF_FIRST_VERSION and not _is_deep(image):
+                return None
+            return f"{image.format} {image.mode} {_VERSION}"
     except Exception:  # whatever it is, the picture is skipped when it is opened
         return None
 

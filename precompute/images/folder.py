@@ -1,9 +1,10 @@
 """Any folder of pictures, with or without captions in a CSV or JSONL file beside them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from precompute.images.files import files_below, is_picture, suffixes
 from precompute.images.image_set import ImageSet, UnknownLayout, image_set
 from precompute.images.item import ImageItem
 from precompute.images.metadata import Line, read_csv, read_jsonl
@@ -12,8 +13,6 @@ from precompute.images.rows import CAPTIONS, FILE, CaptionRow, checked
 from precompute.images.sources import file_reader, listing
 
 CAPTION_FILES = ("captions.csv", "captions.jsonl", "metadata.csv", "metadata.jsonl")
-
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
 
 
 def load(path: Path, files: Sequence[str] = ()) -> ImageSet:
@@ -30,11 +29,13 @@ def load(path: Path, files: Sequence[str] = ()) -> ImageSet:
         UnknownLayout: there are no pictures.
         ValueError: the file of captions holds something else, at the line that the message names.
     """
-    pictures = files or tuple(_pictures(path))
-    captions = _captions(path, pictures)
+    there = list(files) or files_below(path)
+    pictures = [name for name in there if files or is_picture(name)]
+    said_in = next((file for name in CAPTION_FILES if (file := path / name).is_file()), None)
+    captions = _captions(said_in, pictures) if said_in else {}
     names = set(files) or {*pictures, *captions}
     if not names:
-        expected = f"pictures ({', '.join(sorted(SUFFIXES))})"
+        expected = f"pictures ({', '.join(sorted(suffixes()))})"
         remedy = "Name the folder that holds them."
         raise UnknownLayout("a folder of pictures", path, expected, listing(path), remedy)
     short = len({Path(name).name for name in files}) == len(names)
@@ -48,22 +49,14 @@ def load(path: Path, files: Sequence[str] = ()) -> ImageSet:
         for name in sorted(names)
     ]
     with_captions = f"captions for {sum(bool(i.references) for i in items)}" if captions else ""
-    return image_set(items, f"a folder of pictures, {with_captions or 'no captions'}", path)
+    layout = f"a folder of pictures, {with_captions or 'no captions'}"
+    others = {*there} - names - {said_in.name if said_in else ""}
+    return image_set(items, layout, path, others)
 
 
-def _pictures(path: Path) -> Iterator[str]:
-    for file in path.rglob("*"):
-        inner = file.relative_to(path)
-        if file.suffix.lower() in SUFFIXES and not any(p.startswith(".") for p in inner.parts):
-            yield inner.as_posix()
-
-
-def _captions(path: Path, pictures: Iterable[str]) -> dict[str, list[str]]:
-    """Picture -> its captions, from the first file of `CAPTION_FILES` that is there."""
-    file = next((file for name in CAPTION_FILES if (file := path / name).is_file()), None)
+def _captions(file: Path, pictures: Iterable[str]) -> dict[str, list[str]]:
+    """Picture -> its captions."""
     got = defaultdict[str, list[str]](list)
-    if file is None:
-        return got
     find = finder(pictures)
     for where, row in _lines(file):
         said = checked(CaptionRow, row, where)

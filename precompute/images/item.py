@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from PIL import Image
 
 from precompute.images.decode import decode, reading
+from precompute.images.names import spelt_out
 from store.disk import canonical
 
 
@@ -15,8 +16,8 @@ class UnreadableImage(ValueError):
 
     def __init__(self, source: str, reason: str) -> None:
         """Name the picture and say why it cannot be read."""
-        super().__init__(source, reason)  # as given, so that it can be pickled
-        self.source = source
+        self.source = spelt_out(source)
+        super().__init__(self.source, reason)  # as given, so that it can be pickled
         self.reason = reason
 
     def __str__(self) -> str:

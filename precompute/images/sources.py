@@ -124,9 +124,13 @@ def _read_file(path: Path, source: str) -> bytes:
     if ".." in Path(source).parts or Path(source).is_absolute():
         raise UnreadableImage(source, "the name leads out of the data set's folder")
     try:
-        return path.read_bytes()
+        if not path.exists() or path.is_file():  # a pipe would be waited for
+            return path.read_bytes()
     except OSError as error:
         raise UnreadableImage(source, error.strerror or str(error)) from error
+    except ValueError as error:
+        raise UnreadableImage(source, "no file can have this name") from error
+    raise UnreadableImage(source, "it is no file")
 
 
 def _read_member(archive: Path, member: str, source: str) -> bytes:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from precompute.images import hub
+from precompute.images.files import files_below, files_in
 from precompute.images.image_set import ImageSet, UnknownLayout, image_set
 from precompute.images.item import ImageItem
 from precompute.images.metadata import Line, read_csv
@@ -122,7 +123,7 @@ def _rows(path: Path) -> Sequence[Line]:
 
 
 def _image_folder(root: Path, folder: Path) -> Iterator[ImageItem]:
-    find = finder(inner.relative_to(folder).as_posix() for inner in folder.rglob("*"))
+    find = finder(files_below(folder))
     for where, row in _rows(folder / METADATA):
         name = Path(_cell(row, "file_name", where)).as_posix()
         source = (folder.relative_to(root) / (find(name) or name)).as_posix()
@@ -130,7 +131,7 @@ def _image_folder(root: Path, folder: Path) -> Iterator[ImageItem]:
 
 
 def _old_folder(root: Path) -> Iterator[ImageItem]:
-    find = finder(file.name for file in (root / OLD_FOLDER).iterdir())
+    find = finder(files_in(root / OLD_FOLDER))
     for where, row in _rows(root / OLD_CSV):
         name = f"{_cell(row, 'image_id', where)}.png"
         source = f"{OLD_FOLDER}/{find(name) or name}"

@@ -14,7 +14,6 @@ def album(tmp_path, bytes_of):
     for name in ("b.JPG", "cats/a.png", "dogs/a.png", ".trash/c.png", "._b.jpg"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(bytes_of(name))
-    (tmp_path / "notes.txt").touch()
     return tmp_path
 
 

@@ -164,6 +164,44 @@ def test_the_hub_gives_the_same(tmp_path, bytes_of, hub_cache):
     assert prepared == {"validation"}, "the training pictures are never fetched"
 
 
+def test_pictures_of_one_name_in_several_classes_are_told_by_their_class(tmp_path, bytes_of):
+    """As in ImageNet-R; a name that one class alone has stays the id."""
+    places = ["n01440764/art_0", "n02056570/art_0", "n02056570/art_1"]
+    for place in places:
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{place}.jpg").write_bytes(bytes_of(place))
+    got = {item.image_id: item for item in load("imagenet", tmp_path)}
+    assert list(got) == ["art_1", *places[:2]]
+    assert [got[name].label for name in got] == ["king penguin", "tench", "king penguin"]
+    assert got[places[0]].read() == bytes_of(places[0])
+    (tmp_path / f"{places[0]}.png").touch()
+    with pytest.raises(ValueError, match=r"'n01440764/art_0' twice: n01440764/art_0\.jpg and n01"):
+        load("imagenet", tmp_path)
+
+
+def test_rows_of_one_name_are_told_by_their_place(tmp_path, bytes_of):
+    rows = [
+        {"image": {"bytes": bytes_of(name), "path": name}, "label": k}
+        for k, name in enumerate(("art_0.jpg", "art_1.jpg", "art_0.jpg"))
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "val.parquet")
+    got = {item.image_id: item for item in load("imagenet", tmp_path)}
+    assert list(got) == ["art_1", "val.parquet/0", "val.parquet/2"]
+    assert got["val.parquet/2"].label == imagenet_classes.class_names(None)["n01484850"][0]
+
+
+def test_what_is_left_out_is_counted_and_pictures_are_of_any_ending(tmp_path, bytes_of):
+    for wnid in ("n01440764", "n02056570"):
+        (tmp_path / wnid / f"{wnid}_folder.png").mkdir(parents=True)
+        (tmp_path / wnid / f"a_{wnid}.JFIF").write_bytes(bytes_of(wnid))
+        for name in ("b.psd", "c.PSD", "notes", ".hidden.psd"):
+            (tmp_path / wnid / name).touch()
+    (tmp_path / "synset_words.txt").write_text("n02056570 king penguin\n")
+    got = load("imagenet", tmp_path)
+    assert [item.image_id for item in got] == ["n01440764/a", "n02056570/a"]
+    assert got.layout == "2 folders, one a wnid; left out: 4 .psd, 2 without an ending"
+
+
 def test_a_file_in_the_folder_names_the_classes(tmp_path, bytes_of):
     flat_with_wnids(tmp_path / "set", bytes_of)
     (tmp_path / "set" / "LOC_synset_mapping.txt").write_text(
