@@ -44,16 +44,19 @@ _TURNS = {
 }
 """EXIF's orientation -> what turns the picture upright."""
 
+_TRANSPARENT = "transparent"  # a key of a picture's `info`
 _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339  # TIFF's tags
 _WHITE_IS_ZERO, _UNSIGNED = 0, 1
 
 
-def decode(content: bytes, source: str) -> Image.Image:
+def decode(content: bytes, source: str, background: str | None = None) -> Image.Image:
     """Decode a picture by its content, whatever its name says.
 
     Args:
         content: of its file.
         source: what the log calls it.
+        background: the colour that it is laid on where it is transparent; without one, the colours
+            hidden there are shown.
 
     Raises:
         Exception: whatever Pillow raises of a file that is damaged, or no picture; ValueError of
@@ -67,7 +70,12 @@ def decode(content: bytes, source: str) -> Image.Image:
         image.load()
         grey = _to_8_bits(image, source) if _is_deep(image) else image
         turn = _turn(image)
-        return (grey if turn is None else grey.transpose(turn)).convert("RGB")
+        return _in_rgb(grey if turn is None else grey.transpose(turn), background)
+
+
+def shows_hidden_colours(picture: Image.Image) -> bool:
+    """Whether a decoded picture is transparent in its file, and laid on no background."""
+    return bool(picture.info.get(_TRANSPARENT))
 
 
 def reading(content: bytes) -> str | None:
@@ -98,6 +106,20 @@ def _turn(image: Image.Image) -> Image.Transpose | None:
         return None
 
 
+def _in_rgb(image: Image.Image, background: str | None) -> Image.Image:
+    clear = image.has_transparency_data and bool(
+        np.asarray(image.convert("RGBA").getchannel("A")).min() < 255
+    )
+    if clear and background:
+        whole = image.convert("RGBA")
+        rgb = Image.alpha_composite(Image.new("RGBA", whole.size, background), whole).convert("RGB")
+    else:
+        image.info.pop("transparency", None)  # of which Pillow would say that it is lost
+        rgb = image.convert("RGB")
+    rgb.info = {_TRANSPARENT: clear and not background}
+    return rgb
+
+
 def _is_deep(image: Image.Image) -> bool:
     """Whether it has one channel of more than 8 bits, of which `convert` cuts off the rest."""
     return image.mode.startswith("I") or image.mode == "F"
@@ -123,7 +145,10 @@ def _to_8_bits(image: Image.Image, source: str) -> Image.Image:
     scaled = (np.nan_to_num(values.astype(np.float64), True, low, high, low) - low) / (high - low)
     if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
         scaled = 1 - scaled
-    return Image.fromarray((scaled * 255).round().clip(0, 255).astype(np.uint8))
+    grey = Image.fromarray((scaled * 255).round().clip(0, 255).astype(np.uint8))
+    if (clear := image.info.get("transparency")) is not None:  # the value that is no pixel
+        grey.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8)))
+    return grey
 
 
 def _is_unsigned(tags: Mapping[int, Any]) -> bool:

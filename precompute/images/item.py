@@ -38,6 +38,7 @@ class ImageItem:
         category: Name of its group in the data set, or None.
         explanation: What a person wrote is odd about it, or None.
         questions: Pairs of a question and its expected answer.
+        background: The colour that it is laid on where it is transparent, or None.
     """
 
     image_id: str
@@ -48,6 +49,7 @@ class ImageItem:
     category: str | None = None
     explanation: str | None = None
     questions: tuple[tuple[str, str], ...] = ()
+    background: str | None = None
 
     def open(self) -> Image.Image:
         """Decode the picture by its content, whatever its name says, upright and to RGB.
@@ -58,7 +60,7 @@ class ImageItem:
         """
         content = self.read()
         try:
-            return decode(content, self.source)
+            return decode(content, self.source, self.background)
         except MemoryError:  # may well be this machine's fault
             raise
         except Exception as error:  # a list would not be whole: decoders are other people's
@@ -98,6 +100,8 @@ def fingerprint(items: Iterable[ImageItem]) -> str:
     total = hashlib.sha256()
     for item in items:
         known = {field.name: getattr(item, field.name) for field in fields(item)}
+        if item.background is None:
+            del known["background"]  # so that runs from before there was one keep their names
         try:
             content = item.read()
         except UnreadableImage:

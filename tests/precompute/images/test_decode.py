@@ -3,12 +3,13 @@
 import hashlib
 import io
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageOps
 
-from precompute.images import ImageItem, UnreadableImage, fingerprint
+from precompute.images import ImageItem, UnreadableImage, fingerprint, shows_hidden_colours
 from precompute.images.decode import FORMATS
 from store.disk import canonical
 from tests.precompute.images.written import png, tiff, twelve_bits
@@ -149,7 +150,7 @@ def ordinary():
     yield saved(Image.fromarray(RGB), "PNG", transparency=(1, 2, 3))
 
 
-@pytest.mark.filterwarnings("ignore:Palette images with Transparency:UserWarning")
+@pytest.mark.filterwarnings("ignore:Palette images with Transparency:UserWarning")  # before
 def test_ordinary_pictures_and_their_runs_stay_what_they_were():
     """To the last bit, by the two calls of the first version; and so do their fingerprints."""
     for content in ordinary():
@@ -170,3 +171,95 @@ def test_ordinary_pictures_and_their_runs_stay_what_they_were():
         assert fingerprint([item(content)]) == hashlib.sha256(line).hexdigest()
         deep = canonical({**known, "read": hashlib.sha256(png(DEEP)).hexdigest()}).encode() + b"\n"
     assert fingerprint([item(png(DEEP))]) != hashlib.sha256(deep).hexdigest()
+
+
+ALPHA = GREY[:, ::-1].copy()
+
+
+def clear(mode):
+    """A picture and its alpha, 0..1, as one of the kinds of transparency has it; and its file."""
+    with_alpha = Image.fromarray(RGB).convert("RGBA")
+    with_alpha.putalpha(Image.fromarray(ALPHA))
+    grey = np.repeat(GREY[..., None], 3, axis=-1)
+    in_palette = Image.fromarray(GREY, "L").convert("P")
+    smooth, one = ALPHA / 255, np.where(GREY == 200, 0.0, 1.0)
+    return {
+        "RGBA, PNG": lambda: (RGB, smooth, saved(with_alpha, "PNG")),
+        "RGBA, TIFF": lambda: (RGB, smooth, saved(with_alpha, "TIFF")),
+        "RGBA, WEBP": lambda: (RGB, smooth, saved(with_alpha, "WEBP", lossless=True, exact=True)),
+        "LA": lambda: (
+            grey,
+            smooth,
+            saved(Image.merge("LA", (Image.fromarray(GREY), Image.fromarray(ALPHA))), "PNG"),
+        ),
+        "16 bits, grey and alpha": lambda: (
+            grey,
+            smooth,
+            png(np.concatenate([DEEP, ALPHA[..., None].astype(np.uint16) * 257], axis=-1)),
+        ),
+        "palette, one colour": lambda: (grey, one, saved(in_palette, "PNG", transparency=200)),
+        "palette, GIF": lambda: (grey, one, saved(in_palette, "GIF", transparency=200)),
+        "palette, many colours": lambda: (
+            grey,
+            GREY / 255,
+            saved(in_palette, "PNG", transparency=bytes(range(256))),
+        ),
+        "grey, one value": lambda: (
+            grey,
+            one,
+            saved(Image.fromarray(GREY), "PNG", transparency=200),
+        ),
+        "16 bits, one value": lambda: (
+            grey,
+            one,
+            saved(Image.fromarray(DEEP[..., 0]), "PNG", transparency=200 * 257),
+        ),
+    }[mode]()
+
+
+KINDS_OF_ALPHA = (
+    "RGBA, PNG",
+    "RGBA, TIFF",
+    "RGBA, WEBP",
+    "LA",
+    "16 bits, grey and alpha",
+    "palette, one colour",
+    "palette, GIF",
+    "palette, many colours",
+    "grey, one value",
+    "16 bits, one value",
+)
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_ALPHA)
+def test_a_transparent_picture_shows_its_hidden_colours_or_lies_on_white(kind):
+    colours, alpha, content = clear(kind)
+    hidden = item(content).open()
+    assert np.abs(np.asarray(hidden).astype(int) - colours).max() <= 1
+    assert shows_hidden_colours(hidden)
+    on_white = replace(item(content), background="white").open()
+    expected = colours * alpha[..., None] + 255 * (1 - alpha[..., None])
+    assert np.abs(np.asarray(on_white) - expected).max() <= 1
+    assert not shows_hidden_colours(on_white)
+
+
+def test_what_is_opaque_is_the_same_on_white():
+    for content in (saved(Image.fromarray(RGB).convert("RGBA"), "PNG"), png(DEEP)):
+        opaque, on_white = item(content).open(), replace(item(content), background="white").open()
+        assert np.array_equal(np.asarray(opaque), np.asarray(on_white))
+        assert not shows_hidden_colours(opaque)
+
+
+def test_pictures_that_look_the_same_differ_by_their_hidden_colours_unless_they_lie_on_white():
+    def cut_out(hidden):
+        pixels = np.concatenate([RGB, np.full((16, 16, 1), 255, np.uint8)], axis=-1)
+        pixels[:8] = (*hidden, 0)
+        return item(saved(Image.fromarray(pixels), "PNG"))
+
+    def differ(*items):
+        one, other = (np.asarray(each.open()).astype(int) for each in items)
+        return np.abs(one - other).max()
+
+    red, blue = cut_out((255, 0, 0)), cut_out((0, 0, 255))
+    assert differ(red, blue) == 255
+    assert differ(*(replace(each, background="white") for each in (red, blue))) == 0
