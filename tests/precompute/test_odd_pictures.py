@@ -5,6 +5,7 @@ import json
 import os
 
 import numpy as np
+import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -37,8 +38,9 @@ def album(folder):
     return folder
 
 
-def test_a_folder_as_people_have_it(checkpoint, tmp_path):
-    folder, results = album(tmp_path / "album"), tmp_path / "results"
+@pytest.fixture
+def peel(checkpoint, tmp_path):
+    """Calls a command on a configuration whose one data set is the folder `album`."""
     config = tmp_path / "odd.toml"
     config.write_text(f"""
         [model]
@@ -47,13 +49,38 @@ def test_a_folder_as_people_have_it(checkpoint, tmp_path):
         [[datasets]]
         name = "odd"
         kind = "folder"
-        path = "{folder}"
+        path = "{tmp_path / "album"}"
         max_broken = 1.0
         [decode]
         prompt = "a short image caption."
         generation = {{ max_new_tokens = 3 }}
     """)
-    ran = CliRunner().invoke(app, ["run", str(config), "--results", str(results)])
+    results = str(tmp_path / "results")
+    return lambda command: CliRunner().invoke(app, [command, str(config), "--results", results])
+
+
+def test_plan_says_of_a_wrong_file_of_captions_what_it_is_once(peel, tmp_path):
+    folder = album(tmp_path / "album")
+    (folder / "captions.csv").write_text("bild;satz\ndeep.png;ein Verlauf\n")
+    planned = peel("plan")
+    assert planned.exit_code == 0, planned.output
+    assert (
+        "100 in 4 parts; 100 to do; an example, as its pictures cannot be listed" in planned.output
+    )
+    assert planned.output.count(str(folder)) == 1
+    assert (
+        f"the images of odd: {folder}/captions.csv, line 1: expected the columns file_name and one "
+        "of caption, captions, text; got bild, satz, parted by a semicolon. Name them so in that "
+        "line; a file that holds no captions needs another name than captions.csv."
+    ) in planned.output
+
+
+def test_a_folder_as_people_have_it(peel, tmp_path):
+    results = tmp_path / "results"
+    album(tmp_path / "album")
+    planned = peel("plan")
+    assert "a folder of pictures, no captions; left out: 1 .txt" in planned.output
+    ran = peel("run")
     assert ran.exit_code == 0, ran.output
     assert "odd: left out: 1 .txt" in ran.output
     assert "5 pictures" in ran.output and "2 more could not be read" in ran.output
