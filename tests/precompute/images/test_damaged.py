@@ -13,7 +13,7 @@ from precompute.images import item as item_module
 
 PICTURE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8))
 MODES = ("1", "L", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F")
-MUTANTS = 25_000
+MUTANTS = 10_000
 BYTES = (b"\xff" * 4, b"\0" * 4, b"\x80\0\0\0", b"\0\0\0\x80")
 
 
@@ -102,7 +102,7 @@ def test_no_damaged_file_ends_a_run():
     skipped = []
     opened = {item.image_id: picture for item, picture in readable(items, skipped.append)}
     assert all(picture.mode == "RGB" and min(picture.size) > 0 for picture in opened.values())
-    assert len(opened) > 1000
+    assert len(opened) > MUTANTS / 20
     assert opened.keys() | {error.source for error in skipped} == {name for name, _ in named}
     assert not any("0x7f" in error.reason or not error.reason for error in skipped)
 

@@ -1,8 +1,6 @@
 """WHOOPS in every layout that it is in the field in: the same ids, references and pictures."""
 
 import csv
-import dataclasses
-import json
 import pickle
 import unicodedata
 import zipfile
@@ -14,99 +12,18 @@ import pytest
 from precompute.config.settings import DatasetConfig
 from precompute.images import UnknownLayout, UnreadableImage, fingerprint, load, load_dataset
 from precompute.images.whoops import item_from_row
-
-CAPTIONS = ["a snowman in the desert", "a man of snow, on sand", 'it says "snow"', "ü", "five"]
-
-
-def placeless(items):
-    """Pictures without where they lie, which differs between layouts."""
-    return [dataclasses.replace(item, source="") for item in items]
-
-
-def row(image_id, **changes):
-    return {
-        "image_id": image_id,
-        "image_designer": "somebody",
-        "designer_explanation": "It would melt.",
-        "selected_caption": "a snowman",
-        "crowd_captions": [*CAPTIONS, image_id],
-        "crowd_explanations": ["hot"],
-        "question_answering_pairs": [["what is it?", "a snowman"]],
-        "commonsense_category": "physics",
-        **changes,
-    }
-
-
-ROWS = [row("b-2"), row("a-1", commonsense_category="biology"), row("c-3")]
-
-
-def write_csv(path, rows):
-    texts = [{k: json.dumps(v) if isinstance(v, list) else v for k, v in r.items()} for r in rows]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(texts[0]))
-        writer.writeheader()
-        writer.writerows(texts)
-
-
-def image_folder(root, bytes_of, inner="test", rows=ROWS):
-    folder = root / inner
-    write_csv(folder / "metadata.csv", [{"file_name": f"{r['image_id']}.png", **r} for r in rows])
-    for r in rows:
-        (folder / f"{r['image_id']}.png").write_bytes(bytes_of(r["image_id"]))
-
-
-def bare_folder(root, bytes_of):
-    image_folder(root, bytes_of, inner=".")
-
-
-def old_zip(root, bytes_of, inner="whoops_images/"):
-    write_csv(root / "whoops_dataset.csv", ROWS)
-    with zipfile.ZipFile(root / "whoops_images.zip", "w") as archive:
-        for r in ROWS:
-            archive.writestr(f"{inner}{r['image_id']}.png", bytes_of(r["image_id"]))
-
-
-def flat_zip(root, bytes_of):
-    old_zip(root, bytes_of, inner="")
-
-
-def old_unpacked(root, bytes_of):
-    old_zip(root, bytes_of)
-    zipfile.ZipFile(root / "whoops_images.zip").extractall(root)
-
-
-def parquet(root, bytes_of, column=lambda value: value):
-    (root / "data").mkdir(parents=True)
-    rows = [
-        {
-            **{k: column(v) if isinstance(v, list) else v for k, v in r.items()},
-            "image": {"bytes": bytes_of(r["image_id"]), "path": None},
-        }
-        for r in ROWS
-    ]
-    for k, part in enumerate((rows[:2], rows[2:])):
-        pq.write_table(
-            pa.Table.from_pylist(part),
-            root / "data" / f"test-0000{k}-of-00002.parquet",
-            row_group_size=1,
-        )
-    pq.write_table(pa.Table.from_pylist(rows[:1]), root / "data" / "train-00000-of-00001.parquet")
-
-
-def parquet_of_json(root, bytes_of):
-    parquet(root, bytes_of, json.dumps)
-
-
-LAYOUTS = {
-    image_folder: "image folder (metadata.csv)",
-    bare_folder: "image folder (metadata.csv)",
-    old_zip: "whoops_dataset.csv and whoops_images.zip",
-    flat_zip: "whoops_dataset.csv and whoops_images.zip",
-    old_unpacked: "whoops_dataset.csv and whoops_images/",
-    parquet: "2 parquet files",
-    parquet_of_json: "2 parquet files",
-}
+from tests.precompute.images.whoops_layouts import (
+    CAPTIONS,
+    LAYOUTS,
+    ROWS,
+    image_folder,
+    old_unpacked,
+    old_zip,
+    parquet,
+    placeless,
+    row,
+    write_csv,
+)
 
 
 @pytest.fixture
@@ -324,14 +241,11 @@ def test_a_short_row_says_where(tmp_path, bytes_of):
 
 
 @pytest.mark.parametrize("write", [image_folder, old_zip, old_unpacked], ids=lambda w: w.__name__)
-def test_pictures_under_another_spelling_of_their_name(write, tmp_path, bytes_of, monkeypatch):
+def test_pictures_under_another_spelling_of_their_name(write, tmp_path, bytes_of):
     """The metadata have the umlaut as one character, a Mac's disk as two, and other capitals."""
     composed, parted = unicodedata.normalize("NFC", "Jäger"), unicodedata.normalize("NFD", "jäger")
     written = "RENAMED"
-    monkeypatch.setattr(f"{__name__}.ROWS", [row(written)])
-    write(tmp_path, bytes_of) if write is not image_folder else write(
-        tmp_path, bytes_of, rows=[row(written)]
-    )
+    write(tmp_path, bytes_of, rows=[row(written)])
     for file in tmp_path.rglob("*.csv"):
         file.write_text(file.read_text().replace(written, composed), encoding="utf-8")
     for file in [*tmp_path.rglob(f"{written}.png")]:
