@@ -69,7 +69,7 @@ def decode(content: bytes, source: str, background: str | None = None) -> Image.
             )
         image.load()
         grey = _to_8_bits(image, source) if _is_deep(image) else image
-        turn = _turn(image)
+        turn = _turn(image, source)
         return _in_rgb(grey if turn is None else grey.transpose(turn), background)
 
 
@@ -96,13 +96,13 @@ def reading(content: bytes) -> str | None:
         return None
 
 
-def _turn(image: Image.Image) -> Image.Transpose | None:
+def _turn(image: Image.Image, source: str) -> Image.Transpose | None:
     """How to turn a phone's photograph, which lies on its side; its EXIF says so."""
     # Not ImageOps.exif_transpose, which writes the EXIF anew: one tag that is wrong stops it.
     try:
         return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception as error:  # pixels that are sound are shown, as they lie
-        log.info("its EXIF cannot be read, so that it is not turned: %s", error)
+        log.info("%s: its EXIF cannot be read, so that it is not turned: %s", source, error)
         return None
 
 

@@ -42,7 +42,9 @@ def read_text(path: Path) -> str:
     content = path.read_bytes()
     try:
         if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in content:
-            raise ValueError(f"{path}: expected a text in UTF-8; this is UTF-16. {_AS_UTF8}")
+            raise ValueError(
+                f"{path}: expected a text in UTF-8; this looks like UTF-16. {_AS_UTF8}"
+            )
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from dashboard.names import provenance
 from precompute.__main__ import app
 from store import open_run
 from tests.precompute.images.test_damaged import NEGATIVE_WIDTH, TURNED, exif_of, jpeg
@@ -85,7 +86,8 @@ def test_a_folder_as_people_have_it(peel, tmp_path):
     assert "odd: left out: 1 .txt" in ran.output
     assert "5 pictures" in ran.output and "2 more could not be read" in ran.output
     (run,) = results.iterdir()
-    assert json.loads((run / "run.json").read_text())["layout"].endswith("; left out: 1 .txt")
+    on_runs = dict(provenance.facts(json.loads((run / "run.json").read_text())))
+    assert on_runs["layout"].endswith("; left out: 1 .txt")
     log = (run / "run.log").read_text()
     assert "7 pictures, a folder of pictures, no captions; left out: 1 .txt" in log
     assert "floats.tiff: its values from 0 to 1 are shown as black to white" in log

@@ -1,6 +1,7 @@
 """Whatever decoding makes of a damaged file: a picture, or one that is skipped by name."""
 
 import io
+import logging
 import random
 import struct
 
@@ -26,9 +27,9 @@ def exif_of(*tags):
 TURNED, NEGATIVE_WIDTH = (0x0112, 3, 6), (0x0100, 9, -1)
 
 
-def jpeg(exif):
+def jpeg(exif, kind="JPEG"):
     written = io.BytesIO()
-    PICTURE.save(written, "JPEG", exif=exif)
+    PICTURE.save(written, kind, exif=exif)
     return written.getvalue()
 
 
@@ -43,11 +44,16 @@ def test_a_photograph_is_turned_though_another_tag_of_its_exif_is_wrong():
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")
 @pytest.mark.parametrize("exif", [b"Exif\0\0II*\0", exif_of(TURNED)[:20], b"Exif\0\0nothing"])
-def test_pixels_that_are_sound_open_whatever_the_exif_is(exif):
-    content = jpeg(exif)
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_pixels_that_are_sound_open_whatever_the_exif_is(kind, exif, caplog):
+    caplog.set_level(logging.INFO, "precompute.images.decode")
+    content = jpeg(exif, kind)
     with Image.open(io.BytesIO(content)) as image:
         expected = np.asarray(image)
     assert np.array_equal(np.asarray(ImageItem("a", "a.jpg", lambda: content).open()), expected)
+    if kind != "JPEG" and exif.endswith(b"nothing"):
+        (message,) = caplog.messages
+        assert message.startswith("a.jpg: its EXIF cannot be read, so that it is not turned: not a")
 
 
 def files():

@@ -30,7 +30,7 @@ def test_the_first_class_of_a_file_with_a_byte_order_mark_has_its_name(
         ("n02056570 , ,\n", "line 1: expected a class and its names"),
         ("\n7 a\n", "line 2: expected a class and its names.*; got '7 a'"),
         ("n02056570 a\nn01440764 pingüino\n".encode("cp1252"), "line 2: .* like Windows-1252"),
-        ("n02056570 a\n".encode("utf-16"), "this is UTF-16"),
+        ("n02056570 a\n".encode("utf-16"), "this looks like UTF-16"),
     ],
 )
 def test_a_file_of_classes_that_does_not_fit_says_where(text, words, tmp_path, bytes_of):

@@ -132,8 +132,8 @@ def test_files_as_spreadsheets_save_them(delimiter, end, encoding, album):
 @pytest.mark.parametrize(
     ("encoding", "words"),
     [
-        ("utf-16", "this is UTF-16"),
-        ("utf-16-le", "this is UTF-16"),
+        ("utf-16", "this looks like UTF-16"),
+        ("utf-16-le", "this looks like UTF-16"),
         ("cp1252", "captions.csv, line 3: .* the byte 0xf6 is none. It looks like Windows-1252"),
     ],
 )
