@@ -276,6 +276,9 @@ def _ready(config: Config, results: Path) -> list[Plan]:
     require_ready(config)
     plans = plan_runs(config)
     require_space(plans, results)
+    for planned in plans:
+        if planned.items.left_out:
+            typer.echo(f"{planned.dataset.name}: left out: {planned.items.left_out}")
     return plans
 
 

@@ -130,6 +130,7 @@ OWNERS = {
     "lavis": ("precompute/models/lavis.py", "precompute/models/lavis_model.py"),
     "openai": ("precompute/judge",),
     "datasets": ("precompute/images/hub.py",),
+    "pillow_heif": ("precompute/images/decode.py",),
 }
 MAY_NOT_IMPORT = {
     "store": ("precompute", "dashboard"),

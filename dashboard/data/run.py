@@ -188,6 +188,12 @@ def image(key: Key, image_id: str) -> dict[str, Any] | None:
     return None if frame.empty else _first(frame)
 
 
+@st.cache_data(max_entries=64, show_spinner=False)
+def is_transparent(key: Key, image_id: str) -> bool:
+    """Whether the model saw colours of a picture that its transparency hides from an eye."""
+    return _open(key).is_transparent(image_id)
+
+
 @st.cache_data(max_entries=16, show_spinner=False)
 def first_image(key: Key) -> str | None:
     """The image with the least id; None if the run has none."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from precompute.config import PROJECT, Config, DatasetConfig
-from precompute.images import ImageItem, UnreadableImage, load_dataset
+from precompute.images import ImageItem, UnreadableImage, load_dataset, spelt_out
 from precompute.metrics.bertscore import is_here
 
 DEMO = PROJECT / "precompute" / "configs" / "demo.toml"
@@ -24,11 +24,16 @@ def own_config(config: Config, pictures: Sequence[Path]) -> Config:
         pictures: files, in any folders.
 
     Raises:
-        ValueError: one is not there, or is no picture.
+        ValueError: one is not there, is no picture, or has a name that a configuration cannot hold.
     """
     files = sorted({picture.absolute() for picture in pictures})
     if absent := [str(file) for file in files if not file.is_file()]:
         raise ValueError(f"expected pictures; there is no file {', '.join(absent)}. Correct it.")
+    if strange := [file for file in map(str, files) if spelt_out(file) != file]:
+        raise ValueError(
+            f"expected names in UTF-8; got {', '.join(map(spelt_out, strange))}. Rename the files, "
+            "or name their folder in a configuration."
+        )
     folder = Path(os.path.commonpath([file.parent for file in files]))
     dataset = DatasetConfig(
         name=_name(files),

@@ -54,6 +54,8 @@ class DatasetConfig(Section):
         n: how many of its images, drawn with `seed`; all, if not given.
         seed: of the draw.
         max_broken: the share of images that may be broken, in [0, 1]; more stop the run.
+        background: what transparent pictures are laid on. If it is not given, their alpha is left
+            out, as the library does: the model sees the colours that lie hidden under it.
     """
 
     name: DatasetName
@@ -63,6 +65,7 @@ class DatasetConfig(Section):
     n: int | None = Field(default=None, ge=1)
     seed: Seed = 0
     max_broken: float = Field(default=0.05, ge=0, le=1)
+    background: Literal["white"] | None = None
 
     @property
     def hub(self) -> str | None:

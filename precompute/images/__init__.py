@@ -5,10 +5,12 @@ know. `hub` and `imagenet_classes` are modules for others, too.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from precompute.config import DatasetConfig, local_path
 from precompute.images import folder, hub, imagenet, imagenet_classes, whoops
+from precompute.images.decode import shows_hidden_colours
 from precompute.images.image_set import (
     ImageSet,
     TooManyBroken,
@@ -17,6 +19,7 @@ from precompute.images.image_set import (
     subset,
 )
 from precompute.images.item import ImageItem, UnreadableImage, fingerprint, readable
+from precompute.images.names import spelt_out
 from precompute.images.prefetch import readable_ahead
 
 LOADERS: dict[str, Callable[[Path], ImageSet]] = {
@@ -66,6 +69,9 @@ def load_dataset(config: DatasetConfig) -> ImageSet:
         images = folder.load(local_path(config.path), config.files)
     else:
         images = load(config.kind, local_path(config.path))
+    if config.background:
+        items = tuple(replace(item, background=config.background) for item in images.items)
+        images = replace(images, items=items)
     return images if config.n is None else subset(images, config.n, config.seed)
 
 
@@ -85,4 +91,6 @@ __all__ = [
     "readable",
     "readable_ahead",
     "require_few_broken",
+    "shows_hidden_colours",
+    "spelt_out",
 ]

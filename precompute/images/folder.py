@@ -1,20 +1,18 @@
 """Any folder of pictures, with or without captions in a CSV or JSONL file beside them."""
 
-import csv
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
+from precompute.images.files import files_below, is_picture, suffixes
 from precompute.images.image_set import ImageSet, UnknownLayout, image_set
 from precompute.images.item import ImageItem
+from precompute.images.metadata import Line, read_csv, read_jsonl
+from precompute.images.names import finder
+from precompute.images.rows import CAPTIONS, FILE, CaptionRow, checked
 from precompute.images.sources import file_reader, listing
 
 CAPTION_FILES = ("captions.csv", "captions.jsonl", "metadata.csv", "metadata.jsonl")
-FILE, CAPTIONS = "file_name", ("caption", "captions", "text")
-"""Columns of such a file; several rows of one picture add up, and so do lists."""
-
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
 
 
 def load(path: Path, files: Sequence[str] = ()) -> ImageSet:
@@ -28,13 +26,18 @@ def load(path: Path, files: Sequence[str] = ()) -> ImageSet:
         files: only these of it; all pictures, and all that have captions, if none are named.
 
     Raises:
-        UnknownLayout: there are no pictures, or the file of captions lacks a column.
+        UnknownLayout: there are no pictures.
+        ValueError: the file of captions holds something else, at the line that the message names.
     """
-    captions = _captions(path)
-    names = set(files) or {*_pictures(path), *captions}
+    there = list(files) or files_below(path)
+    pictures = [name for name in there if files or is_picture(name)]
+    said_in = next((file for name in CAPTION_FILES if (file := path / name).is_file()), None)
+    captions = _captions(said_in, pictures) if said_in else {}
+    names = set(files) or {*pictures, *captions}
     if not names:
-        expected = f"pictures ({', '.join(sorted(SUFFIXES))})"
-        raise _unknown(path, expected, listing(path), "Name the folder that holds them.")
+        expected = f"pictures ({', '.join(sorted(suffixes()))})"
+        remedy = "Name the folder that holds them."
+        raise UnknownLayout("a folder of pictures", path, expected, listing(path), remedy)
     short = len({Path(name).name for name in files}) == len(names)
     items = [
         ImageItem(
@@ -46,66 +49,31 @@ def load(path: Path, files: Sequence[str] = ()) -> ImageSet:
         for name in sorted(names)
     ]
     with_captions = f"captions for {sum(bool(i.references) for i in items)}" if captions else ""
-    return image_set(items, f"a folder of pictures, {with_captions or 'no captions'}", path)
+    layout = f"a folder of pictures, {with_captions or 'no captions'}"
+    others = {*there} - names - {said_in.name if said_in else ""}
+    return image_set(items, layout, path, others)
 
 
-def _pictures(path: Path) -> Iterator[str]:
-    for file in path.rglob("*"):
-        inner = file.relative_to(path)
-        if file.suffix.lower() in SUFFIXES and not any(p.startswith(".") for p in inner.parts):
-            yield inner.as_posix()
-
-
-def _captions(path: Path) -> dict[str, list[str]]:
-    """Picture -> its captions, from the first file of `CAPTION_FILES` that is there."""
-    got: dict[str, list[str]] = {}
-    for file in (path / name for name in CAPTION_FILES):
-        if not file.is_file():
-            continue
-        for row in _rows(file):
-            column = next((name for name in CAPTIONS if name in row), None)
-            if FILE not in row or column is None:
-                raise _unknown(
-                    path,
-                    f"the columns {FILE} and one of {', '.join(CAPTIONS)} in {file.name}",
-                    ", ".join(sorted(row)),
-                    "Rename the columns, or the file if it is not meant.",
-                )
-            name = Path(row[FILE]).as_posix()
-            got.setdefault(name, []).extend(t for t in _texts(row[column]) if t)
-        break
+def _captions(file: Path, pictures: Iterable[str]) -> dict[str, list[str]]:
+    """Picture -> its captions."""
+    got = defaultdict[str, list[str]](list)
+    find = finder(pictures)
+    for where, row in _lines(file):
+        said = checked(CaptionRow, row, where)
+        name = Path(said.file_name).as_posix()
+        got[find(name) or name] += said.captions
     return got
 
 
-def _rows(file: Path) -> Iterable[Mapping[str, Any]]:
-    with file.open(newline="", encoding="utf-8-sig") as lines:
-        if file.suffix == ".csv":
-            yield from csv.DictReader(lines)
-            return
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                yield _object(file, number, line)
-
-
-def _object(file: Path, number: int, line: str) -> Mapping[str, Any]:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise ValueError(f"{file}, line {number}: expected a JSON object; {error}.") from error
-    if not isinstance(row, dict):
-        raise ValueError(f"{file}, line {number}: expected a JSON object; got {line.strip()!r:.80}")
-    return row
-
-
-def _texts(value: Any) -> list[str]:
-    """One caption, a list of them, or such a list in JSON."""
-    if isinstance(value, str) and value.startswith("["):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            return [value]  # a caption that begins with a bracket
-    return [str(text) for text in value] if isinstance(value, list) else [value or ""]
-
-
-def _unknown(path: Path, expected: str, got: str, remedy: str) -> UnknownLayout:
-    return UnknownLayout("a folder of pictures", path, expected, got, remedy)
+def _lines(file: Path) -> Iterable[Line]:
+    if file.suffix == ".jsonl":
+        return read_jsonl(file)
+    sheet = read_csv(file, one_line=True)
+    if FILE not in sheet.columns or not {*CAPTIONS} & {*sheet.columns}:
+        columns = ", ".join(sheet.columns) or "nothing"
+        raise ValueError(
+            f"{file}, line 1: expected the columns {FILE} and one of {', '.join(CAPTIONS)}; got "
+            f"{columns}, parted by a {sheet.delimiter}. Name them so in that line; a file that "
+            f"holds no captions needs another name than {file.name}."
+        )
+    return sheet.lines

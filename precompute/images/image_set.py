@@ -2,11 +2,13 @@
 
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import overload
 
+from precompute.images.files import by_ending
 from precompute.images.item import ImageItem
+from precompute.images.names import spelt_out
 
 
 class UnknownLayout(ValueError):
@@ -32,10 +34,12 @@ class ImageSet(Sequence[ImageItem]):
     Attributes:
         items: the pictures, in a fixed order, with unique ids.
         layout: how they lie on disk, in words.
+        left_out: how many other files lie there, by ending, in words; empty if there are none.
     """
 
     items: tuple[ImageItem, ...]
     layout: str
+    left_out: str = ""
 
     def __len__(self) -> int:
         return len(self.items)
@@ -48,13 +52,23 @@ class ImageSet(Sequence[ImageItem]):
         return self.items[at]
 
 
-def image_set(items: Iterable[ImageItem], layout: str, where: Path | str) -> ImageSet:
+def image_set(
+    items: Iterable[ImageItem], layout: str, where: Path | str, left_out: Iterable[str] = ()
+) -> ImageSet:
     """Make a set of the pictures that a loader found.
+
+    Args:
+        items: the pictures.
+        layout: how they lie on disk, in words.
+        where: the data set, for messages.
+        left_out: names of files that lie there, too, and are no pictures.
 
     Raises:
         ValueError: two have the same id.
     """
-    images = ImageSet(tuple(items), layout)
+    others = by_ending(left_out)
+    layout += f"; left out: {others}" if others else ""
+    images = ImageSet(tuple(map(_in_characters, items)), layout, others)
     first: dict[str, str] = {}
     for item in images.items:
         if item.image_id in first:
@@ -64,6 +78,11 @@ def image_set(items: Iterable[ImageItem], layout: str, where: Path | str) -> Ima
             )
         first[item.image_id] = item.source
     return images
+
+
+def _in_characters(item: ImageItem) -> ImageItem:
+    """A picture whose name can be stored and shown; where it lies, its `read` knows."""
+    return replace(item, image_id=spelt_out(item.image_id), source=spelt_out(item.source))
 
 
 def subset(pictures: ImageSet, n: int, seed: int) -> ImageSet:
@@ -83,7 +102,8 @@ def subset(pictures: ImageSet, n: int, seed: int) -> ImageSet:
     ids = sorted(item.image_id for item in pictures.items)
     drawn = set(random.Random(seed).sample(ids, n))
     kept = tuple(item for item in pictures.items if item.image_id in drawn)
-    return ImageSet(kept, f"{pictures.layout}; {n} of {len(pictures)}, drawn with seed {seed}")
+    layout = f"{pictures.layout}; {n} of {len(pictures)}, drawn with seed {seed}"
+    return ImageSet(kept, layout, pictures.left_out)
 
 
 def require_few_broken(reasons: Sequence[str], n_total: int, share: float) -> None:

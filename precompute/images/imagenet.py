@@ -5,19 +5,22 @@ shards, and by name on the hub. Ids and labels are equal in all: the id is the o
 name, `ILSVRC2012_val_00000001`; the label is the first name of the class.
 """
 
-import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import scipy.io
+from pydantic import BaseModel, ValidationError
 
 from precompute.images import hub
+from precompute.images.files import files_in, is_picture
 from precompute.images.image_set import ImageSet, UnknownLayout, image_set
-from precompute.images.imagenet_classes import Names, class_names, wnids
+from precompute.images.imagenet_classes import CLASS_NAMES, WNID, Names, class_names, wnids
 from precompute.images.item import ImageItem
+from precompute.images.metadata import read_text
 from precompute.images.sources import (
     IMAGE,
     Read,
@@ -33,8 +36,6 @@ GROUND_TRUTH = "ILSVRC2012_validation_ground_truth.txt"
 META = "meta.mat"
 SPLIT = "validation"
 _DEVKIT = ("ILSVRC2012_devkit_t12/data", "devkit/data", "data", ".")
-_PICTURES = {".jpeg", ".jpg", ".png"}
-_WNID = re.compile(r"n\d{8}")
 _STEM = re.compile(r"(?P<id>.+?)(?:_(?P<wnid>n\d{8}))?")
 _NUMBERED = re.compile(r"ILSVRC2012_val_(\d{8})")
 
@@ -53,12 +54,16 @@ def load(path: Path) -> ImageSet:
     """
     names = class_names(path)
     for folder in (path, path / "val", path / "ILSVRC2012_img_val"):
-        if flat := _pictures(folder):
+        flat, others = _pictures(folder)
+        if flat:
             layout, classed = _flat(path, folder, flat)
-            return _of_files(path, classed, names, layout)
-        if kinds := [inner for inner in _inner(folder) if _WNID.fullmatch(inner.name)]:
-            classed = [(file, kind.name) for kind in kinds for file in _pictures(kind)]
-            return _of_files(path, classed, names, f"{len(kinds)} folders, one a wnid")
+            return image_set(_of_files(path, classed, names), layout, path, others)
+        if kinds := [inner for inner in _inner(folder) if WNID.fullmatch(inner.name)]:
+            found = [(kind.name, *_pictures(kind)) for kind in kinds]
+            classed = [(file, wnid) for wnid, files, _ in found for file in files]
+            others = [name for _, _, names in found for name in names]
+            layout = f"{len(kinds)} folders, one a wnid"
+            return image_set(_of_files(path, classed, names), layout, path, others)
     if files := [shard for shard in shards(path, SPLIT) if has_pictures(shard)]:
         return image_set(_parquet(path, files, names), f"{len(files)} parquet files", path)
     raise _unknown(
@@ -82,14 +87,19 @@ def load_hub(name: str) -> ImageSet:
     return image_set(_sorted(items), f"{name} of the hub, split {SPLIT}", name)
 
 
-def _of_files(root: Path, files: Iterable[Classed], names: Names, layout: str) -> ImageSet:
+def _of_files(root: Path, files: Sequence[Classed], names: Names) -> list[ImageItem]:
+    classes = defaultdict[str, set[str]](set)
+    for file, wnid in files:
+        classes[_id(file.stem)].add(wnid)
     items = []
     for file, wnid in files:
         source = file.relative_to(root).as_posix()
+        image_id = _id(file.stem)
+        # ImageNet-R has an art_0.jpg in every class.
+        of_class = image_id if len(classes[image_id]) == 1 else f"{wnid}/{image_id}"
         label = names[wnid][0] if wnid in names else wnid
-        read = file_reader(file, source)
-        items.append(ImageItem(_id(file.stem), source, read, label=label))
-    return image_set(_sorted(items), layout, root)
+        items.append(ImageItem(of_class, source, file_reader(file, source), label=label))
+    return _sorted(items)
 
 
 def _flat(root: Path, folder: Path, pictures: list[Path]) -> tuple[str, list[Classed]]:
@@ -126,9 +136,16 @@ def _ground_truth(devkit: Path) -> list[str]:
 
     The file has the devkit's own class ids, which are not the order of the wnids.
     """
-    synsets = scipy.io.loadmat(devkit / META, squeeze_me=True)["synsets"]
-    wnid_of = {int(row["ILSVRC2012_ID"]): str(row["WNID"]) for row in synsets}
-    return [wnid_of[int(line)] for line in (devkit / GROUND_TRUTH).read_text().split()]
+    try:
+        synsets = scipy.io.loadmat(devkit / META, squeeze_me=True)["synsets"]
+        wnid_of = {str(int(row["ILSVRC2012_ID"])): str(row["WNID"]) for row in synsets}
+    except Exception as error:  # whatever its reader says of a damaged file
+        raise _unknown(devkit, f"the devkit's classes in {META}", str(error)) from error
+    classes = read_text(devkit / GROUND_TRUTH).split()
+    if strange := [number for number in classes if number not in wnid_of]:
+        expected = f"numbers of classes of {META} in {GROUND_TRUTH}"
+        raise _unknown(devkit, expected, shortened(strange))
+    return [wnid_of[number] for number in classes]
 
 
 def _number(root: Path, file: Path, count: int) -> int:
@@ -145,12 +162,34 @@ def _parquet(root: Path, files: list[Path], names: Names) -> list[ImageItem]:
     return _sorted(_labelled(rows, [_first_name(label, names) for label in labels], root))
 
 
+class _Label(BaseModel):
+    names: list[str] | None = None
+
+
+class _Features(BaseModel):
+    label: _Label = _Label()
+
+
+class _Info(BaseModel):
+    features: _Features = _Features()
+
+
+class _Noted(BaseModel):
+    """What Hugging Face's `datasets` notes in a file, as far as it is read here."""
+
+    info: _Info = _Info()
+
+
 def _labels_of(shard: Path) -> list[str] | None:
     """The names of labels that Hugging Face's `datasets` writes into a file; None if it has not."""
     noted = (pq.read_schema(shard).metadata or {}).get(b"huggingface", b"{}")
-    features = json.loads(noted).get("info", {}).get("features", {})
-    names: list[str] | None = features.get("label", {}).get("names")
-    return names
+    try:
+        return _Noted.model_validate_json(noted).info.features.label.names
+    except ValidationError as error:
+        raise ValueError(
+            f"{shard}: expected the names of labels in its notes under huggingface; got "
+            f"{noted!r:.80}. Download it again."
+        ) from error
 
 
 def _first_name(label: str, names: Names) -> str:
@@ -160,14 +199,19 @@ def _first_name(label: str, names: Names) -> str:
 def _labelled(
     rows: Iterable[tuple[Mapping[str, Any], str, Read]], labels: list[str], where: Path | str
 ) -> Iterator[ImageItem]:
+    rows = list(rows)
+    named = Counter(_id(Path(row[IMAGE]).stem) for row, _, _ in rows if row[IMAGE])
     for row, source, read in rows:
         label = row.get("label")
         if not isinstance(label, int) or not 0 <= label < len(labels):
             expected = f"a label 0 to {len(labels) - 1} in each row"
             raise _unknown(where, expected, f"{label!r} in {source}")
-        # The path that the picture had; a file that forgot it leaves the row's place.
-        image_id = _id(Path(row[IMAGE]).stem) if row[IMAGE] else source
-        yield ImageItem(image_id, source, read, label=labels[label])
+        # The path that the picture had; a file that forgot it leaves the row's place, and so does
+        # one that several have.
+        image_id = _id(Path(row[IMAGE] or "").stem)
+        yield ImageItem(
+            image_id if named[image_id] == 1 else source, source, read, label=labels[label]
+        )
 
 
 def _id(stem: str) -> str:
@@ -179,10 +223,11 @@ def _sorted(items: Iterable[ImageItem]) -> list[ImageItem]:
     return sorted(items, key=lambda item: item.image_id)
 
 
-def _pictures(folder: Path) -> list[Path]:
-    return sorted(
-        f for f in _inner(folder) if f.suffix.lower() in _PICTURES and not f.name.startswith(".")
-    )
+def _pictures(folder: Path) -> tuple[list[Path], list[str]]:
+    """The pictures of a folder, and the names of its other files, as far as none has a meaning."""
+    names = files_in(folder)
+    others = [n for n in names if not is_picture(n) and n not in (*CLASS_NAMES, GROUND_TRUTH, META)]
+    return [folder / name for name in names if is_picture(name)], others
 
 
 def _inner(folder: Path) -> list[Path]:

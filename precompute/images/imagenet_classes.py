@@ -4,11 +4,14 @@ A wnid is `n` and the offset of a noun in WordNet 3.0, so that WordNet knows the
 ImageNet's own `synset_words.txt`, all 1,000 of them.
 """
 
+import re
+import reprlib
 from collections import Counter
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+from precompute.images.metadata import read_text
 from precompute.metrics.wordnet import nouns, synset_names
 
 CLASS_NAMES = ("synset_words.txt", "LOC_synset_mapping.txt")
@@ -16,6 +19,8 @@ CLASS_NAMES = ("synset_words.txt", "LOC_synset_mapping.txt")
 
 KIND_CLASSES = 125
 """Of the 1,000 classes: `dog` has 118 of them, `bird` 59, `canine` 130."""
+
+WNID = re.compile(r"n\d{8}")
 
 Names = Mapping[str, tuple[str, ...]]
 """wnid -> names of the class, the best known first."""
@@ -73,13 +78,25 @@ def kind_names() -> Names:
 
 
 def _from_file(folder: Path | None) -> Names:
-    there = [folder / name for name in CLASS_NAMES] if folder else []
-    for path in there:
-        if path.is_file():
-            lines = path.read_text(encoding="utf-8").splitlines()
-            pairs = (line.split(maxsplit=1) for line in lines if line.strip())
-            return {wnid: tuple(n.strip() for n in words.split(",")) for wnid, words in pairs}
-    return {}
+    there = (folder / name for name in CLASS_NAMES) if folder else ()
+    path = next((path for path in there if path.is_file()), None)
+    lines = read_text(path).splitlines() if path else []
+    return dict(
+        _class(line, f"{path}, line {number}")
+        for number, line in enumerate(lines, start=1)
+        if line.strip()
+    )
+
+
+def _class(line: str, where: str) -> tuple[str, tuple[str, ...]]:
+    wnid, *rest = line.split(maxsplit=1)
+    names = tuple(name.strip() for name in "".join(rest).split(",") if name.strip())
+    if not WNID.fullmatch(wnid) or not names:
+        raise ValueError(
+            f"{where}: expected a class and its names, such as `n02056570 king penguin`; got "
+            f"{reprlib.repr(line)}. Correct that line, or remove the file: WordNet knows the names."
+        )
+    return wnid, names
 
 
 @cache

@@ -1,18 +1,14 @@
 """What every data set yields: pictures that open on demand, with what is known of them."""
 
 import hashlib
-import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
 
-from PIL import Image, ImageOps
+from PIL import Image
 
+from precompute.images.decode import decode, reading
+from precompute.images.names import spelt_out
 from store.disk import canonical
-
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-"""Of those that Pillow knows; some of the others start programs (EPS starts Ghostscript)."""
-MAX_PIXELS = 80_000_000
-"""Of one picture: a file of 20 kB can unpack to gigabytes. Nearly all cameras stay below."""
 
 
 class UnreadableImage(ValueError):
@@ -20,8 +16,8 @@ class UnreadableImage(ValueError):
 
     def __init__(self, source: str, reason: str) -> None:
         """Name the picture and say why it cannot be read."""
-        super().__init__(source, reason)  # as given, so that it can be pickled
-        self.source = source
+        self.source = spelt_out(source)
+        super().__init__(self.source, reason)  # as given, so that it can be pickled
         self.reason = reason
 
     def __str__(self) -> str:
@@ -42,6 +38,7 @@ class ImageItem:
         category: Name of its group in the data set, or None.
         explanation: What a person wrote is odd about it, or None.
         questions: Pairs of a question and its expected answer.
+        background: The colour that it is laid on where it is transparent, or None.
     """
 
     image_id: str
@@ -52,24 +49,21 @@ class ImageItem:
     category: str | None = None
     explanation: str | None = None
     questions: tuple[tuple[str, str], ...] = ()
+    background: str | None = None
 
     def open(self) -> Image.Image:
         """Decode the picture by its content, whatever its name says, upright and to RGB.
 
         Raises:
-            UnreadableImage: If the bytes are missing, cut off, no picture, or one of more than
+            UnreadableImage: If the bytes are missing, damaged, no picture, or one of more than
                 `MAX_PIXELS`.
         """
         content = self.read()
         try:
-            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise ValueError(
-                        f"{image.width} by {image.height} pixels, where at most {MAX_PIXELS} may be"
-                    )
-                # A phone's photograph lies on its side; its EXIF says how to turn it.
-                return ImageOps.exif_transpose(image).convert("RGB")
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            return decode(content, self.source, self.background)
+        except MemoryError:  # may well be this machine's fault
+            raise
+        except Exception as error:  # a list would not be whole: decoders are other people's
             # An unknown format's message names a buffer's address, which changes every time.
             reason = str(error).split("<_io")[0].strip() or type(error).__name__
             raise UnreadableImage(self.source, reason) from error
@@ -97,7 +91,8 @@ def fingerprint(items: Iterable[ImageItem]) -> str:
     """Hash pictures and all that is known of them, one picture in memory at a time.
 
     Every field of an `ImageItem` counts, since every one is stored: a run made of a corrected list
-    of classes is another run. A picture that cannot be read counts as such.
+    of classes is another run. So does how a picture is read, where that has changed since the first
+    version. A picture that cannot be read counts as such.
 
     Returns:
         A sha256 in hexadecimal.
@@ -105,9 +100,15 @@ def fingerprint(items: Iterable[ImageItem]) -> str:
     total = hashlib.sha256()
     for item in items:
         known = {field.name: getattr(item, field.name) for field in fields(item)}
+        if item.background is None:
+            del known["background"]  # so that runs from before there was one keep their names
         try:
-            known["read"] = hashlib.sha256(item.read()).hexdigest()
+            content = item.read()
         except UnreadableImage:
             known["read"] = None
+        else:
+            known["read"] = hashlib.sha256(content).hexdigest()
+            if how := reading(content):
+                known["reading"] = how
         total.update(canonical(known).encode() + b"\n")
     return total.hexdigest()

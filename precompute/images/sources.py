@@ -4,7 +4,6 @@ Read when asked for, one at a time; every reader can be pickled, so that another
 """
 
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
@@ -19,6 +18,8 @@ Read = Callable[[], bytes]
 
 IMAGE = "image"
 """The column of pictures in Hugging Face's parquet files: a struct of `bytes` and `path`."""
+_BYTES = (pa.binary(), pa.large_binary())
+_TEXTS = (pa.string(), pa.large_string(), pa.null())
 
 
 def file_reader(path: Path, source: str) -> Read:
@@ -50,13 +51,11 @@ def parquet_rows(
         The row, in which `image` is the path that the picture had, or None; where the row is, in
         words; and its reader, which holds one row group in memory at a time.
     """
-    file = pq.ParquetFile(shard)
-    there = [name for name in columns if name in file.schema_arrow.names]
+    there = [name for name in columns if name in _schema(shard).names]
     name = shard.relative_to(root).as_posix()
     number = 0
-    for group in range(file.num_row_groups):
-        rows = file.read_row_group(group, columns=[*there, f"{IMAGE}.path"]).to_pylist()
-        for k, row in enumerate(rows):
+    for group in range(_of_shard(shard, pq.read_metadata).num_row_groups):
+        for k, row in enumerate(_of_shard(shard, _light_rows, group, there)):
             source = f"{name}/{number}"
             path = (row[IMAGE] or {}).get("path")
             yield {**row, IMAGE: path}, source, partial(_read_cell, shard, group, k, source)
@@ -64,12 +63,16 @@ def parquet_rows(
 
 
 def has_pictures(shard: Path) -> bool:
-    """Whether a parquet file has a column `image` of `bytes` and `path`."""
-    schema = pq.read_schema(shard)
-    if IMAGE not in schema.names:
+    """Whether a parquet file has a column `image` of `bytes` and `path`.
+
+    Raises:
+        ValueError: it is no parquet file.
+    """
+    schema = _schema(shard)
+    if IMAGE not in schema.names or not pa.types.is_struct(schema.field(IMAGE).type):
         return False
-    column = schema.field(IMAGE).type
-    return pa.types.is_struct(column) and {"bytes", "path"} <= {part.name for part in column}
+    parts = {part.name: part.type for part in schema.field(IMAGE).type}
+    return parts.get("bytes") in _BYTES and parts.get("path") in _TEXTS
 
 
 def shards(path: Path, split: str) -> list[Path]:
@@ -96,13 +99,38 @@ def shortened(names: Sequence[str], count: int = 5) -> str:
     return ", ".join(names[:count]) + (" ..." if len(names) > count else "") or "nothing"
 
 
+def _schema(shard: Path) -> pa.Schema:
+    schema: pa.Schema = _of_shard(shard, pq.read_schema)
+    return schema
+
+
+def _light_rows(shard: Path, group: int, columns: Sequence[str]) -> list[dict[str, Any]]:
+    table = pq.ParquetFile(shard).read_row_group(group, columns=[*columns, f"{IMAGE}.path"])
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return rows
+
+
+def _of_shard(shard: Path, read: Callable[..., Any], *values: object) -> Any:
+    """What is read of a parquet file; errors name it, as the library's do not."""
+    try:
+        return read(shard, *values)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise ValueError(
+            f"{shard}: expected a parquet file; {error}. Download it again, or remove it."
+        ) from error
+
+
 def _read_file(path: Path, source: str) -> bytes:
     if ".." in Path(source).parts or Path(source).is_absolute():
         raise UnreadableImage(source, "the name leads out of the data set's folder")
     try:
-        return path.read_bytes()
+        if not path.exists() or path.is_file():  # a pipe would be waited for
+            return path.read_bytes()
     except OSError as error:
         raise UnreadableImage(source, error.strerror or str(error)) from error
+    except ValueError as error:
+        raise UnreadableImage(source, "no file can have this name") from error
+    raise UnreadableImage(source, "it is no file")
 
 
 def _read_member(archive: Path, member: str, source: str) -> bytes:
@@ -111,7 +139,7 @@ def _read_member(archive: Path, member: str, source: str) -> bytes:
             return file.read(member)
     except KeyError as error:
         raise UnreadableImage(source, f"{archive.name} has no {member}") from error
-    except (OSError, zipfile.BadZipFile, zlib.error) as error:
+    except Exception as error:  # damaged, locked, packed in a way that is not known here ...
         raise UnreadableImage(source, str(error)) from error
 
 
@@ -128,4 +156,4 @@ def _read_cell(shard: Path, group: int, row: int, source: str) -> bytes:
 @lru_cache(maxsize=2)  # pictures are read in order: the group at hand, and the one it runs into
 def _row_group(shard: Path, group: int) -> pa.ChunkedArray:
     column = pq.ParquetFile(shard).read_row_group(group, columns=[f"{IMAGE}.bytes"])[IMAGE]
-    return pa.chunked_array([chunk.field("bytes") for chunk in column.chunks], pa.binary())
+    return pa.chunked_array([chunk.field("bytes") for chunk in column.chunks])

@@ -4,16 +4,18 @@ Layouts: the image folder of since late 2024 (`test/metadata.csv` and the pictur
 `whoops_dataset.csv` with its zip, parquet, and whatever the hub has. Ids and references are equal.
 """
 
-import csv
-import json
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from precompute.images import hub
+from precompute.images.files import files_below, files_in
 from precompute.images.image_set import ImageSet, UnknownLayout, image_set
 from precompute.images.item import ImageItem
+from precompute.images.metadata import Line, read_csv
+from precompute.images.names import finder
+from precompute.images.rows import WhoopsRow, checked
 from precompute.images.sources import (
     IMAGE,
     Read,
@@ -74,7 +76,7 @@ def load_hub(name: str) -> ImageSet:
         UnknownLayout: it lacks a column.
     """
     rows = hub.rows(hub.Split(name, SPLIT), _COLUMNS)
-    items = [item_from_row(row, row[IMAGE], source, read, name) for row, source, read in rows]
+    items = [item_from_row(row, row[IMAGE], source, read, source) for row, source, read in rows]
     return image_set(items, f"{name} of the hub, split {SPLIT}", name)
 
 
@@ -88,72 +90,52 @@ def item_from_row(
         file: the picture's file name, whose stem is the id where the row has none.
         source: where the picture is, in the data set.
         read: gives its bytes.
-        where: the data set, for messages.
+        where: where the row stands, for messages.
+
+    Raises:
+        UnknownLayout: it has no captions, or nothing to name it by.
+        ValueError: a column holds something else than it should.
     """
     if _CAPTIONS not in row:
         raise _unknown(where, f"the column {_CAPTIONS}", ", ".join(sorted(row)))
-    captions = tuple(text for text in as_list(row[_CAPTIONS], _CAPTIONS) if text)
-    selected = row.get("selected_caption")
-    pairs = as_list(row.get("question_answering_pairs"), "question_answering_pairs")
-    image_id = row.get("image_id") or (Path(file).stem if file else None)
+    known = checked(WhoopsRow, row, str(where))
+    image_id = known.image_id or (Path(file).stem if file else None)
     if not image_id:
-        raise _unknown(where, "an image_id or a file name in every row", f"neither, in {source}")
+        raise _unknown(where, "an image_id or a file name in every row", "neither")
+    selected = known.selected_caption
     return ImageItem(
         image_id=image_id,
         source=source,
         read=read,
         # The crowd's captions are what published scores are computed against.
-        references=captions or ((selected,) if selected else ()),
-        category=row.get("commonsense_category") or None,
-        explanation=row.get("designer_explanation") or None,
-        questions=tuple((q, a) for q, a in pairs),
+        references=known.crowd_captions or ((selected,) if selected else ()),
+        category=known.commonsense_category,
+        explanation=known.designer_explanation,
+        questions=known.question_answering_pairs,
     )
 
 
-def as_list(value: Any, column: str = "the column") -> list[Any]:
-    """Read a list column, which arrives as a list, as a JSON string, or empty.
-
-    >>> as_list('["a", "b"]'), as_list(["a"]), as_list("")
-    (['a', 'b'], ['a'], [])
-
-    Raises:
-        ValueError: anything else.
-    """
-    if value is None or value == "":
-        return []
-    try:
-        read = json.loads(value) if isinstance(value, str) else value
-    except ValueError:
-        read = None
-    if not isinstance(read, list | tuple):
-        raise ValueError(
-            f'{column} must be a list, or one in JSON such as ["a", "b"]; got {value!r:.80}. '
-            "Download the file again, or write the column with json.dumps."
-        )
-    return list(read)
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    if not rows:
+def _rows(path: Path) -> Sequence[Line]:
+    lines = read_csv(path).lines
+    if not lines:
         raise _unknown(path, "rows", "none")
-    return rows
+    return lines
 
 
 def _image_folder(root: Path, folder: Path) -> Iterator[ImageItem]:
-    for row in _rows(folder / METADATA):
-        if "file_name" not in row:
-            raise _unknown(root, f"the column file_name in {METADATA}", ", ".join(sorted(row)))
-        source = (folder.relative_to(root) / row["file_name"]).as_posix()
-        read = file_reader(root / source, source)
-        yield item_from_row(row, row["file_name"], source, read, root)
+    find = finder(files_below(folder))
+    for where, row in _rows(folder / METADATA):
+        name = Path(_cell(row, "file_name", where)).as_posix()
+        source = (folder.relative_to(root) / (find(name) or name)).as_posix()
+        yield item_from_row(row, name, source, file_reader(root / source, source), where)
 
 
 def _old_folder(root: Path) -> Iterator[ImageItem]:
-    for row in _rows(root / OLD_CSV):
-        source = f"{OLD_FOLDER}/{_image_id(row, root)}.png"
-        yield item_from_row(row, source, source, file_reader(root / source, source), root)
+    find = finder(files_in(root / OLD_FOLDER))
+    for where, row in _rows(root / OLD_CSV):
+        name = f"{_cell(row, 'image_id', where)}.png"
+        source = f"{OLD_FOLDER}/{find(name) or name}"
+        yield item_from_row(row, name, source, file_reader(root / source, source), where)
 
 
 def _old_zip(root: Path, archive: Path) -> Iterator[ImageItem]:
@@ -163,23 +145,25 @@ def _old_zip(root: Path, archive: Path) -> Iterator[ImageItem]:
             members = {Path(member).name: member for member in file.namelist()}
     except zipfile.BadZipFile as error:
         raise _unknown(root, f"a zip file {archive.name}", str(error)) from error
-    for row in _rows(root / OLD_CSV):
-        name = f"{_image_id(row, root)}.png"
-        member = members.get(name, f"{OLD_FOLDER}/{name}")
+    find = finder(members)
+    for where, row in _rows(root / OLD_CSV):
+        name = f"{_cell(row, 'image_id', where)}.png"
+        member = members[there] if (there := find(name)) else f"{OLD_FOLDER}/{name}"
         source = f"{archive.name}/{member}"
-        yield item_from_row(row, name, source, zip_reader(archive, member, source), root)
+        yield item_from_row(row, name, source, zip_reader(archive, member, source), where)
 
 
 def _parquet(root: Path, files: list[Path]) -> Iterator[ImageItem]:
     for shard in files:
         for row, source, read in parquet_rows(root, shard, _COLUMNS):
-            yield item_from_row(row, row[IMAGE], source, read, root)
+            yield item_from_row(row, row[IMAGE], source, read, root / source)
 
 
-def _image_id(row: Mapping[str, str], root: Path) -> str:
-    if not row.get("image_id"):
-        raise _unknown(root, f"an image_id in every row of {OLD_CSV}", ", ".join(sorted(row)))
-    return row["image_id"]
+def _cell(row: Mapping[str, str], column: str, where: str) -> str:
+    """A cell that no row can do without."""
+    if not row.get(column, "").strip():
+        raise _unknown(where, f"the column {column} with a text", ", ".join(sorted(row)))
+    return row[column].strip()
 
 
 def _unknown(path: Path | str, expected: str, got: str) -> UnknownLayout:

@@ -12,7 +12,13 @@ from torch import Tensor
 
 from precompute.config import Config
 from precompute.forward import BatchSize, Capture, capture, decode_layers, fitting
-from precompute.images import ImageItem, UnreadableImage, readable_ahead, require_few_broken
+from precompute.images import (
+    ImageItem,
+    UnreadableImage,
+    readable_ahead,
+    require_few_broken,
+    shows_hidden_colours,
+)
 from precompute.models import Captioner
 from precompute.runner import (
     Advance,
@@ -119,8 +125,8 @@ def write_capture(
     of_decoder = BatchSize(config.decode.batch_size, "decode.batch_size")
     pictures = readable_ahead(items, skip, config.capture.batch_size)
     # Which images went through the tower together, and in batches of how many states, from the
-    # last layer down, they were decoded.
-    part.meta |= {"batches": [], "decoder_batches": []}
+    # last layer down, they were decoded; and of which the model saw colours that nobody sees.
+    part.meta |= {"batches": [], "decoder_batches": [], "transparent": []}
     with (
         closing(pictures),
         TensorWriter(
@@ -141,6 +147,9 @@ def write_capture(
             for image in image_tensors(ids, taken, captioner.model_input(pixels), keeps_states):
                 tensors.append(image)
             part.meta["batches"].append(ids)
+            part.meta["transparent"] += [
+                item.image_id for item, picture in batch if shows_hidden_colours(picture)
+            ]
             part.meta["decoder_batches"].append(of_decoder.used)
             of_decoder.used = []
             advance(len(batch))

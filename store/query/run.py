@@ -14,7 +14,7 @@ from PIL import Image
 
 from store.disk import list_runs, read_run
 from store.errors import ImageNotFound, PartDamaged, QueryTooLong, RunNotFound, TableNotFound
-from store.parts import ImageTensors, table_named, tensors, token_attention
+from store.parts import ImageTensors, read_part, table_named, tensors, token_attention
 from store.query import database
 from store.query.database import connect, connect_at
 
@@ -165,6 +165,17 @@ class Run:
         name = part.rpartition("/")[2]
         path = self.path / "parts" / stage / name / token_attention.FILE_NAME
         return token_attention.read(path, image_id) if path.exists() else None
+
+    def is_transparent(self, image_id: str) -> bool:
+        """Whether the model saw colours of a picture that its transparency hides from an eye.
+
+        Raises:
+            ImageNotFound: no such image.
+            PartDamaged: its part is not there.
+        """
+        part, _ = self._place(image_id)
+        known = read_part(self.path / "parts" / part).manifest["meta"].get("transparent")
+        return isinstance(known, list) and image_id in known
 
     def _place(self, image_id: str) -> tuple[str, int]:
         """An image's part of the capture, and its row in there."""

@@ -14,6 +14,12 @@ from dashboard.widgets.thumbnail import thumbnail
 from store.query import judges as judge_queries
 from store.schema import BASELINE
 
+_TRANSPARENT = (
+    "This picture is transparent in places. The model saw the colours that lie hidden there, as "
+    'the library shows them to it; background = "white" under [[datasets]] lays such pictures on '
+    "white, in a run of its own."
+)
+
 
 def show(place: Place) -> None:
     """Draw the page."""
@@ -41,6 +47,7 @@ def show(place: Place) -> None:
             f"Under {place.condition} the last layer alone was decoded."
             if place.condition != BASELINE and len(captions) == 1
             else None,
+            _TRANSPARENT if run_data.is_transparent(key, image_id) else None,
         ]
         if any(remarks):
             plain_text.line(" ".join(filter(None, remarks)), "note")

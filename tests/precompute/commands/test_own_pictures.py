@@ -1,5 +1,6 @@
 """From a picture to its page in the dashboard."""
 
+import os
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -48,6 +49,15 @@ def test_a_picture_gets_a_page_that_the_dashboard_opens(photo, pictures, tmp_pat
     page.run()
     assert not page.exception
     assert page.text_input("image").value == "My Cat & I.jpg"
+
+
+def test_a_name_that_no_configuration_can_hold_is_spelt_out(photo):
+    strange = photo.with_name(os.fsdecode(b"caf\xe9.jpg"))
+    photo.rename(strange)
+    messages = tell(strange)
+    assert messages.exit_code == 1
+    assert "expected names in UTF-8; got" in messages.output
+    assert r"caf\xe9.jpg. Rename the files" in messages.output
 
 
 def test_the_model_of_another_configuration(photo, config, tmp_path):

@@ -65,7 +65,14 @@ def test_broken_ones_up_to_the_share_pass():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"path": "hub:a/b"}, {"kind": "whoops", "files": ["a"]}, {"n": 0}, {"max_broken": 2}]
+    "wrong",
+    [
+        {"path": "hub:a/b"},
+        {"kind": "whoops", "files": ["a"]},
+        {"n": 0},
+        {"max_broken": 2},
+        {"background": "green"},
+    ],
 )
 def test_settings_that_do_not_go_together_are_refused(wrong):
     with pytest.raises(ValueError, match="validation error"):

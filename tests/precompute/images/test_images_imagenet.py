@@ -1,15 +1,11 @@
 """ImageNet-val in every layout that people have it in: the same ids, labels and pictures."""
 
-import dataclasses
 import json
 import pickle
-from collections import defaultdict
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import scipy.io
 
 from precompute.config.settings import DatasetConfig
 from precompute.images import (
@@ -21,120 +17,16 @@ from precompute.images import (
     load_dataset,
 )
 from precompute.images.sources import _row_group
-from precompute.metrics import wordnet
-
-WNID = {
-    "ILSVRC2012_val_00000001": "n02056570",
-    "ILSVRC2012_val_00000002": "n01440764",
-    "ILSVRC2012_val_00000003": "n02056570",
-    "ILSVRC2012_val_00000004": "n15075141",
-}
-LABELS = ["king penguin", "tench", "king penguin", "toilet tissue"]
-# The devkit numbers classes in an order of its own, inner synsets after the 1,000 leaves.
-DEVKIT_ID = {"n02056570": 3, "n15075141": 1, "n01440764": 2, "n00001740": 1001}
-
-
-def placeless(items):
-    """Pictures without where they lie, which differs between layouts."""
-    return [dataclasses.replace(item, source="") for item in items]
-
-
-def flat_with_wnids(root, bytes_of):
-    root.mkdir(parents=True)
-    for image_id, wnid in reversed(WNID.items()):
-        (root / f"{image_id}_{wnid}.JPEG").write_bytes(bytes_of(image_id))
-
-
-def flat(root, bytes_of):
-    root.mkdir(parents=True)
-    for image_id in WNID:
-        (root / f"{image_id}.JPEG").write_bytes(bytes_of(image_id))
-
-
-def devkit(folder):
-    folder.mkdir(parents=True)
-    truth = "".join(f"{DEVKIT_ID[wnid]}\n" for wnid in WNID.values())
-    (folder / "ILSVRC2012_validation_ground_truth.txt").write_text(truth)
-    synsets = np.zeros(
-        (len(DEVKIT_ID), 1),
-        dtype=[
-            (name, object)
-            for name in ("ILSVRC2012_ID", "WNID", "words", "gloss", "num_children", "children")
-        ],
-    )
-    for k, (wnid, number) in enumerate(DEVKIT_ID.items()):
-        synsets[k, 0] = (
-            float(number),
-            wnid,
-            "words",
-            "gloss",
-            float(number > 1000),
-            np.array([1.0, 2.0]) if number > 1000 else np.array([]),
-        )
-    scipy.io.savemat(folder / "meta.mat", {"synsets": synsets})
-
-
-def flat_beside_devkit(root, bytes_of):
-    flat(root, bytes_of)
-    devkit(root.parent / "ILSVRC2012_devkit_t12" / "data")
-
-
-def flat_in_val_with_devkit(root, bytes_of):
-    flat(root / "val", bytes_of)
-    devkit(root / "ILSVRC2012_devkit_t12" / "data")
-
-
-def wnid_folders(root, bytes_of):
-    for image_id, wnid in WNID.items():
-        (root / "val" / wnid).mkdir(parents=True, exist_ok=True)
-        (root / "val" / wnid / f"{image_id}.JPEG").write_bytes(bytes_of(image_id))
-    (root / "val" / "n01443537").mkdir()
-
-
-def parquet(root, bytes_of, named=True, features=None):
-    """As the hub has it: rows in any order, names of pictures with wnids, small row groups."""
-    (root / "data").mkdir(parents=True)
-    order = [
-        "ILSVRC2012_val_00000003",
-        "ILSVRC2012_val_00000001",
-        "ILSVRC2012_val_00000004",
-        "ILSVRC2012_val_00000002",
-    ]
-    rows = [
-        {
-            "image": {"bytes": bytes_of(i), "path": f"{i}_{WNID[i]}.JPEG" if named else None},
-            "label": imagenet_classes.wnids().index(WNID[i]),
-        }
-        for i in order
-    ]
-    for k, part in enumerate((rows[:3], rows[3:])):
-        table = pa.Table.from_pylist(part)
-        if features:
-            table = table.replace_schema_metadata(
-                {"huggingface": json.dumps({"info": {"features": features}})}
-            )
-        pq.write_table(
-            table, root / "data" / f"validation-0000{k}-of-00002.parquet", row_group_size=2
-        )
-    pq.write_table(pa.Table.from_pylist(rows), root / "data" / "train-00000-of-00001.parquet")
-
-
-def parquet_with_names(root, bytes_of):
-    """With the class names that Hugging Face's `datasets` notes in the file."""
-    names = [
-        ", ".join(imagenet_classes.class_names(None)[wnid]) for wnid in imagenet_classes.wnids()
-    ]
-    parquet(root, bytes_of, features={"label": {"names": names, "_type": "ClassLabel"}})
-
-
-LAYOUTS = {
-    flat_with_wnids: "flat, with wnids in the names",
-    flat_beside_devkit: "flat, with the devkit's ground truth",
-    flat_in_val_with_devkit: "flat, with the devkit's ground truth",
-    wnid_folders: "4 folders, one a wnid",
-    parquet: "2 parquet files",
-    parquet_with_names: "2 parquet files",
-}
+from tests.precompute.images.imagenet_layouts import (
+    LABELS,
+    LAYOUTS,
+    WNID,
+    flat,
+    flat_beside_devkit,
+    flat_with_wnids,
+    parquet,
+    placeless,
+)
 
 
 @pytest.mark.parametrize("write", LAYOUTS, ids=lambda w: w.__name__)
@@ -164,6 +56,44 @@ def test_the_hub_gives_the_same(tmp_path, bytes_of, hub_cache):
     assert prepared == {"validation"}, "the training pictures are never fetched"
 
 
+def test_pictures_of_one_name_in_several_classes_are_told_by_their_class(tmp_path, bytes_of):
+    """As in ImageNet-R; a name that one class alone has stays the id."""
+    places = ["n01440764/art_0", "n02056570/art_0", "n02056570/art_1"]
+    for place in places:
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{place}.jpg").write_bytes(bytes_of(place))
+    got = {item.image_id: item for item in load("imagenet", tmp_path)}
+    assert list(got) == ["art_1", *places[:2]]
+    assert [got[name].label for name in got] == ["king penguin", "tench", "king penguin"]
+    assert got[places[0]].read() == bytes_of(places[0])
+    (tmp_path / f"{places[0]}.png").touch()
+    with pytest.raises(ValueError, match=r"'n01440764/art_0' twice: n01440764/art_0\.jpg and n01"):
+        load("imagenet", tmp_path)
+
+
+def test_rows_of_one_name_are_told_by_their_place(tmp_path, bytes_of):
+    rows = [
+        {"image": {"bytes": bytes_of(name), "path": name}, "label": k}
+        for k, name in enumerate(("art_0.jpg", "art_1.jpg", "art_0.jpg"))
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "val.parquet")
+    got = {item.image_id: item for item in load("imagenet", tmp_path)}
+    assert list(got) == ["art_1", "val.parquet/0", "val.parquet/2"]
+    assert got["val.parquet/2"].label == imagenet_classes.class_names(None)["n01484850"][0]
+
+
+def test_what_is_left_out_is_counted_and_pictures_are_of_any_ending(tmp_path, bytes_of):
+    for wnid in ("n01440764", "n02056570"):
+        (tmp_path / wnid / f"{wnid}_folder.png").mkdir(parents=True)
+        (tmp_path / wnid / f"a_{wnid}.JFIF").write_bytes(bytes_of(wnid))
+        for name in ("b.psd", "c.PSD", "notes", ".hidden.psd"):
+            (tmp_path / wnid / name).touch()
+    (tmp_path / "synset_words.txt").write_text("n02056570 king penguin\n")
+    got = load("imagenet", tmp_path)
+    assert [item.image_id for item in got] == ["n01440764/a", "n02056570/a"]
+    assert got.layout == "2 folders, one a wnid; left out: 4 .psd, 2 without an ending"
+
+
 def test_a_file_in_the_folder_names_the_classes(tmp_path, bytes_of):
     flat_with_wnids(tmp_path / "set", bytes_of)
     (tmp_path / "set" / "LOC_synset_mapping.txt").write_text(
@@ -171,6 +101,20 @@ def test_a_file_in_the_folder_names_the_classes(tmp_path, bytes_of):
     )
     labels = [item.label for item in load("imagenet", tmp_path / "set")]
     assert labels == ["pinguin", "zeelt", "pinguin", "n15075141"]
+
+
+def test_a_devkit_that_is_damaged_says_so(tmp_path, bytes_of):
+    flat_beside_devkit(tmp_path / "set", bytes_of)
+    devkit_data = tmp_path / "ILSVRC2012_devkit_t12" / "data"
+    truth = devkit_data / "ILSVRC2012_validation_ground_truth.txt"
+    truth.write_text("\ufeff" + truth.read_text())
+    assert [item.label for item in load("imagenet", tmp_path / "set")] == LABELS
+    truth.write_text(truth.read_text() + "7000\n")
+    with pytest.raises(UnknownLayout, match=r"numbers of classes of meta\.mat in .*; found 7000"):
+        load("imagenet", tmp_path / "set")
+    (devkit_data / "meta.mat").write_bytes(b"cut")
+    with pytest.raises(UnknownLayout, match=r"classes in meta\.mat"):
+        load("imagenet", tmp_path / "set")
 
 
 def test_shards_of_other_classes_bring_their_names(tmp_path, bytes_of):
@@ -187,6 +131,13 @@ def test_shards_of_other_classes_bring_their_names(tmp_path, bytes_of):
     )
     labels = [item.label for item in load("imagenet", tmp_path)]
     assert labels == ["king penguin", "cassette player", "king penguin"]
+
+
+@pytest.mark.parametrize("features", [{"label": {"names": [1]}}, {"label": 3}, ["label"]])
+def test_names_of_labels_that_are_none_are_refused(features, tmp_path, bytes_of):
+    parquet(tmp_path, bytes_of, features=features)
+    with pytest.raises(ValueError, match=r"of-00002\.parquet: expected the names of labels in its"):
+        load("imagenet", tmp_path)
 
 
 def test_shards_that_forgot_the_names_still_have_unique_ids(tmp_path, bytes_of):
@@ -228,51 +179,6 @@ def test_a_shard_that_is_gone_is_unreadable(tmp_path, bytes_of):
         file.unlink()
     with pytest.raises(UnreadableImage, match=r"validation-0000\d-of-00002\.parquet/\d: .*No such"):
         got[0].read()
-
-
-def test_a_class_is_called_by_what_few_others_are_too():
-    """From above: of each sense, the classes below it are counted by going down, not up."""
-    known = wordnet.nouns()
-    below = defaultdict(list)
-    for sense, parents in known.parents.items():
-        for parent in parents:
-            below[parent].append(sense)
-    classes = {int(wnid[1:]): wnid for wnid in imagenet_classes.wnids()}
-    expected = defaultdict(set)
-    for sense, names in wordnet.synset_names().items():
-        seen, todo = set(), list(below[sense])
-        while todo:
-            at = todo.pop()
-            if at not in seen:
-                seen.add(at)
-                todo += below[at]
-        of_them = seen & classes.keys()
-        if len(of_them) <= 125:
-            for at in of_them:
-                expected[classes[at]].update(names)
-    got = imagenet_classes.kind_names()
-    assert {wnid: set(names) for wnid, names in got.items() if names} == expected
-    assert "dog" in got["n02085620"]  # Chihuahua
-    assert "guitar" in got["n03272010"]
-
-
-def test_the_thousand_classes_are_nouns_of_wordnet():
-    wnids = imagenet_classes.wnids()
-    assert len(wnids) == len(set(wnids)) == 1000
-    assert list(wnids) == sorted(wnids)
-    names = imagenet_classes.class_names(None)
-    # Lines of ImageNet's own synset_words.txt.
-    for line in (
-        "n01484850 great white shark, white shark, man-eater, man-eating shark, "
-        "Carcharodon carcharias",
-        "n01491361 tiger shark, Galeocerdo cuvieri",
-        "n02056570 king penguin, Aptenodytes patagonica",
-        "n12998815 agaric",
-    ):
-        wnid, words = line.split(maxsplit=1)
-        assert wnid in wnids
-        assert ", ".join(names[wnid]) == words
-    assert all(names[wnid] for wnid in wnids)
 
 
 @pytest.mark.parametrize(

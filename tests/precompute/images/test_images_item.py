@@ -69,6 +69,7 @@ CHANGED = {
     "category": "dogs",
     "explanation": "Dogs do not fly.",
     "questions": (("what?", "a dog"),),
+    "background": "white",
 }
 
 

@@ -1,9 +1,8 @@
 """WHOOPS in every layout that it is in the field in: the same ids, references and pictures."""
 
 import csv
-import dataclasses
-import json
 import pickle
+import unicodedata
 import zipfile
 
 import pyarrow as pa
@@ -12,100 +11,19 @@ import pytest
 
 from precompute.config.settings import DatasetConfig
 from precompute.images import UnknownLayout, UnreadableImage, fingerprint, load, load_dataset
-from precompute.images.whoops import as_list, item_from_row
-
-CAPTIONS = ["a snowman in the desert", "a man of snow, on sand", 'it says "snow"', "ü", "five"]
-
-
-def placeless(items):
-    """Pictures without where they lie, which differs between layouts."""
-    return [dataclasses.replace(item, source="") for item in items]
-
-
-def row(image_id, **changes):
-    return {
-        "image_id": image_id,
-        "image_designer": "somebody",
-        "designer_explanation": "It would melt.",
-        "selected_caption": "a snowman",
-        "crowd_captions": [*CAPTIONS, image_id],
-        "crowd_explanations": ["hot"],
-        "question_answering_pairs": [["what is it?", "a snowman"]],
-        "commonsense_category": "physics",
-        **changes,
-    }
-
-
-ROWS = [row("b-2"), row("a-1", commonsense_category="biology"), row("c-3")]
-
-
-def write_csv(path, rows):
-    texts = [{k: json.dumps(v) if isinstance(v, list) else v for k, v in r.items()} for r in rows]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(texts[0]))
-        writer.writeheader()
-        writer.writerows(texts)
-
-
-def image_folder(root, bytes_of, inner="test", rows=ROWS):
-    folder = root / inner
-    write_csv(folder / "metadata.csv", [{"file_name": f"{r['image_id']}.png", **r} for r in rows])
-    for r in rows:
-        (folder / f"{r['image_id']}.png").write_bytes(bytes_of(r["image_id"]))
-
-
-def bare_folder(root, bytes_of):
-    image_folder(root, bytes_of, inner=".")
-
-
-def old_zip(root, bytes_of, inner="whoops_images/"):
-    write_csv(root / "whoops_dataset.csv", ROWS)
-    with zipfile.ZipFile(root / "whoops_images.zip", "w") as archive:
-        for r in ROWS:
-            archive.writestr(f"{inner}{r['image_id']}.png", bytes_of(r["image_id"]))
-
-
-def flat_zip(root, bytes_of):
-    old_zip(root, bytes_of, inner="")
-
-
-def old_unpacked(root, bytes_of):
-    old_zip(root, bytes_of)
-    zipfile.ZipFile(root / "whoops_images.zip").extractall(root)
-
-
-def parquet(root, bytes_of, column=lambda value: value):
-    (root / "data").mkdir(parents=True)
-    rows = [
-        {
-            **{k: column(v) if isinstance(v, list) else v for k, v in r.items()},
-            "image": {"bytes": bytes_of(r["image_id"]), "path": None},
-        }
-        for r in ROWS
-    ]
-    for k, part in enumerate((rows[:2], rows[2:])):
-        pq.write_table(
-            pa.Table.from_pylist(part),
-            root / "data" / f"test-0000{k}-of-00002.parquet",
-            row_group_size=1,
-        )
-    pq.write_table(pa.Table.from_pylist(rows[:1]), root / "data" / "train-00000-of-00001.parquet")
-
-
-def parquet_of_json(root, bytes_of):
-    parquet(root, bytes_of, json.dumps)
-
-
-LAYOUTS = {
-    image_folder: "image folder (metadata.csv)",
-    bare_folder: "image folder (metadata.csv)",
-    old_zip: "whoops_dataset.csv and whoops_images.zip",
-    flat_zip: "whoops_dataset.csv and whoops_images.zip",
-    old_unpacked: "whoops_dataset.csv and whoops_images/",
-    parquet: "2 parquet files",
-    parquet_of_json: "2 parquet files",
-}
+from precompute.images.whoops import item_from_row
+from tests.precompute.images.whoops_layouts import (
+    CAPTIONS,
+    LAYOUTS,
+    ROWS,
+    image_folder,
+    old_unpacked,
+    old_zip,
+    parquet,
+    placeless,
+    row,
+    write_csv,
+)
 
 
 @pytest.fixture
@@ -176,6 +94,21 @@ def test_a_picture_that_the_zip_lacks_or_that_is_damaged_is_unreadable(tmp_path,
         got[0].read()
 
 
+def test_a_zip_that_is_locked_or_packed_strangely_is_unreadable(tmp_path, bytes_of):
+    old_zip(tmp_path, bytes_of)
+    got = load("whoops", tmp_path)
+    archive = tmp_path / "whoops_images.zip"
+    whole = archive.read_bytes()
+    local, central = whole.index(b"PK\3\4"), whole.index(b"PK\1\2")
+    for at, value, words in ((0, 1, "encrypted"), (2, 99, "compression method")):
+        content = bytearray(whole)
+        content[local + 6 + at] = content[central + 8 + at] = value
+        archive.write_bytes(content)
+        with pytest.raises(UnreadableImage, match=rf"whoops_images/b-2\.png: .*{words}"):
+            got[0].open()
+    assert got[1].read() == bytes_of("a-1")
+
+
 def test_a_row_of_parquet_without_bytes_is_unreadable(tmp_path):
     rows = [{**ROWS[0], "image": {"bytes": None, "path": "b-2.png"}}]
     table = pa.Table.from_pylist(
@@ -194,6 +127,50 @@ def test_a_row_of_parquet_without_bytes_is_unreadable(tmp_path):
         item.read()
 
 
+def test_a_shard_that_is_cut_off_is_named(tmp_path, bytes_of):
+    parquet(tmp_path, bytes_of)
+    shard = tmp_path / "data" / "test-00001-of-00002.parquet"
+    whole = shard.read_bytes()
+    shard.write_bytes(whole[:-10])
+    with pytest.raises(
+        ValueError, match=r"test-00001-of-00002\.parquet: expected a parquet file; "
+    ):
+        load("whoops", tmp_path)
+    # Its end is whole, so that it is opened; what its first pages say is not.
+    shard.write_bytes(whole[:4] + bytes(len(whole) // 2) + whole[4 + len(whole) // 2 :])
+    with pytest.raises(
+        ValueError, match=r"test-00001-of-00002\.parquet: expected a parquet file; "
+    ):
+        load("whoops", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "column", ["picture", {"bytes": 3, "path": "a"}, {"bytes": b"", "path": 3}]
+)
+def test_a_column_of_something_else_holds_no_pictures(column, tmp_path):
+    table = pa.Table.from_pylist([{"image": column, "crowd_captions": ["a"]}])
+    pq.write_table(table, tmp_path / "whoops.parquet")
+    with pytest.raises(UnknownLayout, match=r"found whoops\.parquet"):
+        load("whoops", tmp_path)
+
+
+def test_large_columns_of_other_writers_are_read(tmp_path, bytes_of):
+    image = pa.struct([("bytes", pa.large_binary()), ("path", pa.large_string())])
+    schema = pa.schema([("image", image), ("crowd_captions", pa.large_list(pa.large_string()))])
+    rows = [{"image": {"bytes": bytes_of("a"), "path": "a.png"}, "crowd_captions": ["snow"]}]
+    pq.write_table(pa.Table.from_pylist(rows, schema), tmp_path / "whoops.parquet")
+    (item,) = load("whoops", tmp_path)
+    assert (item.image_id, item.references, item.read()) == ("a", ("snow",), bytes_of("a"))
+
+
+def test_a_row_of_parquet_that_does_not_fit_is_named(tmp_path, bytes_of):
+    parquet(tmp_path, bytes_of, column=lambda value: [3])
+    with pytest.raises(
+        ValueError, match=r"data/test-00000-of-00002\.parquet/0, crowd_cap.*got 3\."
+    ):
+        load("whoops", tmp_path)
+
+
 def test_without_an_id_the_file_is_one(tmp_path, bytes_of):
     image_folder(tmp_path, bytes_of)
     write_csv(
@@ -207,9 +184,78 @@ def test_the_selected_caption_stands_in_for_an_absent_crowd():
     assert item.references == ("a snowman",)
 
 
-def test_a_list_that_is_none_says_what_it_should_be():
-    with pytest.raises(ValueError, match=r"""crowd must be a list.*got "\['a', 'b'\]".*dumps"""):
-        as_list("['a', 'b']", "crowd")
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("crowd_captions", "['a']", "expected a list of texts, or one in JSON"),
+        ("crowd_captions", ["a", 3], "expected a list of texts.*; got 3"),
+        ("crowd_captions", ["a", None], "expected a list of texts.*; got None"),
+        ("crowd_captions", 7, "expected a list of texts.*; got 7"),
+        (
+            "question_answering_pairs",
+            [["what?"]],
+            r"expected a list of questions and answers.*; got \['what\?'\]",
+        ),
+        (
+            "question_answering_pairs",
+            [["what?", None]],
+            "expected a list of questions and answers.*; got None",
+        ),
+        (
+            "question_answering_pairs",
+            [["what?", " "]],
+            "expected a list of questions and answers.*; got ' '",
+        ),
+        ("image_id", 5, "expected a text; got 5"),
+        ("designer_explanation", ["It would melt."], "expected a text; got"),
+    ],
+)
+def test_a_row_that_holds_something_else_says_where_and_what(column, value, words):
+    with pytest.raises(ValueError, match=rf"^test/0, {column}: {words}"):
+        item_from_row({**row("x"), column: value}, None, "x", bytes, "test/0")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_metadata_as_spreadsheets_save_them(encoding, delimiter, tmp_path, bytes_of, reference):
+    image_folder(tmp_path / "set", bytes_of)
+    file = tmp_path / "set" / "test" / "metadata.csv"
+    rows = list(csv.reader(file.read_text(encoding="utf-8").splitlines()))
+    with file.open("w", newline="", encoding=encoding) as written:
+        csv.writer(written, delimiter=delimiter).writerows([*rows, [""] * len(rows[0])])
+    assert fingerprint(load("whoops", tmp_path / "set")) == fingerprint(reference)
+
+
+def test_an_explanation_may_have_two_lines(tmp_path, bytes_of):
+    image_folder(tmp_path, bytes_of, rows=[row("a", designer_explanation="It melts.\nSoon.")])
+    (item,) = load("whoops", tmp_path)
+    assert item.explanation == "It melts.\nSoon."
+
+
+def test_a_short_row_says_where(tmp_path, bytes_of):
+    image_folder(tmp_path, bytes_of)
+    with (tmp_path / "test" / "metadata.csv").open("a") as file:
+        file.write("d-4.png,d-4\n")
+    with pytest.raises(ValueError, match=r"test/metadata\.csv, line 5: .* got 2 cells.* 9 columns"):
+        load("whoops", tmp_path)
+
+
+@pytest.mark.parametrize("write", [image_folder, old_zip, old_unpacked], ids=lambda w: w.__name__)
+def test_pictures_under_another_spelling_of_their_name(write, tmp_path, bytes_of):
+    """The metadata have the umlaut as one character, a Mac's disk as two, and other capitals."""
+    composed, parted = unicodedata.normalize("NFC", "Jäger"), unicodedata.normalize("NFD", "jäger")
+    written = "RENAMED"
+    write(tmp_path, bytes_of, rows=[row(written)])
+    for file in tmp_path.rglob("*.csv"):
+        file.write_text(file.read_text().replace(written, composed), encoding="utf-8")
+    for file in [*tmp_path.rglob(f"{written}.png")]:
+        file.rename(file.with_name(f"{parted}.PNG"))
+    if write is old_zip:
+        with zipfile.ZipFile(tmp_path / "whoops_images.zip", "w") as archive:
+            archive.writestr(f"{parted}.PNG", bytes_of(written))
+    (item,) = load("whoops", tmp_path)
+    assert item.image_id == composed
+    assert item.read() == bytes_of(written)
 
 
 @pytest.mark.parametrize(
@@ -221,7 +267,7 @@ def test_a_list_that_is_none_says_what_it_should_be():
         ),
         (
             lambda root: write_csv(root / "metadata.csv", [{"crowd_captions": "x"}]),
-            r"the column file_name in metadata\.csv; found crowd_captions",
+            r"metadata\.csv, line 2 .* expected the column file_name .*; found crowd_captions",
         ),
         (
             lambda root: write_csv(root / "whoops_dataset.csv", ROWS),

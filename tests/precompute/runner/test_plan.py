@@ -44,6 +44,15 @@ def test_what_decides_no_number_of_it_does_not(config, section, values):
     assert plan_runs(changed(config, section, **values))[0].run_id == plan_runs(config)[0].run_id
 
 
+def test_a_background_of_transparent_pictures_makes_another_run(config):
+    (dataset,) = config.datasets
+    on_white = dataset.model_copy(update={"background": "white"})
+    other = config.model_copy(update={"datasets": (on_white,)})
+    (before,), (after,) = plan_runs(config), plan_runs(other)
+    assert after.run_id != before.run_id
+    assert {item.background for item in after.items} == {"white"}
+
+
 def test_other_weights_are_another_run(config, captioner, tmp_path):
     captioner.model.save_pretrained(tmp_path)
     captioner.processor.save_pretrained(tmp_path)
