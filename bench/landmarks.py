@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from store.statistics import bootstrap_weights, landmarks, summarise
 
@@ -79,7 +78,10 @@ def smooth(level: float, at: int) -> Array:
 
     if over(1e-6) > 0:  # a straight rise is there earlier: it has to bend up
         return np.asarray((LAYERS / TOP) ** (np.log(level) / np.log((at - 0.5) / TOP)))
-    rate = brentq(over, 1e-6, 10.0)
+    low, high = 1e-6, 10.0
+    for _ in range(60):
+        rate = (low + high) / 2
+        low, high = (rate, high) if over(rate) < 0 else (low, rate)
     return np.asarray(np.expm1(-rate * LAYERS) / np.expm1(-rate * TOP))
 
 
@@ -149,7 +151,8 @@ def settling(at: int, n: int, repeats: int, seed: int = 0) -> tuple[float, Array
         return np.clip(np.round(at + 5 * (rng.exponential(size=shape) - 1)), 0, TOP)
 
     truth = float(layers((1_000_000, 1)).mean())
-    summary = summarise(iter([(slice(0, n), layers((n, repeats)))]), bootstrap_weights(n), repeats)
+    drawn = iter([(slice(0, n), layers((n, repeats)))])
+    summary = summarise(drawn, bootstrap_weights(n), np.zeros(repeats, dtype=bool))
     return truth, np.stack([summary.mean, summary.low, summary.high], axis=1)
 
 

@@ -195,6 +195,19 @@ TABLES: dict[str, Table] = {
         key=("condition_id", "layer", "metric", "against"),
         order=("condition_id", "metric", "against", "layer"),
     ),
+    # Beside `curve`, whose rows parts have, too: the band that holds all layers of a curve at once.
+    "band": Table(
+        {
+            "condition_id": _S,
+            "layer": _I,
+            "metric": _S,
+            "against": _S,
+            "low": pa.float64(),
+            "high": pa.float64(),
+        },
+        key=("condition_id", "layer", "metric", "against"),
+        order=("condition_id", "metric", "against", "layer"),
+    ),
     "head_effect": Table(
         {**_AT_HEAD, **dict.fromkeys(head_columns("head_effect"), _F)},
         key=tuple(_AT_HEAD),
@@ -216,6 +229,7 @@ TABLES: dict[str, Table] = {
             "mean": pa.float64(),
             "low": pa.float64(),
             "high": pa.float64(),
+            "adjusted_p": pa.float64(),
         },
         key=("condition_id", "layer", "head", "metric", "against"),
         order=("condition_id", "metric", "against", "layer", "head"),
@@ -231,6 +245,7 @@ TABLES: dict[str, Table] = {
             "difference": pa.float64(),
             "low": pa.float64(),
             "high": pa.float64(),
+            "adjusted_p": pa.float64(),
         },
         key=("condition_id", "metric", "against"),
         order=("condition_id", "metric", "against"),

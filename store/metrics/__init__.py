@@ -26,6 +26,7 @@ __all__ = [
     "head_menu",
     "likeness",
     "quality",
+    "yes_or_no",
 ]
 
 METRICS: dict[str, Metric] = {
@@ -52,6 +53,11 @@ def likeness() -> tuple[str, ...]:
 def gains() -> tuple[str, ...]:
     """What grounding is read from, on every page: the first of these that a run has."""
     return tuple(GAIN + name for name in quality())
+
+
+def yes_or_no() -> list[str]:
+    """Metrics that are 0 or 1 of every image: their means are shares of images."""
+    return [name for name, metric in METRICS.items() if metric.yes_or_no]
 
 
 def _ranked(ranks: dict[str, int | None]) -> tuple[str, ...]:

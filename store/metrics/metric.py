@@ -22,6 +22,7 @@ class Metric:
             is not to be looked at for that.
         likeness: its rank among scores that are 1 for two captions alike and less for others;
             likewise.
+        yes_or_no: whether it is 0 or 1 of every image, so that a mean is a share of images.
         section: of the page Layers, by its id in links; None if it has no curve of its own there.
     """
 
@@ -32,6 +33,7 @@ class Metric:
     better: Literal["more", "less"] | None = None
     quality: int | None = None
     likeness: int | None = None
+    yes_or_no: bool = False
     section: str | None = CAPTION_SECTION
 
     @property

@@ -15,6 +15,7 @@ ANSWERS: dict[str, Metric] = {
         "share of questions",
         "Short questions about the picture, asked of this layer.",
         range=_ONE,
+        yes_or_no=True,
         better="more",
         section=_GROUNDING,
     ),
@@ -43,6 +44,7 @@ SCORES: dict[str, Metric] = {
         _UNIT,
         "1 if two captions are the same words, else 0.",
         range=_ONE,
+        yes_or_no=True,
         better="more",
         likeness=4,
     ),
@@ -101,6 +103,7 @@ SCORES: dict[str, Metric] = {
         "Whether the caption names the picture's class, or "
         "its kind: a guitar, of an electric guitar.",
         range=_ONE,
+        yes_or_no=True,
         better="more",
         quality=5,
         section=_GROUNDING,
@@ -110,6 +113,7 @@ SCORES: dict[str, Metric] = {
         "share of images",
         "Images whose caption at this layer no other image has.",
         range=_ONE,
+        yes_or_no=True,
         section=_GROUNDING,
     ),
     "repetition": Metric(

@@ -14,10 +14,11 @@ import pandas as pd
 import pyarrow as pa
 
 from store.disk import LINK, generation_path
+from store.metrics import yes_or_no
 from store.query.ask import Sql, ask
 from store.query.run import Run
 from store.schema import CAPTION_METRICS, LAYER_METRICS, SAMPLE
-from store.statistics import Values, bootstrap, paired
+from store.statistics import Values, bootstrap_weights, matrices, paired, summarise
 
 _SAME = "(a.dataset = b.dataset OR a.sha256 = b.sha256)"
 """An id alone may be another picture in another data set."""
@@ -149,10 +150,12 @@ def curves(pair: Pair, compared: Compared) -> pd.DataFrame:
         )
         con.execute("CREATE TEMP TABLE left_out (condition_id VARCHAR, image_id VARCHAR)")
         n_images = int(con.execute("SELECT count(*) FROM numbered").fetchall()[0][0])
-        weights = bootstrap.bootstrap_weights(n_images)
-        blocks = bootstrap.matrices(con, Values("SELECT * FROM seen", key), columns, weights)
+        weights = bootstrap_weights(n_images)
+        blocks = matrices.matrices(con, Values("SELECT * FROM seen", key), columns, weights)
         partner = np.arange(len(at), 2 * len(at))
-        summary = bootstrap.summarise(paired(blocks, partner), weights, 3 * len(at))
+        places = np.arange(3 * len(at))
+        shares = np.full(len(places), compared.metric in yes_or_no())
+        summary = summarise(paired(blocks, partner), weights, shares, places < len(at))
     frame = pd.DataFrame(
         {
             "layer": [one for one, _ in at],

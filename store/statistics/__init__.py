@@ -3,19 +3,13 @@
 Works on a DuckDB connection with the schema's tables. Knows neither parts nor files.
 """
 
-from store.statistics import bootstrap, judged, landmarks
-from store.statistics.bootstrap import (
-    N_BOOTSTRAP,
-    SEED,
-    Values,
-    bootstrap_weights,
-    prepare,
-    summarise,
-)
+from store.statistics import intervals, judged, landmarks, matrices
+from store.statistics.bootstrap import N_BOOTSTRAP, SEED, bootstrap_weights, summarise
 from store.statistics.changes import add_changes, paired
 from store.statistics.convergence import add_convergence
 from store.statistics.curves import add_curves, add_landmarks
 from store.statistics.head_curves import add_head_curves
+from store.statistics.matrices import Values, prepare
 
 __all__ = [
     "N_BOOTSTRAP",
@@ -26,10 +20,11 @@ __all__ = [
     "add_curves",
     "add_head_curves",
     "add_landmarks",
-    "bootstrap",
     "bootstrap_weights",
+    "intervals",
     "judged",
     "landmarks",
+    "matrices",
     "paired",
     "prepare",
     "summarise",

@@ -4,53 +4,37 @@ All columns share the same samples of images (multinomial weights, one matrix pr
 differences between columns are paired, and memory does not grow with the number of images.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import duckdb
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from store.schema import SAMPLE
+from store.statistics import intervals
 
 Array = NDArray[Any]
 
 N_BOOTSTRAP = 1000
 SEED = 20240228
-_CHUNK = 1024
-"""Images that are multiplied at once."""
-_COLUMNS = 4096
-"""Columns that are summed at once."""
-_FEW = 64
-"""Fewer columns are not read at once, however many images there are."""
-_CELLS = 2**22
-"""Values that are read at once, 32 MB; as many again say whose they are."""
-_INTERVAL = (2.5, 97.5)
 
 
 @dataclass(frozen=True)
-class Values:
-    """One value an image and column, as SQL.
+class Means:
+    """Means of many columns, over all images and over the same bootstrap samples of them.
 
     Attributes:
-        sql: a SELECT of the columns of `key`, image_id and value; NULL is no value.
-        key: what names a column of the matrix; condition_id is one of them.
-        measures: where a row holds several values instead: their names, which stand for `metric`,
-            and what each is `against`. The rows are read once for all of them.
+        n: int64 [K], images with a value.
+        mean: float64 [K]; NaN where there is no value.
+        samples: float64 [N_BOOTSTRAP, K], the samples' means; NaN where one drew no value.
+        changed: float64 [K], how many values are not 0; NaN unless all are -1, 0 or 1.
     """
 
-    sql: str
-    key: tuple[str, ...]
-    measures: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The columns of `sql` that hold values."""
-        return tuple(name for name, _ in self.measures) or ("value",)
+    n: Array
+    mean: Array
+    samples: Array
+    changed: Array
 
 
 @dataclass(frozen=True)
@@ -60,14 +44,18 @@ class Summary:
     Attributes:
         n: int64 [K], images with a value.
         mean: float64 [K].
-        low: float64 [K], 2.5th percentile over bootstrap samples of images.
-        high: float64 [K], 97.5th.
+        low: float64 [K], the lower end of the 95% interval; NaN where there is none.
+        high: float64 [K], the upper end.
+        shares: bool [K], which were taken as shares.
+        samples: float64 [N_BOOTSTRAP, K], the means of the bootstrap samples.
     """
 
     n: Array
     mean: Array
     low: Array
     high: Array
+    shares: Array
+    samples: Array
 
 
 def bootstrap_weights(n_images: int, path: Path | None = None, seed: int = SEED) -> Array:
@@ -93,9 +81,7 @@ def bootstrap_weights(n_images: int, path: Path | None = None, seed: int = SEED)
     return weights
 
 
-def sample_means(
-    chunks: Iterator[tuple[slice, Array]], weights: Array, n_columns: int
-) -> tuple[Array, Array, Array]:
+def sample_means(chunks: Iterator[tuple[slice, Array]], weights: Array, n_columns: int) -> Means:
     """Means of many columns, over all images and over the same bootstrap samples of them.
 
     Args:
@@ -103,14 +89,11 @@ def sample_means(
             of their column alone.
         weights: from `bootstrap_weights`.
         n_columns: K.
-
-    Returns:
-        Images with a value, int64 [K]; their means, float64 [K]; the samples' means, float64
-        [N_BOOTSTRAP, K]. NaN where there is no value.
     """
     sums = np.zeros((len(weights), n_columns))
     counts = np.zeros((len(weights), n_columns))
     total, n = np.zeros(n_columns), np.zeros(n_columns, np.int64)
+    changed = np.zeros(n_columns)
     for images, values in chunks:
         there = np.isfinite(values)
         filled = np.where(there, values, 0.0).astype(np.float64)
@@ -121,146 +104,47 @@ def sample_means(
         counts[:, ~full] += drawn @ there[:, ~full]
         total += filled.sum(axis=0)
         n += there.sum(axis=0)
+        size = np.abs(filled)
+        changed += np.where((size * size == size).all(axis=0), size.sum(axis=0), np.nan)
     # A sample may draw no image that has a value: it says nothing about that column.
-    means = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
+    samples = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
     mean = np.divide(total, n, out=np.full(n_columns, np.nan), where=n > 0)
-    return n, mean, means
+    return Means(n, mean, samples, changed)
 
 
-def summarise(chunks: Iterator[tuple[slice, Array]], weights: Array, n_columns: int) -> Summary:
-    """Means and bootstrap intervals of many columns; the arguments are `sample_means`'.
-
-    Returns:
-        The summary; NaN in columns without a value.
-    """
-    n, mean, means = sample_means(chunks, weights, n_columns)
-    low, high = np.full(n_columns, np.nan), np.full(n_columns, np.nan)
-    drawn = np.isfinite(means)
-    whole, has = drawn.all(axis=0), drawn.any(axis=0)
-    if whole.any():  # apart from the others, as `nanpercentile` is a hundred times slower
-        low[whole], high[whole] = np.percentile(means[:, whole], _INTERVAL, axis=0)
-    if (some := has & ~whole).any():
-        low[some], high[some] = np.nanpercentile(means[:, some], _INTERVAL, axis=0)
-    return Summary(n, mean, low, high)
-
-
-def prepare(con: duckdb.DuckDBPyConnection) -> int:
-    """Temporary tables: `numbered`, the images and their places in the weights, and `left_out`.
-
-    A condition that was chosen by looking at a sample of the images (a pruning) is judged on the
-    others alone: `left_out` names the condition and the images of its sample.
-
-    Returns:
-        The number of images.
-    """
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE numbered AS "
-        "SELECT image_id, row_number() OVER (ORDER BY image_id) - 1 AS i FROM image"
-    )
-    con.execute(
-        f"CREATE OR REPLACE TEMP TABLE left_out AS SELECT condition_id, {SAMPLE} FROM condition"
-    )
-    return int(con.execute("SELECT count(*) FROM numbered").fetchall()[0][0])
-
-
-def summaries(con: duckdb.DuckDBPyConnection, values: Values, weights: Array) -> Iterator[pa.Table]:
-    """The summary of every column that has a value: its key, n, mean, low, high.
+def summarise(
+    chunks: Iterator[tuple[slice, Array]],
+    weights: Array,
+    shares: Array,
+    differences: Array | None = None,
+) -> Summary:
+    """Means and intervals of many columns.
 
     Args:
-        con: the generation being built, after `prepare`.
-        values: what is summarised.
+        chunks: as of `sample_means`.
         weights: from `bootstrap_weights`.
+        shares: bool [K], which columns are of a measure that is 0 or 1 of an image: their means
+            are shares, with Wilson's interval, if all values are so.
+        differences: bool [K], which of these are of differences of such measures, -1, 0 or 1.
+
+    Returns:
+        The summary. All other columns have the expanded percentile interval, from
+        `intervals.LEAST_IMAGES` images on.
     """
-    columns = named_columns(con, values)
-    # A table whose rows hold one value is sorted by column, and read once if all images fit; one
-    # whose rows hold several is read by ranges of images.
-    size = (
-        max(1, _COLUMNS // len(values.measures))
-        if values.measures
-        else min(_COLUMNS, max(_FEW, _CELLS // weights.shape[1]))
-    )
-    for start in range(0, len(columns), size):
-        some = columns.slice(start, size)
-        chosen = pa.concat_tables(_measured(some, values))
-        summary = summarise(matrices(con, values, some, weights), weights, len(chosen))
-        for name in ("n", "mean", "low", "high"):
-            chosen = chosen.append_column(name, pa.array(getattr(summary, name)))
-        yield chosen.filter(pc.greater(chosen["n"], 0))
-
-
-def _measured(columns: pa.Table, values: Values) -> list[pa.Table]:
-    """The keys of the matrix's columns: those of `columns`, once for every measure."""
-    if not values.measures:
-        return [columns]
-    return [
-        columns.append_column("metric", pa.array([metric] * len(columns))).append_column(
-            "against", pa.array([against] * len(columns))
-        )
-        for metric, against in values.measures
-    ]
-
-
-def insert(con: duckdb.DuckDBPyConnection, table: str, rows: Iterable[pa.Table]) -> None:
-    """Put rows into a table, column by column of the same name."""
-    for some in rows:
-        con.register("rows_here", some)
-        con.execute(f"INSERT INTO {table} BY NAME FROM rows_here")
-        con.unregister("rows_here")
-
-
-def named_columns(con: duckdb.DuckDBPyConnection, values: Values) -> pa.Table:
-    """The keys of all columns that may have a value, sorted."""
-    key = ", ".join(values.key)
-    there = "" if values.measures else "WHERE value IS NOT NULL"
-    return con.sql(
-        f"SELECT DISTINCT {key} FROM ({values.sql}) {there} ORDER BY {key}"
-    ).to_arrow_table()
-
-
-def matrices(
-    con: duckdb.DuckDBPyConnection, values: Values, columns: pa.Table, weights: Array
-) -> Iterator[tuple[slice, Array]]:
-    """Which images, and their values in some columns, float64 [images, K], NaN where there is none.
-
-    Of several measures, K is their number times that of the keys, one measure after the other.
-
-    Args:
-        con: the generation being built, after `prepare`.
-        values: what is read.
-        columns: keys of its columns, as from `named_columns`.
-        weights: whose images are read.
-    """
-    n_images, n_columns = weights.shape[1], len(columns) * len(values.names)
-    con.register("columns_here", columns.append_column("k", pa.array(range(len(columns)))))
-    at_once = max(_CHUNK, _CELLS // max(1, n_columns))
-    try:
-        for start in range(0, n_images, at_once):
-            images = slice(start, min(start + at_once, n_images))
-            matrix = np.full((images.stop - start, n_columns), np.nan)
-            cells = _read(con, values, images)
-            for v, name in enumerate(values.names):
-                column = np.ma.filled(cells[name].astype(np.float64), np.nan)
-                matrix[cells["i"], cells["k"] + v * len(columns)] = column
-            del cells, column  # three times the matrix, and the products come on top
-            for first in range(0, len(matrix), _CHUNK):
-                rows = matrix[first : first + _CHUNK]
-                yield slice(start + first, start + first + len(rows)), rows
-    finally:
-        con.unregister("columns_here")
-
-
-def _read(con: duckdb.DuckDBPyConnection, values: Values, images: slice) -> dict[str, Array]:
-    """Image (from the slice's first), column and values of every row of some images."""
-    # A range of ids, not of numbers, lets DuckDB skip the blocks of rows that hold none.
-    ends = con.execute(
-        "SELECT min(image_id), max(image_id) FROM numbered WHERE i >= ? AND i < ?",
-        [images.start, images.stop],
-    ).fetchall()
-    columns = con.execute(
-        f"SELECT i - ? AS i, k, {', '.join(values.names)} FROM ({values.sql}) "
-        f"JOIN columns_here USING ({', '.join(values.key)}) "
-        "JOIN numbered USING (image_id) ANTI JOIN left_out USING (condition_id, image_id) "
-        "WHERE image_id BETWEEN ? AND ?",
-        [images.start, *ends[0]],
-    ).fetchnumpy()
-    return cast(dict[str, Array], columns)  # no column is categorical
+    means = sample_means(chunks, weights, len(shares))
+    n, mean = means.n, means.mean
+    low, high = intervals.expanded(means.samples, n)
+    paired_shares = np.zeros_like(shares) if differences is None else shares & differences
+    whole = np.isfinite(means.changed) & (n > 0)
+    alone = shares & ~paired_shares & whole & (mean >= 0)
+    for which, ends in (
+        (alone, intervals.wilson(mean[alone], n[alone])),
+        (
+            paired_shares & whole,
+            intervals.wilson_of_difference(
+                *(values[paired_shares & whole] for values in (mean, means.changed, n))
+            ),
+        ),
+    ):
+        low[which], high[which] = ends
+    return Summary(n, mean, low, high, alone, means.samples)

@@ -10,10 +10,22 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from store.metrics import yes_or_no
 from store.schema import BASELINE
-from store.statistics.bootstrap import Array, Values, insert, matrices, named_columns, summarise
+from store.statistics import intervals
+from store.statistics.bootstrap import Array, summarise
+from store.statistics.matrices import (
+    Values,
+    appended,
+    blocks,
+    families,
+    insert,
+    matrices,
+    named_columns,
+)
 
 _KEY = ("condition_id", "metric", "against")
+_MEASURE = _KEY[1:]
 _AGAINST = ("reference", "label", "shuffled", "self")
 """What scores of both the condition and the baseline may be against."""
 
@@ -33,7 +45,8 @@ _COLUMNS = 256
 def add_changes(con: duckdb.DuckDBPyConnection, weights: Array) -> None:
     """Fill table `change`; scores, captions and `image_stat` are filled.
 
-    An image counts where both the condition and the baseline have a value.
+    An image counts where both the condition and the baseline have a value. p-values are adjusted
+    for all conditions of the run that have the measure.
 
     Args:
         con: the generation being built, after `bootstrap.prepare`.
@@ -49,26 +62,32 @@ def _changes(con: duckdb.DuckDBPyConnection, weights: Array) -> Iterator[pa.Tabl
     edited = (
         columns.filter(pc.invert(of_baseline))
         .join(baseline.select(["metric", "against"]), ["metric", "against"], join_type="inner")
-        .sort_by([(name, "ascending") for name in _KEY])
+        .sort_by([(name, "ascending") for name in (*_MEASURE, "condition_id")])
     )
     place = {at: k for k, at in enumerate(_pairs(baseline))}
-    for start in range(0, len(edited), _COLUMNS):
-        chosen = edited.slice(start, _COLUMNS).select(list(_KEY))
+    for some in blocks(edited, _MEASURE, _COLUMNS):
+        chosen = some.select(list(_KEY))
         partner = np.array([place[at] for at in _pairs(chosen)]) + len(chosen)
         both = pa.concat_tables([chosen, baseline])
         chunks = paired(matrices(con, _VALUES, both, weights), partner)
-        summary = summarise(chunks, weights, 3 * len(chosen))
-        difference, before, after = np.split(np.arange(3 * len(chosen)), 3)
-        yield _table(
+        places = np.arange(3 * len(chosen))
+        difference, before, after = np.split(places, 3)
+        shares = np.tile(np.isin(chosen["metric"].to_pylist(), yes_or_no()), 3)
+        summary = summarise(chunks, weights, shares, places < len(chosen))
+        p = np.full(len(chosen), np.nan)
+        for conditions in families(chosen, _MEASURE):
+            p[conditions] = intervals.adjusted_p(
+                summary.mean[conditions], summary.samples[:, conditions], summary.n[conditions]
+            )
+        yield appended(
             chosen,
-            {
-                "n": summary.n[difference],
-                "baseline": summary.mean[before],
-                "edited": summary.mean[after],
-                "difference": summary.mean[difference],
-                "low": summary.low[difference],
-                "high": summary.high[difference],
-            },
+            n=summary.n[difference],
+            baseline=summary.mean[before],
+            edited=summary.mean[after],
+            difference=summary.mean[difference],
+            low=summary.low[difference],
+            high=summary.high[difference],
+            adjusted_p=p,
         )
 
 
@@ -88,10 +107,3 @@ def paired(chunks: Iterator[tuple[slice, Array]], partner: Array) -> Iterator[tu
                 [difference, np.where(there, baseline, np.nan), np.where(there, edited, np.nan)]
             ),
         )
-
-
-def _table(key: pa.Table, columns: dict[str, Array]) -> pa.Table:
-    rows = key
-    for name, values in columns.items():
-        rows = rows.append_column(name, pa.array(values))
-    return rows.filter(pc.greater(rows["n"], 0))

@@ -1,38 +1,44 @@
 """Curves over layers, and landmarks on them, computed at publish."""
 
 import duckdb
+import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from store.metrics import GAIN
 from store.schema import CAPTION_METRICS, LAYER_METRICS
-from store.statistics import judged, landmarks
-from store.statistics.bootstrap import (
-    Array,
+from store.statistics import intervals, judged, landmarks
+from store.statistics.bootstrap import Array, Summary, sample_means
+from store.statistics.convergence import ALL_LAYERS
+from store.statistics.matrices import (
     Values,
+    appended,
+    families,
     insert,
     matrices,
     named_columns,
-    sample_means,
     summaries,
 )
-from store.statistics.convergence import ALL_LAYERS
 
 SELF, FINAL = "self", "final"
 _KEY = ("condition_id", "metric", "against", "layer")
+_CURVE = _KEY[:3]
 
 _SOURCES = (
     Values(
         "SELECT * FROM layer_stat",
         ("condition_id", "layer"),
         tuple((metric, SELF) for metric in LAYER_METRICS),
+        family=("condition_id",),
     ),
     Values(
         "SELECT * FROM caption",
         ("condition_id", "layer"),
         tuple((metric, FINAL if metric == "final_logprob" else SELF) for metric in CAPTION_METRICS),
+        family=("condition_id",),
     ),
     *(
-        Values(sql, _KEY)
+        Values(sql, _KEY, family=_CURVE)
         for sql in (
             "SELECT condition_id, layer, metric, against, image_id, value FROM score",
             *judged.CURVES,
@@ -56,14 +62,29 @@ _OF_LANDMARKS = (
 
 
 def add_curves(con: duckdb.DuckDBPyConnection, weights: Array) -> None:
-    """Fill table `curve` from layer_stat, caption, score, judgement, answer and answer_score.
+    """Fill tables `curve` and `band` from layer_stat, caption, score, judgement, answer(_score).
 
     Args:
         con: the generation being built, after `bootstrap.prepare`.
         weights: from `bootstrap_weights`, of its images.
     """
     for source in _SOURCES:
-        insert(con, "curve", summaries(con, source, weights))
+        for points, summary in summaries(con, source, weights):
+            insert(con, "curve", [appended(points)])
+            insert(con, "band", [_bands(points, summary)])
+
+
+def _bands(points: pa.Table, summary: Summary) -> pa.Table:
+    """The simultaneous band of every curve, at each of its layers."""
+    low, high = np.full(len(points), np.nan), np.full(len(points), np.nan)
+    for of_curve in families(points, _CURVE):
+        low[of_curve], high[of_curve] = intervals.simultaneous(
+            summary.mean[of_curve],
+            summary.samples[:, of_curve],
+            summary.n[of_curve],
+            summary.shares[of_curve],
+        )
+    return appended(points.select([*_KEY, "n"]), low=low, high=high).drop_columns("n")
 
 
 def add_landmarks(con: duckdb.DuckDBPyConnection, weights: Array) -> None:
@@ -74,9 +95,7 @@ def add_landmarks(con: duckdb.DuckDBPyConnection, weights: Array) -> None:
     columns = named_columns(con, values)
     for condition in columns["condition_id"].unique().to_pylist():
         chosen = columns.filter(pc.equal(columns["condition_id"], condition))
-        n, mean, samples = sample_means(
-            matrices(con, values, chosen, weights), weights, len(chosen)
-        )
+        means = sample_means(matrices(con, values, chosen, weights), weights, len(chosen))
         at: dict[landmarks.Curve, list[tuple[int, int]]] = {}
         for k, row in enumerate(chosen.to_pylist()):
             at.setdefault((row["metric"], row["against"]), []).append((row["layer"], k))
@@ -88,9 +107,9 @@ def add_landmarks(con: duckdb.DuckDBPyConnection, weights: Array) -> None:
             rows = landmarks.find(
                 rule,
                 layers,
-                min(int(n[ks].min()) for ks in layers_of.values()),
-                {curve: mean[ks] for curve, ks in layers_of.items()},
-                {curve: samples[:, ks] for curve, ks in layers_of.items()},
+                min(int(means.n[ks].min()) for ks in layers_of.values()),
+                {curve: means.mean[ks] for curve, ks in layers_of.items()},
+                {curve: means.samples[:, ks] for curve, ks in layers_of.items()},
             )
             con.execute(
                 "INSERT INTO landmark SELECT $condition_id, $metric, $layer, $low, $high, $rule",

@@ -1,34 +1,48 @@
 """Means over images of what every head does, with intervals, computed at publish."""
 
 import duckdb
+import numpy as np
 
 from store.metrics import head_columns
-from store.statistics.bootstrap import Array, Values, insert, summaries
+from store.statistics import intervals
+from store.statistics.bootstrap import Array
+from store.statistics.matrices import Values, appended, families, insert, summaries
+
+_HEAD = ("condition_id", "layer", "head")
+_EFFECTS = "head_effect"
+"""The table whose measures are 0 of a head that does nothing."""
 
 
-def _sources() -> tuple[Values, ...]:
-    return (
-        *(
-            Values(
-                f"SELECT * FROM {table}",
-                ("condition_id", "layer", "head"),
-                tuple((name, "self") for name in head_columns(table)),
-            )
-            for table in ("head_stat", "head_effect")
-        ),
-        Values(
-            "SELECT condition_id, layer, head, metric, against, image_id, value FROM head_score",
-            ("condition_id", "metric", "against", "layer", "head"),
-        ),
+def _of_table(table: str) -> Values:
+    return Values(
+        f"SELECT * FROM {table}",
+        _HEAD,
+        tuple((name, "self") for name in head_columns(table)),
+        family=("condition_id",),
     )
+
+
+_SCORES = Values(
+    "SELECT condition_id, layer, head, metric, against, image_id, value FROM head_score",
+    ("condition_id", "metric", "against", "layer", "head"),
+)
 
 
 def add_head_curves(con: duckdb.DuckDBPyConnection, weights: Array) -> None:
     """Fill table `head_curve` from head_stat, head_effect and head_score.
 
+    Effects of heads have a p-value, adjusted for all heads of their condition.
+
     Args:
         con: the generation being built, after `bootstrap.prepare`.
         weights: from `bootstrap_weights`, of its images.
     """
-    for source in _sources():
-        insert(con, "head_curve", summaries(con, source, weights))
+    for source in (_of_table("head_stat"), _of_table(_EFFECTS), _SCORES):
+        for points, summary in summaries(con, source, weights):
+            p = np.full(len(points), np.nan)
+            if source.sql.endswith(_EFFECTS):
+                for heads in families(points, ("condition_id", "metric")):
+                    p[heads] = intervals.adjusted_p(
+                        summary.mean[heads], summary.samples[:, heads], summary.n[heads]
+                    )
+            insert(con, "head_curve", [appended(points, adjusted_p=p)])

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.metrics import GAIN, ONSET
+from store.statistics.intervals import LEAST_IMAGES, expanded
 
 Array = NDArray[Any]
 Curve = tuple[str, str]
@@ -27,8 +28,6 @@ FLUENT_REPETITION = 0.05
 GROUNDED_SHARE = 0.5
 PLATEAU_SHARE = 0.95
 """Of the last layer's mean CIDEr: 1 minus it is the margin of the plateau."""
-LEAST_IMAGES = 10
-"""With fewer images a landmark has no interval."""
 _INTERVAL = (2.5, 97.5)
 
 
@@ -166,4 +165,5 @@ def _at(rule: Rule, curves: Mapping[Curve, Array]) -> Array:
 
 def _above_zero(rule: Rule, n: int, samples: Mapping[Curve, Array]) -> bool:
     (curve,) = rule.curves
-    return bool(np.nanpercentile(samples[curve][:, -1], _INTERVAL[0]) > 0)
+    low, _ = expanded(samples[curve][:, -1:], np.array([n]))
+    return bool(low[0] > 0)

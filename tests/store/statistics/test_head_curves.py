@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from store import open_run
-from store.statistics import bootstrap
+from store.statistics import bootstrap, intervals, matrices
 from tests.store.slow import left_out, slow_summary
 from tests.synthetic import image_id, make_run
 
@@ -16,10 +16,10 @@ KEY = ["condition_id", "metric", "against", "layer", "head"]
 
 def test_head_curves_equal_a_slow_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootstrap, "N_BOOTSTRAP", 40)
-    monkeypatch.setattr(bootstrap, "_CHUNK", 4)
-    monkeypatch.setattr(bootstrap, "_CELLS", 1)
-    run = make_run(tmp_path, n_images=9, n_layers=4, conditions=True)
-    weights, images = bootstrap.bootstrap_weights(9), [image_id(i) for i in range(9)]
+    monkeypatch.setattr(matrices, "_CHUNK", 4)
+    monkeypatch.setattr(matrices, "_CELLS", 1)
+    run = make_run(tmp_path, n_images=12, n_layers=4, conditions=True)
+    weights, images = bootstrap.bootstrap_weights(12), [image_id(i) for i in range(12)]
     with open_run(run) as opened:
         at = ["condition_id", "image_id", "layer", "head"]
         frames = [
@@ -42,5 +42,20 @@ def test_head_curves_equal_a_slow_loop(tmp_path: Path, monkeypatch: pytest.Monke
     assert set(groups) == set(curve.index)
     for key in list(groups)[::11]:
         by_image = dict(zip(groups[key].image_id, groups[key].value, strict=True))
-        expected = slow_summary(by_image, images, weights)
-        assert tuple(curve.loc[key, ["n", "mean", "low", "high"]]) == pytest.approx(expected)
+        expected = slow_summary(by_image, images, weights, key[1] == "exact")
+        got = tuple(curve.loc[key, ["n", "mean", "low", "high"]])
+        assert got == pytest.approx(expected, rel=1e-3, abs=1e-3, nan_ok=True)
+
+
+def test_effects_of_heads_alone_have_p_values(tmp_path: Path) -> None:
+    run = make_run(tmp_path, n_images=14, n_layers=4, conditions=True)
+    with open_run(run) as opened:
+        curve = opened.table("head_curve")
+        effects = opened.table("head_effect")
+    rows = curve[curve["metric"] == "gradient"].sort_values(["layer", "head"])
+    assert curve.loc[curve["adjusted_p"].notna(), "metric"].isin(["gradient", "without"]).all()
+    wide = effects.pivot_table(index="image_id", columns=["layer", "head"], values="gradient")
+    samples = bootstrap.bootstrap_weights(14) @ wide.to_numpy() / 14
+    expected = intervals.adjusted_p(rows["mean"].to_numpy(), samples, rows["n"].to_numpy())
+    assert rows["adjusted_p"].to_numpy() == pytest.approx(expected, abs=2e-3, nan_ok=True)
+    assert rows["adjusted_p"].notna().all()

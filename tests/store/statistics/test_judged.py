@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from store import open_run
@@ -73,7 +74,7 @@ def test_curves(judged):
             values = [np.mean(v) for i in IMAGES if (v := votes(rows, judge, i, layer, criterion))]
             point = curve.loc[f"judge.{judge}.{criterion}", layer]
             assert (point.n, point["mean"]) == (len(values), pytest.approx(np.mean(values)))
-            assert point.low <= point["mean"] <= point.high
+            assert pd.isna(point.low) and pd.isna(point.high)  # of fewer than 10 images
             assert point.against == "self"
         values = [m for i in IMAGES if (m := mean(rows, judge, i, layer)) is not None]
         point = curve.loc[f"judge.{judge}.mean", layer]
@@ -99,7 +100,7 @@ def test_steps_are_paired_differences_of_neighbouring_judged_layers(judged):
         steps = [b - a for a, b in pairs if a is not None and b is not None]
         point = curve.loc[f"judge_step.{judge}.mean", layer]
         assert (point.n, point["mean"]) == (len(steps), pytest.approx(np.mean(steps)))
-        assert point.low <= point["mean"] <= point.high
+        assert pd.isna([point.low, point.high]).all()  # of fewer than 10 images
 
 
 def test_image_statistics(judged):

@@ -174,9 +174,17 @@ def test_a_gain_whose_interval_holds_0_sets_in_nowhere() -> None:
             GROUNDING, range(LAYERS), 100, {curve: values.mean(0)}, {curve: samples}
         )
         assert (found["layer"] is not None) == (found["low"] is not None) == there
-        few = landmarks.find(GROUNDING, range(LAYERS), 9, {curve: values.mean(0)}, {curve: samples})
-        assert few["layer"] == found["layer"]
-        assert few["low"] is few["high"] is None
+
+
+def test_few_images_have_no_interval() -> None:
+    values = np.random.default_rng(0).normal([-9, -9, 0, 9, 9], size=(9, LAYERS))
+    for rule, layer in ((landmarks.FLUENCY, 3), (GROUNDING, None)):  # whose last gain cannot tell
+        means, samples = (
+            dict.fromkeys(rule.curves, drawn)
+            for drawn in (values.mean(0), bootstrap_weights(9) @ values / 9)
+        )
+        found = landmarks.find(rule, range(LAYERS), 9, means, samples)
+        assert (found["layer"], found["low"], found["high"]) == (layer, None, None)
 
 
 def test_the_mean_convergence_layer_is_covered() -> None:
