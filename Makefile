@@ -71,6 +71,7 @@ test-fast: .venv/all
 		$(addprefix tests/precompute/,config forward images metrics)
 
 # A reader's installation, with no torch, on each Python of VERSIONS that is here.
+TESTS = tests/store tests/dashboard
 test-pythons: $(addprefix test-python-,$(VERSIONS))
 
 test-python-%:
@@ -83,7 +84,7 @@ test-reader: $(VENV)/dashboard
 	grep -E '^(beartype|hypothesis|jaxtyping|pytest|pytest-xdist)==' requirements.txt | \
 		xargs $(BIN)/pip install --quiet --disable-pip-version-check
 	! $(BIN)/python -c "import torch" 2>/dev/null
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 -q tests/store tests/dashboard
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 -q $(TESTS)
 
 lint: .venv/all
 	$(BIN)/ruff check .
