@@ -45,7 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         results = Path(folder)
         publish(write_run(results, options.images, _SAMPLE))
         with _serve(results) as (address, pid):
-            print(f"\n{options.images:,} images; {options.visits} visits a reader, two cores")
+            print(
+                f"\n{options.images:,} images; {options.visits} visits a reader, {os.cpu_count()} cores"
+            )
             asyncio.run(_readers(address, 1, 5, "to warm up"))
             for readers in (1, options.readers):
                 before = _processor_seconds(pid)
