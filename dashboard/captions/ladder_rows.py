@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard.captions.diff import diff_words
+from store.statistics import landmarks
 from store.text import normalise
 
 ALIKE = 0.9
@@ -142,3 +143,40 @@ def first_appearances(captions: pd.DataFrame) -> list[dict[str, Any]]:
             }
         )
     return made
+
+
+def marks(captions: pd.DataFrame, gain: pd.Series | None) -> list[dict[str, Any]]:
+    """Where this picture's own captions settle and become its own; one picture, no interval.
+
+    Args:
+        captions: layer, text; one row a layer, in order.
+        gain: its grounded gain by layer; None if the run has none.
+
+    Returns:
+        layer, text (what is there) and detail (what that means).
+    """
+    made = []
+    texts = [normalise(text) for text in captions["text"].fillna("").astype(str)]
+    layers = captions["layer"].astype(int).tolist()
+    if len(layers) > 1:
+        others = [i for i, text in enumerate(texts) if text != texts[-1]]
+        made.append(
+            {
+                "layer": layers[others[-1] + 1] if others else layers[0],
+                "text": "This picture's caption settles",
+                "detail": "From here up every caption of this picture is the last one's, word for "
+                "word.",
+            }
+        )
+    there = None if gain is None else gain.dropna().sort_index()
+    if there is not None and len(there) > 1 and there.iloc[-1] > 0:
+        at = landmarks.divide(there.to_numpy() - landmarks.GROUNDED_SHARE * there.iloc[-1])
+        made.append(
+            {
+                "layer": int(there.index[int(at)]),
+                "text": "This picture's grounding sets in",
+                "detail": "The layer that best divides this picture's captions with less than "
+                "half the last one's grounded gain from the others. One picture: no interval.",
+            }
+        )
+    return sorted(made, key=lambda mark: mark["layer"])

@@ -35,9 +35,7 @@ def where(landmarks: pd.DataFrame) -> list[tuple[str, str]]:
     more = (
         ""
         if others.empty
-        else (
-            f" By {len(others)} other measures: layer {_at(others.min())} to {_at(others.max())}."
-        )
+        else f" By {len(others)} other measures: layer {others.min():.0f} to {others.max():.0f}."
     )
     span = _span(by.loc[first].to_dict(), f", by {metric}")
     return [*lines, (what, f"{span}. {word.meaning}{more}")]
@@ -48,32 +46,12 @@ def _onset(gain: str) -> str:
 
 
 def _span(row: dict[Any, Any], by: str = "") -> str:
-    return f"layer {_at(row['layer'])}{by} (95% interval {_at(row['low'])} to {_at(row['high'])})"
-
-
-def onsets(landmarks: pd.DataFrame, gain: str | None) -> list[dict[str, Any]]:
-    """Where fluency sets in, and where grounding does, by one measure.
-
-    Args:
-        landmarks: of `image_queries.landmarks`.
-        gain: the measure of grounding, such as `grounded_gain_cider`; None without one.
-
-    Returns:
-        layer, text (what sets in where) and detail (the same with its interval and its meaning).
-    """
-    grounding = _onset(gain) if gain else None
-    made = []
-    for row in landmarks.dropna(subset="layer").to_dict("records"):
-        if row["metric"] in ("fluency_onset", grounding):
-            word = metrics.word(row["metric"])
-            made.append(
-                {
-                    "layer": int(row["layer"]),
-                    "text": f"{word.label.partition(',')[0]} at layer {_at(row['layer'])}",
-                    "detail": f"{word.label}: {_span(row)}, over all pictures. {word.meaning}",
-                }
-            )
-    return made
+    interval = (
+        "too few images for an interval"
+        if pd.isna(row["low"])
+        else f"95% interval {row['low']:.0f} to {row['high']:.0f}"
+    )
+    return f"layer {row['layer']:.0f}{by} ({interval})"
 
 
 def rules(landmarks: pd.DataFrame) -> list[str]:
@@ -89,10 +67,6 @@ def _in_words(rule: str) -> str:
     return re.sub(r"\b[a-z]+_\w+", lambda match: metrics.word(match[0]).label, rule)
 
 
-def _at(layer: float) -> str:
-    return "never" if pd.isna(layer) else f"{layer:.0f}"
-
-
 def marks(landmarks: pd.DataFrame, curves: Collection[str]) -> list[tuple[int, str]]:
     """Where fluency and grounding set in, as `base_charts.bands` marks it: layer and words.
 
@@ -101,6 +75,9 @@ def marks(landmarks: pd.DataFrame, curves: Collection[str]) -> list[tuple[int, s
         curves: metrics of the run; grounding is that of the first of `gains` among them.
     """
     gain = next((gain for gain in gains() if gain in curves), None)
+    shown = ("fluency_onset", _onset(gain) if gain else None)
     return [
-        (onset["layer"], onset["text"].partition(" at ")[0]) for onset in onsets(landmarks, gain)
+        (int(row["layer"]), metrics.word(row["metric"]).label.partition(",")[0])
+        for row in landmarks.to_dict("records")
+        if row["metric"] in shown
     ]

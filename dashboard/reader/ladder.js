@@ -58,14 +58,14 @@ function fillLadder(reader) {
   }
   for (const group of groups.values()) fillRow(reader, group)
   ladder.list.replaceChildren(...Array.from(groups.values(), ({ button, rows }) =>
-    make("div", { role: "listitem" }, ...landmarksOf(reader, rows), button)))
+    make("div", { role: "listitem" }, ...marksOf(reader, rows), button)))
 }
 
-// Where over all pictures something sets in: a line above the row of its layer.
-function landmarksOf({ header }, rows) {
-  return header.landmarks.filter(({ layer }) => rows.some((row) => row.layer === layer))
-    .map(({ text, detail }) => make("div", { class: "landmark", title: detail },
-      make("span", { text: `${text}, over all pictures` })))
+// Where this picture's captions settle and become its own: a line above the row of its layer.
+function marksOf({ header }, rows) {
+  return header.marks.filter(({ layer }) => rows.some((row) => row.layer === layer))
+    .map(({ layer, text, detail }) => make("div", { class: "landmark", title: detail },
+      make("span", { text: `${text} at layer ${layer}` })))
 }
 
 // A row of like captions shows that of the chosen layer, if it is among them, else the first.

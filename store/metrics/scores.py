@@ -175,7 +175,8 @@ OTHERS: dict[str, Metric] = {
     "cider_plateau": Metric(
         "CIDEr levels off",
         "layer",
-        "From here up the captions come no closer to the references.",
+        "From here up the captions come hardly closer to the references: CIDEr has 95% of the last "
+        "layer's.",
         range=_POSITIVE,
     ),
 }

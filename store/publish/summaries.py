@@ -20,7 +20,7 @@ from store.statistics import (
 
 __all__ = ["COMPUTED", "N_BOOTSTRAP", "SEED", "VERSION", "add_summaries", "bootstrap_weights"]
 
-VERSION = 6
+VERSION = 7
 """Goes up when a summary is computed differently, so that publish makes a new generation."""
 
 COMPUTED = ("image_stat", "curve", "head_curve", "change", "landmark")

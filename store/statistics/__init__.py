@@ -3,8 +3,15 @@
 Works on a DuckDB connection with the schema's tables. Knows neither parts nor files.
 """
 
-from store.statistics import bootstrap, judged
-from store.statistics.bootstrap import N_BOOTSTRAP, SEED, Values, bootstrap_weights, prepare
+from store.statistics import bootstrap, judged, landmarks
+from store.statistics.bootstrap import (
+    N_BOOTSTRAP,
+    SEED,
+    Values,
+    bootstrap_weights,
+    prepare,
+    summarise,
+)
 from store.statistics.changes import add_changes, paired
 from store.statistics.convergence import add_convergence
 from store.statistics.curves import add_curves, add_landmarks
@@ -22,6 +29,8 @@ __all__ = [
     "bootstrap",
     "bootstrap_weights",
     "judged",
+    "landmarks",
     "paired",
     "prepare",
+    "summarise",
 ]

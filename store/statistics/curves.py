@@ -74,7 +74,7 @@ def add_landmarks(con: duckdb.DuckDBPyConnection, weights: Array) -> None:
     columns = named_columns(con, values)
     for condition in columns["condition_id"].unique().to_pylist():
         chosen = columns.filter(pc.equal(columns["condition_id"], condition))
-        _, mean, samples = sample_means(
+        n, mean, samples = sample_means(
             matrices(con, values, chosen, weights), weights, len(chosen)
         )
         at: dict[landmarks.Curve, list[tuple[int, int]]] = {}
@@ -88,6 +88,7 @@ def add_landmarks(con: duckdb.DuckDBPyConnection, weights: Array) -> None:
             rows = landmarks.find(
                 rule,
                 layers,
+                min(int(n[ks].min()) for ks in layers_of.values()),
                 {curve: mean[ks] for curve, ks in layers_of.items()},
                 {curve: samples[:, ks] for curve, ks in layers_of.items()},
             )

@@ -28,7 +28,7 @@ TO = "\N{EN DASH}"
 
 
 def _rows(image):
-    """Scores that make landmarks: no word repeats, and grounding sets in at layer 20."""
+    """Scores of a picture whose grounding sets in at layer 20; no word repeats."""
     at = {"condition_id": "baseline", "image_id": image}
     for place in range(26):
         yield {**at, "layer": place, "metric": "repetition", "against": "self", "value": 0.0}
@@ -125,13 +125,12 @@ def test_rows_tell_how_many_others_say_it_and_where_things_set_in(tab, deep):
     opened(tab, deep, "layer=20&head=0")
     expect(row(tab).locator(".badge").first).to_have_text("shared by 2 others")
     marks = tab.locator(".landmark")
-    expect(marks.filter(has_text="Grounding")).to_have_text(
-        "Grounding sets in at layer 20, over all pictures"
+    grounding = marks.filter(has_text="grounding")
+    expect(grounding).to_have_text("This picture's grounding sets in at layer 20")
+    expect(grounding.locator("xpath=..").locator(".layer")).to_have_text(f"20{TO}21")
+    expect(marks.filter(has_text="settles")).to_have_text(
+        "This picture's caption settles at layer 22"
     )
-    expect(marks.filter(has_text="Grounding").locator("xpath=..").locator(".layer")).to_have_text(
-        f"20{TO}21"
-    )
-    expect(marks.filter(has_text="Fluency")).to_have_count(1)
     picture(tab, "image-ladder")
 
 

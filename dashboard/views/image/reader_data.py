@@ -14,7 +14,6 @@ from dashboard.charts import base as base_charts
 from dashboard.charts import maps
 from dashboard.data import run as run_data
 from dashboard.data.run import Key
-from dashboard.names import landmarks as landmark_names
 from dashboard.names import metrics
 from dashboard.reader import payload, place
 from dashboard.widgets import picture
@@ -88,6 +87,7 @@ def _shown(key: Key, image_id: str, condition: str, against: str | None) -> payl
             "tokens": condition == BASELINE and run_data.token_attention(key, image_id) is not None,
             "peak": _peak(seen.heads),
             "words": ladder_rows.first_appearances(captions),
+            "marks": ladder_rows.marks(captions, _gain(scores)),
             "rows": ladder_rows.rows(
                 captions,
                 _row_scores(key, scores),
@@ -120,9 +120,6 @@ def _descriptions(key: Key, image_id: str, condition: str, against: str | None) 
     gain, like = _first(key, condition, _gained()), _first(key, condition, _likes("previous"))
     grounded = metrics.word(gain[0]) if gain else None
     return {
-        "landmarks": landmark_names.onsets(
-            run_data.landmarks(key, condition), gain[0] if gain else None
-        ),
         "key": short_hash([*key, image_id, condition, against]),
         "unique": dict(zip(alone["layer"].astype(int).astype(str), alone["mean"], strict=True)),
         "bars": {
@@ -186,6 +183,10 @@ def _row_scores(key: Key, scores: dict[str, pd.Series]) -> dict[str, pd.Series]:
         elif name.endswith(":previous"):
             series["same"] = values
     return series
+
+
+def _gain(scores: dict[str, pd.Series]) -> pd.Series | None:
+    return next((values for name, values in scores.items() if name.startswith(GAIN)), None)
 
 
 def _full(key: Key, gain: str) -> float:

@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from dashboard.captions import ladder_rows
-from dashboard.names import landmarks as landmark_names
 
 CAPTIONS = pd.DataFrame(
     {
@@ -70,27 +69,18 @@ def test_words_of_the_last_caption_are_followed_to_where_they_begin():
     assert ladder_rows.first_appearances(CAPTIONS.iloc[:0]) == []
 
 
-def test_the_ladder_is_marked_where_things_set_in_by_the_measure_of_its_bars():
-    landmarks = pd.DataFrame(
-        {
-            "metric": [
-                "cider_plateau",
-                "fluency_onset",
-                "grounding_onset_cider",
-                "grounding_onset_rouge_l",
-            ],
-            "layer": [11, 4, None, 7],
-            "low": [9, 3, 20, 6],
-            "high": [11, 4, None, 8],
-        }
-    )
-    marks = landmark_names.onsets(landmarks, "grounded_gain_rouge_l")
-    assert [(mark["layer"], mark["text"]) for mark in marks] == [
-        (4, "Fluency sets in at layer 4"),
-        (7, "Grounding sets in at layer 7"),
+def test_the_ladder_is_marked_where_the_pictures_own_captions_settle_and_are_grounded():
+    settled = CAPTIONS.assign(text=["a", "a dog", "A dog.", None, "a dog"])
+    gain = pd.Series({0: -1.0, 1: 0.3, 2: 0.2, 3: np.nan, 4: 0.8}, dtype="float32")
+    # Half of 0.8 is 0.4: below it lie -1.0, 0.3 and 0.2, and the NaN is no layer.
+    own = ladder_rows.marks(settled, gain)
+    assert [(mark["layer"], mark["text"]) for mark in own] == [
+        (4, "This picture's caption settles"),
+        (4, "This picture's grounding sets in"),
     ]
-    assert marks[1]["detail"].startswith(
-        "Grounding sets in, ROUGE-L: layer 7 (95% interval 6 to 8), over all pictures. From here"
-    )
-    for gain in ("grounded_gain_cider", None):  # the one sets in nowhere, the other is not there
-        assert [mark["layer"] for mark in landmark_names.onsets(landmarks, gain)] == [4]
+    early = ladder_rows.marks(settled.assign(text="a dog"), gain + 2)
+    assert [mark["layer"] for mark in early] == [0, 1]
+    assert len(ladder_rows.marks(settled, -gain)) == 1  # its last caption is of another picture
+    assert len(ladder_rows.marks(settled, None)) == 1
+    assert ladder_rows.marks(settled.iloc[-1:], None) == []
+    assert ladder_rows.marks(settled.iloc[:0], gain.iloc[:0]) == []

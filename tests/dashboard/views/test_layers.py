@@ -1,5 +1,6 @@
 """The Layers page: where things set in, and cards of curves."""
 
+import html
 import json
 
 import pandas as pd
@@ -18,7 +19,7 @@ from tests.synthetic import make_run
 
 
 def test_landmarks_stand_above_the_curves(visit, tmp_path):
-    run = make_run(tmp_path, n_images=3, n_layers=4)
+    run = make_run(tmp_path, n_images=10, n_layers=4)
     with open_run(run) as opened:
         images = opened.table("image")["image_id"]
     stage = stage_folder(run, "score.cider", {})
@@ -41,11 +42,12 @@ def test_landmarks_stand_above_the_curves(visit, tmp_path):
     publish(run)
     at = visit("layers", tmp_path)
     assert not at.exception
-    text = words(at)
+    text = html.unescape(words(at))
     level = "layer 2 (95% interval 2 to 2). "
     assert ">CIDEr levels off</dt>" in text
-    assert f">{level}From here up the captions come no closer" in text
-    assert f"CIDEr levels off: {level}The rule: mean CIDEr against references within 1%" in text
+    assert f">{level}From here up the captions come hardly closer" in text
+    assert f"CIDEr levels off: {level}The rule: the layer that best divides" in text
+    assert "at least 95% of the last layer's, whose interval lies above 0." in text
 
 
 def test_fluency_and_grounding_are_marked_on_the_curves(visit, tmp_path):
@@ -149,14 +151,16 @@ def test_grounding_is_named_once_by_the_measure_of_the_first_view():
         [
             mark("fluency_onset", 2, 1, 3),
             mark("grounding_onset_rouge_l", 5, 4, 6),
-            mark("grounding_onset_cider", 7, 6, float("nan")),
+            mark("grounding_onset_cider", 7, float("nan"), float("nan")),
             mark("grounding_onset_exact", 8, 7, 8),
         ]
     )
     places = dict(landmark_names.where(marks))
     assert list(places) == ["Fluency sets in", "Grounding sets in"]
     assert places["Fluency sets in"].startswith("layer 2 (95% interval 1 to 3). ")
-    assert places["Grounding sets in"].startswith("layer 7, by CIDEr (95% interval 6 to never). ")
+    assert places["Grounding sets in"].startswith(
+        "layer 7, by CIDEr (too few images for an interval). "
+    )
     assert places["Grounding sets in"].endswith("By 2 other measures: layer 5 to 8.")
     alone = dict(landmark_names.where(marks[:2]))["Grounding sets in"]
     assert "by ROUGE-L" in alone and "other" not in alone
@@ -178,6 +182,6 @@ def test_rules_name_metrics_as_menus_do():
         )
     )
     assert len(rules) == 3
-    assert "Caption log-probability within 0.6931 nats a token" in rules[0]
-    assert any("Grounded gain, ROUGE-L at least 0.5" in rule for rule in rules)
+    assert "with a Caption log-probability within 0.6931 nats a token" in rules[0]
+    assert any("whose Grounded gain, ROUGE-L is at least 0.5" in rule for rule in rules)
     assert not any("_" in rule for rule in rules)
