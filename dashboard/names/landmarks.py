@@ -52,7 +52,7 @@ def _span(row: dict[Any, Any], by: str = "") -> str:
 
 
 def onsets(landmarks: pd.DataFrame, gain: str | None) -> list[dict[str, Any]]:
-    """Where fluency sets in, and where grounding does, by one measure.
+    """Where the decoder is sure, and where grounding sets in, by one measure.
 
     Args:
         landmarks: of `image_queries.landmarks`.
@@ -64,7 +64,7 @@ def onsets(landmarks: pd.DataFrame, gain: str | None) -> list[dict[str, Any]]:
     grounding = _onset(gain) if gain else None
     made = []
     for row in landmarks.dropna(subset="layer").to_dict("records"):
-        if row["metric"] in ("fluency_onset", grounding):
+        if row["metric"] in ("confidence_onset", grounding):
             word = metrics.word(row["metric"])
             made.append(
                 {
@@ -94,7 +94,7 @@ def _at(layer: float) -> str:
 
 
 def marks(landmarks: pd.DataFrame, curves: Collection[str]) -> list[tuple[int, str]]:
-    """Where fluency and grounding set in, as `base_charts.bands` marks it: layer and words.
+    """Where the decoder is sure and grounding sets in, as `base_charts.bands` marks it.
 
     Args:
         landmarks: of `image_queries.landmarks`.

@@ -165,11 +165,12 @@ OTHERS: dict[str, Metric] = {
         "The first layer from which every caption is the final one, word for word.",
         range=_POSITIVE,
     ),
-    "fluency_onset": Metric(
-        "Fluency sets in",
+    "confidence_onset": Metric(
+        "The decoder is sure",
         "layer",
-        "From here up the captions are good sentences: the decoder is nearly as sure of them "
-        "as of the last layer's, and they hardly repeat themselves.",
+        "From here up the decoder is nearly as sure of its captions as of the last layer's, and "
+        "they hardly repeat themselves. It may be as sure of a tower that knows nothing: the floor "
+        "of its log-probability says how sure.",
         range=_POSITIVE,
     ),
     "cider_plateau": Metric(

@@ -20,10 +20,10 @@ from store.statistics import (
 
 __all__ = ["COMPUTED", "N_BOOTSTRAP", "SEED", "VERSION", "add_summaries", "bootstrap_weights"]
 
-VERSION = 6
+VERSION = 7
 """Goes up when a summary is computed differently, so that publish makes a new generation."""
 
-COMPUTED = ("image_stat", "curve", "head_curve", "change", "landmark")
+COMPUTED = ("image_stat", "curve", "floor_curve", "head_curve", "change", "landmark")
 """The tables filled here; parts may have rows of some of them, too."""
 
 

@@ -1,4 +1,4 @@
-"""Landmarks of a data set: the layers at which fluency and grounding set in and scores level off.
+"""Landmarks of a data set: where the decoder is sure, grounding sets in and scores level off.
 
 Each is the least layer from which a rule on the curves' means holds at every layer up to the last,
 so that one lucky layer does not count. The interval is that of the same rule on every bootstrap
@@ -18,9 +18,9 @@ Array = NDArray[Any]
 Curve = tuple[str, str]
 """Metric and against."""
 
-FLUENT_NATS = 0.6931
+SURE_NATS = 0.6931
 """log 2: a token at most twice as surprising to the model as at the last layer."""
-FLUENT_REPETITION = 0.05
+SURE_REPETITION = 0.05
 GROUNDED_SHARE = 0.5
 PLATEAU_SHARE = 0.01
 _INTERVAL = (2.5, 97.5)
@@ -47,16 +47,16 @@ def rules(curves: Iterable[Curve]) -> list[Rule]:
     """The landmarks that a run with these curves has."""
     there = sorted(set(curves))
     rules = [
-        FLUENCY,
+        CONFIDENCE,
         PLATEAU,
         *(_grounding(metric) for metric, _ in there if metric.startswith(GAIN)),
     ]
     return [rule for rule in rules if set(rule.curves) <= set(there)]
 
 
-def _fluent(logprob: Array, repetition: Array) -> Array:
-    sure = logprob >= logprob[..., -1:] - FLUENT_NATS
-    return np.asarray(sure & (repetition <= repetition[..., -1:] + FLUENT_REPETITION))
+def _confident(logprob: Array, repetition: Array) -> Array:
+    sure = logprob >= logprob[..., -1:] - SURE_NATS
+    return np.asarray(sure & (repetition <= repetition[..., -1:] + SURE_REPETITION))
 
 
 def _grounded(gain: Array) -> Array:
@@ -69,12 +69,12 @@ def _level(score: Array) -> Array:
     return np.asarray(np.abs(score - last) <= PLATEAU_SHARE * np.abs(last))
 
 
-FLUENCY = Rule(
-    "fluency_onset",
-    f"mean_logprob within {FLUENT_NATS} nats a token (log 2) of the last layer's or above it, and "
-    f"repetition at most {FLUENT_REPETITION} above the last layer's, there and at all layers above",
+CONFIDENCE = Rule(
+    "confidence_onset",
+    f"mean_logprob within {SURE_NATS} nats a token (log 2) of the last layer's or above it, and "
+    f"repetition at most {SURE_REPETITION} above the last layer's, there and at all layers above",
     (("mean_logprob", "self"), ("repetition", "self")),
-    _fluent,
+    _confident,
 )
 PLATEAU = Rule(
     "cider_plateau",

@@ -131,7 +131,7 @@ def test_rows_tell_how_many_others_say_it_and_where_things_set_in(tab, deep):
     expect(marks.filter(has_text="Grounding").locator("xpath=..").locator(".layer")).to_have_text(
         f"20{TO}21"
     )
-    expect(marks.filter(has_text="Fluency")).to_have_count(1)
+    expect(marks.filter(has_text="The decoder is sure")).to_have_count(1)
     picture(tab, "image-ladder")
 
 

@@ -39,11 +39,11 @@ def test_bars_are_shares_or_unknown():
     rows = ladder_rows.rows(CAPTIONS, scores, None, {2: 0, 3: 12})
     assert rows[2]["bars"] == {
         "grounded": 0.25,
-        "fluent": pytest.approx(math.exp(-0.5)),
+        "sure": pytest.approx(math.exp(-0.5)),
         "changed": 0.25,
     }
-    assert rows[3]["bars"] == {"grounded": None, "fluent": 1.0, "changed": None}
-    assert rows[1]["bars"]["fluent"] is None
+    assert rows[3]["bars"] == {"grounded": None, "sure": 1.0, "changed": None}
+    assert rows[1]["bars"]["sure"] is None
     assert [row["shared"] for row in rows] == [0, 0, 0, 12, 0]
 
 
@@ -75,7 +75,7 @@ def test_the_ladder_is_marked_where_things_set_in_by_the_measure_of_its_bars():
         {
             "metric": [
                 "cider_plateau",
-                "fluency_onset",
+                "confidence_onset",
                 "grounding_onset_cider",
                 "grounding_onset_rouge_l",
             ],
@@ -86,7 +86,7 @@ def test_the_ladder_is_marked_where_things_set_in_by_the_measure_of_its_bars():
     )
     marks = landmark_names.onsets(landmarks, "grounded_gain_rouge_l")
     assert [(mark["layer"], mark["text"]) for mark in marks] == [
-        (4, "Fluency sets in at layer 4"),
+        (4, "The decoder is sure at layer 4"),
         (7, "Grounding sets in at layer 7"),
     ]
     assert marks[1]["detail"].startswith(

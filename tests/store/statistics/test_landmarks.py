@@ -28,7 +28,7 @@ def slow(rule: str, curves: dict[str, list[float]]) -> float:
     """The rules in words, one layer at a time."""
 
     def holds(layer: int) -> bool:
-        if rule == "fluency_onset":
+        if rule == "confidence_onset":
             sure, again = curves["mean_logprob"], curves["repetition"]
             return sure[layer] >= sure[-1] - np.log(2) and again[layer] <= again[-1] + 0.05
         if rule == "cider_plateau":
@@ -95,7 +95,7 @@ def test_landmarks_equal_a_slow_loop(tmp_path_factory: pytest.TempPathFactory, s
     with open_run(run) as opened:
         matches = opened.table("landmark").set_index("metric")
         curve = opened.table("curve").set_index(["metric", "layer"])
-    assert set(matches.index) == {"fluency_onset", "cider_plateau", "grounding_onset_cider"}
+    assert set(matches.index) == {"confidence_onset", "cider_plateau", "grounding_onset_cider"}
     for name, row in matches.iterrows():
         drawn = []
         for weight in weights:
