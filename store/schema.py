@@ -191,6 +191,7 @@ TABLES: dict[str, Table] = {
         key=(*_AT, "question"),
         order=("condition_id", "image_id", "layer", "question"),
     ),
+    "question": Table({"question": _S, "detail": _S}, key=("question",), order=("question",)),
     "curve": Table(
         {
             "condition_id": _S,

@@ -18,6 +18,22 @@ ANSWERS: dict[str, Metric] = {
         better="more",
         section=_GROUNDING,
     ),
+    "answer_accuracy_detail": Metric(
+        "Questions of detail answered right",
+        "share of questions",
+        "Those that ask for a colour, count, size, kind, part or text, by their words.",
+        range=_ONE,
+        better="more",
+        section=_GROUNDING,
+    ),
+    "answer_accuracy_gist": Metric(
+        "Questions of gist answered right",
+        "share of questions",
+        "All others: what, who, where, why.",
+        range=_ONE,
+        better="more",
+        section=_GROUNDING,
+    ),
     "answer_bertscore": Metric(
         "Likeness of answers, BERTScore",
         "F1",

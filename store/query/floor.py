@@ -29,5 +29,6 @@ def band(run: Source) -> pd.DataFrame:
 def at_last_layer(run: Source, metric: str, against: str) -> pd.DataFrame:
     """The last layer's row of `band` for one measure, or none."""
     rows = band(run)
-    rows = rows[(rows["metric"] == metric) & (rows["against"] == against)]
-    return rows[rows["layer"] == rows["layer"].max()]
+    of_measure = (rows["metric"] == metric) & (rows["against"] == against)
+    last: pd.DataFrame = rows[of_measure & (rows["layer"] == rows["layer"].max())]
+    return last

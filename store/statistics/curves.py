@@ -50,6 +50,10 @@ _SOURCES = (
             "SELECT condition_id, layer, 'answer_accuracy' AS metric, 'reference' AS against, "
             "image_id, avg(score)::FLOAT AS value FROM answer GROUP BY condition_id, layer, "
             "image_id",
+            "SELECT condition_id, layer, if(detail IS NULL, 'answer_accuracy_gist', "
+            "'answer_accuracy_detail') AS metric, 'reference' AS against, image_id, "
+            "avg(score)::FLOAT AS value FROM answer JOIN question USING (question) "
+            "GROUP BY condition_id, layer, detail IS NULL, image_id",
             "SELECT condition_id, layer, concat('answer_', a.metric) AS metric, 'reference' AS "
             "against, image_id, avg(value)::FLOAT AS value FROM answer_score AS a "
             "GROUP BY condition_id, layer, a.metric, image_id",
