@@ -20,26 +20,40 @@ from store.statistics.convergence import ALL_LAYERS
 SELF, FINAL = "self", "final"
 _KEY = ("condition_id", "metric", "against", "layer")
 
+
+def _of_captions(floor: str = "") -> tuple[Values, ...]:
+    """Captions and their scores; those of the floor with the prefix of its tables."""
+    return (
+        Values(
+            f"SELECT * FROM {floor}caption",
+            ("condition_id", "layer"),
+            tuple((name, FINAL if name == "final_logprob" else SELF) for name in CAPTION_METRICS),
+        ),
+        Values(
+            f"SELECT condition_id, layer, metric, against, image_id, value FROM {floor}score", _KEY
+        ),
+    )
+
+
 _SOURCES = (
     Values(
         "SELECT * FROM layer_stat",
         ("condition_id", "layer"),
         tuple((metric, SELF) for metric in LAYER_METRICS),
     ),
-    Values(
-        "SELECT * FROM caption",
-        ("condition_id", "layer"),
-        tuple((metric, FINAL if metric == "final_logprob" else SELF) for metric in CAPTION_METRICS),
-    ),
+    *_of_captions(),
     *(
         Values(sql, _KEY)
         for sql in (
-            "SELECT condition_id, layer, metric, against, image_id, value FROM score",
             *judged.CURVES,
             # An image counts once, however many questions are asked about it.
             "SELECT condition_id, layer, 'answer_accuracy' AS metric, 'reference' AS against, "
             "image_id, avg(score)::FLOAT AS value FROM answer GROUP BY condition_id, layer, "
             "image_id",
+            "SELECT condition_id, layer, if(detail IS NULL, 'answer_accuracy_gist', "
+            "'answer_accuracy_detail') AS metric, 'reference' AS against, image_id, "
+            "avg(score)::FLOAT AS value FROM answer JOIN question USING (question) "
+            "GROUP BY condition_id, layer, detail IS NULL, image_id",
             "SELECT condition_id, layer, concat('answer_', a.metric) AS metric, 'reference' AS "
             "against, image_id, avg(value)::FLOAT AS value FROM answer_score AS a "
             "GROUP BY condition_id, layer, a.metric, image_id",
@@ -56,7 +70,9 @@ _OF_LANDMARKS = (
 
 
 def add_curves(con: duckdb.DuckDBPyConnection, weights: Array) -> None:
-    """Fill table `curve` from layer_stat, caption, score, judgement, answer and answer_score.
+    """Fill `curve` from layer_stat, caption, score, judgement, answer and answer_score.
+
+    And `floor_curve`, in the same way, from floor_caption and floor_score.
 
     Args:
         con: the generation being built, after `bootstrap.prepare`.
@@ -64,6 +80,8 @@ def add_curves(con: duckdb.DuckDBPyConnection, weights: Array) -> None:
     """
     for source in _SOURCES:
         insert(con, "curve", summaries(con, source, weights))
+    for source in _of_captions("floor_"):
+        insert(con, "floor_curve", summaries(con, source, weights))
 
 
 def add_landmarks(con: duckdb.DuckDBPyConnection, weights: Array) -> None:
