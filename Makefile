@@ -5,13 +5,15 @@ python = $(shell for one in python$(1) "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/
 	"$$one" -c "" 2>/dev/null && command -v "$$one" && break; done)
 PYTHON ?= $(or $(firstword $(foreach version,$(VERSIONS),$(call python,$(version)))),python3)
 RESULTS ?= $(or $(PEEL_RESULTS),results)
+# Not written into commands, whose shell would read a name with quotes otherwise.
+demo-run precompute serve test-browser: export PEEL_RESULTS := $(RESULTS)
 BACKEND ?= huggingface
 CONFIG ?= precompute/configs/$(if $(filter lavis,$(BACKEND)),whoops-lavis,whoops).toml
 PORT ?= 8501
 
 VENV ?= .venv
 BIN := $(VENV)/bin
-PEEL := PEEL_RESULTS="$(RESULTS)" $(BIN)/python -m precompute
+PEEL := $(BIN)/python -m precompute
 
 .PHONY: demo demo-run precompute setup-lavis test-lavis rehearse dashboard serve train-demo bench bench-store stress test test-fast \
 	test-pythons lint test-browser locks audit clean
@@ -25,7 +27,7 @@ demo-run: .venv/all
 # who maintain it.
 LAVIS := .venv-lavis/bin/python -W ignore::FutureWarning
 precompute: $(if $(filter lavis,$(BACKEND)),.venv-lavis,.venv)/all
-	PEEL_RESULTS="$(RESULTS)" $(if $(filter lavis,$(BACKEND)),$(LAVIS),$(BIN)/python) \
+	$(if $(filter lavis,$(BACKEND)),$(LAVIS),$(BIN)/python) \
 		-m precompute run "$(CONFIG)"
 
 # InstructBLIP Flan-T5-XL at full size with random weights, on the CPU: minutes, within 22 GiB.
@@ -34,9 +36,10 @@ rehearse: .venv/all
 
 dashboard: $(VENV)/dashboard serve
 
+# BASE=/lab/peel: below that path of an address, as a proxy hands it on.
 serve:
-	@echo "Peel is at http://127.0.0.1:$(PORT) (Ctrl-C ends it)"
-	PYTHONPATH=. PEEL_RESULTS="$(RESULTS)" $(BIN)/streamlit run dashboard/app.py \
+	@echo "Peel is at http://127.0.0.1:$(PORT)$(BASE) (Ctrl-C ends it)"
+	PYTHONPATH=. $(BIN)/streamlit run dashboard/app.py $(if $(BASE),--server.baseUrlPath "$(BASE)") \
 		--server.address 127.0.0.1 --server.port $(PORT) --server.headless true
 
 # Trains the small captioner that the demo reads, for up to HOURS; EVAL_ONLY=1 only measures it.
@@ -68,6 +71,7 @@ test-fast: .venv/all
 		$(addprefix tests/precompute/,config forward images metrics)
 
 # A reader's installation, with no torch, on each Python of VERSIONS that is here.
+TESTS = tests/store tests/dashboard
 test-pythons: $(addprefix test-python-,$(VERSIONS))
 
 test-python-%:
@@ -80,7 +84,7 @@ test-reader: $(VENV)/dashboard
 	grep -E '^(beartype|hypothesis|jaxtyping|pytest|pytest-xdist)==' requirements.txt | \
 		xargs $(BIN)/pip install --quiet --disable-pip-version-check
 	! $(BIN)/python -c "import torch" 2>/dev/null
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 -q tests/store tests/dashboard
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 -q $(TESTS)
 
 lint: .venv/all
 	$(BIN)/ruff check .
@@ -105,8 +109,7 @@ test-lavis: .venv/all .venv-lavis/all
 # Starts the real server on the demo's results; needs Debian's chromium. A test that fails is run once
 # more: the summary names it.
 test-browser: demo-run
-	PEEL_RESULTS="$(abspath $(RESULTS))" $(BIN)/python -m pytest -n 2 --dist loadfile \
-		--reruns 1 -raR -m browser
+	$(BIN)/python -m pytest -n 2 --dist loadfile --reruns 1 -raR -m browser
 
 clean:
 	rm -rf .venv .venv-lavis .venv-tools $(addprefix .venv-,$(VERSIONS))

@@ -94,10 +94,10 @@ SHAPES: dict[str, Callable[[float, int], Array]] = {
 
 def curves_of(rule: landmarks.Rule, shape: Callable[[float, int], Array], at: int) -> list[Array]:
     """True curves, one for each that the rule looks at, which reach their lines at layer `at`."""
-    if rule is landmarks.FLUENCY:
+    if rule is landmarks.CONFIDENCE:
         # Nats, from -3 up to 0; repetition, down from 0.5 to 0.1, reaches its line 5 layers before.
-        logprob = 3 * (shape(1 - landmarks.FLUENT_NATS / 3, at) - 1)
-        return [logprob, 0.1 + 0.4 * (1 - shape(1 - landmarks.FLUENT_REPETITION / 0.4, at - 5))]
+        logprob = 3 * (shape(1 - landmarks.SURE_NATS / 3, at) - 1)
+        return [logprob, 0.1 + 0.4 * (1 - shape(1 - landmarks.SURE_REPETITION / 0.4, at - 5))]
     level = landmarks.PLATEAU_SHARE if rule is landmarks.PLATEAU else landmarks.GROUNDED_SHARE
     return [shape(level, at)]
 
@@ -168,7 +168,7 @@ def report(found: Array, truth: float) -> tuple[float, float, float]:
 
 def _rows(repeats: int) -> Iterator[tuple[str, str, int, list[tuple[float, float, float]]]]:
     grounding = next(iter(landmarks.rules([("grounded_gain_cider", "shuffled")])))
-    for rule in (landmarks.PLATEAU, grounding, landmarks.FLUENCY):
+    for rule in (landmarks.PLATEAU, grounding, landmarks.CONFIDENCE):
         for (what, noise), n in itertools.product(NOISES.items(), IMAGES):
             cells = []
             for shape, at in itertools.product(SHAPES.values(), TRUTHS):

@@ -45,7 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         results = Path(folder)
         publish(write_run(results, options.images, _SAMPLE))
         with _serve(results) as (address, pid):
-            print(f"\n{options.images:,} images; {options.visits} visits a reader, two cores")
+            cores = os.cpu_count()
+            print(f"\n{options.images:,} images, {cores} cores; {options.visits} visits a reader")
             asyncio.run(_readers(address, 1, 5, "to warm up"))
             for readers in (1, options.readers):
                 before = _processor_seconds(pid)

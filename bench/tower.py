@@ -34,4 +34,5 @@ def random_tower() -> VisionTower:
             n_heads=N_HEADS,
             grid=GRID,
             width=WIDTH,
+            matrices=(),
         )

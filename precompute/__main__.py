@@ -1,5 +1,6 @@
 """The command line: `python -m precompute COMMAND`."""
 
+import shlex
 import shutil
 import sys
 import time
@@ -291,7 +292,8 @@ def _completed(run: Path, seconds: float) -> str:
 
 def _dashboard(results: Path) -> str:
     """The command that shows these results."""
-    return "make dashboard" + (f" RESULTS={results}" if results != Path("results") else "")
+    named = f" RESULTS={shlex.quote(str(results))}" if results != Path("results") else ""
+    return f"make dashboard{named}"
 
 
 for command in (publish, verify, export):

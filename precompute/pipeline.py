@@ -15,7 +15,12 @@ from precompute.heads import caption_heads, measure_heads, prune, require_prunab
 from precompute.images import ImageItem, readable
 from precompute.interventions import read_experiments, run_experiments
 from precompute.models import Captioner
-from precompute.readouts import ask_questions, capture_images, keep_token_attention
+from precompute.readouts import (
+    ask_questions,
+    caption_floor,
+    capture_images,
+    keep_token_attention,
+)
 from precompute.runner import WHOLE, Job, PartFailed, Plan, Stopped, Unfinished
 from precompute.scoring import score, score_answers, score_corpus
 from store.disk import create_run, read_run, require_plain
@@ -89,6 +94,7 @@ def _steps(job: Job) -> list[Callable[[], object]]:
         functools.partial(measure_heads, job),
         functools.partial(prune, job),
         functools.partial(caption_heads, job),
+        functools.partial(caption_floor, job),
         functools.partial(score, run, plan.config, maker),
         functools.partial(score_corpus, run, plan.config, maker),
         functools.partial(ask_questions, job),

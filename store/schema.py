@@ -171,6 +171,16 @@ TABLES: dict[str, Table] = {
         key=(*_AT_HEAD, "metric", "against"),
         order=("condition_id", "metric", "against", "layer", "head", "image_id"),
     ),
+    # What towers with permuted weights say (docs/method.md, "Words"). In tables of their own, as a
+    # floor is nothing that anybody tries: its condition_id, `floor:SEED`, is not in `condition`.
+    "floor_caption": Table(
+        {**_AT, **_CAPTION}, key=tuple(_AT), order=("condition_id", "layer", "image_id")
+    ),
+    "floor_score": Table(
+        {**_AT, **_SCORE},
+        key=(*_AT, "metric", "against"),
+        order=("condition_id", "metric", "against", "layer", "image_id"),
+    ),
     "image_stat": Table(
         {"condition_id": _S, "image_id": _S, "metric": _S, "value": _F},
         key=("condition_id", "image_id", "metric"),
@@ -181,6 +191,7 @@ TABLES: dict[str, Table] = {
         key=(*_AT, "question"),
         order=("condition_id", "image_id", "layer", "question"),
     ),
+    "question": Table({"question": _S, "detail": _S}, key=("question",), order=("question",)),
     "curve": Table(
         {
             "condition_id": _S,
@@ -202,6 +213,20 @@ TABLES: dict[str, Table] = {
             "layer": _I,
             "metric": _S,
             "against": _S,
+            "low": pa.float64(),
+            "high": pa.float64(),
+        },
+        key=("condition_id", "layer", "metric", "against"),
+        order=("condition_id", "metric", "against", "layer"),
+    ),
+    "floor_curve": Table(
+        {
+            "condition_id": _S,
+            "layer": _I,
+            "metric": _S,
+            "against": _S,
+            "n": _I,
+            "mean": pa.float64(),
             "low": pa.float64(),
             "high": pa.float64(),
         },

@@ -14,12 +14,15 @@ ROOT = Path(__file__).parents[1]
 
 
 @contextmanager
-def serve(results, log):
-    """The address of the dashboard, from `make dashboard` with the Python that runs the test."""
+def serve(results, log, base=""):
+    """The address of the dashboard, from `make dashboard` with the Python that runs the test.
+
+    It lies below the path `base`, which has no slash at its end.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    settings = {"VENV": sys.prefix, "RESULTS": results, "PORT": port}
+    settings = {"VENV": sys.prefix, "RESULTS": results, "PORT": port, "BASE": base}
     with log.open("w") as out:
         process = subprocess.Popen(
             ["make", "dashboard", *(f"{name}={value}" for name, value in settings.items())],
@@ -28,7 +31,7 @@ def serve(results, log):
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    address = f"http://127.0.0.1:{port}"
+    address = f"http://127.0.0.1:{port}{base}"
     try:
         _wait_until_healthy(f"{address}/_stcore/health", process, log)
         yield address

@@ -1,4 +1,4 @@
-"""`make stress`, in short: a run that is killed all the time ends as one that is left alone."""
+"""`make stress`, in short: what is killed all the time ends as what is left alone."""
 
 import re
 import subprocess
@@ -20,3 +20,5 @@ def test_killed_runs_end_in_the_same_tables_and_arrays():
     kills = [int(count) for count in re.findall(r"(\d+) kills", done.stdout)]
     assert kills and min(kills) >= 3, done.stdout
     assert done.stdout.count("the same") == len(kills)
+    assert int(re.search(r"(\d+) reads of [1-9]", done.stdout)[1]) > 0, done.stdout
+    assert int(re.search(r"(\d+) damaged files: an answer or a sentence", done.stdout)[1]) >= 12

@@ -46,7 +46,7 @@ def rows(
 
     Returns:
         layer, text, degenerate, shared, fold (the first layer of its run of like
-        captions), bars (grounded, fluent, changed: 0 to 1 or None), and pieces: what became of the
+        captions), bars (grounded, sure, changed: 0 to 1 or None), and pieces: what became of the
         words since the caption before, against the last one, and against the other condition's.
     """
     layers = captions["layer"].astype(int).tolist()
@@ -68,7 +68,7 @@ def rows(
                 "shared": shared.get(layer, 0),
                 "bars": {
                     "grounded": _number(scores, "grounded", layer),
-                    "fluent": None if np.isnan(sure[i]) else sure[i],
+                    "sure": None if np.isnan(sure[i]) else sure[i],
                     "changed": None if same is None else 1 - same,
                 },
                 "pieces": {

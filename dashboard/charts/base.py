@@ -83,6 +83,7 @@ LEGEND: dict[str, Any] = {"offset": 6, "padding": 0, "titlePadding": 3, "rowPadd
 _LEGEND_CHARACTERS = 31
 _TITLE_CHARACTERS = 40
 _SAME = 1e-9
+_ENDS = ("low", "high")
 
 
 def columns(names: Sequence[str]) -> int:
@@ -142,6 +143,7 @@ def bands(
     colors: Mapping[str, str] = _SERIES,
     across: str = metrics.LAYER_AXIS,
     marks: Sequence[tuple[int, str]] = (),
+    floor: pd.DataFrame | None = None,
 ) -> Chart:
     """Data-set means over layers with their bootstrap intervals, one colour a series.
 
@@ -154,7 +156,13 @@ def bands(
         colors: of the series.
         across: title of the horizontal axis.
         marks: layers that are marked by a quiet rule, and what is there.
+        floor: of `store.query.floor.band`, with `series`: a grey band under each series of its
+            name, and its mean as a dotted line in the colour of the series.
     """
+    if floor is not None:
+        floor = floor[floor["series"].isin(frame["series"]) & floor["layer"].isin(frame["layer"])]
+    else:
+        floor = pd.DataFrame(columns=["layer", "series", "mean", "low", "high", "n", "towers"])
     series = list(dict.fromkeys(frame["series"]))
     top = int(frame["layer"].max())
     legend = (
@@ -189,13 +197,53 @@ def bands(
         ),
         alt.Tooltip("n:Q", title="images", format=",d"),
     ]
-    value = alt.Y("low:Q", title=axis, scale=values(frame["low"], frame["high"]))
+    ends = [rows[end] for rows in (frame, floor) for end in _ENDS]
+    value = alt.Y("low:Q", title=axis, scale=values(*ends))
     return alt.layer(
+        *_floor(floor, base, value),
         base.mark_area(opacity=0.18).encode(y=value, y2="high:Q"),
         base.mark_line(strokeWidth=1.8).encode(y="mean:Q"),
         base.mark_point(filled=True, size=32, opacity=1).encode(y="mean:Q", tooltip=tooltip),
         *_marked(frame, [mark for mark in marks if first <= mark[0] <= top], first, top),
     ).properties(height=height, **FIT)
+
+
+def _floor(floor: pd.DataFrame, curves: alt.Chart, value: alt.Y) -> list[alt.Chart]:
+    """Grey bands of the floor, with the scales of the curves; nothing where there is none."""
+    if floor.empty:
+        return []
+    base = curves.properties(data=floor)
+    opacity = 0.28 if floor["series"].nunique() == 1 else 0.14  # several lie on each other
+    tooltip = [
+        alt.Tooltip("series:N", title="floor of"),
+        alt.Tooltip("layer:Q", title="layer"),
+        alt.Tooltip("low:Q", title="lowest end of 95%", format=".4f"),
+        alt.Tooltip("high:Q", title="highest end of 95%", format=".4f"),
+        alt.Tooltip("towers:Q", title="permuted towers"),
+        alt.Tooltip("n:Q", title="images", format=",d"),
+    ]
+    return [
+        base.mark_area(opacity=opacity).encode(
+            y=value, y2="high:Q", color=alt.value(GREY), detail="series:N", tooltip=tooltip
+        ),
+        base.mark_line(strokeWidth=1.2, strokeDash=[1, 3]).encode(y="mean:Q"),
+    ]
+
+
+def level(floor: pd.DataFrame, value: alt.Y) -> alt.Chart:
+    """The floor of one layer as a grey band across a chart.
+
+    Args:
+        floor: low and high, one row.
+        value: the vertical axis.
+    """
+    tooltip = [alt.Tooltip(f"{end}:Q", title=f"floor, {end}", format=".4f") for end in _ENDS]
+    band: alt.Chart = (
+        alt.Chart(floor[list(_ENDS)])
+        .mark_rect(color=GREY, opacity=0.28)
+        .encode(y=value, y2="high:Q", tooltip=tooltip)
+    )
+    return band
 
 
 def _marked(

@@ -43,6 +43,7 @@ def sweep(
     baseline: float | None = None,
     paper: bool = False,
     height: int = 360,
+    floor: pd.DataFrame | None = None,
 ) -> Chart:
     """A measure of the last layer's captions against the layer that is edited (Figure 2).
 
@@ -53,7 +54,9 @@ def sweep(
         baseline: the unedited model's value, for a dashed line.
         paper: number layers as the paper does, from 0.
         height: in pixels, with axes and legend.
+        floor: low and high of the last layer's floor, one row, for a grey band; or none.
     """
+    floor = pd.DataFrame(columns=["low", "high"]) if floor is None else floor
     kinds = _kind_colors()
     series = sorted(frame["series"].unique(), key=lambda name: (name not in kinds, name))
     frame = frame.assign(first=frame["first"] - paper, last=frame["last"] - paper).sort_values(
@@ -97,11 +100,14 @@ def sweep(
     value = alt.Y(
         "low:Q",
         title=base_charts.lines(axis),
-        scale=base_charts.values(frame["low"], frame["high"]),
+        scale=base_charts.values(
+            *(rows[end] for rows in (frame, floor) for end in ("low", "high"))
+        ),
     )
     one = alt.Chart(single).encode(x=across, color=color)
     over = {"x": alt.X("left:Q"), "x2": alt.X2("right:Q"), "color": color}
     layers = [
+        *([] if floor.empty else [base_charts.level(floor, value)]),
         one.mark_area(opacity=0.15).encode(y=value, y2="high:Q"),
         *_curves(one, [name for name in series if (single["series"] == name).any()], tooltip),
         alt.Chart(joint).mark_rect(opacity=0.15).encode(y=value, y2="high:Q", **over),

@@ -20,6 +20,7 @@ from dashboard.names import metrics
 from store.interventions import KINDS
 from store.parts import ImageTensors
 from store.query import conditions as condition_queries
+from store.query import floor as floor_queries
 from store.query import images as image_queries
 from store.schema import BASELINE
 
@@ -42,7 +43,7 @@ ABSENT = {
 _PAPER_AXIS = "layer, the paper's numbers"
 _BANDS = "Bands are 95% bootstrap intervals over images."
 _DOTTED = (
-    " Dotted: where captions become fluent, and where they become those of their own "
+    " Dotted: where the decoder becomes sure of captions, and where they become those of their own "
     "picture (grounded gain)."
 )
 
@@ -109,8 +110,9 @@ def figure2(ask: Ask, about: About, measure: tuple[str, str] | None = None) -> F
     if frame.empty:
         return None
     baseline = None if against == BASELINE else condition_tables.baseline_of(values)
+    floor = ask(floor_queries.at_last_layer, metric, against)
     chart = condition_charts.sweep(
-        frame, metrics.axis(metric, against), baseline=baseline, paper=about.paper
+        frame, metrics.axis(metric, against), baseline=baseline, paper=about.paper, floor=floor
     )
     kinds = set(conditions["kind"])
     shown = " ".join(KINDS[kind].meaning for kind in condition_tables.swept() if kind in kinds)
@@ -122,7 +124,7 @@ def figure2(ask: Ask, about: About, measure: tuple[str, str] | None = None) -> F
             f"{metrics.title(metric, against)}, of the last layer's captions, by the layer that is "
             f"edited. {shown} Curves: one layer at a time; bars: all layers under the bar at once."
             f"{dashed} Means over {images(frame)}; shades are 95% bootstrap intervals over images. "
-            f"Run {about.run}."
+            f"{metrics.floor(floor, curves=False)} Run {about.run}."
         ),
         chart,
         frame,
@@ -142,13 +144,23 @@ def figure3(ask: Ask, about: About) -> list[Figure]:
         )
     ]
     upper = frame[frame["layer"] >= upper_range(int(frame["layer"].max()))]
+    floor = ask(floor_queries.band)
+    floor = about.numbered(
+        floor[(floor["metric"] == "cider") & (floor["against"] == "reference")]
+    ).assign(series=metrics.SERIES["reference"])
     made = []
     for name, rows, what in (("figure3", frame, ""), ("figure3-upper", upper, ", upper range")):
         rows = about.numbered(rows).assign(series=metrics.SERIES["reference"])
         first, last = int(rows["layer"].min()), int(rows["layer"].max())
         marked = [mark for mark in marks if first <= mark[0] <= last]
         chart = base_charts.bands(
-            rows, "CIDEr (0 to 10)", height=280, first=first, across=about.axis, marks=marked
+            rows,
+            "CIDEr (0 to 10)",
+            height=280,
+            first=first,
+            across=about.axis,
+            marks=marked,
+            floor=None if what else floor,
         )
         made.append(
             Figure(
@@ -157,7 +169,8 @@ def figure3(ask: Ask, about: About) -> list[Figure]:
                 (
                     "Captions of every layer against their references; the mean over "
                     f"{images(rows)} is "
-                    f"the set's CIDEr. {_BANDS}{_DOTTED if marked else ''} {about.source}"
+                    f"the set's CIDEr. {_BANDS}{_DOTTED if marked else ''} "
+                    f"{'' if what else metrics.floor(floor)} {about.source}"
                 ),
                 chart,
                 rows.drop(columns="series"),

@@ -68,14 +68,14 @@ def _in_words(rule: str) -> str:
 
 
 def marks(landmarks: pd.DataFrame, curves: Collection[str]) -> list[tuple[int, str]]:
-    """Where fluency and grounding set in, as `base_charts.bands` marks it: layer and words.
+    """Where the decoder is sure and grounding sets in, as `base_charts.bands` marks it.
 
     Args:
         landmarks: of `image_queries.landmarks`.
         curves: metrics of the run; grounding is that of the first of `gains` among them.
     """
     gain = next((gain for gain in gains() if gain in curves), None)
-    shown = ("fluency_onset", _onset(gain) if gain else None)
+    shown = ("confidence_onset", _onset(gain) if gain else None)
     return [
         (int(row["layer"]), metrics.word(row["metric"]).label.partition(",")[0])
         for row in landmarks.to_dict("records")

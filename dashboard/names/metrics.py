@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
+import pandas as pd
+
 from store.metrics import CRITERIA, FAMILIES, JUDGED, METRICS, Metric
 
 BadgeColor = Literal["gray", "green", "orange", "red"]
@@ -99,6 +101,26 @@ def title(metric: str, against: str | None = None) -> str:
 def held(against: str) -> str:
     """What a score is held against, after its name or above its column."""
     return _ALONE if against == _SELF else f"against {AGAINST.get(against, against)}"
+
+
+def floor(band: pd.DataFrame, *, curves: bool = True) -> str:
+    """What the grey bands of a chart are; empty if it has none.
+
+    Args:
+        band: of `store.query.floor.band`, of what is drawn.
+        curves: whether it is drawn under curves over layers, with its mean.
+    """
+    if band.empty:
+        return ""
+    towers = int(band["towers"].max())
+    return (
+        "Grey: the floor, what the same decoder says of "
+        f"{f'{towers} towers' if towers > 1 else 'a tower'} whose weights are permuted "
+        f"({int(band['n'].max()):,} images; from the lowest to the highest end of "
+        f"{'their 95% intervals' if towers > 1 else 'its 95% interval'}"
+        f"{'; its mean in dots' if curves else ''}). Where "
+        "a curve is no better than its floor, the decoder needs no picture for it."
+    )
 
 
 def axis(metric: str, against: str | None = None) -> str:

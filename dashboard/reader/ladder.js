@@ -1,6 +1,6 @@
 // The caption of every layer, a row each. Captions are text, never markup.
 
-const BARS = { grounded: "grounded", fluent: "fluent", changed: "changed" }
+const BARS = { grounded: "grounded", sure: "sure", changed: "changed" }
 const MANY = 2 // other pictures: one may show the same
 
 function buildLadder(reader) {

@@ -1,6 +1,7 @@
 """How a vision model scores the captions, judge by judge: the paper's Figure 5 and its proofs."""
 
 import math
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def _none(run: Path) -> None:
         "small",
     )
     copy_command.show(
-        f"python -m precompute judge {copy_command.config_of(run)} --run {run.name} "
+        f"python -m precompute judge {shlex.quote(copy_command.config_of(run))} --run {run.name} "
         "--base-url URL --model NAME"
     )
 

@@ -17,6 +17,7 @@ from dashboard.widgets import copy_command, link, menus
 from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
 from store.metrics import CAPTION_SECTION
+from store.query import floor as floor_queries
 from store.query import images as image_queries
 
 Cards = list[Callable[[], None]]
@@ -58,7 +59,11 @@ def show(place: Place) -> None:
         marks = landmark_names.marks(
             run_data.landmarks(place.published, place.condition), set(curves["metric"])
         )
-        cards: Cards = [partial(_curve, metric, curves, marks) for metric in there[section]]
+        floor = run_data.asked(place.published, floor_queries.band)
+        floor = floor[floor["metric"].isin(there[section])]
+        if sentence := metrics.floor(floor):
+            plain_text.line(sentence, "small")
+        cards: Cards = [partial(_curve, metric, curves, marks, floor) for metric in there[section]]
         if section == CAPTION_SECTION:
             cards = [*_figure3(place), *cards]
         if section in (GLANCE, SETTLES):
@@ -147,7 +152,9 @@ def _figure3(place: Place) -> Cards:
     return [partial(display.show, figure) for figure in shown]
 
 
-def _curve(metric: str, curves: pd.DataFrame, marks: Sequence[tuple[int, str]]) -> None:
+def _curve(
+    metric: str, curves: pd.DataFrame, marks: Sequence[tuple[int, str]], floor: pd.DataFrame
+) -> None:
     word = metrics.word(metric)
     plain_text.line(word.label, "heading")
     plain_text.line(word.meaning, "meaning")
@@ -165,6 +172,9 @@ def _curve(metric: str, curves: pd.DataFrame, marks: Sequence[tuple[int, str]]) 
         word.unit or "value",
         None if metric in PARTS else "against",
         marks=marks,
+        floor=floor[floor["metric"] == metric].assign(
+            series=lambda rows: rows["against"].replace(metrics.SERIES)
+        ),
     )
     display.chart(chart, f"{word.label} over layers.")
     files.download_row(chart, frame, f"layers-{metric}")

@@ -5,13 +5,12 @@ anew. Twenty that run beside each other so take many times as long as twenty in 
 longest wait is that of whoever asks most often (`python -m bench.sessions`).
 """
 
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-AT_ONCE = (os.cpu_count() or 1) + 1
-"""Scripts that run: one more than there are cores, for those that wait for the disk."""
+AT_ONCE = 3
+"""Scripts that run: one has the interpreter, whatever the cores, and others wait for a disk."""
 PATIENCE = 10.0
 """Seconds after which a script starts out of turn: a slow query holds nobody up for longer."""
 

@@ -6,6 +6,7 @@ imports none of them.
 
 from precompute.config.experiments import (
     ExperimentConfig,
+    FloorConfig,
     HeadEffectConfig,
     HeadsConfig,
     PruningConfig,
@@ -46,6 +47,7 @@ __all__ = [
     "DatasetConfig",
     "DecodeConfig",
     "ExperimentConfig",
+    "FloorConfig",
     "Generation",
     "HeadEffectConfig",
     "HeadsConfig",

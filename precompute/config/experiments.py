@@ -60,6 +60,20 @@ class HeadEffectConfig(Section):
     seed: Seed = 0
 
 
+class FloorConfig(Section):
+    """How much a caption owes to the decoder alone: captions of towers with permuted weights.
+
+    Attributes:
+        seeds: a tower each, whose weights are permuted within each matrix by this seed.
+        n: of how many images, drawn with `draw`; of all if there are fewer.
+        draw: seed of that draw.
+    """
+
+    seeds: tuple[Seed, ...] = Field(default=(0, 1, 2), min_length=1)
+    n: int = Field(default=50, ge=1)
+    draw: Seed = 0
+
+
 class PruningConfig(Section):
     """Algorithm 1: heads weighted or removed by what a sample of images says of them.
 

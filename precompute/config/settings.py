@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from precompute.config.experiments import (
     ExperimentConfig,
+    FloorConfig,
     HeadEffectConfig,
     HeadsConfig,
     PruningConfig,
@@ -198,6 +199,7 @@ class Config(Section):
     decode: DecodeConfig
     score: ScoreConfig = ScoreConfig()
     questions: QuestionsConfig | None = None
+    floor: FloorConfig | None = None
     experiments: tuple[ExperimentConfig, ...] = ()
     heads: HeadsConfig | None = None
     head_effect: HeadEffectConfig | None = None

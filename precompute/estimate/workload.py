@@ -85,6 +85,17 @@ def workload(
         work += _pruning(pruning, size, n_images, plain)
     if config.heads:
         work.append(_heads(stage_names.HEADS, config.heads.layers, size, n_images, plain))
+    if config.floor:
+        n_drawn = min(config.floor.n, n_images)
+        work += [
+            Workload(
+                f"{stage_names.FLOOR}{seed}",
+                n_drawn,
+                n_drawn * (size.n_layers + 1),
+                generation=plain,
+            )
+            for seed in config.floor.seeds
+        ]
     if config.questions and n_questions:
         layers = config.questions.layers or range(size.n_layers + 1)
         work.append(

@@ -20,7 +20,8 @@ from precompute.interventions.conditions import Condition, Edit, MeanSource, Sha
 from precompute.interventions.kinds import KINDS, taking_mean
 
 PAPER_LAYERS = 39
-"""Blocks of the paper's tower, which it numbers from 0: its layer k is this project's k + 1."""
+"""Blocks of the paper's tower, which it seems to number from 0: its layer k is taken to be k + 1
+here (docs/method.md, "What the paper leaves open")."""
 
 _EDIT = re.compile(
     r"(?P<kind>\w+):(?P<layers>[\d+.*-]+?)(?:-(?P<heads>[a-z][\w+*-]*))?"

@@ -1,4 +1,4 @@
-"""Whether anybody else has the caption: what fluent, ungrounded captions are not."""
+"""Whether anybody else has the caption: what captions of nothing in the picture are not."""
 
 import hashlib
 from collections.abc import Iterable, Sequence

@@ -30,6 +30,7 @@ from precompute.models.checkpoint import (
     require_folder,
     setting_files,
 )
+from precompute.models.permuted import with_permuted_tower
 from precompute.models.size import ModelSize
 from precompute.models.tower import Block, Heads, VisionTower
 
@@ -204,4 +205,5 @@ __all__ = [
     "vision",
     "weight_files",
     "weights_sha256",
+    "with_permuted_tower",
 ]

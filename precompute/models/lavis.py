@@ -276,6 +276,15 @@ def _tower(model: Any, autocast: Autocast) -> VisionTower:
         n_heads=vit.blocks[0].attn.num_heads,
         grid=vit.patch_embed.patch_shape,
         width=vit.embed_dim,
+        matrices=(
+            vit.patch_embed.proj.weight,
+            vit.pos_embed,
+            *(
+                module.weight
+                for layer in vit.blocks
+                for module in (layer.attn.qkv, layer.attn.proj, layer.mlp.fc1, layer.mlp.fc2)
+            ),
+        ),
     )
 
 

@@ -72,6 +72,8 @@ class VisionTower:
         n_heads: heads a block.
         grid: patches as (rows, columns).
         width: d.
+        matrices: its weights that are matrices, in one order in all libraries: patches,
+            positions, then queries to values, W_O and the MLP's two of each block.
     """
 
     embed: Callable[[Tensor], Tensor]
@@ -80,6 +82,7 @@ class VisionTower:
     n_heads: int
     grid: tuple[int, int]
     width: int
+    matrices: tuple[nn.Parameter, ...]
 
     @property
     def n_layers(self) -> int:

@@ -34,6 +34,20 @@ def view_tower(vision: Any) -> VisionTower:
         n_heads=config.num_attention_heads,
         grid=(side, side),
         width=config.hidden_size,
+        matrices=(
+            vision.embeddings.patch_embedding.weight,
+            vision.embeddings.position_embedding,
+            *(
+                module.weight
+                for layer in vision.encoder.layers
+                for module in (
+                    layer.self_attn.qkv,
+                    layer.self_attn.projection,
+                    layer.mlp.fc1,
+                    layer.mlp.fc2,
+                )
+            ),
+        ),
     )
 
 

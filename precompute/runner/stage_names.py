@@ -1,6 +1,6 @@
 """What the stages that need the model are called in run.json, where other folders find them.
 
-A name that ends in a dot goes before that of an experiment or of a pruning.
+A name that ends in a dot goes before that of an experiment or of a pruning, or a seed.
 """
 
 CAPTURE = "capture"
@@ -11,6 +11,7 @@ IMPORTANCE = "importance."
 PRUNING = "pruning."
 HEADS = "heads"
 QUESTIONS = "questions"
+FLOOR = "floor."
 
 OF_CONDITIONS = (SWEEP, PRUNING)
 """How the names of stages begin that hold captions of conditions."""

@@ -150,8 +150,9 @@ def score_part(
     score: Score,
     known: Mapping[str, Known],
     baseline: Part | None = None,
+    table: str = "caption",
 ) -> pa.Table:
-    """The rows of `score` for one part of captions.
+    """The rows of `score`, or of `floor_score`, for one part of captions.
 
     Args:
         captions: the part.
@@ -160,10 +161,11 @@ def score_part(
         score: the metric, opened.
         known: of every image.
         baseline: where the captions are of conditions, the capture part of the same shard.
+        table: which of the part's tables holds them.
     """
     plain = trajectories(baseline) if baseline else {}
     asked: dict[Key, list[Comparison]] = {}
-    for (condition, image), trajectory in trajectories(captions).items():
+    for (condition, image), trajectory in trajectories(captions, table).items():
         known_here = replace(known.get(image, Known()), baseline=plain.get((BASELINE, image)))
         for pair in pairs(trajectory, known_here, metric.against, condition):
             asked.setdefault((condition, image, pair.layer), []).append(pair)
@@ -230,11 +232,11 @@ def score_rows(
     return pa.table(columns)
 
 
-def trajectories(captions: Part) -> dict[tuple[str, str], dict[int, str]]:
+def trajectories(captions: Part, table: str = "caption") -> dict[tuple[str, str], dict[int, str]]:
     """Condition and image -> layer -> text; an empty text stays one."""
-    table = read_table([captions], "caption").select(["condition_id", "image_id", "layer", "text"])
+    rows = read_table([captions], table).select(["condition_id", "image_id", "layer", "text"])
     texts_of: dict[tuple[str, str], dict[int, str]] = {}
-    for row in table.to_pylist():
+    for row in rows.to_pylist():
         trajectory = texts_of.setdefault((row["condition_id"], row["image_id"]), {})
         trajectory[row["layer"]] = row["text"] or ""
     return texts_of

@@ -43,6 +43,15 @@ class Captions:
         return self.label == stage_names.HEADS
 
     @property
+    def of_floor(self) -> bool:
+        """Whether they are of a tower with permuted weights."""
+        return self.label.startswith(stage_names.FLOOR)
+
+    def n_images(self, part: str) -> int:
+        """Of how many images a part of theirs is."""
+        return sum(len(batch) for batch in self.parts[part].manifest["meta"]["batches"])
+
+    @property
     def folder(self) -> str:
         """The stage's folder."""
         return next(iter(self.parts.values())).path.parent.name if self.parts else ""
@@ -75,8 +84,9 @@ def caption_sources(
 ) -> Iterator[Captions]:
     """The stages of a run that hold captions and are complete, the capture first."""
     yield Captions(stage_names.CAPTURE, capture)
+    beside = (stage_names.FLOOR, *stage_names.OF_CONDITIONS)
     for label, folder in sorted(stages.items()):
-        if label != stage_names.HEADS and not label.startswith(stage_names.OF_CONDITIONS):
+        if label != stage_names.HEADS and not label.startswith(beside):
             continue
         if is_complete(run / "parts" / folder):
             parts = require_complete(run / "parts" / folder)
@@ -104,6 +114,8 @@ def _score_by(
             return
         if source.of_heads and not set(metric.against) & set(_OF_HEADS):
             continue
+        if source.of_floor and metric.of_set:
+            continue  # fewer images than the run: another set, and other numbers
         suffix = "" if source.label == stage_names.CAPTURE else f".{source.label}"
         label = f"score.{name}{suffix}"
         settings = score_settings(name, metric, source.folder, corpus_here, shuffles)
@@ -111,7 +123,7 @@ def _score_by(
         if opened is None or metric.of_set:
             opened = Lazy(functools.partial(_ready, metric, stage, corpus_here, shuffles))
         make = functools.partial(_score_shard, name, metric, opened, source, capture)
-        make_parts(maker, run, stage, {n: capture[n].rows["image"] for n in source.parts}, make)
+        make_parts(maker, run, stage, {n: source.n_images(n) for n in source.parts}, make)
 
 
 def _ready(
@@ -136,5 +148,7 @@ def _score_shard(
         part.table("head_score", rows)
     else:
         baseline = None if source.label == stage_names.CAPTURE else capture[shard]
-        part.table("score", score_part(captions, name, metric, *ready(), baseline))
-    advance(capture[shard].rows["image"])
+        floor = "floor_" if source.of_floor else ""
+        rows = score_part(captions, name, metric, *ready(), baseline, f"{floor}caption")
+        part.table(f"{floor}score", rows)
+    advance(source.n_images(shard))

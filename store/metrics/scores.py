@@ -19,6 +19,24 @@ ANSWERS: dict[str, Metric] = {
         better="more",
         section=_GROUNDING,
     ),
+    "answer_accuracy_detail": Metric(
+        "Questions of detail answered right",
+        "share of questions",
+        "Those that ask for a colour, count, size, kind, part or text, by their words.",
+        range=_ONE,
+        yes_or_no=True,
+        better="more",
+        section=_GROUNDING,
+    ),
+    "answer_accuracy_gist": Metric(
+        "Questions of gist answered right",
+        "share of questions",
+        "All others: what, who, where, why.",
+        range=_ONE,
+        yes_or_no=True,
+        better="more",
+        section=_GROUNDING,
+    ),
     "answer_bertscore": Metric(
         "Likeness of answers, BERTScore",
         "F1",
@@ -169,11 +187,12 @@ OTHERS: dict[str, Metric] = {
         "The first layer from which every caption is the final one, word for word.",
         range=_POSITIVE,
     ),
-    "fluency_onset": Metric(
-        "Fluency sets in",
+    "confidence_onset": Metric(
+        "The decoder is sure",
         "layer",
-        "From here up the captions are good sentences: the decoder is nearly as sure of them "
-        "as of the last layer's, and they hardly repeat themselves.",
+        "From here up the decoder is nearly as sure of its captions as of the last layer's, and "
+        "they hardly repeat themselves. It may be as sure of a tower that knows nothing: the floor "
+        "of its log-probability says how sure.",
         range=_POSITIVE,
     ),
     "cider_plateau": Metric(

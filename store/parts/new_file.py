@@ -22,7 +22,7 @@ class NewFile(h5py.File):  # type: ignore[misc]  # h5py has no types
     """
 
     def __init__(self, path: Path) -> None:
-        self._kept = _Kept(path)
+        self._kept = _Kept(path.open("x+b", buffering=0))
         # A bounded format version: files stay readable with older HDF5 libraries.
         super().__init__(self._kept, "w", libver=("earliest", "v110"))
 
@@ -56,9 +56,9 @@ class _Kept(io.RawIOBase):
         error: why the disk took no more; None if it took all.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, disk: io.FileIO) -> None:
         super().__init__()
-        self._disk = path.open("x+b", buffering=0)
+        self._disk = disk
         self._at = 0
         self._size = 0
         self._later: list[tuple[int, bytes]] = []

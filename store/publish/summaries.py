@@ -13,6 +13,7 @@ from store.statistics import (
     add_curves,
     add_head_curves,
     add_landmarks,
+    add_questions,
     bootstrap_weights,
     judged,
     prepare,
@@ -20,10 +21,19 @@ from store.statistics import (
 
 __all__ = ["COMPUTED", "N_BOOTSTRAP", "SEED", "VERSION", "add_summaries", "bootstrap_weights"]
 
-VERSION = 8
+VERSION = 9
 """Goes up when a summary is computed differently, so that publish makes a new generation."""
 
-COMPUTED = ("image_stat", "curve", "band", "head_curve", "change", "landmark")
+COMPUTED = (
+    "image_stat",
+    "question",
+    "curve",
+    "band",
+    "floor_curve",
+    "head_curve",
+    "change",
+    "landmark",
+)
 """The tables filled here; parts may have rows of some of them, too."""
 
 
@@ -38,6 +48,7 @@ def add_summaries(con: duckdb.DuckDBPyConnection, scratch: Path) -> None:
         PublishRefused: rows with the same key.
     """
     add_convergence(con)
+    add_questions(con)
     judged.add_image_stats(con)
     if n_images := prepare(con):
         weights = bootstrap_weights(n_images, scratch / "weights.u1")

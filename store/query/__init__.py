@@ -5,6 +5,7 @@ All SQL of readers is here. Reads one generation and writes nothing into a run's
 
 from store.query import (
     conditions,
+    floor,
     image_export,
     images,
     judges,
@@ -39,6 +40,7 @@ __all__ = [
     "conditions",
     "export_table",
     "find_run",
+    "floor",
     "format_predicates",
     "image_export",
     "images",

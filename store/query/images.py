@@ -329,10 +329,16 @@ def skipped(run: Source, limit: int, offset: int = 0) -> pd.DataFrame:
 
 
 def landmarks(run: Source, condition: str = BASELINE) -> pd.DataFrame:
-    """Where fluency and grounding set in and CIDEr levels off: metric, layer, low, high, rule."""
+    """Where the decoder is sure, grounding sets in and CIDEr levels off.
+
+    Returns:
+        metric, layer, low, high, rule.
+    """
     return ask(
         run,
-        "SELECT metric, layer, low, high, rule FROM landmark "
+        # What version 0.1 published called the decoder's confidence fluency.
+        "SELECT if(metric = 'fluency_onset', 'confidence_onset', metric) AS metric, layer, low, "
+        "high, rule FROM landmark "
         "WHERE condition_id = ? AND layer IS NOT NULL ORDER BY layer, metric",
         (condition,),
     )

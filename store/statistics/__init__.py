@@ -10,6 +10,7 @@ from store.statistics.convergence import add_convergence
 from store.statistics.curves import add_curves, add_landmarks
 from store.statistics.head_curves import add_head_curves
 from store.statistics.matrices import Values, prepare
+from store.statistics.questions import add_questions
 
 __all__ = [
     "N_BOOTSTRAP",
@@ -20,6 +21,7 @@ __all__ = [
     "add_curves",
     "add_head_curves",
     "add_landmarks",
+    "add_questions",
     "bootstrap_weights",
     "intervals",
     "judged",

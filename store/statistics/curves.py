@@ -24,6 +24,24 @@ SELF, FINAL = "self", "final"
 _KEY = ("condition_id", "metric", "against", "layer")
 _CURVE = _KEY[:3]
 
+
+def _of_captions(floor: str = "") -> tuple[Values, ...]:
+    """Captions and their scores; those of the floor with the prefix of its tables."""
+    return (
+        Values(
+            f"SELECT * FROM {floor}caption",
+            ("condition_id", "layer"),
+            tuple((name, FINAL if name == "final_logprob" else SELF) for name in CAPTION_METRICS),
+            family=("condition_id",),
+        ),
+        Values(
+            f"SELECT condition_id, layer, metric, against, image_id, value FROM {floor}score",
+            _KEY,
+            family=_CURVE,
+        ),
+    )
+
+
 _SOURCES = (
     Values(
         "SELECT * FROM layer_stat",
@@ -31,21 +49,19 @@ _SOURCES = (
         tuple((metric, SELF) for metric in LAYER_METRICS),
         family=("condition_id",),
     ),
-    Values(
-        "SELECT * FROM caption",
-        ("condition_id", "layer"),
-        tuple((metric, FINAL if metric == "final_logprob" else SELF) for metric in CAPTION_METRICS),
-        family=("condition_id",),
-    ),
+    *_of_captions(),
     *(
         Values(sql, _KEY, family=_CURVE)
         for sql in (
-            "SELECT condition_id, layer, metric, against, image_id, value FROM score",
             *judged.CURVES,
             # An image counts once, however many questions are asked about it.
             "SELECT condition_id, layer, 'answer_accuracy' AS metric, 'reference' AS against, "
             "image_id, avg(score)::FLOAT AS value FROM answer GROUP BY condition_id, layer, "
             "image_id",
+            "SELECT condition_id, layer, if(detail IS NULL, 'answer_accuracy_gist', "
+            "'answer_accuracy_detail') AS metric, 'reference' AS against, image_id, "
+            "avg(score)::FLOAT AS value FROM answer JOIN question USING (question) "
+            "GROUP BY condition_id, layer, detail IS NULL, image_id",
             "SELECT condition_id, layer, concat('answer_', a.metric) AS metric, 'reference' AS "
             "against, image_id, avg(value)::FLOAT AS value FROM answer_score AS a "
             "GROUP BY condition_id, layer, a.metric, image_id",
@@ -62,7 +78,9 @@ _OF_LANDMARKS = (
 
 
 def add_curves(con: duckdb.DuckDBPyConnection, weights: Array) -> None:
-    """Fill tables `curve` and `band` from layer_stat, caption, score, judgement, answer(_score).
+    """Fill `curve` from layer_stat, caption, score, judgement, answer and answer_score.
+
+    And `band` beside it; and `floor_curve`, from floor_caption and floor_score.
 
     Args:
         con: the generation being built, after `bootstrap.prepare`.
@@ -72,6 +90,10 @@ def add_curves(con: duckdb.DuckDBPyConnection, weights: Array) -> None:
         for points, summary in summaries(con, source, weights):
             insert(con, "curve", [appended(points)])
             insert(con, "band", [_bands(points, summary)])
+
+    for source in _of_captions("floor_"):
+        for points, _ in summaries(con, source, weights):
+            insert(con, "floor_curve", [appended(points)])
 
 
 def _bands(points: pa.Table, summary: Summary) -> pa.Table:

@@ -1,4 +1,4 @@
-"""Landmarks of a data set: the layers at which fluency and grounding set in and scores level off.
+"""Landmarks of a data set: where the decoder is sure, grounding sets in and scores level off.
 
 Each rule is a line that a curve of means has to reach, and the landmark is the layer that best
 divides the layers below the line from those at or above it: the l with the least sum of (mean -
@@ -22,9 +22,9 @@ Array = NDArray[Any]
 Curve = tuple[str, str]
 """Metric and against."""
 
-FLUENT_NATS = 0.6931
+SURE_NATS = 0.6931
 """log 2: a token at most twice as surprising to the model as at the last layer."""
-FLUENT_REPETITION = 0.05
+SURE_REPETITION = 0.05
 GROUNDED_SHARE = 0.5
 PLATEAU_SHARE = 0.95
 """Of the last layer's mean CIDEr: 1 minus it is the margin of the plateau."""
@@ -56,17 +56,17 @@ def rules(curves: Iterable[Curve]) -> list[Rule]:
     """The landmarks that a run with these curves has."""
     there = sorted(set(curves))
     rules = [
-        FLUENCY,
+        CONFIDENCE,
         PLATEAU,
         *(_grounding(metric) for metric, _ in there if metric.startswith(GAIN)),
     ]
     return [rule for rule in rules if set(rule.curves) <= set(there)]
 
 
-def _fluent(logprob: Array, repetition: Array) -> tuple[Array, ...]:
+def _confident(logprob: Array, repetition: Array) -> tuple[Array, ...]:
     return (
-        logprob - (logprob[..., -1:] - FLUENT_NATS),
-        repetition[..., -1:] + FLUENT_REPETITION - repetition,
+        logprob - (logprob[..., -1:] - SURE_NATS),
+        repetition[..., -1:] + SURE_REPETITION - repetition,
     )
 
 
@@ -78,13 +78,13 @@ def _level(score: Array) -> tuple[Array, ...]:
     return (score - PLATEAU_SHARE * score[..., -1:],)
 
 
-FLUENCY = Rule(
-    "fluency_onset",
+CONFIDENCE = Rule(
+    "confidence_onset",
     "the layer that best divides those below from those with a mean_logprob within "
-    f"{FLUENT_NATS} nats a token (log 2) of the last layer's or above it, or, if that is higher, "
-    f"the one for a repetition at most {FLUENT_REPETITION} above the last layer's",
+    f"{SURE_NATS} nats a token (log 2) of the last layer's or above it, or, if that is higher, "
+    f"the one for a repetition at most {SURE_REPETITION} above the last layer's",
     (("mean_logprob", "self"), ("repetition", "self")),
-    _fluent,
+    _confident,
     above_zero=False,
 )
 PLATEAU = Rule(

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from store.disk.runs import list_runs
-from tests.browser.driving import choose, picture, settled, window
+from tests.browser.driving import cards, choose, picture, settled, window
 from tests.serving import serve
 from tests.synthetic import make_run
 
@@ -21,6 +21,15 @@ def two(tmp_path_factory):
     make_run(folder, "flat", n_images=12, n_layers=4, n_heads=2, grid=(4, 4), seed=1)
     with serve(folder, tmp_path_factory.mktemp("server") / "log") as address:
         yield address, [run.name for run in list_runs(folder)]
+
+
+@pytest.fixture(scope="module")
+def below(tmp_path_factory):
+    """A server below a path of its address, as a proxy asks for."""
+    folder = tmp_path_factory.mktemp("below")
+    make_run(folder, "below", n_images=3, n_layers=3, n_heads=2)
+    with serve(folder, tmp_path_factory.mktemp("server") / "log", "/lab/peel") as address:
+        yield address
 
 
 def go(tab, page):
@@ -191,3 +200,23 @@ def test_two_runs_of_other_depth_are_compared(tab, two, browser):
     tab.get_by_role("link", name="Open").nth(2).click()
     expect(tab.locator(".peel-reader input.layers")).to_have_value("3")
     expect(tab).to_have_url(re.compile(f"image={image}"))
+
+
+def test_links_stay_below_the_path_of_the_server(tab, below):
+    asked = []
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.goto(f"{below}/image?image=img00001&layer=2")
+    settled(tab)
+    expect(tab).to_have_url(re.compile(r"/lab/peel/image\?.*image=img00001"))
+    for page in ("Layers", "Images"):
+        go(tab, page)
+        where, _ = at(tab)
+        assert where.startswith(below)
+    cards(tab).nth(1).click()
+    settled(tab)
+    expect(tab).to_have_url(re.compile(r"/lab/peel/image\?.*image=img00001"))
+    tab.go_back()
+    settled(tab)
+    assert tab.url.startswith(f"{below}/?")
+    here = [url for url in asked if url.startswith(below.removesuffix("/lab/peel"))]
+    assert here and [url for url in here if not url.startswith(below)] == []

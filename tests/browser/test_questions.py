@@ -58,8 +58,8 @@ def test_which_heads_look_at_it(tab, server, browser):
     reopened(browser, tab, f"CLS attention · layer {layer}, head {head}")
 
 
-def test_which_pictures_are_described_fluently_but_wrongly(tab, server, browser):
-    ask(tab, server, re.compile("Which pictures are described fluently but wrongly at layer"))
+def test_of_which_pictures_the_decoder_is_sure_and_wrong(tab, server, browser):
+    ask(tab, server, re.compile("Of which pictures is the decoder sure and wrong at layer"))
     layer = re.search(r"mean_logprob%40(\d+)", tab.url)[1]
     count = tab.get_by_text(re.compile(r"^[1-9]\d* of 48 images$"))
     expect(count).to_be_visible()

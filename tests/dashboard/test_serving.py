@@ -3,13 +3,18 @@
 import shutil
 import urllib.request
 
+import pytest
+
 from tests.serving import serve
 
 
-def test_copied_results_are_served(edited, tmp_path):
-    copy = shutil.copytree(edited, tmp_path / "copied results")
+@pytest.mark.parametrize(
+    ("name", "base"), [("copied results", ""), ('it\'s "quoted"; `x` #1', "/lab/peel")]
+)
+def test_copied_results_are_served(edited, tmp_path, name, base):
+    copy = shutil.copytree(edited, tmp_path / name)
     with (
-        serve(copy, tmp_path / "log") as address,
+        serve(copy, tmp_path / "log", base) as address,
         urllib.request.urlopen(address, timeout=20) as page,
     ):
         assert page.status == 200

@@ -1,5 +1,6 @@
 """Conditions the slow way: forward hooks on the library's own model, nothing of `layers`."""
 
+import copy
 from contextlib import ExitStack, contextmanager
 
 import torch
@@ -71,3 +72,23 @@ def _heads(layer, scale):
     width = layer.self_attn.embed_dim // layer.self_attn.num_heads
     each = torch.tensor(scale).repeat_interleave(width)
     yield layer.self_attn.projection.register_forward_pre_hook(lambda m, args: (args[0] * each,))
+
+
+def permuted_model(model, seed):
+    """A copy of the library's model, the matrices of its tower permuted by hand, name by name."""
+    copied = copy.deepcopy(model)
+    generator = torch.Generator().manual_seed(seed)
+    weights = dict(copied.vision_model.named_parameters())
+    names = ["embeddings.patch_embedding.weight", "embeddings.position_embedding"]
+    names += [
+        f"encoder.layers.{i}.{part}.weight"
+        for i in range(len(copied.vision_model.encoder.layers))
+        for part in ("self_attn.qkv", "self_attn.projection", "mlp.fc1", "mlp.fc2")
+    ]
+    assert set(names) == {name for name, w in weights.items() if sum(n > 1 for n in w.shape) > 1}
+    for name in names:
+        flat = weights[name].data.flatten().tolist()
+        order = torch.randperm(len(flat), generator=generator).tolist()
+        moved = torch.tensor([flat[k] for k in order], dtype=weights[name].dtype)
+        weights[name].data = moved.reshape(weights[name].shape)
+    return copied

@@ -130,7 +130,7 @@ def _descriptions(key: Key, image_id: str, condition: str, against: str | None) 
                 if grounded
                 else "this run has no such score."
             ),
-            "fluent": "Fluent: how sure the decoder is of the caption, as a probability a token "
+            "sure": "Sure: how sure the decoder is of the caption, as a probability a token "
             "(their geometric mean).",
             "changed": "Changed: "
             + (f"1 minus {metrics.title(*like)}." if like else "this run has no such score."),

@@ -48,7 +48,7 @@ def presets(key: Key, condition: str, top: int, layer: int | None = None) -> lis
         layer = before_grounding(key, condition, top)
     judges = run_data.asked(key, judge_queries.judges, condition)
     return [
-        fluent_but_wrong(key, condition, layer),
+        sure_but_wrong(key, condition, layer),
         _late(key, condition, top, gain),
         *(
             preset
@@ -70,12 +70,12 @@ def presets(key: Key, condition: str, top: int, layer: int | None = None) -> lis
     ]
 
 
-def fluent_but_wrong(key: Key, condition: str, layer: int) -> Preset:
-    """The preset of captions that read well at a layer and are about something else."""
+def sure_but_wrong(key: Key, condition: str, layer: int) -> Preset:
+    """The preset of captions that the decoder is sure of at a layer, about something else."""
     gain = gain_of(key)
-    name = f"Fluent but wrong at layer {layer}"
+    name = f"Sure but wrong at layer {layer}"
     meaning = (
-        "Captions that read well and are about something else: surer of their words than "
+        "Captions that the decoder is sure of and that are about something else: surer than "
         "half of all, no more repetitive than three in four, and in the quarter that fits "
         "its own picture least (grounded gain)."
     )

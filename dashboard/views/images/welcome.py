@@ -22,7 +22,7 @@ from store.query import conditions as condition_queries
 from store.schema import BASELINE
 
 _LATE = "Late correction"  # a preset
-_DEPTH = 2 / 3  # of the tower: by then, or a little before, captions are fluent and still wrong
+_DEPTH = 2 / 3  # of the tower: by then, or a little before, the decoder is sure and still wrong
 
 
 @dataclass(frozen=True)
@@ -106,11 +106,11 @@ def _ways(place: Place, example: Example, top: int) -> list[_Way]:
         _Way("Which heads look at what it names?", image, there | looked_at),
     ]
     for layer in range(round(_DEPTH * top), -1, -1):
-        wrong = presets.fluent_but_wrong(key, BASELINE, layer).predicates
+        wrong = presets.sure_but_wrong(key, BASELINE, layer).predicates
         if wrong and run_data.count(key, Selection(wrong)):
             ways.append(
                 _Way(
-                    f"Which pictures are described fluently but wrongly at layer {layer}?",
+                    f"Of which pictures is the decoder sure and wrong at layer {layer}?",
                     images,
                     run | {"filter": format_predicates(wrong)},
                 )

@@ -16,6 +16,7 @@ from dashboard.widgets.link import Place
 from store.interventions import KINDS
 from store.metrics import likeness
 from store.query import conditions as condition_queries
+from store.query import floor as floor_queries
 from store.schema import BASELINE
 
 _PHRASE = 40  # characters of a phrase in a chart
@@ -44,7 +45,7 @@ def _draw(place: Place, key: Key) -> None:
     metric, against, paper = _measure(key)
     values = run_data.asked(key, condition_queries.at_last_layer, metric, against)
     frame = condition_tables.sweep(conditions, values)
-    _figure(frame, metric, against, values, paper)
+    _figure(key, frame, metric, against, values, paper)
     if swept:
         _changed_words(key, conditions, paper)
     most_changed.show(key, _condition(place, values), metric, against)
@@ -66,19 +67,26 @@ def _measure(key: Key) -> tuple[str, str, bool]:
 
 
 def _figure(
-    frame: pd.DataFrame, metric: str, against: str, values: pd.DataFrame, paper: bool
+    key: Key, frame: pd.DataFrame, metric: str, against: str, values: pd.DataFrame, paper: bool
 ) -> None:
     if frame.empty:
         plain_text.line("No layer was averaged, confused or removed and then measured so.", "small")
         return
+    floor = run_data.asked(key, floor_queries.at_last_layer, metric, against)
     plain_text.line(
         f"{metrics.word(metric).meaning} Curves: one layer edited at a time. Bars: all "
-        "layers under the bar at once. Shades are 95% bootstrap intervals over images.",
+        "layers under the bar at once. Shades are 95% bootstrap intervals over images. "
+        f"{metrics.floor(floor, curves=False)}",
         "small",
     )
     baseline = None if against == BASELINE else condition_tables.baseline_of(values)
     chart = display.spec(
-        condition_charts.sweep, frame, metrics.axis(metric, against), baseline=baseline, paper=paper
+        condition_charts.sweep,
+        frame,
+        metrics.axis(metric, against),
+        baseline=baseline,
+        paper=paper,
+        floor=floor,
     )
     display.chart(chart, "The measure against the layer that is edited.")
     files.download_row(chart, frame, "interventions")

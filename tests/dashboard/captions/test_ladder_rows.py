@@ -38,11 +38,11 @@ def test_bars_are_shares_or_unknown():
     rows = ladder_rows.rows(CAPTIONS, scores, None, {2: 0, 3: 12})
     assert rows[2]["bars"] == {
         "grounded": 0.25,
-        "fluent": pytest.approx(math.exp(-0.5)),
+        "sure": pytest.approx(math.exp(-0.5)),
         "changed": 0.25,
     }
-    assert rows[3]["bars"] == {"grounded": None, "fluent": 1.0, "changed": None}
-    assert rows[1]["bars"]["fluent"] is None
+    assert rows[3]["bars"] == {"grounded": None, "sure": 1.0, "changed": None}
+    assert rows[1]["bars"]["sure"] is None
     assert [row["shared"] for row in rows] == [0, 0, 0, 12, 0]
 
 

@@ -106,3 +106,32 @@ def test_a_bar_of_settled_images_stands_on_its_layer():
         (11.5, 12.5, 4),
     ]
     assert spec["encoding"]["x"]["axis"]["values"] == list(range(13))
+
+
+def test_the_floor_lies_grey_under_the_curves_of_its_name_alone():
+    frame = pd.DataFrame(
+        {"layer": [0, 1] * 2, "series": ["a"] * 2 + ["b"] * 2, "mean": 3.0, "n": 7}
+    ).assign(low=2.0, high=4.0)
+    floor = pd.DataFrame(
+        {"layer": [0, 1, 2, 0], "series": ["a", "a", "a", "c"], "n": 4, "towers": 2}
+    ).assign(mean=0.5, low=0.25, high=0.75)
+    spec = base_charts.bands(frame, "x", floor=floor).to_dict()
+    area, line, *above = spec["layer"]
+    assert area["encoding"]["color"] == {"value": base_charts.GREY}
+    assert (area["mark"]["type"], line["mark"]["type"]) == ("area", "line")
+    # Layer 2 and series c are not drawn: neither has a curve.
+    drawn = spec["datasets"][area["data"]["name"]]
+    assert [(row["layer"], row["series"], row["low"], row["high"]) for row in drawn] == [
+        (0, "a", 0.25, 0.75),
+        (1, "a", 0.25, 0.75),
+    ]
+    assert len(above) == 3
+    without = base_charts.bands(frame, "x").to_dict()["layer"]
+    assert [layer["mark"]["type"] for layer in without] == ["area", "line", "point"]
+
+
+def test_an_axis_has_room_for_a_floor_where_curves_are_level():
+    frame = pd.DataFrame({"layer": [0, 1], "series": "a", "mean": 3.0, "low": 3.0, "high": 3.0})
+    floor = frame.assign(low=0.0, high=1.0, mean=0.5, n=2, towers=1)
+    spec = base_charts.bands(frame.assign(n=7), "x", floor=floor).to_dict()
+    assert "domain" not in spec["layer"][0]["encoding"]["y"]["scale"]

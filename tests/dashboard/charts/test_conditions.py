@@ -244,3 +244,14 @@ def test_numbers_that_are_all_the_same_stand_in_the_middle():
     low, high = base_charts.values(pd.Series([0.0])).to_dict()["domain"]
     assert low < 0 < high
     base_charts.values(pd.Series([None], dtype=float))  # nothing at all is no error
+
+
+def test_the_last_layers_floor_is_a_band_across_a_sweep():
+    frame = condition_tables.sweep(CONDITIONS, VALUES)
+    floor = pd.DataFrame({"low": [-9.0], "high": [-8.0]})
+    chart = condition_charts.sweep(frame, "y", floor=floor)
+    band = chart.to_dict()["layer"][0]
+    assert (band["mark"]["type"], band["mark"]["color"]) == ("rect", "#808080")
+    assert [row for row in data_of(chart) if row.get("low") == -9.0] == [{"low": -9, "high": -8}]
+    plain = condition_charts.sweep(frame, "y").to_dict()["layer"]
+    assert plain[0]["mark"]["type"] == "area"

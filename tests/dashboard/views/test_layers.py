@@ -4,6 +4,7 @@ import html
 import json
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from dashboard.names import landmarks as landmark_names
@@ -50,7 +51,7 @@ def test_landmarks_stand_above_the_curves(visit, tmp_path):
     assert "at least 95% of the last layer's, whose interval lies above 0." in text
 
 
-def test_fluency_and_grounding_are_marked_on_the_curves(visit, tmp_path):
+def test_confidence_and_grounding_are_marked_on_the_curves(visit, tmp_path):
     run = make_run(tmp_path, n_images=3, n_layers=4)
     with open_run(run) as opened:
         images = opened.table("image")["image_id"]
@@ -149,15 +150,15 @@ def mark(metric, layer, low, high, rule="mean_logprob at most 0.05 above"):
 def test_grounding_is_named_once_by_the_measure_of_the_first_view():
     marks = pd.DataFrame(
         [
-            mark("fluency_onset", 2, 1, 3),
+            mark("confidence_onset", 2, 1, 3),
             mark("grounding_onset_rouge_l", 5, 4, 6),
             mark("grounding_onset_cider", 7, float("nan"), float("nan")),
             mark("grounding_onset_exact", 8, 7, 8),
         ]
     )
     places = dict(landmark_names.where(marks))
-    assert list(places) == ["Fluency sets in", "Grounding sets in"]
-    assert places["Fluency sets in"].startswith("layer 2 (95% interval 1 to 3). ")
+    assert list(places) == ["The decoder is sure", "Grounding sets in"]
+    assert places["The decoder is sure"].startswith("layer 2 (95% interval 1 to 3). ")
     assert places["Grounding sets in"].startswith(
         "layer 7, by CIDEr (too few images for an interval). "
     )
@@ -173,7 +174,7 @@ def test_rules_name_metrics_as_menus_do():
                 mark(rule.name, 1, 1, 1, rule.words)
                 for rule in landmarks.rules(
                     [
-                        *landmarks.FLUENCY.curves,
+                        *landmarks.CONFIDENCE.curves,
                         *landmarks.PLATEAU.curves,
                         ("grounded_gain_rouge_l", "shuffled"),
                     ]
@@ -185,3 +186,33 @@ def test_rules_name_metrics_as_menus_do():
     assert "with a Caption log-probability within 0.6931 nats a token" in rules[0]
     assert any("whose Grounded gain, ROUGE-L is at least 0.5" in rule for rule in rules)
     assert not any("_" in rule for rule in rules)
+
+
+def test_the_floor_is_told_and_drawn_where_there_are_captions(visit, tmp_path):
+    run = make_run(tmp_path, n_images=3, n_layers=4)
+    with open_run(run) as opened:
+        captions = opened.table("caption", "condition_id = 'baseline'")
+    for seed in (0, 1):
+        rows = captions.assign(condition_id=f"floor:{seed}", mean_logprob=-1.0 - seed)
+        rows = rows[rows["image_id"].isin(sorted(set(rows["image_id"]))[:2])]
+        with write_part(stage_folder(run, f"floor.{seed}", {}), "all") as part:
+            part.table("floor_caption", rows.to_dict("records"))
+    publish(run)
+    at = visit("layers", tmp_path, section="confidence")
+    assert not at.exception
+    assert "Grey: the floor, what the same decoder says of 2 towers" in words(at)
+    assert "(2 images;" in words(at)
+    drawn = [
+        pa.ipc.open_stream(one.data.data).read_pandas()
+        for chart in at.get("vega_lite_chart")
+        for one in chart.proto.datasets
+    ]
+    (floor,) = [
+        rows for rows in drawn if "towers" in rows and set(rows["metric"]) == {"mean_logprob"}
+    ]
+    assert set(floor["towers"]) == {2}
+    bands = list(zip(floor["layer"], floor["low"], floor["high"], strict=True))
+    assert bands == [(layer, -2.0, -1.0) for layer in range(5)]
+    at = visit("layers", tmp_path, section="updates")
+    assert not at.exception
+    assert "the floor" not in words(at)

@@ -5,6 +5,7 @@ import pytest
 from precompute.config.settings import (
     PROJECT,
     ExperimentConfig,
+    FloorConfig,
     HeadEffectConfig,
     HeadsConfig,
     PruningConfig,
@@ -54,6 +55,7 @@ def test_captions_are_those_that_the_model_then_decodes(config, run, tmp_path, g
             "experiments": EXPERIMENTS,
             "pruning": (PRUNING,),
             "heads": HeadsConfig(layers=(1, 3)),
+            "floor": FloorConfig(seeds=(4,), n=99),
             "head_effect": HeadEffectConfig(exact_top=2, exact_random=1),
         }
     )
@@ -71,6 +73,7 @@ def test_captions_are_those_that_the_model_then_decodes(config, run, tmp_path, g
         "pruning.p.controls",
         "pruning.p.curve",
         "heads",
+        "floor.4",
     ]
     # mean:2 decodes Z^2, Z^3 and confuse:3 Z^3; the second sweep does not have mean:2 again.
     assert expected["sweep.deep"].captions == 5 * (2 + 1)

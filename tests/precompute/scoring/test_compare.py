@@ -293,7 +293,7 @@ def test_a_metrics_stage_says_which_version_of_its_package_made_it(name, package
 
 def test_synonyms_are_read_beside_the_pictures(tmp_path):
     (tmp_path / "synset_words.txt").write_text(
-        "n02056570 king penguin, Aptenodytes patagonica\nn1 crane\nn2 crane, lifter\n"
+        "n02056570 king penguin, Aptenodytes patagonica\nn00000001 crane\nn00000002 crane, lifter\n"
     )
     got = imagenet_classes.synonyms(tmp_path)
     assert got["crane"] == ["crane", "crane", "lifter"]  # no wnids of ImageNet

@@ -335,7 +335,7 @@ def test_names_of_columns_come_from_the_schema():
     assert not queries.has_layers("convergence_layer")
 
 
-def test_landmarks_come_lowest_first_and_those_that_never_set_in_do_not():
+def test_landmarks_come_lowest_first_under_todays_names_without_those_that_never_set_in():
     matching = {"condition_id": "baseline", "low": 1, "high": 3, "rule": "so and so"}
     run = Memory(
         landmark=[
@@ -345,7 +345,7 @@ def test_landmarks_come_lowest_first_and_those_that_never_set_in_do_not():
             {**matching, "metric": "fluency_onset", "layer": 1, "condition_id": "skip:3"},
         ]
     )
-    assert queries.landmarks(run)["metric"].tolist() == ["fluency_onset", "cider_plateau"]
+    assert queries.landmarks(run)["metric"].tolist() == ["confidence_onset", "cider_plateau"]
 
 
 def test_only_images_among_those_named():

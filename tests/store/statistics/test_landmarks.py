@@ -38,7 +38,7 @@ def slow(rule: str, curves: dict[str, list[float]]) -> float:
         cost = [math.fsum(margin[:layer]) for layer in range(LAYERS)]
         return cost.index(min(cost))
 
-    if rule == "fluency_onset":
+    if rule == "confidence_onset":
         sure, again = curves["mean_logprob"], curves["repetition"]
         return max(
             divide([value - (sure[-1] - 0.6931) for value in sure]),
@@ -108,7 +108,7 @@ def test_landmarks_equal_a_slow_loop(tmp_path: Path, seed: int) -> None:
     with open_run(run) as opened:
         matches = opened.table("landmark").set_index("metric")
         curve = opened.table("curve").set_index(["metric", "layer"])
-    assert set(matches.index) == {"fluency_onset", "cider_plateau", "grounding_onset_cider"}
+    assert set(matches.index) == {"confidence_onset", "cider_plateau", "grounding_onset_cider"}
     without = 0
     for name, row in matches.iterrows():
         drawn = []
@@ -121,7 +121,7 @@ def test_landmarks_equal_a_slow_loop(tmp_path: Path, seed: int) -> None:
             weight @ values[CURVE.get(str(name), "cider")][:, -1].astype(float) / IMAGES
             for weight in weights
         )
-        if name != "fluency_onset" and np.percentile(last, 2.5) <= 0:
+        if name != "confidence_onset" and np.percentile(last, 2.5) <= 0:
             assert pd.isna([row.layer, row.low, row.high]).all()
             without += 1
             continue
@@ -150,7 +150,7 @@ def test_a_run_without_grounding_has_no_grounding_onset() -> None:
 GROUNDING = landmarks.rules([("grounded_gain_cider", "shuffled")])[0]
 
 
-@pytest.mark.parametrize("rule", [landmarks.PLATEAU, landmarks.FLUENCY, GROUNDING])
+@pytest.mark.parametrize("rule", [landmarks.PLATEAU, landmarks.CONFIDENCE, GROUNDING])
 @pytest.mark.parametrize("at", simulation.TRUTHS)
 @pytest.mark.parametrize("noise", ["sd 0.35", "sd 0.35, layers correlated 0.9"])
 def test_intervals_hold_the_true_layer(rule: landmarks.Rule, at: int, noise: str) -> None:

@@ -98,21 +98,21 @@ def preset_images(run, name, layer=None):
     return preset, set(rows["image_id"])
 
 
-def test_fluent_but_wrong(run, frames):
+def test_sure_but_wrong(run, frames):
     marks = frames["landmark"].set_index("metric")["layer"]
     layer = int(marks["grounding_onset_cider"]) - 1
-    _, images = preset_images(run, f"Fluent but wrong at layer {layer}")
+    _, images = preset_images(run, f"Sure but wrong at layer {layer}")
     assert images
-    assert images == fluent_but_wrong(frames, layer)
+    assert images == sure_but_wrong(frames, layer)
 
 
 @pytest.mark.parametrize("layer", [1, 2, 4])
-def test_fluent_but_wrong_at_a_layer_of_choice(run, frames, layer):
-    _, images = preset_images(run, f"Fluent but wrong at layer {layer}", layer)
-    assert images == fluent_but_wrong(frames, layer)
+def test_sure_but_wrong_at_a_layer_of_choice(run, frames, layer):
+    _, images = preset_images(run, f"Sure but wrong at layer {layer}", layer)
+    assert images == sure_but_wrong(frames, layer)
 
 
-def fluent_but_wrong(frames, layer):
+def sure_but_wrong(frames, layer):
     caption = frames["caption"]
     sure = caption[caption["layer"] == layer].set_index("image_id")["mean_logprob"].astype(float)
     dull, gain = (scores(frames, metric, layer) for metric in ("repetition", "grounded_gain_cider"))
@@ -198,14 +198,14 @@ def test_one_click_writes_the_filter(run, monkeypatch):
 
 
 @pytest.mark.parametrize("layer", [2, 4])
-def test_fluent_but_wrong_at_a_layer_is_answered_by_clicking(run, frames, monkeypatch, layer):
+def test_sure_but_wrong_at_a_layer_is_answered_by_clicking(run, frames, monkeypatch, layer):
     monkeypatch.setenv("PEEL_RESULTS", str(run.parent))
     at = app().run()
     at.selectbox(key="preset_layer").set_value(str(layer)).run()
-    name = f"Fluent but wrong at layer {layer}"
+    name = f"Sure but wrong at layer {layer}"
     next(button for button in at.button if button.label == name).click().run()
     assert not at.exception
-    expected = fluent_but_wrong(frames, layer)
+    expected = sure_but_wrong(frames, layer)
     assert 0 < len(expected) < N
     assert {link["image"] for link in opened(at)} == expected
 
@@ -236,5 +236,5 @@ def test_bounds_are_rounded_so_that_images_at_them_pass():
 
 def test_where_most_images_reach_the_most_the_rest_are_wrong(run, monkeypatch):
     monkeypatch.setattr(run_data, "quantile", lambda key, quantity, share, condition: 1.0)
-    fluent = presets.presets(run_data.key_of(run), "baseline", L, 3)[0]
-    assert str(fluent.predicates[-1]) == "grounded_gain_cider:shuffled@3<1"
+    sure = presets.presets(run_data.key_of(run), "baseline", L, 3)[0]
+    assert str(sure.predicates[-1]) == "grounded_gain_cider:shuffled@3<1"

@@ -13,7 +13,7 @@ def test_the_first_page_asks_a_newcomer_what_the_run_can_answer(visit, edited):
     assert "What does each layer of a vision transformer see?" in words(at)
     ways = {link.proto.label: link.proto for link in at.get("page_link")}
     asked = [label for label in ways if label.endswith("?")]
-    # Without a grounded gain none is known to be described fluently but wrongly.
+    # Without a grounded gain of none is the decoder known to be wrong.
     assert [label.split()[0] for label in asked] == ["At", "Which", "What"]
     for label in asked:
         query = parse_qs(ways[label].query_string)
