@@ -5,18 +5,23 @@ Works on a DuckDB connection with the schema's tables. Knows neither parts nor f
 
 from store.statistics import bootstrap, judged
 from store.statistics.bootstrap import N_BOOTSTRAP, SEED, Values, bootstrap_weights, prepare
+from store.statistics.chance import add_chance
 from store.statistics.changes import add_changes, paired
 from store.statistics.convergence import add_convergence
 from store.statistics.curves import add_curves, add_landmarks
+from store.statistics.foretold import add_foretold
 from store.statistics.head_curves import add_head_curves
+from store.statistics.shrink import shrunk
 
 __all__ = [
     "N_BOOTSTRAP",
     "SEED",
     "Values",
+    "add_chance",
     "add_changes",
     "add_convergence",
     "add_curves",
+    "add_foretold",
     "add_head_curves",
     "add_landmarks",
     "bootstrap",
@@ -24,4 +29,5 @@ __all__ = [
     "judged",
     "paired",
     "prepare",
+    "shrunk",
 ]
