@@ -19,6 +19,9 @@ brings the step that lifts parts of version 1."""
 BASELINE = "baseline"
 """The condition in which nothing is edited."""
 
+NO_HEAD = -1
+"""The head of the null: in tables of what heads say, the layer with all its heads off."""
+
 SAMPLE = "unnest(json_extract_string(spec, '$.pruning.sample[*]')) AS image_id"
 """Column of a query over `condition`: the images by which a pruning was chosen. It is judged on the
 others alone."""
@@ -274,6 +277,34 @@ TABLES: dict[str, Table] = {
         },
         key=("condition_id", "metric", "against"),
         order=("condition_id", "metric", "against"),
+    ),
+    "chance": Table(
+        {
+            "condition_id": _S,
+            "metric": _S,
+            "against": _S,
+            "n": _I,
+            "n_random": _I,
+            "difference": pa.float64(),
+            "low": pa.float64(),
+            "high": pa.float64(),
+            "p": pa.float64(),
+        },
+        key=("condition_id", "metric", "against"),
+        order=("condition_id", "metric", "against"),
+    ),
+    "foretold": Table(
+        {
+            "condition_id": _S,
+            "statistic": _S,
+            "n_heads": _I,
+            "n": _I,
+            "value": pa.float64(),
+            "low": pa.float64(),
+            "high": pa.float64(),
+        },
+        key=("condition_id", "statistic"),
+        order=("condition_id", "statistic"),
     ),
     "landmark": Table(
         {"condition_id": _S, "metric": _S, "layer": _I, "low": _I, "high": _I, "rule": _S},

@@ -115,6 +115,23 @@ def prune_conditions(
     chance = np.random.default_rng(5)
     layers = [n_layers - 1, n_layers]
     importance = {str(layer): chance.dirichlet(np.ones(n_heads)).tolist() for layer in layers}
+    of_scores = {
+        "rule": "paper",
+        "metric": "rouge_l",
+        "temperature": 0.05,
+        "importance": importance,
+        "null": {str(layer): 0.9 for layer in layers},
+        "above_null": {
+            str(layer): [[mean, mean - 0.05, mean + 0.05] for mean in (0.08, 0.01, -0.2)[:n_heads]]
+            for layer in layers
+        },
+        "stability": {
+            "samples": 2,
+            "jaccard": {str(layer): 0.5 for layer in layers},
+            "chance": {str(layer): 0.25 for layer in layers},
+            "rank": {str(layer): 0.4 for layer in layers},
+        },
+    }
     got = []
     for n_pruned in range(1, n_heads):
         for algorithm, seed in (
@@ -136,9 +153,8 @@ def prune_conditions(
                 "n_pruned": n_pruned * len(layers),
                 "layers": layers,
                 "softmax": "mean-preserving",
-                "temperature": 0.05 if by else None,
                 "sample": list(sample),
-                "importance": importance if by else None,
+                **(of_scores if by else dict.fromkeys(of_scores)),
             }
             spec = _spec([{"kind": "heads", "layers": layers, "scale": scale}], None, pruning)
             strength = (0.2 if by else 0.5) * n_pruned / n_heads

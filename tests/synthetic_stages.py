@@ -19,7 +19,7 @@ from store.parts.write import (
     stage_folder,
     write_part,
 )
-from store.schema import BASELINE
+from store.schema import BASELINE, NO_HEAD
 from tests.synthetic_conditions import Condition, edit, prune_conditions, sweep_conditions
 from tests.synthetic_scores import METRICS, value
 
@@ -191,7 +191,7 @@ def _write_heads(
         rows = []
         for image, trajectory in _trajectories(part).items():
             for layer in layers:
-                for head in range(n_heads):
+                for head in range(NO_HEAD, n_heads):
                     chance = _chance(seed, "head", image, layer, head)
                     words = [w for w in trajectory[layer].split() if chance.random() < 0.7] or ["a"]
                     rows.append(

@@ -6,10 +6,13 @@ are shown, the pages decide.
 
 __all__ = [
     "base",
+    "chance_tables",
     "colour_bar",
     "compare",
     "condition_tables",
     "conditions",
+    "head_tables",
+    "heads",
     "judge",
     "maps",
 ]

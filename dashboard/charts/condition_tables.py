@@ -9,7 +9,8 @@ from dashboard.names import metrics
 from dashboard.names.conditions import ALGORITHMS, which_mean
 from store.interventions import KINDS, read_spec
 from store.metrics import likeness
-from store.schema import BASELINE, LAYER_METRICS
+from store.schema import BASELINE, LAYER_METRICS, NO_HEAD
+from store.statistics import shrunk
 
 TABLE1 = (
     ("cider", "reference"),
@@ -186,13 +187,32 @@ def telling(rows: pd.DataFrame) -> list[str]:
 
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:
-    """Table 1 for a page: the seed beside who chose the heads; what reads as 0.000 has no sign."""
-    chosen = table["heads chosen by"] + table["seed"].map(
-        lambda seed: f", seed {seed}" if seed else ""
-    )
+    """Table 1 for a page: random heads in one row a measure; what reads as 0.000 has no sign.
+
+    Of random heads the row has means over their seeds, and in place of an interval the least and
+    the largest difference of a seed.
+    """
+    table = _random_as_one(table)
+    chosen = table["heads chosen by"] + table["seed"].map(lambda seed: f", {seed}" if seed else "")
     numbers = table.select_dtypes("float")
     numbers = numbers.where(numbers.abs() >= 0.0005, 0.0)
     return table.assign(**{"heads chosen by": chosen}, **numbers).drop(columns="seed")
+
+
+def _random_as_one(table: pd.DataFrame) -> pd.DataFrame:
+    random = table["heads chosen by"] == ALGORITHMS["random"]
+    rows = []
+    for measure, seeds in table[random].groupby("measure", sort=False):
+        row = seeds.iloc[:1].assign(
+            measure=measure,
+            seed=f"mean of {len(seeds)}, and their range",
+            before=seeds["before"].mean(),
+            after=seeds["after"].mean(),
+            difference=seeds["difference"].mean(),
+        )
+        row[["95% from", "95% to"]] = seeds["difference"].min(), seeds["difference"].max()
+        rows.append(row)
+    return pd.concat([table[~random], *rows]).sort_index(ignore_index=True)
 
 
 def table1(rows: pd.DataFrame, n_pruned: int) -> pd.DataFrame:
@@ -217,37 +237,50 @@ def table1(rows: pd.DataFrame, n_pruned: int) -> pd.DataFrame:
     ]
 
 
-def largest_heads(frame: pd.DataFrame, unit: str, count: int) -> pd.DataFrame:
+def largest_heads(
+    frame: pd.DataFrame, unit: str, count: int, *, effects: bool = False
+) -> pd.DataFrame:
     """The heads of the largest means, in size, as a page's table shows them.
 
     All numbers are in one power of ten, which the column's name has, with two digits after the
     point: those of single heads are often some 1e-4.
 
     Args:
-        frame: layer, head, mean, low, high.
+        frame: layer, head, mean, low, high; the null is not listed.
         unit: of the means.
         count: so many rows at most.
+        effects: whether the means are effects, of which 0 is none. The largest of many are too
+            large (the winner's curse); these are then shrunk (`store.statistics.shrunk`) and
+            ranked so, and it is told whose interval holds 0.
 
     Returns:
-        layer, head, the mean (float), and its interval as text.
+        layer, head, the mean (float), its interval as text; of effects also the shrunk mean, and
+        whether an effect is shown.
     """
-    rows = frame.loc[frame["mean"].abs().nlargest(count).index]
+    frame = frame[frame["head"] != NO_HEAD].reset_index(drop=True)
+    error = (frame["high"] - frame["low"]) / (2 * _Z95)
+    effects = effects and not error.isna().any() and len(frame) > 2
+    frame = frame.assign(shrunk=shrunk(frame["mean"], error)[0] if effects else frame["mean"])
+    rows = frame.loc[frame["shrunk"].abs().nlargest(count).index]
     size = rows["mean"].abs().max()
     power = math.floor(math.log10(size)) if size > 0 else 0
     power = 0 if -2 < power < 3 else power
     name = f"mean, 1e{power} {unit}" if power else f"mean, {unit}"
-    values = rows[["mean", "low", "high"]] / 10.0**power
-    return pd.DataFrame(
-        {
-            "layer": rows["layer"],
-            "head": rows["head"],
-            name.strip(", "): values["mean"],
-            "95% interval": [
-                f"{low:z.2f} to {high:z.2f}"
-                for low, high in zip(values["low"], values["high"], strict=True)
-            ],
-        }
-    )
+    values = rows[["mean", "shrunk", "low", "high"]] / 10.0**power
+    columns = {
+        "layer": rows["layer"],
+        "head": rows["head"],
+        name.strip(", "): values["mean"],
+        "95% interval": [
+            f"{low:z.2f} to {high:z.2f}"
+            for low, high in zip(values["low"], values["high"], strict=True)
+        ],
+    }
+    if effects:
+        holds = (rows["low"] <= 0) & (rows["high"] >= 0)
+        columns["shrunk"] = values["shrunk"]
+        columns["an effect?"] = holds.map({True: "not shown: holds 0", False: "yes"})
+    return pd.DataFrame(columns)
 
 
 def pruning(spec: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from dashboard.charts.base import FIT, FIT_X, LEGEND, MARGINS, Chart
 from dashboard.names import metrics
 from dashboard.names.conditions import ALGORITHMS, LAYER, PAPER_LAYER
 from store.interventions import KINDS
+from store.schema import NO_HEAD
 
 _OTHERS = (base_charts.PINK, base_charts.AMBER, base_charts.SKY)
 _ALGORITHM_COLORS = dict(
@@ -141,7 +142,7 @@ def head_matrix(frame: pd.DataFrame, metric: str, against: str) -> Chart:
     """A measure of every head over the data set, one cell a head.
 
     Args:
-        frame: layer, head, n, mean, low, high.
+        frame: layer, head, n, mean, low, high; the null is a column before the heads.
         metric: what is shown; what has two signs gets colours with zero in the middle.
         against: what a score is held against; `self` for all others.
     """
@@ -165,7 +166,13 @@ def head_matrix(frame: pd.DataFrame, metric: str, against: str) -> Chart:
             x=alt.X(
                 "head:O",
                 title="head",
-                axis=alt.Axis(orient="top", labelAngle=0, ticks=False, domain=False),
+                axis=alt.Axis(
+                    orient="top",
+                    labelAngle=0,
+                    ticks=False,
+                    domain=False,
+                    labelExpr=f"datum.value == {NO_HEAD} ? 'none' : datum.label",
+                ),
             ),
             y=alt.Y("layer:O", title="layer", axis=alt.Axis(ticks=False, domain=False)),
             color=alt.Color(
@@ -196,14 +203,13 @@ def head_matrix(frame: pd.DataFrame, metric: str, against: str) -> Chart:
 def trust(frame: pd.DataFrame, *, height: int = 320) -> Chart:
     """What the gradient foretells of removing a head, against what removing it did.
 
-    Each axis fits its own numbers; the dashed line is where both are the same.
+    Both axes are the same, so that a slope is seen as it is; on the dashed line the two agree.
 
     Args:
         frame: layer, head, foretold, measured (means over images, nats a token), n.
         height: in pixels, with axes and legend.
     """
-    across, up = (_around(frame[name]) for name in ("foretold", "measured"))
-    ends = [min(across[0], up[0]), max(across[1], up[1])]
+    ends = _around(pd.concat([frame["foretold"], frame["measured"]]))
     line = pd.DataFrame({"foretold": ends, "measured": ends})
     diagonal = (
         alt.Chart(line)
@@ -217,13 +223,13 @@ def trust(frame: pd.DataFrame, *, height: int = 320) -> Chart:
             x=alt.X(
                 "foretold:Q",
                 title="foretold by the gradient (nats a token)",
-                scale=alt.Scale(domain=across, nice=False),
+                scale=alt.Scale(domain=ends, nice=False),
                 axis=alt.Axis(tickCount=6, format=".2~g"),
             ),
             y=alt.Y(
                 "measured:Q",
                 title="measured (nats a token)",
-                scale=alt.Scale(domain=up, nice=False),
+                scale=alt.Scale(domain=ends, nice=False),
                 axis=alt.Axis(format=".2~g"),
             ),
             tooltip=[

@@ -88,6 +88,40 @@ def table1(frame: pd.DataFrame) -> None:
     )
 
 
+def chance(frame: pd.DataFrame) -> None:
+    """Draw the comparison with random heads where it is called.
+
+    Args:
+        frame: of `chance_tables.beside_chance`.
+    """
+    groups: dict[str, list[tuple[str, ...]]] = {}
+    for row in frame.to_dict("records"):
+        difference, low, high = (
+            f"{row[name]:z.3f}" for name in ("minus random heads", "95% from", "95% to")
+        )
+        groups.setdefault(row["measure"], []).append(
+            (
+                row["heads chosen by"],
+                difference,
+                f"{low} to {high}",
+                "" if pd.isna(row["p"]) else f"{row['p']:.3f}",
+                str(row["random choices"]),
+                f"{row['images']:,}",
+            )
+        )
+    plain_text.table(
+        (
+            "heads chosen by",
+            "minus random heads",
+            "95% interval",
+            "p",
+            "random choices",
+            "images",
+        ),
+        groups,
+    )
+
+
 def _name(make: Callable[..., Any]) -> str:
     return f"{make.__module__}.{make.__name__}"
 

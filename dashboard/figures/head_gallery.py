@@ -9,11 +9,12 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from dashboard.charts import colour_bar, maps
+from dashboard.charts import colour_bar, heads, maps
 from dashboard.charts.base import Chart
 from dashboard.charts.maps import Scale
 from dashboard.names import metrics
 from store.parts import ImageTensors
+from store.schema import NO_HEAD
 
 _COLUMNS, _SIZE, _GAP, _TEXT = 4, 150, 16, 84  # pixels
 _MAP = 200  # pixels of a head's map, for sharp screens
@@ -39,7 +40,12 @@ class Cell:
 def head_cell(
     tensors: ImageTensors, grid: tuple[int, int], scale: Scale, layer: int, head: int, text: str
 ) -> Cell:
-    """One head: its attention over the picture, on a scale for all heads, and its caption."""
+    """One head: its attention over the picture, on a scale for all heads, and its caption.
+
+    The null attends to nothing: its picture is the plain one.
+    """
+    if head == NO_HEAD:
+        return Cell(heads.NULL, tensors.model_input, text)
     tokens = maps.patch_map(maps.head_tokens(tensors.cls_attention, layer, head), grid)
     return Cell(
         f"head {head}",

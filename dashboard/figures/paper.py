@@ -11,7 +11,7 @@ import pandas as pd
 
 from dashboard.captions import text as caption_text
 from dashboard.charts import base as base_charts
-from dashboard.charts import condition_tables, maps
+from dashboard.charts import chance_tables, condition_tables, maps
 from dashboard.charts import conditions as condition_charts
 from dashboard.charts import judge as judge_charts
 from dashboard.figures import files, head_gallery
@@ -220,9 +220,11 @@ def figure6_of(
         "figure6",
         f"The caption of each head of {named_layer} (the paper's Figure 6)",
         (
-            f"Picture {image_id}, {BASELINE}. The layer below and the layer itself, then "
+            f"Picture {image_id}, {BASELINE}. The layer below and the layer itself; no head, the "
+            "caption of the state in which none attends (b_O is kept); then "
             "each head: its attention, all on one scale, and the caption of the state in "
-            f"which it alone attends. One picture, no interval. Run {about.run}."
+            "which it alone attends. What no head says, the residual connection carries. One "
+            f"picture, no interval. Run {about.run}."
         ),
         files.svg(head_gallery.gallery(cells, scale)),
         heads.assign(image_id=image_id, layer=layer),
@@ -246,18 +248,19 @@ def table1(
     group = group or str(rows["group"].min())
     rows = rows[rows["group"] == group]
     counts = sorted(rows["n_pruned"].unique())
-    table = condition_tables.table1(rows, n_pruned or int(counts[len(counts) // 2]))
+    count = n_pruned or int(counts[len(counts) // 2])
+    table = condition_tables.table1(rows, count)
+    chance = chance_tables.beside_chance(rows, ask(condition_queries.chance), count)
     made = [
         Figure(
             "table1",
             "Heads pruned (the paper's Table 1)",
             (
-                f"Pruning {group}: {n_pruned or counts[len(counts) // 2]} heads removed by "
-                "Algorithm 1 "
-                "and, beside it, as many by chance and those of least norm. Measured on images "
-                "outside "
-                "Algorithm 1's sample; the interval is of the difference, 95% bootstrap over "
-                f"images, paired. Run {about.run}."
+                f"Pruning {group}: {count} heads removed by Algorithm 1 and, beside it, as many "
+                "by chance and those of least norm. Measured on images outside Algorithm 1's "
+                "sample; the interval is of the difference, 95% bootstrap over images, paired; of "
+                "random heads the range over their choices. "
+                f"{chance_tables.beat_chance(chance)} Run {about.run}."
             ),
             None,
             table,

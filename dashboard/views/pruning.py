@@ -5,8 +5,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard.charts import condition_tables
+from dashboard.charts import chance_tables, condition_tables, head_tables
 from dashboard.charts import conditions as condition_charts
+from dashboard.charts import heads as head_charts
 from dashboard.data import run as run_data
 from dashboard.data.run import Key
 from dashboard.figures import display, files
@@ -40,7 +41,7 @@ def _draw(place: Place, key: Key) -> None:
     rows = _group(rows)
     changes = changes[changes["condition_id"].isin(rows["condition_id"])]
     _method(changes)
-    _table(rows)
+    _table(key, rows, changes)
     _curve(rows)
     _importance(changes)
 
@@ -77,7 +78,7 @@ def _setting(name: str, value: Any) -> str:
     return f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
 
 
-def _table(rows: pd.DataFrame) -> None:
+def _table(key: Key, rows: pd.DataFrame, changes: pd.DataFrame) -> None:
     st.subheader("Before and after")
     counts = [str(count) for count in sorted(rows["n_pruned"].unique())]
     count = menus.menu(
@@ -92,10 +93,30 @@ def _table(rows: pd.DataFrame) -> None:
     plain_text.line(
         "Before and after are means over the images outside the sample; the interval is of "
         "the difference: bootstrap over images, paired. If it is 0.000 at both ends, no "
-        "image's score changed by more.",
+        "image's score changed by more. Controls keep as many heads of every layer, scaled alike "
+        "to the sum of Algorithm 1's.",
         "small",
     )
     files.download_row(None, table, "table1")
+    _chance(key, rows, changes, int(count))
+
+
+def _chance(key: Key, rows: pd.DataFrame, changes: pd.DataFrame, n_pruned: int) -> None:
+    st.subheader("Did Algorithm 1 beat chance?")
+    compared = run_data.asked(key, condition_queries.chance)
+    table = chance_tables.beside_chance(rows, compared, n_pruned)
+    plain_text.line(chance_tables.beat_chance(table))
+    if not table.empty:
+        display.chance(table)
+        plain_text.line(
+            "Each row is a choice of heads minus random heads at equal count, image by image; "
+            "the interval is over images and over random choices. p is of a permutation test: how "
+            "many of all choices, this one among them, are as good. Each measure is tested by "
+            "itself; a measure without a better side has no p.",
+            "small",
+        )
+        files.download_row(None, table, "chance")
+    plain_text.line(chance_tables.stable(condition_tables.algorithm(changes)), "small")
 
 
 def _curve(rows: pd.DataFrame) -> None:
@@ -129,12 +150,20 @@ def _curve(rows: pd.DataFrame) -> None:
 
 
 def _importance(changes: pd.DataFrame) -> None:
-    frame = condition_tables.importance(condition_tables.algorithm(changes))
+    settings = condition_tables.algorithm(changes)
+    frame = condition_tables.importance(settings)
     if frame.empty:
         return
     st.subheader("Importance of heads")
+    by_null = settings.get("rule") == "above-null"
     plain_text.line(
-        "Algorithm 1's weights: a layer's sum to 1, and the heads of least weight go first.",
+        "Algorithm 1's weights: a layer's sum to 1, and the heads of least weight go first. "
+        + (
+            "They are shares of what a head scores above no head at all."
+            if by_null
+            else "They are the paper's softmax of scores, which a null under all of a layer's "
+            'heads would not change; importance = "above-null" weighs by what lies above it.'
+        ),
         "small",
     )
     chart = display.spec(condition_charts.head_matrix, frame, "importance", "self")
@@ -142,3 +171,25 @@ def _importance(changes: pd.DataFrame) -> None:
     files.download_row(
         chart, frame[["layer", "head", "mean"]].rename(columns={"mean": "importance"}), "importance"
     )
+    _null(settings)
+
+
+def _null(settings: dict[str, Any]) -> None:
+    """The scores that the weights are made of, with the line of no head at all."""
+    frame = head_tables.above_null(settings)
+    if frame.empty:
+        return
+    plain_text.line("Scores of heads beside no head at all", "heading")
+    chart = display.spec(
+        head_charts.beside_null,
+        frame.drop(columns="verdict"),
+        f"{metrics.word(settings['metric']).label} to the layer's own caption",
+        "layer",
+    )
+    display.chart(chart, "The score of every head alone, and of no head, by layer.")
+    plain_text.line(
+        f"{head_tables.counted(frame)} On Algorithm 1's sample of {len(settings['sample'])} "
+        "images; the line is the layer with all its heads off, b_O kept.",
+        "small",
+    )
+    files.download_row(chart, frame, "null")

@@ -5,6 +5,7 @@ imports none of them.
 """
 
 from precompute.config.experiments import (
+    FEW_SEEDS,
     ExperimentConfig,
     FloorConfig,
     HeadEffectConfig,
@@ -37,6 +38,7 @@ from precompute.config.settings import (
 )
 
 __all__ = [
+    "FEW_SEEDS",
     "HEADS_LAYERS",
     "JUDGE_LAYERS",
     "PROJECT",

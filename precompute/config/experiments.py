@@ -49,14 +49,17 @@ class HeadEffectConfig(Section):
 
     Attributes:
         batch_size: images whose activations are in memory together for the backward pass.
-        exact_top: how many heads of an image, by |gradient|, are removed one at a time.
+        m: images, drawn with `seed`, whose gradients decide which heads are removed; of few images
+            a third. They are removed from all the other images.
+        exact_top: how many heads, by the size of their mean gradient, are removed one at a time.
         exact_random: how many of the others, drawn with `seed`.
-        seed: of the draw.
+        seed: of the draws.
     """
 
     batch_size: int = Field(default=4, ge=1)
-    exact_top: int = Field(default=8, ge=0)
-    exact_random: int = Field(default=8, ge=0)
+    m: int = Field(default=32, ge=1)
+    exact_top: int = Field(default=12, ge=0)
+    exact_random: int = Field(default=12, ge=0)
     seed: Seed = 0
 
 
@@ -74,6 +77,10 @@ class FloorConfig(Section):
     draw: Seed = 0
 
 
+FEW_SEEDS = 3
+"""So many of a pruning's random controls are read at every layer, and stand on its curve."""
+
+
 class PruningConfig(Section):
     """Algorithm 1: heads weighted or removed by what a sample of images says of them.
 
@@ -82,30 +89,39 @@ class PruningConfig(Section):
         m: images in the sample, drawn with `seed`.
         seed: of the draw.
         layers: whose heads are weighted, 1..L; all layers, if none are named.
+        samples: of m images each, no image in two, as far as the images suffice. The first is
+            Algorithm 1's; the others only tell how stable its choice is.
         metric: what holds a head's caption against its layer's.
-        softmax: whether scales are H * softmax, which keeps their mean at 1, or the paper's
-            softmax as printed, which shrinks attention by about H.
+        importance: by the softmax of the scores, as in the paper, or by what they are above the
+            score of the layer with all heads off (`precompute.heads.importance`).
+        softmax: what the scales of a layer's heads, removed ones at 0, have in the mean. Of all
+            its heads 1 (`mean-preserving`); of those that are kept 1 (`mean-of-kept`); or the
+            paper's softmax as printed (`literal`), which shrinks attention by about H.
         temperature: of the softmax; by the rule of `precompute.heads.importance`, if not given.
         top_k: heads kept a layer; the others are removed.
         threshold: heads whose H * softmax lies below are removed; 1 is a layer's average head.
         counts: for the curve, numbers of heads removed a layer.
-        random_seeds: of the control that removes random heads.
+        random_seeds: how many times random heads are removed, for the control.
     """
 
     name: ExperimentName
     m: int = Field(default=100, ge=1)
     seed: Seed = 0
     layers: tuple[int, ...] | None = Field(default=None, min_length=1)
+    samples: int = Field(default=2, ge=1, le=100)
     metric: str = "bertscore"
-    softmax: Literal["mean-preserving", "literal"] = "mean-preserving"
+    importance: Literal["paper", "above-null"] = "paper"
+    softmax: Literal["mean-preserving", "mean-of-kept", "literal"] = "mean-preserving"
     temperature: float | None = Field(default=None, gt=0)
     top_k: int | None = Field(default=None, ge=1)
     threshold: float | None = Field(default=None, gt=0)
     counts: tuple[int, ...] = ()
-    random_seeds: tuple[Seed, ...] = (0, 1, 2)
+    random_seeds: int = Field(default=20, ge=0, le=10_000)
 
     @model_validator(mode="after")
     def _one_rule(self) -> Self:
         if self.top_k is not None and self.threshold is not None:
             raise ValueError("heads are removed by top_k or by threshold, not by both")
+        if self.importance == "above-null" and self.temperature is not None:
+            raise ValueError("importance above-null has no softmax, and so no temperature")
         return self

@@ -3,7 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from precompute.config import Config, ExperimentConfig, Generation, PruningConfig
+from precompute.config import (
+    FEW_SEEDS,
+    Config,
+    ExperimentConfig,
+    Generation,
+    HeadEffectConfig,
+    PruningConfig,
+)
 from precompute.interventions import (
     SAVED,
     Condition,
@@ -69,18 +76,7 @@ def workload(
         *_experiments(config, dataset, size, n_images),
     ]
     if config.head_effect:
-        removed = min(
-            config.head_effect.exact_top + config.head_effect.exact_random,
-            size.n_layers * size.n_heads,
-        )
-        # The backward pass costs two forward ones; a removal runs half of the blocks on average.
-        work.append(
-            Workload(
-                stage_names.HEAD_EFFECT,
-                n_images * (3 + removed / 2),
-                forced=n_images * (3 + removed),
-            )
-        )
+        work += _head_effect(config.head_effect, size, n_images)
     for pruning in config.pruning:
         work += _pruning(pruning, size, n_images, plain)
     if config.heads:
@@ -107,6 +103,22 @@ def workload(
             )
         )
     return work
+
+
+def _head_effect(config: HeadEffectConfig, size: ModelSize, n_images: int) -> Iterator[Workload]:
+    """Gradients of the images that choose heads; gradients of all, removals from the others.
+
+    A backward pass costs two forward ones; a removal runs half of the blocks on average.
+    """
+    removed = min(config.exact_top + config.exact_random, size.n_layers * size.n_heads)
+    choosing = max(1, min(config.m, n_images // 3))
+    removals = (n_images - choosing) * removed
+    yield Workload(stage_names.HEAD_CHOICE, 3 * choosing, forced=3 * choosing)
+    yield Workload(
+        stage_names.HEAD_EFFECT,
+        3 * n_images + removals / 2,
+        forced=3 * n_images + removals,
+    )
 
 
 def _experiments(
@@ -184,16 +196,23 @@ def _sweep(
 def _pruning(
     config: PruningConfig, size: ModelSize, n_images: int, generation: Generation
 ) -> Iterator[Workload]:
-    """The sample's heads, the main condition, its controls, and the curve; equal ones count too."""
+    """The samples' heads, the main condition, its controls, and the curve; equal ones count too."""
     layers = config.layers or range(1, size.n_layers + 1)
     stage, first = stage_names.PRUNING + config.name, min(layers)
-    controls = 2 + len(config.random_seeds)
-    yield _heads(stage_names.IMPORTANCE + config.name, layers, size, config.m, generation)
+    controls = 2 + min(FEW_SEEDS, config.random_seeds)
+    scored = stage_names.IMPORTANCE + config.name
+    yield _heads(scored, layers, size, config.m, generation)
+    if others := min(config.samples, n_images // config.m) - 1:
+        yield _heads(f"{scored}.samples", layers, size, others * config.m, generation)
     yield _sweep(stage, [first], size, n_images, True, True, generation)
     if config.top_k is not None or config.threshold is not None:
         yield _sweep(
             f"{stage}.controls", [first] * controls, size, n_images, True, False, generation
         )
+        if many := max(0, config.random_seeds - FEW_SEEDS):
+            yield _sweep(
+                f"{stage}.random", [first] * many, size, n_images, False, False, generation
+            )
     if curve := len(set(config.counts) - {size.n_heads - (config.top_k or 0)}) * (1 + controls):
         yield _sweep(f"{stage}.curve", [first] * curve, size, n_images, False, False, generation)
 
@@ -201,8 +220,8 @@ def _pruning(
 def _heads(
     stage: str, layers: Sequence[int], size: ModelSize, n_images: int, generation: Generation
 ) -> Workload:
-    """All heads of some layers: the tower up to the last of them, and a block a head."""
-    readouts = len(set(layers)) * size.n_heads
+    """All heads of some layers and their null: the tower up to the last, and a block each."""
+    readouts = len(set(layers)) * (size.n_heads + 1)
     return Workload(
         stage,
         n_images * (max(layers) + readouts) / size.n_layers,

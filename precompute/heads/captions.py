@@ -1,5 +1,8 @@
 """What every head of a layer says: Z_h^l, the state after block l with this head alone, decoded.
 
+Before them stands the null, the state with all heads off: Z^{l-1}, b_O and the MLP are left, and
+what is said from that no head says.
+
 The paper's Z_h (Figure 6). It is not the condition `heads:l-only-h`, which goes on through the
 layers above and is decoded at the end.
 """
@@ -27,9 +30,9 @@ from precompute.runner import (
 )
 from store.disk import read_run
 from store.parts import Part, PartWriter
-from store.schema import BASELINE
+from store.schema import BASELINE, NO_HEAD
 
-VERSION = 1
+VERSION = 2
 """Of what a part holds and how it is computed; part of the stage's identity."""
 
 
@@ -103,12 +106,15 @@ def write_head_captions(
 def tower_heads(
     tower: VisionTower, pixels: Float[Tensor, "batch 3 y x"], layers: Sequence[int]
 ) -> Iterator[tuple[int, int, Float[Tensor, "batch token width"]]]:
-    """Layer, head and Z_h^l of every head of some layers (1..L, ascending), in one pass."""
+    """Layer, head and Z_h^l of every head of some layers (1..L, ascending), in one pass.
+
+    A layer's null comes before its heads, as head `NO_HEAD`.
+    """
     state, last = tower.embed(pixels), max(layers)
     for layer in range(1, last + 1):
         attention = attend(tower, layer, state)
         if layer in layers:
-            for head, alone in enumerate(head_states(tower, layer, state, attention)):
+            for head, alone in enumerate(head_states(tower, layer, state, attention), NO_HEAD):
                 yield layer, head, alone
         if layer < last:
             state = next(run_states(tower, state, None, layer, attention))
@@ -120,7 +126,7 @@ def head_states(
     state: Float[Tensor, "batch token width"],
     attention: Attention,
 ) -> Iterator[Float[Tensor, "batch token width"]]:
-    """Z_h^l of every head of block `layer`: what leaves it if s = one-hot(h).
+    """The null of block `layer`, what leaves it if s = 0, then Z_h^l of every head, s = one-hot(h).
 
     The other heads give nothing, b_O stays, and the MLP sees the head alone.
 
@@ -130,5 +136,6 @@ def head_states(
         state: Z^{l-1}.
         attention: of the block on `state`; all heads share it.
     """
-    for scale in torch.eye(tower.n_heads, device=state.device):
+    alone = torch.eye(tower.n_heads, device=state.device)
+    for scale in [torch.zeros_like(alone[0]), *alone]:
         yield next(run_states(tower, state, {layer: LayerEdit(scale)}, layer, attention))

@@ -3,10 +3,14 @@
 The gradient of the caption's log-probability in the head scales s_h at 1 (Michel et al. 2019) costs
 one backward pass for the whole layer x head matrix of an image. It is a first-order guess of what
 removing the head would change, -gradient; how good a guess, the exact changes tell.
+
+Which heads are removed is decided once a run, on a sample of the images (`heads.choice`), and they
+are removed from all others: an image on which a head was chosen says nothing of it, or heads would
+look as large as the chance by which they were chosen.
 """
 
+import functools
 import math
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -16,8 +20,9 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from precompute.config import Config, HeadEffectConfig
+from precompute.config import Config
 from precompute.forward import BatchSize, LayerEdit, fitting, run_states
+from precompute.heads.choice import Choice, Matrix, Place, choose_heads
 from precompute.images import ImageItem, readable
 from precompute.models import Captioner
 from precompute.runner import (
@@ -34,17 +39,11 @@ from store.disk import read_run
 from store.parts import PartWriter
 from store.schema import BASELINE
 
-VERSION = 1
+VERSION = 2
 """Of what a part holds and how it is computed; part of the stage's identity."""
 
 RANK_CORRELATION = "head_effect_rank_correlation"
 """Spearman's rho between -gradient and the exact change, over the measured heads of an image."""
-
-Matrix = Sequence[Sequence[float]]
-"""The gradients of an image: of every layer, of every head."""
-
-Place = tuple[int, int]
-"""A head: its layer, 1..L, and its index, 0..H-1."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def measure_heads(job: Job) -> None:
     """Make what is missing of stage `head_effect`, if the configuration has one.
 
     Raises:
-        StoreError: the capture is not complete.
+        StoreError: the capture, or the choice of heads, is not complete.
         Stopped: Ctrl-C.
     """
     plan, captioner = job.plan, job.captioner
@@ -74,12 +73,20 @@ def measure_heads(job: Job) -> None:
     if config is None:
         return
     capture, n_layers = capture_of(job), read_run(job.run)["n_layers"]
-    settings = {"version": VERSION, "capture": capture.stage, **config.model_dump()}
+    choice = choose_heads(job, functools.partial(gradients, prompt=plan.config.decode.prompt))
+    settings = {
+        "version": VERSION,
+        "capture": capture.stage,
+        "batch_size": config.batch_size,
+        "sample": choice.sample,
+        "heads": choice.heads,
+    }
     stage = open_stage(job.run, stage_names.HEAD_EFFECT, settings)
 
     def make(part: PartWriter, name: str, advance: Advance) -> None:
         captions = final_captions(capture.parts[name], n_layers)
-        write_effects(part, captioner(), plan.shards[name], captions, plan.config, advance)
+        items = plan.shards[name]
+        write_effects(part, captioner(), items, captions, choice, plan.config, advance)
 
     make_parts(job.maker, job.run, stage, capture.sizes, make)
 
@@ -89,6 +96,7 @@ def write_effects(
     captioner: Captioner,
     items: Sequence[ImageItem],
     captions: Mapping[str, Sequence[int]],
+    choice: Choice,
     config: Config,
     advance: Advance,
 ) -> None:
@@ -99,7 +107,8 @@ def write_effects(
         captioner: the model.
         items: the shard's images.
         captions: image -> token ids of its final caption; images that have none are skipped.
-        config: batch sizes, how many heads are removed and which.
+        choice: which heads are removed, and of which images they are not.
+        config: batch sizes.
         advance: called with the number of images done, after every batch.
     """
     settings = config.head_effect
@@ -113,19 +122,17 @@ def write_effects(
         final = [captions[item.image_id] for item, _ in batch]
         pixels = captioner.pixels([picture for _, picture in batch])
         effects = gradients(captioner, pixels, final, config.decode.prompt)
-        matrices = effects.gradient.tolist()
-        chosen = [
-            choose(matrix, settings, item.image_id)
-            for matrix, (item, _) in zip(matrices, batch, strict=True)
-        ]
+        chosen = [[] if item.image_id in choice.sample else choice.heads for item, _ in batch]
         exact = without(captioner, effects, final, chosen, config)
-        return list(zip(matrices, exact, strict=True))
+        return list(zip(effects.gradient.tolist(), exact, strict=True))
 
     pictures = readable(item for item in items if item.image_id in captions)
     size = BatchSize(settings.batch_size, "head_effect.batch_size")
     for batch, measured in fitting(pictures, size, measure):
         for (item, _), (matrix, changes) in zip(batch, measured, strict=True):
             rows += _rows(item.image_id, matrix, changes)
+            if item.image_id in choice.sample:
+                continue
             stats.append(
                 {
                     "condition_id": BASELINE,
@@ -163,18 +170,6 @@ def gradients(
     logprob = captioner.logprob(captioner.read(states[-1], prompt), captions)
     (gradient,) = torch.autograd.grad(logprob.sum(), scale)
     return Effects([state.detach() for state in states], logprob.detach(), gradient)
-
-
-def choose(gradient: Matrix, config: HeadEffectConfig, image_id: str) -> list[Place]:
-    """The heads of an image that are removed: those of largest |gradient|, and a sample of others.
-
-    The sample depends on the seed and the image alone, not on its batch.
-    """
-    places = [(at, head) for at, row in enumerate(gradient, 1) for head in range(len(row))]
-    ranked = sorted(places, key=lambda place: -abs(gradient[place[0] - 1][place[1]]))
-    top, others = ranked[: config.exact_top], sorted(ranked[config.exact_top :])
-    chance = random.Random(f"{config.seed}:{image_id}")
-    return sorted(top + chance.sample(others, min(config.exact_random, len(others))))
 
 
 @torch.inference_mode()

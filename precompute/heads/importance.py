@@ -1,12 +1,15 @@
 """How important the heads of a layer are by Algorithm 1: on a sample, and as scales.
 
 A head's score is how close D(Z_h^l), the caption with this head alone in block l, comes to D(Z^l).
+The residual connection carries Z^{l-1} past the heads, so that a head which does nothing scores
+high, too: as high as the null, the layer with all its heads off.
 """
 
 import json
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
@@ -23,22 +26,70 @@ from precompute.models import Captioner
 from precompute.runner import Advance, baseline_batches
 from precompute.scoring import Comparison, score_pairs
 from store.parts import Part, PartWriter, read_table
+from store.schema import NO_HEAD
 
-VERSION = 2
+VERSION = 3
 """Of what a part of the sample holds and how it is computed; part of the stage's identity."""
 
 FILE_NAME = "scores.json"
-
-Scores = Mapping[int, Float[np.ndarray, "image head"]]
-"""Layer -> what each head's caption scores against the layer's, NaN where a side is empty."""
 
 Scales = dict[int, list[float]]
 """Layer -> the factor of each of its heads."""
 
 
+@dataclass(frozen=True)
+class Scores:
+    """What captions of a sample score against their layer's own; NaN where a side is empty.
+
+    Attributes:
+        images: of the sample.
+        heads: layer -> the score of every head alone.
+        null: layer -> the score with all heads off.
+    """
+
+    images: list[str]
+    heads: Mapping[int, Float[np.ndarray, "image head"]]
+    null: Mapping[int, Float[np.ndarray, " image"]]
+
+    def of(self, images: Sequence[str]) -> "Scores":
+        """The scores of some of the images."""
+        rows = [self.images.index(image) for image in images]
+        return Scores(
+            list(images),
+            {at: matrix[rows] for at, matrix in self.heads.items()},
+            {at: values[rows] for at, values in self.null.items()},
+        )
+
+
+@dataclass(frozen=True)
+class Importance:
+    """How important the heads of some layers are.
+
+    Attributes:
+        ranks: layer -> what its heads are ordered by: the least go first.
+        weights: layer -> what its heads weigh; they sum to 1.
+        temperature: of the softmax; None where there is none.
+    """
+
+    ranks: Mapping[int, Sequence[float]]
+    weights: Mapping[int, Sequence[float]]
+    temperature: float | None
+
+
 def draw(image_ids: Sequence[str], config: PruningConfig) -> list[str]:
     """The sample of Algorithm 1, sorted."""
     return sorted(random.Random(config.seed).sample(sorted(image_ids), config.m))
+
+
+def draw_others(image_ids: Sequence[str], config: PruningConfig) -> list[list[str]]:
+    """The other samples of m images, as many as are wanted and as the images suffice for.
+
+    No two samples share an image, so that what they agree in is not the same pictures.
+    """
+    left = sorted(set(image_ids) - set(draw(image_ids, config)))
+    random.Random(f"{config.seed}:others").shuffle(left)
+    count = min(config.samples - 1, len(left) // config.m)
+    return [sorted(left[i * config.m : (i + 1) * config.m]) for i in range(count)]
 
 
 def write_scores(
@@ -84,65 +135,118 @@ def write_scores(
         for (layer, _, image_id), text in zip(places, texts, strict=True)
     ]
     rows = {image_id: row for row, image_id in enumerate(chain(*part.meta["batches"]))}
-    scores = {layer: np.full((len(rows), n_heads), np.nan) for layer in layers}
+    heads = {layer: np.full((len(rows), n_heads), np.nan) for layer in layers}
+    null = {layer: np.full(len(rows), np.nan) for layer in layers}
     for (layer, head, image_id), value in zip(places, score_pairs(pairs, score()), strict=True):
-        scores[layer][rows[image_id], head] = value
-    _write(part.path / FILE_NAME, list(rows), scores)
+        row = rows[image_id]
+        if head == NO_HEAD:
+            null[layer][row] = value
+        else:
+            heads[layer][row, head] = value
+    _write(part.path / FILE_NAME, Scores(list(rows), heads, null))
 
 
-def _write(path: Path, images: Sequence[str], scores: Scores) -> None:
+def _write(path: Path, scores: Scores) -> None:
     content = {
-        "images": images,
+        "images": scores.images,
         "score": {
-            layer: [
-                [None if math.isnan(value) else value for value in row] for row in matrix.tolist()
-            ]
-            for layer, matrix in scores.items()
+            layer: [_values(row) for row in matrix.tolist()]
+            for layer, matrix in scores.heads.items()
         },
+        "null": {layer: _values(values.tolist()) for layer, values in scores.null.items()},
     }
     path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def _values(row: Sequence[float]) -> list[float | None]:
+    return [None if math.isnan(value) else value for value in row]
 
 
 def read_scores(parts: Sequence[Part]) -> Scores:
     """The scores of a sample whose stage is complete."""
     contents = [json.loads((part.path / FILE_NAME).read_text(encoding="utf-8")) for part in parts]
+
+    def arrays(name: str) -> dict[int, Float[np.ndarray, "image ..."]]:
+        return {
+            int(layer): np.array([row for c in contents for row in c[name][layer]], dtype=float)
+            for layer in contents[0][name]
+        }
+
+    images = [image for c in contents for image in c["images"]]
+    return Scores(images, arrays("score"), arrays("null"))
+
+
+def importance(scores: Scores, config: PruningConfig) -> Importance:
+    """How important heads are, by their scores on the sample.
+
+    `paper`: the softmax over a layer's heads of their mean scores. Without a temperature it is the
+    spread of the scores: the largest difference between the best and the worst head of a layer.
+    Then the best head of any layer weighs at most e times its worst, and does so where heads differ
+    most, whatever the units and the offset of the metric.
+
+    `above-null`: a head's share of what the heads of its layer score above the null, in the mean
+    and image by image. A head that is no better than none weighs 0. Where none is better, the null
+    tells heads apart no more: all weigh the same. Their order is that of the scores, always.
+
+    Raises:
+        ValueError: no head of a layer could be scored, or the null could not.
+    """
+    means = {at: _means(at, matrix, "heads") for at, matrix in scores.heads.items()}
+    if config.importance == "above-null":
+        above = {
+            at: _means(at, matrix - scores.null[at][:, None], "heads and the null")
+            for at, matrix in scores.heads.items()
+        }
+        ranks = {at: mean.tolist() for at, mean in above.items()}
+        return Importance(ranks, {at: _shares(mean) for at, mean in above.items()}, None)
+    temperature = spread(means) if config.temperature is None else config.temperature
+    weights = {layer: _softmax(mean / temperature) for layer, mean in means.items()}
+    return Importance(weights, weights, temperature)
+
+
+def _means(
+    layer: int, matrix: Float[np.ndarray, "image head"], whose: str
+) -> Float[np.ndarray, " head"]:
+    """The mean of every head over the images where it has a score; -inf if it has none."""
+    counts = (~np.isnan(matrix)).sum(0)
+    if not counts.any():
+        raise ValueError(
+            f"{whose} of layer {layer} must say something; all their captions of the sample, or "
+            "the layer's own, are empty. Leave the layer out of `layers` under [[pruning]]."
+        )
+    sums = np.nansum(matrix, 0)
+    means: np.ndarray = np.divide(sums, counts, out=np.full(len(sums), -np.inf), where=counts > 0)
+    return means
+
+
+def above_null(scores: Scores) -> dict[int, list[tuple[float, float, float] | None]]:
+    """What every head's score is above the null's, image by image: mean and 95% interval (t).
+
+    Returns:
+        Layer -> of every head mean, low, high; None where fewer than two images have both.
+    """
+    from scipy.stats import t  # late: it takes more than a second
+
+    def interval(differences: Float[np.ndarray, " image"]) -> tuple[float, float, float] | None:
+        there = differences[~np.isnan(differences)]
+        if len(there) < 2:
+            return None
+        mean = float(there.mean())
+        half = float(t.ppf(0.975, len(there) - 1) * there.std(ddof=1) / math.sqrt(len(there)))
+        return round(mean, 6), round(mean - half, 6), round(mean + half, 6)
+
     return {
-        int(layer): np.array([row for c in contents for row in c["score"][layer]], dtype=float)
-        for layer in contents[0]["score"]
+        at: [interval(column) for column in (matrix - scores.null[at][:, None]).T]
+        for at, matrix in scores.heads.items()
     }
 
 
-def importance(scores: Scores, temperature: float | None) -> tuple[dict[int, list[float]], float]:
-    """Softmax over the heads of each layer of their mean scores on the sample.
-
-    Without a temperature it is the spread of the scores: the largest difference between the best
-    and the worst head of a layer. Then the best head of any layer weighs at most e times its worst,
-    and does so where heads differ most, whatever the units and the offset of the metric.
-
-    Args:
-        scores: of the sample.
-        temperature: of the softmax.
-
-    Returns:
-        Layer -> weights that sum to 1; a head none of whose captions could be scored has 0.
-        And the temperature.
-
-    Raises:
-        ValueError: no head of a layer could be scored.
-    """
-    means: dict[int, np.ndarray] = {}
-    for layer, matrix in scores.items():
-        counts = (~np.isnan(matrix)).sum(0)
-        if not counts.any():
-            raise ValueError(
-                f"heads of layer {layer} must say something; all their captions of the sample, or "
-                "the layer's own, are empty. Leave the layer out of `layers` under [[pruning]]."
-            )
-        sums = np.nansum(matrix, 0)
-        means[layer] = np.divide(sums, counts, out=np.full(len(sums), -np.inf), where=counts > 0)
-    if temperature is None:
-        temperature = spread(means)
-    return {layer: _softmax(mean / temperature) for layer, mean in means.items()}, temperature
+def null_means(scores: Scores) -> dict[int, float | None]:
+    """Layer -> the null's mean score; None where it has none."""
+    return {
+        at: None if np.isnan(values).all() else float(np.nanmean(values))
+        for at, values in scores.null.items()
+    }
 
 
 def spread(means: Mapping[int, Float[np.ndarray, " head"]]) -> float:
@@ -154,5 +258,13 @@ def spread(means: Mapping[int, Float[np.ndarray, " head"]]) -> float:
 
 def _softmax(values: np.ndarray) -> list[float]:
     weights = np.exp(values - values.max())
+    shares: list[float] = (weights / weights.sum()).tolist()
+    return shares
+
+
+def _shares(above: np.ndarray) -> list[float]:
+    weights = np.maximum(above, 0)
+    if not weights.any():
+        weights = np.isfinite(above).astype(float)
     shares: list[float] = (weights / weights.sum()).tolist()
     return shares

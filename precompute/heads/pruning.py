@@ -1,19 +1,23 @@
 """Algorithm 1: heads weighted and removed by their importance on a sample, beside controls.
 
 A pruning gives one main condition, captured, its controls at equal count, and others for the
-curve (`precompute.heads.pruned`). The first two are decoded at all layers, since Table 1 has the
-layer from which captions stay. The main one is saved, and can be applied to other data sets.
+curve (`precompute.heads.pruned`). The first and the first few of the controls are decoded at all
+layers, since Table 1 has the layer from which captions stay; the many random ones beyond at the
+last, where they tell what chance does. The main one is saved, for other data sets.
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from precompute.config import PruningConfig
+from precompute.config import FEW_SEEDS, PruningConfig
 from precompute.heads import importance as by
 from precompute.heads.pruned import controls, curve, pruned, weigh
+from precompute.heads.stability import stability
 from precompute.interventions import Condition, save_condition, sweep
 from precompute.metrics import METRICS, Metric
 from precompute.runner import Advance, Job, Lazy, Plan, make_parts, open_stage, stage_names
@@ -59,7 +63,12 @@ def prune(job: Job) -> None:
             stage = sweep(job, label, [main], all_layers=True, with_capture=True)
             save_condition(stage, main, read_run(job.run))
             if equal:
-                sweep(job, f"{label}.controls", equal, all_layers=True)
+                few = [
+                    c for c in equal if (c.pruning or {}).get("seed") in {None, *range(FEW_SEEDS)}
+                ]
+                sweep(job, f"{label}.controls", few, all_layers=True)
+                if many := [c for c in equal if c not in few]:
+                    sweep(job, f"{label}.random", many)
             if others:
                 sweep(job, f"{label}.curve", others)
 
@@ -73,26 +82,50 @@ def _conditions(
     ids = [row.as_py() for _, table in iter_tables(sources, "image") for row in table["image_id"]]
     sample = by.draw(ids, config)
     layers = sorted(set(config.layers or range(1, info["n_layers"] + 1)))
-    stage = _score_sample(job, config, sources, sample, layers)
-    scores = by.read_scores(require_complete(stage))
-    weights, temperature = by.importance(scores, config.temperature)
+    scores = _score_sample(job, config, sources, sample, layers)
+    heads = by.importance(scores, config)
     origin = {
         "group": config.name,
         "layers": layers,
         "softmax": config.softmax,
-        "temperature": temperature,
+        "rule": config.importance,
+        "temperature": heads.temperature,
         "sample": sample,
         "metric": config.metric,
-        "importance": {str(layer): shares for layer, shares in weights.items()},
+        "importance": _by_layer(heads.weights),
+        "null": _by_layer(by.null_means(scores)),
+        "above_null": _by_layer(by.above_null(scores)),
+        "stability": _stability(job, config, sources, ids, scores, layers),
     }
-    scales = weigh(weights, config)
+    scales = weigh(heads, config)
     main = pruned(config.name, scales, origin, "importance")
     norms = contribution_norms(sources, sample, layers)
     # By id: where few heads are left, two ways to choose them may choose the same.
-    equal = {c.id: c for c in controls(config, weights, scales, norms, origin) if c.id != main.id}
-    others = {c.id: c for c in curve(config, weights, norms, origin)}
+    equal = {c.id: c for c in controls(config, scales, norms, origin) if c.id != main.id}
+    others = {c.id: c for c in curve(config, heads, norms, origin)}
     known = {main.id, *equal}
     return main, list(equal.values()), [c for c in others.values() if c.id not in known]
+
+
+def _by_layer(values: Mapping[int, Any]) -> dict[str, Any]:
+    return {str(layer): value for layer, value in values.items()}
+
+
+def _stability(
+    job: Job,
+    config: PruningConfig,
+    sources: Sequence[Part],
+    ids: Sequence[str],
+    scores: by.Scores,
+    layers: Sequence[int],
+) -> dict[str, Any] | None:
+    """How alike the choices on other samples are; None if there are no others."""
+    samples = by.draw_others(ids, config)
+    if not samples:
+        return None
+    together = sorted(chain(*samples))
+    others = _score_sample(job, config, sources, together, layers, ".samples")
+    return stability([scores, *map(others.of, samples)], config)
 
 
 def _score_sample(
@@ -101,13 +134,14 @@ def _score_sample(
     sources: Sequence[Part],
     sample: Sequence[str],
     layers: Sequence[int],
-) -> Path:
-    """The stage with the scores of the sample's heads, complete."""
+    suffix: str = "",
+) -> by.Scores:
+    """The scores of a sample's heads; their stage is complete then."""
     plan, captioner = job.plan, job.captioner
     metric = _metric(plan, config.metric, sources)
     stage = open_stage(
         job.run,
-        stage_names.IMPORTANCE + config.name,
+        stage_names.IMPORTANCE + config.name + suffix,
         {
             "version": by.VERSION,
             "capture": sources[0].path.parent.name,
@@ -128,7 +162,7 @@ def _score_sample(
 
     sizes = {name: len(items) for name, items in chosen.items()}
     make_parts(job.maker, job.run, stage, sizes, make)
-    return stage
+    return by.read_scores(require_complete(stage))
 
 
 def _metric(plan: Plan, name: str, sources: Sequence[Part]) -> Metric:

@@ -6,6 +6,7 @@ A name that ends in a dot goes before that of an experiment or of a pruning, or 
 CAPTURE = "capture"
 MEANS = "means"
 SWEEP = "sweep."
+HEAD_CHOICE = "head_choice"
 HEAD_EFFECT = "head_effect"
 IMPORTANCE = "importance."
 PRUNING = "pruning."

@@ -196,7 +196,8 @@ HEADS: dict[str, HeadStatistic] = {
             "Effect of removal",
             _NATS,
             "How the final caption's log-probability changes when the head is removed; below 0 the "
-            "head helped. Measured, for some heads of each image.",
+            "head helped. Measured for some heads, chosen by the gradient on other images and by "
+            "chance.",
         ),
     ),
 }

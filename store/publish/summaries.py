@@ -8,9 +8,11 @@ from store.publish import build
 from store.statistics import (
     N_BOOTSTRAP,
     SEED,
+    add_chance,
     add_changes,
     add_convergence,
     add_curves,
+    add_foretold,
     add_head_curves,
     add_landmarks,
     add_questions,
@@ -21,7 +23,7 @@ from store.statistics import (
 
 __all__ = ["COMPUTED", "N_BOOTSTRAP", "SEED", "VERSION", "add_summaries", "bootstrap_weights"]
 
-VERSION = 9
+VERSION = 10
 """Goes up when a summary is computed differently, so that publish makes a new generation."""
 
 COMPUTED = (
@@ -33,6 +35,8 @@ COMPUTED = (
     "head_curve",
     "change",
     "landmark",
+    "chance",
+    "foretold",
 )
 """The tables filled here; parts may have rows of some of them, too."""
 
@@ -52,7 +56,14 @@ def add_summaries(con: duckdb.DuckDBPyConnection, scratch: Path) -> None:
     judged.add_image_stats(con)
     if n_images := prepare(con):
         weights = bootstrap_weights(n_images, scratch / "weights.u1")
-        for add in (add_curves, add_landmarks, add_head_curves, add_changes):
+        for add in (
+            add_curves,
+            add_landmarks,
+            add_head_curves,
+            add_foretold,
+            add_changes,
+            add_chance,
+        ):
             add(con, weights)
     for name in COMPUTED:
         build.settle(con, name)

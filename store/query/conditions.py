@@ -158,6 +158,19 @@ def changes_of_kind(run: Source, kind: str) -> pd.DataFrame:
     )
 
 
+def chance(run: Source) -> pd.DataFrame:
+    """What prunings are above random heads at equal count.
+
+    Returns:
+        condition_id, metric, against, n, n_random, difference, low, high, p.
+    """
+    return ask(
+        run,
+        'SELECT condition_id, metric, "against", n, n_random, difference, low, high, p '
+        'FROM chance ORDER BY condition_id, metric, "against"',
+    )
+
+
 def head_metrics(run: Source, condition: str = BASELINE) -> pd.DataFrame:
     """What the data set's heads were measured by: metric, against."""
     return ask(
@@ -274,6 +287,16 @@ def foretold(run: Source) -> pd.DataFrame:
         'avg("without") AS measured FROM head_effect WHERE condition_id = ? '
         'AND "without" IS NOT NULL AND gradient IS NOT NULL '
         "GROUP BY layer, head ORDER BY layer, head",
+        (BASELINE,),
+    )
+
+
+def foretelling(run: Source) -> pd.DataFrame:
+    """How well the gradient foretells: statistic (slope, rank), n_heads, n, value, low, high."""
+    return ask(
+        run,
+        "SELECT statistic, n_heads, n, value, low, high FROM foretold "
+        "WHERE condition_id = ? ORDER BY statistic",
         (BASELINE,),
     )
 

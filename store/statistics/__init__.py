@@ -5,20 +5,25 @@ Works on a DuckDB connection with the schema's tables. Knows neither parts nor f
 
 from store.statistics import intervals, judged, landmarks, matrices
 from store.statistics.bootstrap import N_BOOTSTRAP, SEED, bootstrap_weights, summarise
+from store.statistics.chance import add_chance
 from store.statistics.changes import add_changes, paired
 from store.statistics.convergence import add_convergence
 from store.statistics.curves import add_curves, add_landmarks
+from store.statistics.foretold import add_foretold
 from store.statistics.head_curves import add_head_curves
 from store.statistics.matrices import Values, prepare
 from store.statistics.questions import add_questions
+from store.statistics.shrink import shrunk
 
 __all__ = [
     "N_BOOTSTRAP",
     "SEED",
     "Values",
+    "add_chance",
     "add_changes",
     "add_convergence",
     "add_curves",
+    "add_foretold",
     "add_head_curves",
     "add_landmarks",
     "add_questions",
@@ -29,5 +34,6 @@ __all__ = [
     "matrices",
     "paired",
     "prepare",
+    "shrunk",
     "summarise",
 ]

@@ -30,7 +30,7 @@ _AGAINST = ("reference", "label", "shuffled", "self")
 """What scores of both the condition and the baseline may be against."""
 
 _AT_LAST = "layer = (SELECT max(n_layers) FROM run)"
-_VALUES = Values(
+VALUES = Values(
     "SELECT condition_id, metric, against, image_id, value FROM score "
     f"WHERE {_AT_LAST} AND against IN {_AGAINST} UNION ALL "
     "SELECT condition_id, 'final_logprob', 'final', image_id, final_logprob FROM caption "
@@ -38,6 +38,8 @@ _VALUES = Values(
     "SELECT condition_id, metric, 'self', image_id, value FROM image_stat",
     _KEY,
 )
+"""Every measure of the last layer's captions, and of an image as a whole, image by image."""
+
 _COLUMNS = 256
 """Columns of conditions that are summed at once."""
 
@@ -56,7 +58,7 @@ def add_changes(con: duckdb.DuckDBPyConnection, weights: Array) -> None:
 
 
 def _changes(con: duckdb.DuckDBPyConnection, weights: Array) -> Iterator[pa.Table]:
-    columns = named_columns(con, _VALUES)
+    columns = named_columns(con, VALUES)
     of_baseline = pc.equal(columns["condition_id"], BASELINE)
     baseline = columns.filter(of_baseline)
     edited = (
@@ -69,7 +71,7 @@ def _changes(con: duckdb.DuckDBPyConnection, weights: Array) -> Iterator[pa.Tabl
         chosen = some.select(list(_KEY))
         partner = np.array([place[at] for at in _pairs(chosen)]) + len(chosen)
         both = pa.concat_tables([chosen, baseline])
-        chunks = paired(matrices(con, _VALUES, both, weights), partner)
+        chunks = paired(matrices(con, VALUES, both, weights), partner)
         places = np.arange(3 * len(chosen))
         difference, before, after = np.split(places, 3)
         shares = np.tile(np.isin(chosen["metric"].to_pylist(), yes_or_no()), 3)

@@ -8,10 +8,12 @@ import streamlit as st
 
 from dashboard.captions import text as caption_text
 from dashboard.charts import colour_bar, maps
+from dashboard.charts import heads as head_charts
 from dashboard.charts.maps import Scale
 from dashboard.data import run as run_data
 from dashboard.data.run import Key
-from dashboard.figures import files
+from dashboard.figures import display, files
+from dashboard.figures import paper as paper_figures
 from dashboard.figures.files import Spec
 from dashboard.figures.head_gallery import Cell, around, gallery, head_cell
 from dashboard.names import metrics
@@ -20,7 +22,7 @@ from dashboard.widgets import text as plain_text
 from dashboard.widgets.thumbnail import thumbnail
 from store.metrics import head_columns, likeness
 from store.query import conditions as condition_queries
-from store.schema import BASELINE
+from store.schema import BASELINE, NO_HEAD
 
 
 def show(key: Key, image_id: str, condition: str) -> None:
@@ -64,7 +66,9 @@ def show(key: Key, image_id: str, condition: str) -> None:
     with captions_at:
         plain_text.line(
             "A head's caption is read from the state in which only this head of the layer "
-            "attends. Words that the layer's own caption does not have are marked.",
+            "attends; that of no head from the state in which none does, and what it says the "
+            "residual connection carries past the heads. Words that the layer's own caption does "
+            "not have are marked.",
             "small",
         )
         two_captions.side_by_side(
@@ -85,7 +89,35 @@ def show(key: Key, image_id: str, condition: str) -> None:
         frame.assign(image_id=image_id, layer=layer),
         "gallery",
     )
+    _beside_null(key, layer)
     _through(key, image_id, layer)
+
+
+def _beside_null(key: Key, layer: int) -> None:
+    """Likeness of every head's caption to the layer's over the data set, and the null's line."""
+    measures = run_data.asked(key, condition_queries.head_metrics)
+    held = set(measures.loc[measures["against"] == BASELINE, "metric"])
+    metric = next((name for name in likeness() if name in held), None)
+    if metric is None:
+        return
+    frame = run_data.asked(key, condition_queries.head_curve, metric, BASELINE)
+    frame = frame[frame["layer"] == layer]
+    if not (frame["head"] == NO_HEAD).any():
+        return
+    plain_text.line("Over the data set, beside no head at all", "heading")
+    title = metrics.title(metric, BASELINE).replace("the baseline", "the layer's own caption")
+    chart = display.spec(
+        head_charts.beside_null, frame, f"{title} ({metrics.word(metric).unit})", "head"
+    )
+    display.chart(chart, "The score of each head alone, and of no head.")
+    plain_text.line(
+        f"How much of layer {layer}'s own caption each head alone keeps, mean over "
+        f"{paper_figures.images(frame)}. The line is the layer with all its heads off: what lies "
+        "on it adds nothing to what the residual connection carries, and what lies below it, "
+        "alone, leads away. Bars and band are 95% bootstrap intervals over images, pointwise.",
+        "small",
+    )
+    files.download_row(chart, frame, "null")
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -95,7 +127,7 @@ def _figure(key: Key, image_id: str, layer: int, _pictures: list[Cell], _scale: 
 
 
 def _frame(key: Key, image_id: str, layer: int) -> pd.DataFrame:
-    """One row a head: text, final_logprob, scores named `metric against what`, its effect."""
+    """One row a head, the null first: text, final_logprob, scores (`metric:against`), effect."""
     frame = run_data.asked(key, condition_queries.head_captions, image_id, layer)
     scores = run_data.asked(key, condition_queries.head_scores, image_id, layer)
     effects = run_data.asked(key, condition_queries.head_effects, image_id)
@@ -124,10 +156,11 @@ def _cards(
         text = caption_text.text(row["text"])
         made.append(head_cell(tensors, grid, scale, layer, head, text))
         with cells.cell():
+            whose = made[-1].title
             st.image(
-                made[-1].picture, width="stretch", alt=f"Attention of head {head} of layer {layer}."
+                made[-1].picture, width="stretch", alt=f"Attention of {whose} of layer {layer}."
             )
-            plain_text.line(f"head {head}", "heading")
+            plain_text.line(whose, "heading")
             two_captions.caption(here, text)
             plain_text.line("; ".join(_facts(row, metric)), "small")
     return made

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard.charts import condition_tables
+from dashboard.charts import condition_tables, head_tables
 from dashboard.charts import conditions as condition_charts
 from dashboard.data import run as run_data
 from dashboard.data.run import Key
@@ -13,7 +13,7 @@ from dashboard.views.heads import gallery
 from dashboard.widgets import copy_command, link, menus
 from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
-from store.metrics import head_menu
+from store.metrics import head_columns, head_menu
 from store.query import conditions as condition_queries
 from store.schema import BASELINE
 
@@ -35,6 +35,14 @@ def show(place: Place) -> None:
         _trust(key, place.condition)
         if image_id is not None:
             gallery.show(key, image_id, place.condition)
+
+
+_CURSE = (
+    "Of many heads those that look largest were also lucky (the winner's curse): `shrunk` takes "
+    "off what luck explains, drawing each mean towards those of all heads by its share of noise, "
+    "and ranks by it. Where the interval holds 0, no effect of the head is shown. Intervals are "
+    "pointwise, each for a head by itself."
+)
 
 
 def _data_set(key: Key, condition: str) -> None:
@@ -71,13 +79,19 @@ def _data_set(key: Key, condition: str) -> None:
             "over images:",
             "small",
         )
-        table = condition_tables.largest_heads(frame, metrics.word(metric).unit, 10)
+        effects = metric in head_columns("head_effect")
+        table = condition_tables.largest_heads(
+            frame, metrics.word(metric).unit, 10, effects=effects
+        )
+        two_digits = st.column_config.NumberColumn(format="%.2f")
         st.dataframe(
             table,
             hide_index=True,
             height="content",
-            column_config={table.columns[2]: st.column_config.NumberColumn(format="%.2f")},
+            column_config=dict.fromkeys([table.columns[2], "shrunk"], two_digits),
         )
+        if "shrunk" in table:
+            plain_text.line(_CURSE, "small")
 
 
 def _trust(key: Key, condition: str) -> None:
@@ -92,13 +106,17 @@ def _trust(key: Key, condition: str) -> None:
     row = run_data.asked(key, condition_queries.spread, "head_effect_rank_correlation").iloc[0]
     if row["n"]:
         plain_text.line(
-            f"Rank correlation between what the gradient foretells of removing a head and what "
-            f"removing it did, image by image: median {row['middle']:.2f}, middle half "
-            f"{row['low']:.2f} to {row['high']:.2f}, over {int(row['n'])} images. Each point is a "
-            f"head, the mean over the images in which it was removed; on the dashed line the "
-            f"gradient is right. Each axis fits its own numbers.",
+            f"{head_tables.trusted(run_data.asked(key, condition_queries.foretelling))} Within a "
+            f"single image the rank correlation is {row['middle']:.2f} in the median, "
+            f"{row['low']:.2f} to {row['high']:.2f} in the middle half of {int(row['n'])} images.",
             "small",
         )
+    plain_text.line(
+        "Each point is a head. Which heads were removed was decided once, by the gradient on "
+        "images that are not among these and by chance, so that no head looks large because it "
+        "was chosen for it. On the dashed line the gradient is right.",
+        "small",
+    )
     chart = display.spec(condition_charts.trust, frame)
     display.chart(chart, "What the gradient foretells against what was measured.")
     files.download_row(chart, frame, "gradient")

@@ -145,11 +145,9 @@ def test_where_the_gradient_is_right_points_lie_on_the_diagonal():
     assert ends[0]["foretold"] <= -0.2 and ends[1]["foretold"] >= 0.3
     line, points = chart.to_dict()["layer"]
     assert line["mark"]["clip"]  # it stretches no axis
-    for axis, name in (("x", "foretold"), ("y", "measured")):
-        low, high = points["encoding"][axis]["scale"]["domain"]
-        size = frame[name].max() - frame[name].min()
-        assert low < frame[name].min() and frame[name].max() < high
-        assert high - low < 1.2 * size
+    across, up = (points["encoding"][axis]["scale"]["domain"] for axis in ("x", "y"))
+    assert across == up, "a slope is seen as it is"
+    assert across[0] < -0.2 and 0.3 < across[1] < 0.4
 
 
 def changes_of(**measures):
@@ -192,16 +190,46 @@ def test_measures_that_a_pruning_changed_come_first():
 def test_what_reads_as_zero_has_no_sign():
     table = pd.DataFrame(
         {
-            "heads chosen by": ["Algorithm 1", "random heads"],
-            "seed": ["", "3"],
-            "difference": [-0.0004, -0.0006],
-            "images": [5, 5],
+            "measure": "CIDEr",
+            "heads chosen by": ["Algorithm 1", "random heads", "heads of least norm"],
+            "seed": ["", "3", ""],
+            "before": 1.0,
+            "after": 1.0,
+            "difference": [-0.0004, -0.0006, 0.0],
+            "95% from": 0.0,
+            "95% to": 0.0,
+            "images": 5,
         }
     )
     shown = condition_tables.readable(table)
-    assert shown["heads chosen by"].tolist() == ["Algorithm 1", "random heads, seed 3"]
-    assert [f"{value:.3f}" for value in shown["difference"]] == ["0.000", "-0.001"]
+    assert shown["heads chosen by"].tolist() == [
+        "Algorithm 1",
+        "random heads, mean of 1, and their range",
+        "heads of least norm",
+    ]
+    assert [f"{value:.3f}" for value in shown["difference"]] == ["0.000", "-0.001", "0.000"]
     assert "seed" not in shown
+
+
+def test_many_random_heads_are_one_row_a_measure():
+    table = pd.DataFrame(
+        {
+            "measure": ["A"] * 3 + ["B"] * 3,
+            "heads chosen by": ["Algorithm 1", "random heads", "random heads"] * 2,
+            "seed": ["", "0", "1"] * 2,
+            "before": 1.0,
+            "after": [0.9, 0.5, 0.7, 0.9, 0.1, 0.3],
+            "difference": [-0.1, -0.5, -0.3, -0.1, -0.9, -0.7],
+            "95% from": -1.0,
+            "95% to": 0.0,
+            "images": 5,
+        }
+    )
+    shown = condition_tables.readable(table)
+    assert shown["measure"].tolist() == ["A", "A", "B", "B"]
+    random = shown[shown["heads chosen by"] == "random heads, mean of 2, and their range"]
+    assert random["after"].tolist() == pytest.approx([0.6, 0.2])
+    assert random[["95% from", "95% to"]].to_numpy().tolist() == [[-0.5, -0.3], [-0.9, -0.7]]
 
 
 @pytest.mark.parametrize(
@@ -227,6 +255,36 @@ def test_heads_are_listed_in_one_power_of_ten(size, column, first):
         f"{-2 * first:.2f} to 0.00",
         f"{-first / 2:.2f} to {1.5 * first:.2f}",
     ]
+
+
+def test_the_null_is_not_listed_and_has_a_column_of_its_own():
+    frame = pd.DataFrame(
+        {"layer": 1, "head": [-1, 0, 1], "n": 3, "mean": [9.0, 1.0, 2.0], "low": 0.0, "high": 9.0}
+    )
+    assert condition_tables.largest_heads(frame, "", 3)["head"].tolist() == [1, 0]
+    chart = condition_charts.head_matrix(frame, "rouge_l", "baseline")
+    assert "== -1 ? 'none'" in json.dumps(chart.to_dict()["encoding"]["x"])
+
+
+def test_effects_are_shrunk_ranked_so_and_said_to_hold_zero():
+    frame = pd.DataFrame(
+        {
+            "layer": [1, 2, 3, 4],
+            "head": 0,
+            "mean": [0.9, 0.5, 0.01, -0.01],
+            "low": [-1.1, 0.45, -0.04, -0.06],
+            "high": [2.9, 0.55, 0.06, 0.04],
+        }
+    )
+    table = condition_tables.largest_heads(frame, "nats", 2, effects=True)
+    assert table["layer"].tolist() == [2, 1], "the unsure one does not lead"
+    assert table["an effect?"].tolist() == ["yes", "not shown: holds 0"]
+    assert table["shrunk"].tolist()[1] < 0.5 < table["mean, nats"].tolist()[1]
+    plain = condition_tables.largest_heads(frame, "nats", 2)
+    assert plain["layer"].tolist() == [1, 2]
+    assert "shrunk" not in plain
+    few = condition_tables.largest_heads(frame.assign(low=math.nan), "nats", 2, effects=True)
+    assert "shrunk" not in few, "without intervals there is nothing to shrink by"
 
 
 def test_heads_that_do_nothing_are_listed_as_zero():

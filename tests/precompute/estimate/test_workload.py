@@ -24,7 +24,7 @@ EXPERIMENTS = (
     ExperimentConfig(name="wide", conditions=("heads:*-only-3", "mean:1..3", "mean:2-3@tiny")),
 )
 PRUNING = PruningConfig(
-    name="p", m=2, layers=(2, 3), metric="rouge_l", top_k=5, counts=(2,), random_seeds=(0, 1)
+    name="p", m=2, layers=(2, 3), metric="rouge_l", top_k=5, counts=(2,), random_seeds=5
 )
 
 
@@ -67,10 +67,13 @@ def test_captions_are_those_that_the_model_then_decodes(config, run, tmp_path, g
         "means",
         "sweep.deep",
         "sweep.wide",
+        "head_choice",
         "head_effect",
         "importance.p",
+        "importance.p.samples",
         "pruning.p",
         "pruning.p.controls",
+        "pruning.p.random",
         "pruning.p.curve",
         "heads",
         "floor.4",

@@ -129,7 +129,7 @@ def test_a_part_records_the_batches_it_was_made_with(config, captioner, tmp_path
 
 def test_a_whole_run_goes_on_where_one_picture_fits(config, captioner, tmp_path):
     """Its certificate, too, and Algorithm 1's sample, which has no batches of its own."""
-    pruning = PruningConfig(name="x", m=4, layers=(2,), metric="rouge_l", top_k=4, random_seeds=())
+    pruning = PruningConfig(name="x", m=4, layers=(2,), metric="rouge_l", top_k=4, random_seeds=0)
     (plan,) = plan_runs(
         config.model_copy(
             update={

@@ -56,17 +56,29 @@ def opened(with_heads):
 
 
 def one_hot(head):
+    """The scales of a head alone; of the null, which stands as head -1, all are 0."""
     return tuple(float(other == head) for other in range(HEADS))
 
 
 def test_states_are_those_of_hooks_that_leave_one_head(captioner, pixels):
     got = list(tower_heads(captioner.tower, pixels, LAYERS))
-    assert [place[:2] for place in got] == [(at, h) for at in LAYERS for h in range(HEADS)]
+    assert [place[:2] for place in got] == [(at, h) for at in LAYERS for h in range(-1, HEADS)]
     for layer, head, state in got:
         with hooked(captioner, [("heads", layer, one_hot(head))]):
             torch.testing.assert_close(
                 state, states(captioner, pixels)[layer], atol=1e-5, rtol=1e-5
             )
+
+
+def test_the_null_is_the_bias_and_the_mlp_alone(captioner, pixels):
+    """Eq. 1 and 2 by hand, with MSA = b_O."""
+    by_library = states(captioner, pixels)
+    for layer, head, state in tower_heads(captioner.tower, pixels, LAYERS):
+        if head == -1:
+            block = captioner.model.vision_model.encoder.layers[layer - 1]
+            middle = by_library[layer - 1] + block.self_attn.projection.bias
+            expected = middle + block.mlp(block.layer_norm2(middle))
+            torch.testing.assert_close(state, expected, atol=1e-5, rtol=1e-5)
 
 
 def logprob(model, inputs, ids):
@@ -83,7 +95,7 @@ def test_captions_equal_generate_with_one_head_and_no_blocks_above(
         rows = run.table("head_caption", "layer = ?", [layer]).set_index(["image_id", "head"])
         captions = run.table("caption", "condition_id = 'baseline' AND layer = 3")
     final = captions.set_index("image_id").token_ids
-    assert set(rows.index) == {(image, head) for image in opened for head in range(HEADS)}
+    assert set(rows.index) == {(image, head) for image in opened for head in range(-1, HEADS)}
     shorter = replace(captioner, model=copy.deepcopy(captioner.model))
     encoder = shorter.model.vision_model.encoder
     encoder.layers = encoder.layers[:layer]

@@ -10,9 +10,9 @@ import torch
 from scipy.stats import spearmanr
 
 from precompute.config.settings import PROJECT, HeadEffectConfig, read_config
+from precompute.heads.choice import choose, draw
 from precompute.heads.effect import (
     RANK_CORRELATION,
-    choose,
     gradients,
     measure_heads,
     rank_correlation,
@@ -101,14 +101,24 @@ def test_removal_equals_hooks_on_the_library(captioner, pixels, captions, effect
 def test_the_largest_gradients_and_a_seeded_sample_of_others():
     gradient = np.random.default_rng(0).normal(size=(LAYERS, HEADS)).tolist()
     settings = HeadEffectConfig(exact_top=4, exact_random=5, seed=1)
-    chosen = choose(gradient, settings, "image")
+    chosen = choose(gradient, settings)
     order = np.argsort(-np.abs(np.ravel(gradient)))[:4]
     assert {(1 + i // HEADS, i % HEADS) for i in order.tolist()} <= set(chosen)
     assert len(set(chosen)) == 9
-    assert choose(gradient, settings, "image") == chosen
-    assert choose(gradient, settings, "another") != chosen
+    assert choose(gradient, settings) == chosen
+    assert choose(gradient, settings.model_copy(update={"seed": 2})) != chosen
     every = settings.model_copy(update={"exact_random": 1000})
-    assert choose(gradient, every, "image") == list(product(range(1, LAYERS + 1), range(HEADS)))
+    assert choose(gradient, every) == list(product(range(1, LAYERS + 1), range(HEADS)))
+
+
+@pytest.mark.parametrize(
+    ("m", "n", "chosen"), [(32, 500, 32), (32, 48, 16), (4, 48, 4), (32, 1, 1)]
+)
+def test_some_images_choose_and_most_measure(m, n, chosen):
+    ids = [f"img-{i}" for i in range(n)]
+    sample = draw(ids, HeadEffectConfig(m=m))
+    assert len(set(sample)) == chosen
+    assert sample == draw(ids[::-1], HeadEffectConfig(m=m))
 
 
 def test_rank_correlation():
@@ -125,7 +135,7 @@ def test_rank_correlation():
 
 def test_the_stage(config, captioner, run, tmp_path):
     measured = config.model_copy(
-        update={"head_effect": HeadEffectConfig(batch_size=1, exact_top=3, exact_random=2)}
+        update={"head_effect": HeadEffectConfig(batch_size=1, m=2, exact_top=3, exact_random=2)}
     )
     folder = run(tmp_path, config)
     (plan,) = plan_runs(measured)
@@ -138,8 +148,13 @@ def test_the_stage(config, captioner, run, tmp_path):
         final = opened.table("caption").query("layer == 3").set_index("image_id")
     stats = stats[stats.metric == RANK_CORRELATION]
     assert len(table) == 5 * LAYERS * HEADS
-    assert table.groupby("image_id").without.count().tolist() == [5] * 5
-    assert set(stats.image_id) == set(final.index)
+    removed = table.dropna(subset="without").groupby("image_id")[["layer", "head"]]
+    heads = {tuple(map(tuple, rows.to_numpy().tolist())) for _, rows in removed}
+    assert len(heads) == 1 and len(next(iter(heads))) == 5, "the same heads of all images"
+    (sample,) = set(final.index) - set(removed.groups)
+    assert set(stats.image_id) == set(removed.groups), "what chose the heads measures none"
+    gradient = table[table.image_id == sample].set_index(["layer", "head"]).gradient.astype(float)
+    assert set(gradient.abs().nlargest(3).index) <= set(next(iter(heads)))
     for item in plan.items:
         if item.image_id not in final.index:
             continue
@@ -154,6 +169,8 @@ def test_the_stage(config, captioner, run, tmp_path):
             atol=1e-6,
         )
         exact = rows.dropna(subset="without")
+        if item.image_id == sample:
+            continue
         rho = spearmanr(-exact.gradient, exact.without).statistic
         (kept,) = stats[stats.image_id == item.image_id].value
         assert kept == pytest.approx(rho, abs=1e-6)

@@ -20,7 +20,7 @@ from store.disk.runs import read_run
 from store.parts.write import list_parts
 
 PRUNING = PruningConfig(
-    name="tiny", m=2, layers=(1, 3), metric="rouge_l", top_k=6, counts=(4,), random_seeds=(0,)
+    name="tiny", m=2, layers=(1, 3), metric="rouge_l", top_k=6, counts=(4,), random_seeds=4
 )
 
 
@@ -54,13 +54,17 @@ def test_conditions_are_published(folder):
     messages = {i: json.loads(spec)["pruning"] for i, spec in conditions.spec.items()}
     assert set(conditions.kind) == {"prune"}
     assert sorted((t["n_pruned"], t["algorithm"], t["seed"] or 0) for t in messages.values()) == [
-        (n, algorithm, 0)
-        for n in (4, 8)
+        (n, algorithm, seed)
+        for n, seeds in ((4, 4), (8, 3))
         for algorithm in ("importance", "importance_mask", "least_norm", "random")
+        for seed in range(seeds if algorithm == "random" else 1)
     ]
     main = json.loads(main_of(folder).read_text())["condition_id"]
     assert (messages[main]["algorithm"], messages[main]["n_pruned"]) == ("importance", 4)
-    equal = {"baseline", *(i for i, t in messages.items() if t["n_pruned"] == 4)}
+    equal = {
+        "baseline",
+        *(i for i, t in messages.items() if t["n_pruned"] == 4 and (t["seed"] or 0) < 3),
+    }
     for condition, values in captions.groupby("condition_id"):
         layers = {0, 1, 2, 3} if condition in equal else {3}
         assert set(values.layer) == layers
@@ -72,6 +76,39 @@ def test_conditions_are_published(folder):
     assert set(against_people.condition_id) == set(messages)
     assert set(against_people.n) == {5 - len(sample)}
     assert set(changes[changes.metric == "convergence_layer"].condition_id) == equal - {"baseline"}
+
+
+def test_the_specification_has_the_null_and_how_stable_the_choice_is(folder):
+    """Against scores by the library's captions that stand in the parts of both samples."""
+    with open_run(folder) as run:
+        specs = run.sql("SELECT spec FROM condition WHERE kind = 'prune'").spec.map(json.loads)
+    of_scores = next(s["pruning"] for s in specs if s["pruning"]["algorithm"] == "importance")
+    first, second = (
+        [
+            json.loads(file.read_text())
+            for file in sorted(folder.glob(f"parts/importance.tiny{suffix}-*/*/scores.json"))
+        ]
+        for suffix in ("", ".samples")
+    )
+    images = [[i for part in parts for i in part["images"]] for parts in (first, second)]
+    assert sorted(images[0]) == of_scores["sample"]
+    assert len(images[1]) == 2 and not set(images[0]) & set(images[1])
+    for layer in ("1", "3"):
+        null = [value for part in first for value in part["null"][layer]]
+        assert of_scores["null"][layer] == pytest.approx(sum(null) / len(null))
+        heads = [row for part in first for row in part["score"][layer]]
+        for head, (mean, low, high) in enumerate(of_scores["above_null"][layer]):
+            above = [row[head] - value for row, value in zip(heads, null, strict=True)]
+            assert mean == pytest.approx(sum(above) / 2, abs=1e-6)
+            assert low <= mean <= high
+        kept = []
+        for parts in (first, second):
+            rows = [row for part in parts for row in part["score"][layer]]
+            means = [sum(column) / len(column) for column in zip(*rows, strict=True)]
+            kept.append(set(sorted(range(8), key=lambda head: (means[head], head))[2:]))
+        shared = len(kept[0] & kept[1]) / len(kept[0] | kept[1])
+        assert of_scores["stability"]["jaccard"][layer] == pytest.approx(shared, abs=1e-6)
+    assert of_scores["stability"]["samples"] == 2
 
 
 def test_norms_are_means_over_the_sample(folder):
@@ -102,7 +139,11 @@ def test_another_temperature_is_another_condition_of_the_same_sample(
     results = tmp_path / folder.name
     shutil.copytree(folder, results)
     warmer = pruning.model_copy(
-        update={"pruning": (PRUNING.model_copy(update={"temperature": 0.5, "counts": ()}),)}
+        update={
+            "pruning": (
+                PRUNING.model_copy(update={"temperature": 0.5, "counts": (), "samples": 1}),
+            )
+        }
     )
     (plan,) = plan_runs(warmer)
     with Watch() as watch:

@@ -66,7 +66,7 @@ def test_a_share_makes_its_parts_of_what_needs_no_others(go, alone, plan, tmp_pa
         go(tmp_path, SHARES[0])
     assert not ended.value.failures
     made = parts(tmp_path / alone.name)
-    ready = {"capture", "means", "sweep.skips", "heads", "head_effect"}
+    ready = {"capture", "means", "sweep.skips", "heads"}
     assert made == {stage: ["images-000000", "images-000004"] for stage in ready}
     assert not list(tmp_path.rglob("results*.duckdb")), "the last one publishes"
 

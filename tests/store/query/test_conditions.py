@@ -150,7 +150,7 @@ def test_heads_of_one_image_and_layer(run):
     layers = queries.layers_with_head_captions(run)["layer"].tolist()
     assert layers == [L - 1, L]
     captions = queries.head_captions(run, "img00003", L)
-    assert captions["head"].tolist() == [0, 1, 2]
+    assert captions["head"].tolist() == [-1, 0, 1, 2], "the null comes before its heads"
     assert set(queries.head_scores(run, "img00003", L)["against"]) >= {"baseline", "previous"}
     assert len(queries.head_effects(run, "img00003")) == L * 3
     names = queries.conditions_of_heads(run, L)["condition_id"].tolist()
@@ -175,3 +175,18 @@ def test_heads_of_the_data_set(run):
     rows = run.table("head_effect", "layer = 2 AND head = 1")
     mean = curve[(curve["layer"] == 2) & (curve["head"] == 1)]["mean"].iloc[0]
     assert mean == pytest.approx(rows["gradient"].mean())
+
+
+def test_what_prunings_are_above_chance_and_how_well_the_gradient_foretells(run):
+    chance = queries.chance(run)
+    table = run.table("chance")
+    assert len(chance) == len(table) > 0
+    assert set(chance["condition_id"]) <= set(queries.changes_of_kind(run, "prune")["condition_id"])
+    assert (chance["low"] <= chance["difference"]).all()
+    assert chance["p"].dropna().between(1 / 3, 1).all(), "of two random choices and its own"
+    told = queries.foretelling(run).set_index("statistic")
+    assert told.index.tolist() == ["rank", "slope"]
+    assert (
+        told["n_heads"]
+        == run.table("head_effect").dropna(subset="without").groupby(["layer", "head"]).ngroups
+    ).all()

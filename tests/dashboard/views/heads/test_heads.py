@@ -19,9 +19,11 @@ def test_heads_come_by_their_effect_first(open_page):
     assert at.selectbox(key="heads_by").value == "gradient:self"
     text = words(at)
     assert "How far the gradient can be trusted" in text
-    assert "Rank correlation" in text
-    assert "over 14 images" in text
-    assert len(at.get("vega_lite_chart")) == 2
+    assert "The gradient ranks these heads" in text
+    assert "slope of measured on foretold" in text
+    assert "in the middle half of 14 images" in text
+    assert len(at.get("vega_lite_chart")) == 3  # the matrix, the scatter, heads beside the null
+    assert "winner&#x27;s curse" in text or "winner's curse" in text
 
 
 def test_heads_are_those_of_the_condition_where_it_was_measured(open_page, edited):
@@ -65,6 +67,8 @@ def test_the_gallery_has_a_card_a_head_and_the_layer_below(open_page):
     at = open_page("heads", image="img00003", heads_at="5")
     text = words(at)
     assert [f">head {head}<" in text for head in range(4)] == [True, True, True, False]
+    assert text.index(">no head<") < text.index(">head 0<")
+    assert "The line is the layer with all its heads off" in text
     assert "the layer below, Z^4" in text
     assert "this layer, Z^5" in text
     assert "ROUGE-L to this layer" in text
@@ -87,17 +91,21 @@ def test_table_1_has_the_controls_at_equal_count(open_page):
         rows = groups[measure]
         assert [row[0] for row in rows] == [
             "Algorithm 1",
-            "random heads, seed 0",
-            "random heads, seed 1",
+            "random heads, mean of 2, and their range",
             "heads of least norm",
         ]
-        assert [row[-1] for row in rows] == ["11"] * 4  # those of the sample are left out
+        assert [row[-1] for row in rows] == ["11"] * 3  # those of the sample are left out
     for row in itertools.chain(*groups.values()):
         before, after, difference = map(float, row[1:4])
         low, high = map(float, row[4].split(" to "))
         assert after - before == pytest.approx(difference, abs=2e-3)
         assert low <= difference <= high
-    assert len(at.get("vega_lite_chart")) == 2
+    assert len(at.get("vega_lite_chart")) == 3
+    text = words(at)
+    assert "Whether Algorithm 1 beat chance cannot be told: 2 random choices" in text
+    assert "share 50% (Jaccard index; as many heads at random would share 25%)" in text
+    # Two layers of three heads: one surely above the null, one surely below.
+    assert "Of 6 heads 2 alone keep more of the layer" in text and "2 keep less" in text
     assert at.selectbox(key="quality").value == "rouge_l:reference"
 
 

@@ -1,0 +1,84 @@
+"""From what a pruning and the tables say of heads to what pages show of them. Pure functions."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from store.schema import NO_HEAD
+
+_WELL = 0.5
+"""A rank correlation that is surely above this is called good."""
+
+
+def above_null(settings: dict[str, Any]) -> pd.DataFrame:
+    """Algorithm 1's scores of heads on its sample, beside those of the null.
+
+    Args:
+        settings: how Algorithm 1 was set, of `condition_tables.algorithm`.
+
+    Returns:
+        layer, head (`NO_HEAD` of the null), mean, low, high (of what a head is above the null, so
+        laid on it; NaN of the null itself), n, verdict: 1 where the whole interval is above the
+        null, -1 where it is below, else 0. Empty for a pruning of before there was a null.
+    """
+    sample, rows = len(settings.get("sample") or ()), []
+    for layer, null in (settings.get("null") or {}).items():
+        if null is None:
+            continue
+        at = {"layer": int(layer), "n": sample}
+        rows.append({**at, "head": NO_HEAD, "mean": null, "low": None, "high": None, "verdict": 0})
+        for head, above in enumerate(settings["above_null"][layer]):
+            if above is not None:
+                mean, low, high = (null + value for value in above)
+                verdict = int(above[1] > 0) - int(above[2] < 0)
+                rows.append(
+                    {**at, "head": head, "mean": mean, "low": low, "high": high, "verdict": verdict}
+                )
+    return pd.DataFrame(rows).astype({"low": float, "high": float}) if rows else pd.DataFrame()
+
+
+def trusted(foretelling: pd.DataFrame) -> str:
+    """How well the gradient foretells the effect of removing a head, in words.
+
+    Args:
+        foretelling: statistic (`slope`, `rank`), n_heads, n, value, low, high.
+    """
+    of = {str(row["statistic"]): row for row in foretelling.to_dict("records")}
+    if not {"slope", "rank"} <= set(of):
+        return "Too few heads were removed to say how well the gradient foretells."
+    rank, slope = of["rank"], of["slope"]
+    ranks = (
+        "ranks these heads well"
+        if rank["low"] >= _WELL
+        else "ranks these heads, not closely"
+        if rank["low"] > 0
+        else "is not shown to rank these heads"
+    )
+    sizes = (
+        "and understates large effects"
+        if slope["low"] > 1
+        else "and overstates large effects"
+        if slope["high"] < 1
+        else "and is not shown to misstate large effects"
+    )
+    return (
+        f"The gradient {ranks} (rank correlation {_with(rank)}) {sizes} (slope of measured on "
+        f"foretold {_with(slope)}; 1 is right): over {int(rank['n_heads'])} heads, means over the "
+        f"same {int(rank['n'])} images, 95% intervals over images."
+    )
+
+
+def _with(row: Mapping[Any, Any]) -> str:
+    return f"{row['value']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
+
+
+def counted(frame: pd.DataFrame) -> str:
+    """How many heads are above the null, and how many below, as a sentence."""
+    heads = frame[frame["head"] != NO_HEAD]
+    above, below = (int((heads["verdict"] == side).sum()) for side in (1, -1))
+    return (
+        f"Of {len(heads)} heads {above} alone keep more of the layer's caption than no head at "
+        f"all, {below} keep less, and {len(heads) - above - below} are not told from it (95% "
+        "intervals of the difference, image by image; pointwise)."
+    )
