@@ -5,11 +5,12 @@ from typing import Any
 
 import pandas as pd
 
-from dashboard.names import metrics
+from dashboard.names import intervals, metrics
 from dashboard.names.conditions import ALGORITHMS, which_mean
 from store.interventions import KINDS, read_spec
 from store.metrics import likeness
 from store.schema import BASELINE, LAYER_METRICS
+from store.statistics import intervals as interval_statistics
 
 TABLE1 = (
     ("cider", "reference"),
@@ -31,7 +32,6 @@ _READABLE = {
     "high": "95% to",
     "n": "images",
 }
-_Z95 = 1.959964
 _SAME = 1e-9
 
 
@@ -87,37 +87,12 @@ def measures(scored: pd.DataFrame) -> list[tuple[str, str]]:
     )
 
 
-def share_interval(count: int, n: int) -> tuple[float, float, float]:
-    """A share and its 95% interval.
-
-    Args:
-        count: 0..n.
-        n: at least 1.
-
-    Returns:
-        The share and Wilson's score interval, all within 0..1.
-    """
-    share, z2 = count / n, _Z95 * _Z95
-    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = _Z95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-    return share, max(0.0, middle - half), min(1.0, middle + half)
-
-
 def shares(counts: pd.DataFrame) -> pd.DataFrame:
-    """Counts (condition_id, n, found) as condition_id, n, mean, low, high."""
-    counts = counts[counts["n"] > 0]
-    intervals = [
-        share_interval(int(k), int(n)) for k, n in zip(counts["found"], counts["n"], strict=True)
-    ]
-    return pd.DataFrame(
-        {
-            "condition_id": counts["condition_id"].to_list(),
-            "n": counts["n"].to_list(),
-            "mean": [interval[0] for interval in intervals],
-            "low": [interval[1] for interval in intervals],
-            "high": [interval[2] for interval in intervals],
-        }
-    )
+    """Counts (condition_id, n, found) as condition_id, n, mean, low, high (Wilson's interval)."""
+    counts = counts[counts["n"] > 0].reset_index(drop=True)
+    mean = counts["found"] / counts["n"]
+    low, high = interval_statistics.wilson(mean.to_numpy(dtype=float), counts["n"].to_numpy())
+    return counts[["condition_id", "n"]].assign(mean=mean, low=low, high=high)
 
 
 def baseline_of(values: pd.DataFrame) -> float | None:
@@ -171,7 +146,7 @@ def telling(rows: pd.DataFrame) -> list[str]:
         tells = changes["n_pruned"].nunique() == counts and bool(
             (changes["difference"].abs() > _SAME).any()
         )
-        half = (changes["high"] - changes["low"]).clip(lower=_SAME) / 2
+        half = (changes["high"] - changes["low"]).clip(lower=_SAME).fillna(math.inf) / 2
         return (
             not tells,
             listed.index(measure) if measure in listed else len(listed),
@@ -224,12 +199,12 @@ def largest_heads(frame: pd.DataFrame, unit: str, count: int) -> pd.DataFrame:
     point: those of single heads are often some 1e-4.
 
     Args:
-        frame: layer, head, mean, low, high.
+        frame: layer, head, mean, low, high, adjusted_p; the last of effects alone.
         unit: of the means.
         count: so many rows at most.
 
     Returns:
-        layer, head, the mean (float), and its interval as text.
+        layer, head, the mean (float), its interval as text, and an effect's adjusted p.
     """
     rows = frame.loc[frame["mean"].abs().nlargest(count).index]
     size = rows["mean"].abs().max()
@@ -237,17 +212,20 @@ def largest_heads(frame: pd.DataFrame, unit: str, count: int) -> pd.DataFrame:
     power = 0 if -2 < power < 3 else power
     name = f"mean, 1e{power} {unit}" if power else f"mean, {unit}"
     values = rows[["mean", "low", "high"]] / 10.0**power
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "layer": rows["layer"],
             "head": rows["head"],
             name.strip(", "): values["mean"],
             "95% interval": [
-                f"{low:z.2f} to {high:z.2f}"
+                intervals.ends(low, high)
                 for low, high in zip(values["low"], values["high"], strict=True)
             ],
         }
     )
+    if "adjusted_p" in rows and rows["adjusted_p"].notna().any():
+        table["adjusted p"] = rows["adjusted_p"].map(intervals.p_value)
+    return table
 
 
 def pruning(spec: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dashboard.data import run as run_data
 from dashboard.data.run import Key
 from dashboard.figures import display, files
 from dashboard.figures import paper as paper_figures
-from dashboard.names import metrics
+from dashboard.names import intervals, metrics
 from dashboard.views.heads import gallery
 from dashboard.widgets import copy_command, link, menus
 from dashboard.widgets import text as plain_text
@@ -67,8 +67,8 @@ def _data_set(key: Key, condition: str) -> None:
     with right:
         plain_text.line(metrics.word(metric).meaning, "small")
         plain_text.line(
-            f"Largest in size; means over {paper_figures.images(frame)}, 95% bootstrap intervals "
-            "over images:",
+            f"Largest in size; means over {paper_figures.images(frame)}. "
+            f"{intervals.sentence(frame, 'Intervals', of='head')}",
             "small",
         )
         table = condition_tables.largest_heads(frame, metrics.word(metric).unit, 10)
@@ -78,6 +78,8 @@ def _data_set(key: Key, condition: str) -> None:
             height="content",
             column_config={table.columns[2]: st.column_config.NumberColumn(format="%.2f")},
         )
+        if "adjusted p" in table:
+            plain_text.line(intervals.adjusted("all heads"), "small")
 
 
 def _trust(key: Key, condition: str) -> None:
