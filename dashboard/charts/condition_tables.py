@@ -224,7 +224,7 @@ def largest_heads(frame: pd.DataFrame, unit: str, count: int) -> pd.DataFrame:
         }
     )
     if "adjusted_p" in rows and rows["adjusted_p"].notna().any():
-        table["adjusted p"] = rows["adjusted_p"].map(intervals.p_value)
+        table["adj. p"] = rows["adjusted_p"].map(intervals.p_value)
     return table
 
 

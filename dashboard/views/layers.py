@@ -41,20 +41,23 @@ def show(place: Place) -> None:
             plain_text.line(intervals.sentence(curves, "Intervals", of="measure"), "small")
             _one_layer(place, curves)
             return
-        band, curves = _bands(place, curves)
+        there = by_section(list(dict.fromkeys(curves["metric"])))
+        left, right = st.columns([3.4, 1])
+        with left:
+            section = menus.menu(
+                "What to see",
+                list(there),
+                name="section",
+                look="segments",
+                shown=TITLES.__getitem__,
+            )
+        with right:
+            band, curves = _bands(place, curves)
         plain_text.line(
             f"Means over {int(curves['n'].max()):,} images. "
             f"{intervals.sentence(curves, band=band)}{_without(curves)} Layer 0 is the embedding, "
             "before the first block; CLS is the token that stands for the whole picture.",
             "small",
-        )
-        there = by_section(list(dict.fromkeys(curves["metric"])))
-        section = menus.menu(
-            "What to see",
-            list(there),
-            name="section",
-            look="segments",
-            shown=TITLES.__getitem__,
         )
         plain_text.line(ABOUT[section], "small")
         if section == GLANCE:

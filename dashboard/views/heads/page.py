@@ -76,9 +76,12 @@ def _data_set(key: Key, condition: str) -> None:
             table,
             hide_index=True,
             height="content",
-            column_config={table.columns[2]: st.column_config.NumberColumn(format="%.2f")},
+            column_config={
+                table.columns[2]: st.column_config.NumberColumn(format="%.2f"),
+                **{name: st.column_config.Column(width=58) for name in ("layer", "head", "adj. p")},
+            },
         )
-        if "adjusted p" in table:
+        if "adj. p" in table:
             plain_text.line(intervals.adjusted("all heads"), "small")
 
 

@@ -193,19 +193,19 @@ def test_rules_name_metrics_as_menus_do():
 
 
 def test_the_floor_is_told_and_drawn_where_there_are_captions(visit, tmp_path):
-    run = make_run(tmp_path, n_images=3, n_layers=4)
+    run = make_run(tmp_path, n_images=12, n_layers=4)
     with open_run(run) as opened:
         captions = opened.table("caption", "condition_id = 'baseline'")
     for seed in (0, 1):
         rows = captions.assign(condition_id=f"floor:{seed}", mean_logprob=-1.0 - seed)
-        rows = rows[rows["image_id"].isin(sorted(set(rows["image_id"]))[:2])]
+        rows = rows[rows["image_id"].isin(sorted(set(rows["image_id"]))[:10])]
         with write_part(stage_folder(run, f"floor.{seed}", {}), "all") as part:
             part.table("floor_caption", rows.to_dict("records"))
     publish(run)
     at = visit("layers", tmp_path, section="confidence")
     assert not at.exception
     assert "Grey: the floor, what the same decoder says of 2 towers" in words(at)
-    assert "(2 images;" in words(at)
+    assert "(10 images;" in words(at)
     drawn = [
         pa.ipc.open_stream(one.data.data).read_pandas()
         for chart in at.get("vega_lite_chart")
