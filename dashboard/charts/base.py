@@ -145,10 +145,11 @@ def bands(
     marks: Sequence[tuple[int, str]] = (),
     floor: pd.DataFrame | None = None,
 ) -> Chart:
-    """Data-set means over layers with their bootstrap intervals, one colour a series.
+    """Data-set means over layers with their intervals, one colour a series.
 
     Args:
-        frame: layer, series, mean, low, high, n; series in the order of the legend.
+        frame: layer, series, mean, low, high, n; series in the order of the legend. Where `low`
+            and `high` are not there, too few images were, and there is no band.
         axis: title of the vertical axis, with the unit.
         heading: title of the legend, if there are several series.
         height: in pixels, with axes and legend.
@@ -197,7 +198,7 @@ def bands(
         ),
         alt.Tooltip("n:Q", title="images", format=",d"),
     ]
-    ends = [rows[end] for rows in (frame, floor) for end in _ENDS]
+    ends = [frame["mean"], *(rows[end] for rows in (frame, floor) for end in _ENDS)]
     value = alt.Y("low:Q", title=axis, scale=values(*ends))
     return alt.layer(
         *_floor(floor, base, value),
@@ -251,7 +252,8 @@ def _marked(
 ) -> list[alt.Chart]:
     """Rules with their words, which stand where the curves leave room."""
     layers = []
-    middle = (frame["low"].min() + frame["high"].max()) / 2
+    shown = frame[["low", "mean", "high"]]
+    middle = (shown.min().min() + shown.max().max()) / 2
     for i, (layer, what) in enumerate(marks):
         left = layer - first > (top - first) / 2  # of the rule: towards the middle of the plot
         end = layer + (top - first) / (-3 if left else 3)

@@ -5,11 +5,12 @@ from typing import Any
 
 import pandas as pd
 
-from dashboard.names import metrics
+from dashboard.names import intervals, metrics
 from dashboard.names.conditions import ALGORITHMS, which_mean
 from store.interventions import KINDS, read_spec
 from store.metrics import likeness
 from store.schema import BASELINE, LAYER_METRICS, NO_HEAD
+from store.statistics import intervals as interval_statistics
 from store.statistics import shrunk
 
 TABLE1 = (
@@ -32,7 +33,6 @@ _READABLE = {
     "high": "95% to",
     "n": "images",
 }
-_Z95 = 1.959964
 _SAME = 1e-9
 
 
@@ -88,37 +88,12 @@ def measures(scored: pd.DataFrame) -> list[tuple[str, str]]:
     )
 
 
-def share_interval(count: int, n: int) -> tuple[float, float, float]:
-    """A share and its 95% interval.
-
-    Args:
-        count: 0..n.
-        n: at least 1.
-
-    Returns:
-        The share and Wilson's score interval, all within 0..1.
-    """
-    share, z2 = count / n, _Z95 * _Z95
-    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = _Z95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-    return share, max(0.0, middle - half), min(1.0, middle + half)
-
-
 def shares(counts: pd.DataFrame) -> pd.DataFrame:
-    """Counts (condition_id, n, found) as condition_id, n, mean, low, high."""
-    counts = counts[counts["n"] > 0]
-    intervals = [
-        share_interval(int(k), int(n)) for k, n in zip(counts["found"], counts["n"], strict=True)
-    ]
-    return pd.DataFrame(
-        {
-            "condition_id": counts["condition_id"].to_list(),
-            "n": counts["n"].to_list(),
-            "mean": [interval[0] for interval in intervals],
-            "low": [interval[1] for interval in intervals],
-            "high": [interval[2] for interval in intervals],
-        }
-    )
+    """Counts (condition_id, n, found) as condition_id, n, mean, low, high (Wilson's interval)."""
+    counts = counts[counts["n"] > 0].reset_index(drop=True)
+    mean = counts["found"] / counts["n"]
+    low, high = interval_statistics.wilson(mean.to_numpy(dtype=float), counts["n"].to_numpy())
+    return counts[["condition_id", "n"]].assign(mean=mean, low=low, high=high)
 
 
 def baseline_of(values: pd.DataFrame) -> float | None:
@@ -172,7 +147,7 @@ def telling(rows: pd.DataFrame) -> list[str]:
         tells = changes["n_pruned"].nunique() == counts and bool(
             (changes["difference"].abs() > _SAME).any()
         )
-        half = (changes["high"] - changes["low"]).clip(lower=_SAME) / 2
+        half = (changes["high"] - changes["low"]).clip(lower=_SAME).fillna(math.inf) / 2
         return (
             not tells,
             listed.index(measure) if measure in listed else len(listed),
@@ -246,7 +221,8 @@ def largest_heads(
     point: those of single heads are often some 1e-4.
 
     Args:
-        frame: layer, head, mean, low, high; the null is not listed.
+        frame: layer, head, mean, low, high, adjusted_p, the last of effects alone; the null is not
+            listed.
         unit: of the means.
         count: so many rows at most.
         effects: whether the means are effects, of which 0 is none. The largest of many are too
@@ -254,8 +230,8 @@ def largest_heads(
             ranked so, and it is told whose interval holds 0.
 
     Returns:
-        layer, head, the mean (float), its interval as text; of effects also the shrunk mean, and
-        whether an effect is shown.
+        layer, head, the mean (float), its interval as text; of effects also the shrunk mean,
+        whether an effect is shown, and the adjusted p.
     """
     frame = frame[frame["head"] != NO_HEAD].reset_index(drop=True)
     error = (frame["high"] - frame["low"]) / (2 * _Z95)
@@ -272,7 +248,7 @@ def largest_heads(
         "head": rows["head"],
         name.strip(", "): values["mean"],
         "95% interval": [
-            f"{low:z.2f} to {high:z.2f}"
+            intervals.ends(low, high)
             for low, high in zip(values["low"], values["high"], strict=True)
         ],
     }
@@ -280,6 +256,8 @@ def largest_heads(
         holds = (rows["low"] <= 0) & (rows["high"] >= 0)
         columns["shrunk"] = values["shrunk"]
         columns["an effect?"] = holds.map({True: "not shown: holds 0", False: "yes"})
+    if "adjusted_p" in rows and rows["adjusted_p"].notna().any():
+        columns["adj. p"] = rows["adjusted_p"].map(intervals.p_value)
     return pd.DataFrame(columns)
 
 

@@ -102,7 +102,7 @@ def sweep(
         "low:Q",
         title=base_charts.lines(axis),
         scale=base_charts.values(
-            *(rows[end] for rows in (frame, floor) for end in ("low", "high"))
+            frame["mean"], *(rows[end] for rows in (frame, floor) for end in ("low", "high"))
         ),
     )
     one = alt.Chart(single).encode(x=across, color=color)

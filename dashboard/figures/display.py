@@ -18,6 +18,7 @@ from dashboard.data.run import Key
 from dashboard.figures import files
 from dashboard.figures.files import Spec
 from dashboard.figures.paper import About, Figure
+from dashboard.names import intervals
 from dashboard.widgets import text as plain_text
 
 
@@ -70,8 +71,8 @@ def table1(frame: pd.DataFrame) -> None:
     """
     groups: dict[str, list[tuple[str, ...]]] = {}
     for row in condition_tables.readable(frame).to_dict("records"):
-        before, after, difference, low, high = (
-            f"{row[name]:.3f}" for name in ("before", "after", "difference", "95% from", "95% to")
+        before, after, difference = (
+            f"{row[name]:.3f}" for name in ("before", "after", "difference")
         )
         groups.setdefault(row["measure"], []).append(
             (
@@ -79,7 +80,7 @@ def table1(frame: pd.DataFrame) -> None:
                 before,
                 after,
                 difference,
-                f"{low} to {high}",
+                intervals.ends(row["95% from"], row["95% to"], ".3f"),
                 f"{row['images']:,}",
             )
         )

@@ -15,8 +15,8 @@ from dashboard.charts import chance_tables, condition_tables, maps
 from dashboard.charts import conditions as condition_charts
 from dashboard.charts import judge as judge_charts
 from dashboard.figures import files, head_gallery
+from dashboard.names import intervals, metrics
 from dashboard.names import landmarks as landmark_names
-from dashboard.names import metrics
 from store.interventions import KINDS
 from store.parts import ImageTensors
 from store.query import conditions as condition_queries
@@ -41,7 +41,6 @@ ABSENT = {
 """What a run lacks that has not one of them, and what makes it."""
 
 _PAPER_AXIS = "layer, the paper's numbers"
-_BANDS = "Bands are 95% bootstrap intervals over images."
 _DOTTED = (
     " Dotted: where the decoder becomes sure of captions, and where they become those of their own "
     "picture (grounded gain)."
@@ -123,7 +122,8 @@ def figure2(ask: Ask, about: About, measure: tuple[str, str] | None = None) -> F
         (
             f"{metrics.title(metric, against)}, of the last layer's captions, by the layer that is "
             f"edited. {shown} Curves: one layer at a time; bars: all layers under the bar at once."
-            f"{dashed} Means over {images(frame)}; shades are 95% bootstrap intervals over images. "
+            f"{dashed} Means over {images(frame)}. "
+            f"{intervals.sentence(frame, 'Shades', of='condition')} "
             f"{metrics.floor(floor, curves=False)} Run {about.run}."
         ),
         chart,
@@ -169,7 +169,7 @@ def figure3(ask: Ask, about: About) -> list[Figure]:
                 (
                     "Captions of every layer against their references; the mean over "
                     f"{images(rows)} is "
-                    f"the set's CIDEr. {_BANDS}{_DOTTED if marked else ''} "
+                    f"the set's CIDEr. {intervals.sentence(rows)}{_DOTTED if marked else ''} "
                     f"{'' if what else metrics.floor(floor)} {about.source}"
                 ),
                 chart,
@@ -190,7 +190,7 @@ def figure5(ask: Ask, about: About, judge: str) -> Figure | None:
         "Judged captions by layer (the paper's Figure 5)",
         (
             f"Scores of judge {judge}, 1 to 5. Means over {images(scores)}; an image counts with "
-            f"the mean of its votes. {_BANDS} {about.source}"
+            f"the mean of its votes. {intervals.sentence(scores)} {about.source}"
         ),
         judge_charts.figure5(scores, about.axis),
         scores[["metric", "criterion", "layer", "n", "mean", "low", "high"]],
@@ -258,8 +258,8 @@ def table1(
             (
                 f"Pruning {group}: {count} heads removed by Algorithm 1 and, beside it, as many "
                 "by chance and those of least norm. Measured on images outside Algorithm 1's "
-                "sample; the interval is of the difference, 95% bootstrap over images, paired; of "
-                "random heads the range over their choices. "
+                "sample; the interval is of the difference, 95% over images, paired, pointwise: "
+                "each row by itself; of random heads the range over their choices. "
                 f"{chance_tables.beat_chance(chance)} Run {about.run}."
             ),
             None,
@@ -280,7 +280,8 @@ def table1(
                     f"{metrics.title(metric, against)}. Dashed: the model unpruned. Of random "
                     "heads every "
                     f"seed is a point, their line the mean. Means over {images(frame)}; bars are "
-                    f"95% bootstrap intervals of the paired difference. Run {about.run}."
+                    f"95% intervals of the paired difference, pointwise.{intervals.few(frame)} "
+                    f"Run {about.run}."
                 ),
                 chart,
                 frame,

@@ -12,7 +12,7 @@ from dashboard.charts import judge as judge_charts
 from dashboard.data import run as run_data
 from dashboard.data.run import Key
 from dashboard.figures import display, files
-from dashboard.names import metrics
+from dashboard.names import intervals, metrics
 from dashboard.widgets import cards, copy_command, link, menus, navigation
 from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
@@ -108,8 +108,8 @@ def _facts(about: dict[str, Any]) -> None:
 def _figure5(scores: pd.DataFrame) -> None:
     plain_text.line("Score by layer (the paper's Figure 5)", "heading")
     plain_text.line(
-        "Means over images; an image counts with the mean of its votes. Bands are 95% "
-        "bootstrap intervals over images.",
+        "Means over images; an image counts with the mean of its votes. "
+        f"{intervals.sentence(scores)}",
         "meaning",
     )
     chart = display.spec(judge_charts.figure5, scores)
@@ -121,7 +121,7 @@ def _steps(steps: pd.DataFrame, layers: list[int]) -> None:
     plain_text.line("Steps between neighbouring layers", "heading")
     plain_text.line(
         "Score minus that of the judged layer below, image by image; above zero it rises. "
-        "Bars are 95% bootstrap intervals over images.",
+        f"{intervals.sentence(steps, 'Bars', of='step')}",
         "meaning",
     )
     if steps.empty:

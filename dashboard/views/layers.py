@@ -10,8 +10,8 @@ from dashboard.charts import base as base_charts
 from dashboard.data import run as run_data
 from dashboard.figures import display, files
 from dashboard.figures import paper as paper_figures
+from dashboard.names import intervals, metrics
 from dashboard.names import landmarks as landmark_names
-from dashboard.names import metrics
 from dashboard.names.sections import ABOUT, GLANCE, PARTS, SETTLES, TITLES, by_section
 from dashboard.widgets import copy_command, link, menus
 from dashboard.widgets import text as plain_text
@@ -19,6 +19,7 @@ from dashboard.widgets.link import Place
 from store.metrics import CAPTION_SECTION
 from store.query import floor as floor_queries
 from store.query import images as image_queries
+from store.statistics.intervals import LEAST_IMAGES
 
 Cards = list[Callable[[], None]]
 _JUDGES = ("judge.", "judge_step.")  # they have a page of their own
@@ -36,22 +37,27 @@ def show(place: Place) -> None:
             copy_command.show("python -m precompute publish")
             return
         curves = curves[~curves["metric"].str.startswith(_JUDGES)]
-        plain_text.line(
-            f"Means over {int(curves['n'].max()):,} images; bands are 95% bootstrap "
-            "intervals over images. Layer 0 is the embedding, before the first block; CLS "
-            "is the token that stands for the whole picture.",
-            "small",
-        )
         if curves["layer"].nunique() == 1:
+            plain_text.line(intervals.sentence(curves, "Intervals", of="measure"), "small")
             _one_layer(place, curves)
             return
         there = by_section(list(dict.fromkeys(curves["metric"])))
-        section = menus.menu(
-            "What to see",
-            list(there),
-            name="section",
-            look="segments",
-            shown=TITLES.__getitem__,
+        left, right = st.columns([3.4, 1])
+        with left:
+            section = menus.menu(
+                "What to see",
+                list(there),
+                name="section",
+                look="segments",
+                shown=TITLES.__getitem__,
+            )
+        with right:
+            band, curves = _bands(place, curves)
+        plain_text.line(
+            f"Means over {int(curves['n'].max()):,} images. "
+            f"{intervals.sentence(curves, band=band)}{_without(curves)} Layer 0 is the embedding, "
+            "before the first block; CLS is the token that stands for the whole picture.",
+            "small",
         )
         plain_text.line(ABOUT[section], "small")
         if section == GLANCE:
@@ -69,6 +75,35 @@ def show(place: Place) -> None:
         if section in (GLANCE, SETTLES):
             cards += _convergence(place, only_first=section == GLANCE)
         _grid(cards)
+
+
+def _bands(place: Place, curves: pd.DataFrame) -> tuple[str, pd.DataFrame]:
+    """Draw the choice of bands; which, and the curves with them."""
+    band = menus.menu(
+        "Bands",
+        intervals.BANDS,
+        name="bands",
+        look="segments",
+        more=(
+            "A pointwise band holds the true mean of each layer in 95% of data sets; somewhere on "
+            "a curve of many layers it is left more often. A simultaneous one holds the whole "
+            "curve in 95%: it is for what is said of the shape."
+        ),
+    )
+    if band == intervals.BANDS[0]:
+        return band, curves
+    bands = run_data.asked(place.published, image_queries.bands, place.condition)
+    return band, curves.drop(columns=["low", "high"]).merge(
+        bands, how="left", on=["layer", "metric", "against"]
+    )
+
+
+def _without(curves: pd.DataFrame) -> str:
+    """Which curves have no such band although they have images: those of a score of the set."""
+    bare = curves.groupby("metric", sort=False)["low"].apply(lambda low: low.isna().all())
+    enough = curves.groupby("metric", sort=False)["n"].max() >= LEAST_IMAGES
+    names = [metrics.word(str(name)).label for name in bare.index[bare & enough]]
+    return f" Without such a band: {', '.join(names)}." if names else ""
 
 
 def _one_layer(place: Place, curves: pd.DataFrame) -> None:

@@ -74,6 +74,7 @@ PARAMETERS = {
             "things": "concreteness",
         },
     ),
+    "bands": Parameter("the bands"),
     "measure": Parameter("the measure", ("ranked",)),
     "metric": Parameter("the measure", ("apart",)),
     "quality": Parameter("the measure"),

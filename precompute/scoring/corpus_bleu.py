@@ -22,8 +22,9 @@ from precompute.scoring.corpus import read_corpus
 from store.disk import read_run
 from store.parts import Part, PartWriter, iter_tables, require_complete
 from store.publish import N_BOOTSTRAP, SEED, bootstrap_weights
+from store.statistics import intervals
 
-VERSION = 1
+VERSION = 2
 """Of what the stage computes; part of its identity."""
 
 METRIC = "coco_bleu4"
@@ -32,7 +33,6 @@ METRIC = "coco_bleu4"
 CURVE = "coco_bleu4_corpus"
 STAGE = f"corpus.{METRIC}"
 
-_INTERVAL = (2.5, 97.5)
 
 Array = NDArray[Any]
 
@@ -123,7 +123,7 @@ def corpus_rows(
                 "metric": CURVE,
                 "against": "reference",
                 "n": n[condition, layer],
-                **_interval(sums),
+                **_interval(sums, n[condition, layer]),
             }
 
 
@@ -139,8 +139,12 @@ def _captions(
     ]
 
 
-def _interval(sums: Float[np.ndarray, "sample summand"]) -> dict[str, float]:
-    """The score of all images, which come first, and its percentiles over the samples."""
-    mean, *samples = bleu4(sums)
-    low, high = np.nanpercentile(samples, _INTERVAL)
-    return {"mean": float(mean), "low": float(low), "high": float(high)}
+def _interval(sums: Float[np.ndarray, "sample summand"], n: int) -> dict[str, float | None]:
+    """The score of all images, which come first, and its interval from the samples, if any."""
+    scores = bleu4(sums)
+    low, high = intervals.expanded(scores[1:, None], np.array([n]))
+    ends = {"low": low[0], "high": high[0]}
+    return {
+        "mean": float(scores[0]),
+        **{name: float(end) if np.isfinite(end) else None for name, end in ends.items()},
+    }

@@ -141,9 +141,19 @@ def changes(run: Source, condition: str) -> pd.DataFrame:
     """Paired changes of a condition, a row a metric and what it is held against."""
     return ask(
         run,
-        'SELECT metric, "against", n, baseline, edited, difference, low, high '
+        'SELECT metric, "against", n, baseline, edited, difference, low, high, adjusted_p '
         'FROM change WHERE condition_id = ? ORDER BY metric, "against"',
         (condition,),
+    )
+
+
+def adjusted(run: Source, metric: str, against: str) -> pd.DataFrame:
+    """How sure it is that a condition changed a measure: condition_id, difference, adjusted_p."""
+    return ask(
+        run,
+        "SELECT condition_id, difference, adjusted_p FROM change "
+        'WHERE metric = ? AND "against" = ? ORDER BY condition_id',
+        (metric, against),
     )
 
 
@@ -182,10 +192,10 @@ def head_metrics(run: Source, condition: str = BASELINE) -> pd.DataFrame:
 
 
 def head_curve(run: Source, metric: str, against: str, condition: str = BASELINE) -> pd.DataFrame:
-    """One measure of every head over the data set: layer, head, n, mean, low, high."""
+    """One measure of every head over the data set: layer, head, n, mean, low, high, adjusted_p."""
     return ask(
         run,
-        "SELECT layer, head, n, mean, low, high FROM head_curve WHERE "
+        "SELECT layer, head, n, mean, low, high, adjusted_p FROM head_curve WHERE "
         'condition_id = ? AND metric = ? AND "against" = ? ORDER BY layer, head',
         (condition, metric, against),
     )

@@ -344,6 +344,15 @@ def landmarks(run: Source, condition: str = BASELINE) -> pd.DataFrame:
     )
 
 
+def bands(run: Source, condition: str = BASELINE) -> pd.DataFrame:
+    """The simultaneous bands of a condition's curves: layer, metric, against, low, high."""
+    return ask(
+        run,
+        'SELECT layer, metric, "against", low, high FROM band WHERE condition_id = ?',
+        (condition,),
+    )
+
+
 def curves(run: Source, condition: str = BASELINE) -> pd.DataFrame:
     """The data set's curves of a condition: layer, metric, against, n, mean, low, high."""
     return ask(

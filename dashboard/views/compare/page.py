@@ -14,7 +14,7 @@ from dashboard.data import run as run_data
 from dashboard.data import two_runs as two_runs_data
 from dashboard.data.run import Key
 from dashboard.figures import display, files
-from dashboard.names import metrics
+from dashboard.names import intervals, metrics
 from dashboard.views.compare import two_maps
 from dashboard.views.compare.two_maps import Side
 from dashboard.widgets import link, menus, navigation, two_captions
@@ -195,8 +195,8 @@ def _curves(frame: pd.DataFrame, sides: _Sides, measure: str, tops: list[int], l
         )
     )
     plain_text.line(
-        f"{title}: the same {n:,} images on both sides. {word.meaning} Bands are 95% "
-        f"bootstrap intervals over images; the difference is taken image by image.{depth}",
+        f"{title}: the same {n:,} images on both sides. {word.meaning} "
+        f"{intervals.sentence(frame)} The difference is taken image by image.{depth}",
         "small",
     )
     left, right = st.columns(2, gap="medium")
@@ -220,8 +220,8 @@ def _one_layer(frame: pd.DataFrame, sides: _Sides, measure: str) -> None:
     plain_text.line(f"{menus.title(measure)}. {_at(row, sides)}")
     plain_text.line(
         f"Both sides have this measure at layer {row['layer']:.0f} alone, so there is no "
-        f"curve. Means over the same {row['n']:,.0f} images; the interval is bootstrap over "
-        "images, image by image.",
+        f"curve. Means over the same {row['n']:,.0f} images; the interval is over images, image "
+        f"by image.{intervals.few(frame)}",
         "small",
     )
     files.download_row(None, frame, "compare")
@@ -231,8 +231,8 @@ def _at(row: Any, sides: _Sides) -> str:
     one, two = sides.names
     return (
         f"At layer {row['layer']:.0f}: {one} {row['one']:z.3f}, {two} {row['two']:z.3f}; "
-        f"difference {row['difference']:+z.3f}, 95% interval {row['low']:+z.3f} to "
-        f"{row['high']:+z.3f}."
+        f"difference {row['difference']:+z.3f}, 95% interval "
+        f"{intervals.ends(row['low'], row['high'], '+z.3f')}."
     )
 
 

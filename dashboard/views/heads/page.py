@@ -8,7 +8,7 @@ from dashboard.data import run as run_data
 from dashboard.data.run import Key
 from dashboard.figures import display, files
 from dashboard.figures import paper as paper_figures
-from dashboard.names import metrics
+from dashboard.names import intervals, metrics
 from dashboard.views.heads import gallery
 from dashboard.widgets import copy_command, link, menus
 from dashboard.widgets import text as plain_text
@@ -75,8 +75,8 @@ def _data_set(key: Key, condition: str) -> None:
     with right:
         plain_text.line(metrics.word(metric).meaning, "small")
         plain_text.line(
-            f"Largest in size; means over {paper_figures.images(frame)}, 95% bootstrap intervals "
-            "over images:",
+            f"Largest in size; means over {paper_figures.images(frame)}. "
+            f"{intervals.sentence(frame, 'Intervals', of='head')}",
             "small",
         )
         effects = metric in head_columns("head_effect")
@@ -88,10 +88,15 @@ def _data_set(key: Key, condition: str) -> None:
             table,
             hide_index=True,
             height="content",
-            column_config=dict.fromkeys([table.columns[2], "shrunk"], two_digits),
+            column_config={
+                **dict.fromkeys([table.columns[2], "shrunk"], two_digits),
+                **{name: st.column_config.Column(width=58) for name in ("layer", "head", "adj. p")},
+            },
         )
         if "shrunk" in table:
             plain_text.line(_CURSE, "small")
+        if "adj. p" in table:
+            plain_text.line(intervals.adjusted("all heads"), "small")
 
 
 def _trust(key: Key, condition: str) -> None:

@@ -9,7 +9,7 @@ from dashboard.captions import text as caption_text
 from dashboard.data import run as run_data
 from dashboard.data.run import Key
 from dashboard.figures import files
-from dashboard.names import metrics
+from dashboard.names import intervals, metrics
 from dashboard.widgets import menus, navigation, two_captions
 from dashboard.widgets import text as plain_text
 from dashboard.widgets.thumbnail import thumbnail
@@ -97,7 +97,13 @@ def _images(key: Key, condition: str, metric: str, against: str, total: int) -> 
 
 def _changes(key: Key, condition: str) -> None:
     changes = run_data.asked(key, condition_queries.changes, condition)
-    plain_text.line("All measures, paired over the same images; 95% bootstrap intervals.", "small")
+    over = run_data.asked(key, condition_queries.conditions)
+    plain_text.line(
+        "All measures, paired over the same images. "
+        f"{intervals.adjusted(f'the {len(over):,} conditions of this run')}"
+        f"{intervals.few(changes)}",
+        "small",
+    )
     if changes.empty:
         plain_text.line("None yet: they come with the next python -m precompute publish.", "small")
         return
@@ -111,6 +117,7 @@ def _changes(key: Key, condition: str) -> None:
                 name: changes[name]
                 for name in ("baseline", "edited", "difference", "low", "high", "n")
             },
+            "adjusted p": changes["adjusted_p"],
         }
     )
     st.dataframe(
@@ -118,7 +125,7 @@ def _changes(key: Key, condition: str) -> None:
         hide_index=True,
         column_config={
             name: st.column_config.NumberColumn(format="%.3f")
-            for name in ("baseline", "edited", "difference", "low", "high")
+            for name in ("baseline", "edited", "difference", "low", "high", "adjusted p")
         },
     )
     files.download_row(None, changes.assign(condition_id=condition), "changes")

@@ -8,7 +8,7 @@ from dashboard.charts import conditions as condition_charts
 from dashboard.data import run as run_data
 from dashboard.data.run import Key
 from dashboard.figures import display, files
-from dashboard.names import metrics
+from dashboard.names import intervals, metrics
 from dashboard.views.interventions import most_changed
 from dashboard.widgets import copy_command, link, menus, picture
 from dashboard.widgets import text as plain_text
@@ -49,7 +49,8 @@ def _draw(place: Place, key: Key) -> None:
     if swept:
         _changed_words(key, conditions, paper)
     most_changed.show(key, _condition(place, values), metric, against)
-    _table(conditions, values, metrics.axis(metric, against))
+    adjusted = run_data.asked(key, condition_queries.adjusted, metric, against)
+    _table(conditions, values, adjusted, metrics.axis(metric, against))
 
 
 def _measure(key: Key) -> tuple[str, str, bool]:
@@ -75,7 +76,8 @@ def _figure(
     floor = run_data.asked(key, floor_queries.at_last_layer, metric, against)
     plain_text.line(
         f"{metrics.word(metric).meaning} Curves: one layer edited at a time. Bars: all "
-        "layers under the bar at once. Shades are 95% bootstrap intervals over images. "
+        "layers under the bar at once. "
+        f"{intervals.sentence(frame, 'Shades', of='condition')} "
         f"{metrics.floor(floor, curves=False)}",
         "small",
     )
@@ -175,20 +177,34 @@ def _condition(place: Place, values: pd.DataFrame) -> str | None:
     return str(least[0]) if least else None
 
 
-def _table(conditions: pd.DataFrame, values: pd.DataFrame, axis: str) -> None:
+def _table(
+    conditions: pd.DataFrame, values: pd.DataFrame, adjusted: pd.DataFrame, axis: str
+) -> None:
     st.subheader("All conditions")
+    compared = [] if adjusted.empty else ["difference", "adjusted_p"]
+    plain_text.line(
+        "The interval is the condition's own, of its mean; the difference is from the baseline, "
+        f"image by image. {intervals.adjusted(f'the {len(adjusted):,} conditions below')}"
+        if compared
+        else intervals.sentence(values, "Intervals", of="condition"),
+        "small",
+    )
     table = (
         conditions.merge(values, on="condition_id", how="left")
+        .merge(adjusted, on="condition_id", how="left")
         .assign(kind=conditions["kind"].map({kind: words.label for kind, words in KINDS.items()}))
         .rename(columns={"mean": axis})
     )
     shown = [name for name in ("heads", "source") if table[name].str.len().any()]
     st.dataframe(
-        table[["condition_id", "kind", axis, "low", "high", "n", "layers", *shown]].rename(
+        table[
+            ["condition_id", "kind", axis, "low", "high", *compared, "n", "layers", *shown]
+        ].rename(
             columns={
                 "condition_id": "condition",
                 "low": "95% from",
                 "high": "95% to",
+                "adjusted_p": "adjusted p",
                 "n": "images",
                 "source": "mean states of",
             }
@@ -196,7 +212,7 @@ def _table(conditions: pd.DataFrame, values: pd.DataFrame, axis: str) -> None:
         hide_index=True,
         column_config={
             name: st.column_config.NumberColumn(format="%.3f")
-            for name in (axis, "95% from", "95% to")
+            for name in (axis, "95% from", "95% to", "difference", "adjusted p")
         },
     )
     files.download_row(None, table, "conditions")

@@ -80,14 +80,19 @@ def test_curves_at_the_same_values_are_all_seen():
     assert [mark["type"] for mark in marks].count("point") == 1
 
 
-def test_wilsons_interval_solves_its_equation():
-    for count, n in ((0, 7), (3, 7), (7, 7), (120, 500)):
-        share, low, high = condition_tables.share_interval(count, n)
-        assert share == count / n
-        assert 0 <= low <= share <= high <= 1
-        for end in {low, high} - {0.0, 1.0}:
+def test_shares_have_wilsons_interval():
+    counts = pd.DataFrame(
+        {"condition_id": list("abcde"), "n": [7, 7, 7, 500, 0], "found": [0, 3, 7, 120, 0]}
+    )
+    shares = condition_tables.shares(counts).set_index("condition_id")
+    assert list(shares.index) == list("abcd")
+    for row in shares.itertuples():
+        assert 0 <= row.low <= row.mean <= row.high <= 1
+        for end in {row.low, row.high} - {0.0, 1.0}:
             # The ends are the shares from which the observed one is 1.96 standard errors away.
-            assert abs(share - end) == pytest.approx(1.959964 * math.sqrt(end * (1 - end) / n))
+            assert abs(row.mean - end) == pytest.approx(
+                1.959964 * math.sqrt(end * (1 - end) / row.n), abs=1e-6
+            )
 
 
 def test_pruned_models_are_kept_apart_from_their_controls():

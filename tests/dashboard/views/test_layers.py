@@ -2,12 +2,16 @@
 
 import html
 import json
+from types import SimpleNamespace
 
 import pandas as pd
 import pyarrow as pa
 import pytest
 
+from dashboard.data import run as run_data
 from dashboard.names import landmarks as landmark_names
+from dashboard.views import layers
+from dashboard.widgets import menus
 from dashboard.widgets.parameters import PARAMETERS
 from store import open_run
 from store.disk.runs import list_runs
@@ -52,7 +56,7 @@ def test_landmarks_stand_above_the_curves(visit, tmp_path):
 
 
 def test_confidence_and_grounding_are_marked_on_the_curves(visit, tmp_path):
-    run = make_run(tmp_path, n_images=3, n_layers=4)
+    run = make_run(tmp_path, n_images=10, n_layers=4)
     with open_run(run) as opened:
         images = opened.table("image")["image_id"]
     stage = stage_folder(run, "score.gain", {})
@@ -189,19 +193,19 @@ def test_rules_name_metrics_as_menus_do():
 
 
 def test_the_floor_is_told_and_drawn_where_there_are_captions(visit, tmp_path):
-    run = make_run(tmp_path, n_images=3, n_layers=4)
+    run = make_run(tmp_path, n_images=12, n_layers=4)
     with open_run(run) as opened:
         captions = opened.table("caption", "condition_id = 'baseline'")
     for seed in (0, 1):
         rows = captions.assign(condition_id=f"floor:{seed}", mean_logprob=-1.0 - seed)
-        rows = rows[rows["image_id"].isin(sorted(set(rows["image_id"]))[:2])]
+        rows = rows[rows["image_id"].isin(sorted(set(rows["image_id"]))[:10])]
         with write_part(stage_folder(run, f"floor.{seed}", {}), "all") as part:
             part.table("floor_caption", rows.to_dict("records"))
     publish(run)
     at = visit("layers", tmp_path, section="confidence")
     assert not at.exception
     assert "Grey: the floor, what the same decoder says of 2 towers" in words(at)
-    assert "(2 images;" in words(at)
+    assert "(10 images;" in words(at)
     drawn = [
         pa.ipc.open_stream(one.data.data).read_pandas()
         for chart in at.get("vega_lite_chart")
@@ -216,3 +220,44 @@ def test_the_floor_is_told_and_drawn_where_there_are_captions(visit, tmp_path):
     at = visit("layers", tmp_path, section="updates")
     assert not at.exception
     assert "the floor" not in words(at)
+
+
+def test_bands_are_pointwise_or_simultaneous_and_the_page_says_which(visit):
+    alone, whole = visit("layers"), visit("layers", bands="simultaneous")
+    assert not alone.exception and not whole.exception
+    assert "pointwise: each layer by itself" in words(alone)
+    assert "simultaneous: with 95% confidence a whole curve" in words(whole)
+    assert "pointwise: each layer" not in words(whole)
+    assert whole.segmented_control(key="bands").value == "simultaneous"
+    whole.segmented_control(key="bands").set_value("pointwise").run()
+    assert "bands" not in whole.query_params
+
+
+def test_simultaneous_bands_are_the_stores_and_wider(results, monkeypatch):
+    monkeypatch.setenv("PEEL_RESULTS", str(results))
+    run = next(run for run in list_runs(results) if run.name.startswith("one"))
+    seen = {}
+    monkeypatch.setattr(menus, "menu", lambda *_, **__: seen["band"])
+    place = SimpleNamespace(published=run_data.key_of(run), condition="baseline")
+    curves = run_data.curves(place.published, "baseline")
+    at = ["metric", "against", "layer"]
+    for seen["band"] in ("pointwise", "simultaneous"):
+        band, shown = layers._bands(place, curves)
+        assert band == seen["band"] and len(shown) == len(curves)
+        seen[band] = shown.set_index(at).sort_index()
+    whole, alone = seen["simultaneous"], seen["pointwise"]
+    assert (whole["mean"] == alone["mean"]).all() and whole["low"].notna().all()
+    width = {
+        name: (rows["high"] - rows["low"])["rouge_l"]
+        for name, rows in seen.items()
+        if name != "band"
+    }
+    assert (width["simultaneous"] >= width["pointwise"] - 1e-9).mean() > 0.95
+    assert width["simultaneous"].sum() > 1.2 * width["pointwise"].sum()
+
+
+def test_a_run_of_three_images_has_curves_without_bands(visit, results):
+    run = next(run for run in list_runs(results) if run.name.startswith("two"))
+    at = visit("layers", run=run.name)
+    assert not at.exception
+    assert "Means over fewer than 10 images have none: so few cannot tell it." in words(at)
