@@ -5,6 +5,7 @@ Words only, built from the registries in `store`. Knows no run and draws nothing
 
 __all__ = [
     "conditions",
+    "judges",
     "landmarks",
     "metrics",
     "provenance",
