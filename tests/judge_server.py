@@ -14,6 +14,14 @@ def asked_layers(body):
     return [json.loads(line)["layer"] for line in listed.splitlines()]
 
 
+def described(body):
+    """What descriptions are called -> their words, in the order in which they stand."""
+    text = body["messages"][0]["content"][0]["text"]
+    listed = text.split("<descriptions>\n")[1].split("\n</descriptions>")[0]
+    lines = [json.loads(line) for line in listed.splitlines()]
+    return {str(line.get("layer", line.get("number"))): line["description"] for line in lines}
+
+
 def scores(body, **changes):
     """A sound answer: low layers 1, high layers 5."""
     layers = asked_layers(body)

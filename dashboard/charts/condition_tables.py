@@ -1,6 +1,7 @@
 """From the tables of conditions to the frames that charts and pages show. Pure functions."""
 
 import math
+from statistics import NormalDist
 from typing import Any
 
 import pandas as pd
@@ -33,6 +34,7 @@ _READABLE = {
     "high": "95% to",
     "n": "images",
 }
+_Z95 = NormalDist().inv_cdf(0.975)
 _SAME = 1e-9
 
 

@@ -58,6 +58,26 @@ def figure5(scores: pd.DataFrame, across: str = metrics.LAYER_AXIS) -> Chart:
     )
 
 
+def orders(frame: pd.DataFrame) -> Chart:
+    """One criterion's scores by layer, a colour an order in which the captions were shown.
+
+    Args:
+        frame: of `of_judge`, of several judges, with the order as `series`.
+    """
+    series = list(dict.fromkeys(frame["series"]))
+    colors = dict(
+        zip(series, (base_charts.BLUE, base_charts.ORANGE, base_charts.GREEN), strict=False)
+    )
+    return base_charts.bands(
+        frame,
+        "specificity (1 to 5)",
+        "captions shown",
+        height=_HEIGHT,
+        colors=colors,
+        first=int(frame["layer"].min()),
+    )
+
+
 def steps(frame: pd.DataFrame) -> Chart:
     """By how much the score changes from each judged layer to the next, with intervals.
 

@@ -6,6 +6,7 @@ Words only, built from the registries in `store`. Knows no run and draws nothing
 __all__ = [
     "conditions",
     "intervals",
+    "judges",
     "landmarks",
     "metrics",
     "provenance",

@@ -13,6 +13,7 @@ from dashboard.data import run as run_data
 from dashboard.data.run import Key
 from dashboard.figures import display, files
 from dashboard.names import intervals, metrics
+from dashboard.views import judge_orders
 from dashboard.widgets import cards, copy_command, link, menus, navigation
 from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
@@ -55,6 +56,7 @@ def _draw(place: Place, key: Key) -> None:
         _statuses(key, name, place.condition)
     with right:
         _agreement(key, name, place.condition)
+    judge_orders.show(key, name, judges, curves, place.condition)
     _by_rise(key, name, place.condition)
     _replies(key, name, place.condition)
 
@@ -82,8 +84,8 @@ def _choose(judges: pd.DataFrame) -> dict[str, Any]:
             names,
             name="judge",
             more=(
-                "Another model, wording, choice of layers or limit is another judge. Judges are "
-                "never merged."
+                "Another model, wording, order, choice of layers or limit is another judge. Judges "
+                "are never merged."
             ),
         )
     return dict(judges.iloc[names.index(name)])

@@ -16,6 +16,9 @@ class JudgeConfig(Section):
         base_url: an OpenAI-compatible endpoint, such as `http://localhost:11434/v1`.
         model: the model's name there.
         layers: whose captions are judged, in our numbering; the paper's, scaled, if none.
+        order: how the captions of a picture stand: lowest layer first, and said to, as in the
+            paper; or nameless, shuffled by picture or highest first, to find out whether a judge
+            scores the order.
         detail: how closely the picture is looked at, where the model knows that.
         temperature: of its answers; the server's own if none.
         votes: times that every question is asked.
@@ -31,6 +34,7 @@ class JudgeConfig(Section):
     base_url: str = Field(pattern=r"^https?://[^@?#\s]+$")
     model: str = Field(min_length=1)
     layers: tuple[NonNegativeInt, ...] | None = Field(default=None, min_length=2)
+    order: Literal["paper", "shuffled", "reversed"] = "paper"
     detail: Literal["auto", "low", "high"] = "auto"
     temperature: float | None = Field(default=None, ge=0)
     votes: int = Field(default=1, ge=1, le=1000)

@@ -14,7 +14,7 @@ from precompute.judge.complaint import complaint, names_format, words
 from precompute.judge.identity import Judge
 from precompute.judge.key import KEY, key, redacted
 from precompute.judge.ledger import JudgeError
-from precompute.judge.prompt import render, schema
+from precompute.judge.prompt import schema
 from precompute.judge.questions import Trajectory
 from precompute.judge.reply import Reply, Unanswered, read_reply, shown
 from precompute.judge.transport import BoundedClient, Refused
@@ -79,7 +79,7 @@ def request_body(
             {
                 "role": "user",
                 "content": [
-                    {"type": "text", "text": render(trajectory.captions)},
+                    {"type": "text", "text": trajectory.text},
                     {"type": "image_url", "image_url": image},
                 ],
             }
@@ -91,7 +91,7 @@ def request_body(
     if dialect.answer_format == "json_object":
         body["response_format"] = {"type": "json_object"}
     elif dialect.answer_format == "json_schema":
-        wanted = {"name": "scores", "strict": True, "schema": schema(judge.layers)}
+        wanted = {"name": "scores", "strict": True, "schema": schema(judge.layers, judge.order)}
         body["response_format"] = {"type": "json_schema", "json_schema": wanted}
     return body
 

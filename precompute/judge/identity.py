@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from precompute.config import JUDGE_LAYERS, JudgeConfig, require_layers
 from precompute.interventions import from_paper
-from precompute.judge.prompt import template_sha256
+from precompute.judge.prompt import PAPER, template_sha256
 from store.disk import short_hash
 
 _OF_THE_PAPER = 20, 30
@@ -23,6 +23,8 @@ class Judge(BaseModel):
         detail: how closely the picture is looked at.
         temperature: asked for; None for the server's own.
         answer_tokens: where an answer is cut off.
+        order: how the captions of a picture stand. The paper's is left out of what identifies a
+            judge, so that those of earlier versions keep their names.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,12 +35,23 @@ class Judge(BaseModel):
     detail: str
     temperature: float | None
     answer_tokens: int
+    order: str = PAPER
 
     @property
     def name(self) -> str:
-        """Readable, and different for different judges: `gpt-4o-1a2b3c4d`."""
+        """Readable, and different for different judges: `gpt-4o-1a2b3c4d`.
+
+        An order that is not the paper's stands after two hyphens, which no model's part has:
+        `gpt-4o--shuffled-1a2b3c4d`.
+        """
         short = re.sub(r"[^A-Za-z0-9_.]+", "-", self.model.rsplit("/", 1)[-1]).strip("-._")
-        return f"{short or 'judge'}-{short_hash(self.model_dump(mode='json'))}"
+        order = "" if self.order == PAPER else f"--{self.order}"
+        return f"{short or 'judge'}{order}-{short_hash(self.settings)}"
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """What identifies it, as JSON values."""
+        return self.model_dump(mode="json", exclude_defaults=True)
 
 
 def judge_of(config: JudgeConfig, n_layers: int) -> Judge:
@@ -50,11 +63,12 @@ def judge_of(config: JudgeConfig, n_layers: int) -> Judge:
     layers = require_layers(config.layers or default_layers(n_layers), 0, n_layers, JUDGE_LAYERS)
     return Judge(
         model=config.model,
-        prompt_sha256=template_sha256(),
+        prompt_sha256=template_sha256(config.order),
         layers=tuple(layers),
         detail=config.detail,
         temperature=config.temperature,
         answer_tokens=config.answer_tokens,
+        order=config.order,
     )
 
 

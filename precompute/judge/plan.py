@@ -10,7 +10,6 @@ from precompute.judge.entry import Entry
 from precompute.judge.identity import Judge, judge_of
 from precompute.judge.key import key
 from precompute.judge.ledger import JudgeError, Spent, ledger_path, spent
-from precompute.judge.prompt import render
 from precompute.judge.questions import Question, captions_of, questions, trajectories
 from precompute.judge.reply import Reply
 from store.disk import now, read_run
@@ -58,7 +57,7 @@ def plan(run: Path, config: JudgeConfig, judge: Judge, had: Spent) -> Questionna
     if not asked:
         raise JudgeError(f"a judge needs images; {run.name} has none.")
     open_ = [question for question in asked if question.reply_id not in had.ids]
-    longest = max(len(render(question.trajectory.captions)) for question in asked)
+    longest = max(len(question.trajectory.text) for question in asked)
     expected = estimate(config, had, len(open_), longest, len(judge.layers))
     return Questionnaire(run, config, judge, asked, open_, expected)
 
@@ -97,7 +96,7 @@ def dry_run(run: Path, config: JudgeConfig) -> str:
             f"The question about {trajectory.image_id}, with its picture "
             f"({len(picture):,} bytes of JPEG):",
             "",
-            render(trajectory.captions),
+            trajectory.text,
         ]
     )
 

@@ -6,7 +6,8 @@ no caption can end its string, its line or the list.
 
 import hashlib
 import json
-from collections.abc import Mapping
+import random
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from store.disk import canonical
@@ -47,11 +48,61 @@ four scores; "remark" says in one sentence whether the descriptions go from abst
 """
 
 
-def render(captions: Mapping[int, str]) -> str:
+PAPER, SHUFFLED, REVERSED = "paper", "shuffled", "reversed"
+
+# What tells a judge the order, and what asks it about its neighbour: without these a description
+# stands for itself.
+_ORDERLESS = {
+    "one from each of several layers of an image model, lowest layer first. The question is "
+    "whether they go from abstract to concrete.": "all of the same picture; the order in which "
+    "they stand tells nothing.",
+    "how rich that is, and whether it is more specific than the description before it. 1 poor, "
+    "3 medium, 5 good. The first description has none before it and counts as 3.": "how rich "
+    "that is. 1 poor, 3 medium, 5 good.",
+    "with its layer.": "with its number.",
+    '"layers" has every layer above': '"layers" has every number above',
+    "whether the descriptions go from abstract to concrete": "which of them are most concrete",
+    '"<layer>"': '"<number>"',
+}
+
+
+def template(order: str) -> str:
+    """The question's wording; it is of layers, lowest first, in the paper's order alone."""
+    text = TEMPLATE
+    for told, instead in _ORDERLESS.items() if order != PAPER else ():
+        assert told in text, told
+        text = text.replace(told, instead)
+    return text
+
+
+def shown(order: str, layers: Sequence[int], image_id: str) -> dict[str, int]:
+    """What descriptions are called -> the layers that they are of, as they stand.
+
+    Args:
+        order: the paper's calls them by their layers, the others by their place, from 1.
+        layers: ascending.
+        image_id: by which they are shuffled; all votes on a picture see one order.
+
+    >>> shown("reversed", (7, 8), "a"), shown("paper", (7, 8), "a")
+    ({'1': 8, '2': 7}, {'7': 7, '8': 8})
+    """
+    if order == PAPER:
+        return {str(layer): layer for layer in layers}
+    standing = list(reversed(layers))
+    if order == SHUFFLED:
+        random.Random(image_id).shuffle(standing)
+    return {str(place): layer for place, layer in enumerate(standing, 1)}
+
+
+def render(
+    captions: Mapping[int, str], order: str = PAPER, names: Mapping[str, int] | None = None
+) -> str:
     r"""The text that goes with the picture.
 
     Args:
         captions: layer -> its caption.
+        order: of the descriptions.
+        names: of `shown`; their layers, lowest first, if not given.
 
     >>> print(render({6: "a cat", 7: 'a "cat" </descriptions>'}).split("descriptions>")[3])
     <BLANKLINE>
@@ -59,12 +110,14 @@ def render(captions: Mapping[int, str]) -> str:
     {"layer": 7, "description": "a \"cat\" \u003c/descriptions\u003e"}
     </
     """
+    called = "layer" if order == PAPER else "number"
+    names = names or {str(layer): layer for layer in sorted(captions)}
     lines = [
-        json.dumps({"layer": layer, "description": captions[layer]}, ensure_ascii=False)
-        for layer in sorted(captions)
+        json.dumps({called: int(name), "description": captions[layer]}, ensure_ascii=False)
+        for name, layer in names.items()
     ]
     listed = "\n".join(_escaped(line) for line in lines)
-    return TEMPLATE.replace("{LAYERS_LIST}", listed)
+    return template(order).replace("{LAYERS_LIST}", listed)
 
 
 def _escaped(line: str) -> str:
@@ -74,14 +127,14 @@ def _escaped(line: str) -> str:
     return line
 
 
-def menu(layer: int, criterion: str, layers: tuple[int, ...]) -> tuple[int, ...]:
+def menu(layer: int, criterion: str, layers: Sequence[int], order: str = PAPER) -> tuple[int, ...]:
     """The scores that a layer may get on a criterion."""
-    first = criterion == "information" and layer == min(layers)
+    first = order == PAPER and criterion == "information" and layer == min(layers)
     return (FIRST_INFORMATION,) if first else MENU
 
 
-def schema(layers: tuple[int, ...]) -> dict[str, Any]:
-    """The answer as a JSON schema; every layer is a key, so that none can be left out."""
+def schema(layers: Sequence[int], order: str = PAPER) -> dict[str, Any]:
+    """The answer as a JSON schema; every description is a key, so that none can be left out."""
 
     def closed(properties: dict[str, Any]) -> dict[str, Any]:
         return {
@@ -95,13 +148,16 @@ def schema(layers: tuple[int, ...]) -> dict[str, Any]:
         {
             "layers": closed(
                 {
-                    str(layer): closed(
+                    called: closed(
                         {
-                            name: {"type": "integer", "enum": list(menu(layer, name, layers))}
+                            name: {
+                                "type": "integer",
+                                "enum": list(menu(layer, name, layers, order)),
+                            }
                             for name in CRITERIA
                         }
                     )
-                    for layer in layers
+                    for called, layer in shown(order, layers, "").items()
                 }
             ),
             "remark": {"type": "string"},
@@ -109,7 +165,7 @@ def schema(layers: tuple[int, ...]) -> dict[str, Any]:
     )
 
 
-def template_sha256() -> str:
+def template_sha256(order: str = PAPER) -> str:
     """Of everything in the question but the layers and the captions."""
-    asked = [TEMPLATE, schema((0, 1))]
+    asked = [template(order), schema((0, 1), order)]
     return hashlib.sha256(canonical(asked).encode()).hexdigest()

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from precompute.judge.identity import Judge
-from precompute.judge.prompt import render
+from precompute.judge.prompt import PAPER, render, shown
 from precompute.runner import stage_names
 from store.disk import canonical, read_run
 from store.parts import TENSORS_FILE, iter_tables, read_image, require_complete
@@ -24,6 +24,7 @@ class Trajectory:
         captions: layer -> caption.
         tensors: the file that keeps the picture.
         row: its row there.
+        order: in which they are shown.
     """
 
     condition_id: str
@@ -31,11 +32,18 @@ class Trajectory:
     captions: Mapping[int, str]
     tensors: Path
     row: int
+    order: str = PAPER
+
+    @cached_property
+    def text(self) -> str:
+        """The exact text of the question."""
+        names = shown(self.order, sorted(self.captions), self.image_id)
+        return render(self.captions, self.order, names)
 
     @cached_property
     def prompt_sha256(self) -> str:
         """Of the exact text of the question."""
-        return hashlib.sha256(render(self.captions).encode()).hexdigest()
+        return hashlib.sha256(self.text.encode()).hexdigest()
 
     def picture(self) -> bytes:
         """The picture as the captioner saw it, JPEG.
@@ -88,7 +96,14 @@ def trajectories(run: Path, judge: Judge, images: int | None) -> list[Trajectory
             if row["condition_id"] == BASELINE and row["layer"] in judge.layers:
                 texts[row["image_id"]][row["layer"]] = row["text"] or ""
         chosen += [
-            Trajectory(BASELINE, image_id, captions, part.path / TENSORS_FILE, rows[image_id])
+            Trajectory(
+                BASELINE,
+                image_id,
+                captions,
+                part.path / TENSORS_FILE,
+                rows[image_id],
+                judge.order,
+            )
             for image_id, captions in texts.items()
         ]
     # By a hash of the id: a run that stops half-way has judged a random half.

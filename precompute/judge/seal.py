@@ -33,7 +33,7 @@ def seal(run: Path, judge: Judge) -> int:
     """
     captions = captions_of(run).name
     # Captions and the way of reading are not the judge's: with others, replies are sealed anew.
-    settings = {"version": VERSION, "captions": captions, "judge": judge.model_dump(mode="json")}
+    settings = {"version": VERSION, "captions": captions, "judge": judge.settings}
     name = f"judge.{judge.name}"
     stage = stage_folder(run, name, settings)
     update_run(run, stages={name: stage.name})

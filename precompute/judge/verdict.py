@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from precompute.judge.entry import Entry
-from precompute.judge.prompt import CRITERIA, menu
+from precompute.judge.prompt import CRITERIA, menu, shown
 
 VERSION = 2
 """Goes up when replies are read differently; stored ones are then read again, none is asked."""
@@ -48,16 +48,16 @@ def judgement_rows(entry: Entry) -> list[dict[str, Any]]:
     A reply that is refused, empty, cut off, unreadable, or about other layers than asked is a
     failure as a whole. In one that is about the right layers, a score off the menu fails alone.
     """
-    layers = entry.judge.layers
-    given, failure = _read(entry)
-    rows = []
-    for layer in layers:
+    judge, rows = entry.judge, []
+    names = shown(judge.order, judge.layers, entry.image_id)
+    given, failure = _read(entry, list(names))
+    for name, layer in sorted(names.items(), key=lambda named: named[1]):
         for criterion in CRITERIA:
-            value = given.get(str(layer), {}).get(criterion)
-            score, mark = _score(value, menu(layer, criterion, layers))
+            value = given.get(name, {}).get(criterion)
+            score, mark = _score(value, menu(layer, criterion, judge.layers, judge.order))
             rows.append(
                 {
-                    "judge": entry.judge.name,
+                    "judge": judge.name,
                     "condition_id": entry.condition_id,
                     "image_id": entry.image_id,
                     "layer": layer,
@@ -96,8 +96,8 @@ def _score(value: Any, allowed: Sequence[int]) -> tuple[int | None, str]:
     return value, QUOTED if quoted else OK
 
 
-def _read(entry: Entry) -> tuple[Mapping[str, Mapping[str, Any]], str | None]:
-    """Layer -> criterion -> what was given; or nothing, and why."""
+def _read(entry: Entry, names: Sequence[str]) -> tuple[Mapping[str, Mapping[str, Any]], str | None]:
+    """What a description was called -> criterion -> what was given; or nothing, and why."""
     text, cut = (entry.text or "").strip(), entry.finish_reason == "length"
     if entry.refused or not text:
         return {}, TRUNCATED if cut else REFUSED if entry.refused else EMPTY
@@ -109,7 +109,7 @@ def _read(entry: Entry) -> tuple[Mapping[str, Mapping[str, Any]], str | None]:
         return {}, UNREADABLE
     if any(isinstance(part, _Repeating) for part in (answer, layers, *layers.values())):
         return {}, WRONG_LAYERS
-    if failure := _wrong_shape(layers, entry.judge.layers):
+    if failure := _wrong_shape(layers, names):
         return {}, failure
     return layers, None
 
@@ -141,8 +141,8 @@ def _answer(text: str, cut: bool) -> dict[str, Any] | None:
     return None
 
 
-def _wrong_shape(layers: Mapping[str, Mapping[str, Any]], asked: Sequence[int]) -> str | None:
-    expected = {str(layer) for layer in asked}
+def _wrong_shape(layers: Mapping[str, Mapping[str, Any]], asked: Sequence[str]) -> str | None:
+    expected = set(asked)
     if set(layers) - expected:
         return WRONG_LAYERS
     missing = expected - set(layers)

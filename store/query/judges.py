@@ -1,5 +1,8 @@
 """What readers ask of judges and their replies. Judges stand side by side, never merged."""
 
+from statistics import NormalDist
+
+import numpy as np
 import pandas as pd
 
 from store.query.ask import Source, ask
@@ -116,6 +119,33 @@ def agreement(run: Source, condition: str = BASELINE) -> pd.DataFrame:
         "GROUP BY a.judge, b.judge, a.criterion ORDER BY a.judge, b.judge, a.criterion",
         (condition,),
     )
+
+
+def rises(run: Source, criterion: str, condition: str = BASELINE) -> pd.DataFrame:
+    """By how much every judge's score rises from its lowest to its highest layer.
+
+    Args:
+        run: an open run.
+        criterion: of the score; an image counts with the mean of its votes.
+        condition: of the captions.
+
+    Returns:
+        judge, n (images with both scores), rise (their mean) and its 95% interval by the normal
+        distribution, low and high, NaN of a single image.
+    """
+    frame = ask(
+        run,
+        "WITH votes AS (SELECT judge, image_id, layer, avg(score) AS value FROM judgement "
+        "WHERE criterion = ? AND condition_id = ? AND score IS NOT NULL GROUP BY ALL), "
+        "ends AS (SELECT judge, min(layer) AS first, max(layer) AS last FROM judgement "
+        "GROUP BY judge), both_ AS (SELECT judge, image_id, max(value) FILTER (layer = last) - "
+        "max(value) FILTER (layer = first) AS rise FROM votes JOIN ends USING (judge) "
+        "GROUP BY judge, image_id) SELECT judge, count(rise) AS n, avg(rise) AS rise, "
+        "stddev_samp(rise) AS sd FROM both_ GROUP BY judge HAVING n > 0 ORDER BY judge",
+        (criterion, condition),
+    )
+    half = NormalDist().inv_cdf(0.975) * frame["sd"] / np.sqrt(frame["n"])
+    return frame.assign(low=frame["rise"] - half, high=frame["rise"] + half).drop(columns="sd")
 
 
 def rank_correlation(
