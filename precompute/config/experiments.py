@@ -63,7 +63,7 @@ class HeadEffectConfig(Section):
     seed: Seed = 0
 
 
-FEW_SEEDS = 3
+FEW_SEEDS = 2
 """So many of a pruning's random controls are read at every layer, and stand on its curve."""
 
 
