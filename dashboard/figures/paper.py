@@ -222,9 +222,7 @@ def figure6_of(
 def _null(ask: Ask, layer: int) -> str:
     """What no head at all scores over the data set, as a sentence; empty where that is unknown."""
     measures = ask(condition_queries.head_metrics).query("against == @BASELINE")
-    metric = next((name for name in likeness() if name in set(measures["metric"])), None)
-    if metric is None:
-        return ""
+    metric = next((name for name in likeness() if name in set(measures["metric"])), "")
     frame = ask(condition_queries.head_curve, metric, BASELINE)
     return head_tables.null_score(frame[frame["layer"] == layer], metrics.word(metric).label)
 
