@@ -2,7 +2,7 @@
 
 Z_h^l of all heads of a layer, from Z^0 in one pass, against forwards with all but one head masked:
 one a head through the whole tower, as a hook on a library's model would do it, and one a head that
-at least stops after layer l.
+at least stops after layer l. The null, with no head at all, is among them.
 """
 
 from itertools import islice
@@ -38,7 +38,8 @@ def main() -> None:
 def _line(tower: VisionTower, state: torch.Tensor, layer: int) -> str:
     def forwards(blocks: int) -> list[torch.Tensor]:
         states = []
-        for scale in torch.eye(tower.n_heads):
+        alone = torch.eye(tower.n_heads)
+        for scale in [torch.zeros_like(alone[0]), *alone]:  # the null, then every head
             masked = run_states(tower, state, {layer: LayerEdit(scale)})
             states.append(list(islice(masked, blocks))[layer - 1])
         return states

@@ -272,22 +272,3 @@ def algorithm(changes: pd.DataFrame) -> dict[str, Any]:
     """How Algorithm 1 was set, of the first of its conditions; empty if there is none."""
     choices = (pruning(spec) for spec in changes["spec"])
     return next((choice for choice in choices if choice.get("algorithm") == "importance"), {})
-
-
-def importance(settings: dict[str, Any]) -> pd.DataFrame:
-    """Algorithm 1's weights of heads, as `condition_charts.head_matrix` takes them."""
-    sample = len(settings.get("sample") or ())
-    return pd.DataFrame(
-        [
-            {
-                "layer": int(layer),
-                "head": head,
-                "mean": value,
-                "low": value,
-                "high": value,
-                "n": sample,
-            }
-            for layer, values in (settings.get("importance") or {}).items()
-            for head, value in enumerate(values)
-        ]
-    )

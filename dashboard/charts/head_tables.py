@@ -82,3 +82,41 @@ def counted(frame: pd.DataFrame) -> str:
         f"all, {below} keep less, and {len(heads) - above - below} are not told from it (95% "
         "intervals of the difference, image by image; pointwise)."
     )
+
+
+def null_score(frame: pd.DataFrame, label: str) -> str:
+    """What no head at all scores over the data set, as a sentence; empty where that is unknown.
+
+    Args:
+        frame: layer, head, n, mean, low, high, of one layer.
+        label: of the score.
+    """
+    if NO_HEAD not in set(frame["head"]):
+        return ""
+    rows = {int(row["head"]): row for row in frame.to_dict("records")}
+    null = rows.pop(NO_HEAD)
+    above = sum(row["mean"] > null["mean"] for row in rows.values())
+    return (
+        f"Over {int(null['n'])} images no head scores {null['mean']:.3f} [{null['low']:.3f}, "
+        f"{null['high']:.3f}] in {label} to the layer's caption; {above} of {len(rows)} heads "
+        "score more. "
+    )
+
+
+def importance(settings: dict[str, Any]) -> pd.DataFrame:
+    """Algorithm 1's weights of heads, as `conditions.head_matrix` takes them."""
+    sample = len(settings.get("sample") or ())
+    return pd.DataFrame(
+        [
+            {
+                "layer": int(layer),
+                "head": head,
+                "mean": value,
+                "low": value,
+                "high": value,
+                "n": sample,
+            }
+            for layer, values in (settings.get("importance") or {}).items()
+            for head, value in enumerate(values)
+        ]
+    )

@@ -11,13 +11,14 @@ import pandas as pd
 
 from dashboard.captions import text as caption_text
 from dashboard.charts import base as base_charts
-from dashboard.charts import chance_tables, condition_tables, maps
+from dashboard.charts import chance_tables, condition_tables, head_tables, maps
 from dashboard.charts import conditions as condition_charts
 from dashboard.charts import judge as judge_charts
 from dashboard.figures import files, head_gallery
 from dashboard.names import intervals, metrics
 from dashboard.names import landmarks as landmark_names
 from store.interventions import KINDS
+from store.metrics import likeness
 from store.parts import ImageTensors
 from store.query import conditions as condition_queries
 from store.query import floor as floor_queries
@@ -221,14 +222,22 @@ def figure6_of(
         f"The caption of each head of {named_layer} (the paper's Figure 6)",
         (
             f"Picture {image_id}, {BASELINE}. The layer below and the layer itself; no head, the "
-            "caption of the state in which none attends (b_O is kept); then "
-            "each head: its attention, all on one scale, and the caption of the state in "
-            "which it alone attends. What no head says, the residual connection carries. One "
-            f"picture, no interval. Run {about.run}."
+            "caption of the state in which none attends (b_O is kept), which the residual "
+            "connection carries; then each head: its attention, all on one scale, and the caption "
+            "of the state in which it alone attends. "
+            f"{_null(ask, layer)}One picture, no interval. Run {about.run}."
         ),
         files.svg(head_gallery.gallery(cells, scale)),
         heads.assign(image_id=image_id, layer=layer),
     )
+
+
+def _null(ask: Ask, layer: int) -> str:
+    """What no head at all scores over the data set, as a sentence; empty where that is unknown."""
+    measures = ask(condition_queries.head_metrics).query("against == @BASELINE")
+    metric = next((name for name in likeness() if name in set(measures["metric"])), "")
+    frame = ask(condition_queries.head_curve, metric, BASELINE)
+    return head_tables.null_score(frame[frame["layer"] == layer], metrics.word(metric).label)
 
 
 def table1(

@@ -151,7 +151,7 @@ def _curve(rows: pd.DataFrame) -> None:
 
 def _importance(changes: pd.DataFrame) -> None:
     settings = condition_tables.algorithm(changes)
-    frame = condition_tables.importance(settings)
+    frame = head_tables.importance(settings)
     if frame.empty:
         return
     st.subheader("Importance of heads")

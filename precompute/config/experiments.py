@@ -77,7 +77,7 @@ class FloorConfig(Section):
     draw: Seed = 0
 
 
-FEW_SEEDS = 3
+FEW_SEEDS = 2
 """So many of a pruning's random controls are read at every layer, and stand on its curve."""
 
 

@@ -38,7 +38,8 @@ def test_captions_state_n_interval_and_run(ask, run):
     assert [figure.name for figure in made] == ["figure2", "table1", "table1-curve"]
     for figure in made:
         assert run.run_id in figure.caption
-        assert "95% bootstrap" in figure.caption
+        assert "95%" in figure.caption
+        assert "pointwise" in figure.caption
         assert not figure.frame.empty
     assert "over 14 images" in made[0].caption
 
@@ -88,9 +89,15 @@ def test_figure_6_has_every_head_and_both_layers(ask, run):
         (run.info["grid_h"], run.info["grid_w"]),
         {layer - 1: "below", layer: "here"},
     )
-    assert figure.frame["head"].tolist() == [0, 1, 2]
-    for text in (f">layer {layer - 2}<", f">layer {layer - 1}<", ">head 2<", "below", "here"):
+    assert figure.frame["head"].tolist() == [-1, 0, 1, 2]
+    layers = (f">layer {layer - 2}<", f">layer {layer - 1}<")
+    for text in (*layers, ">no head<", ">head 2<", "below", "here"):
         assert text in figure.chart
+    scores = run.table("head_score", "metric = 'rouge_l' AND against = 'baseline'")
+    means = scores[scores["layer"] == layer].groupby("head")["value"].mean()
+    above = int((means.drop(-1) > means[-1]).sum())
+    assert f"no head scores {means[-1]:.3f} [" in figure.caption
+    assert f"{above} of 3 heads score more" in figure.caption
 
 
 def test_table_1_is_of_one_number_of_heads(ask, run):
