@@ -38,7 +38,7 @@ def test_captions_state_n_interval_and_run(ask, run):
     assert [figure.name for figure in made] == ["figure2", "table1", "table1-curve"]
     for figure in made:
         assert run.run_id in figure.caption
-        assert "95%" in figure.caption
+        assert "95%" in figure.caption and "interval" in figure.caption
         assert "pointwise" in figure.caption
         assert not figure.frame.empty
     assert "over 14 images" in made[0].caption

@@ -178,7 +178,10 @@ def test_a_gain_whose_interval_holds_0_sets_in_nowhere() -> None:
 
 def test_few_images_have_no_interval() -> None:
     values = np.random.default_rng(0).normal([-9, -9, 0, 9, 9], size=(9, LAYERS))
-    for rule, layer in ((landmarks.FLUENCY, 3), (GROUNDING, None)):  # whose last gain cannot tell
+    for rule, layer in (
+        (landmarks.CONFIDENCE, 3),
+        (GROUNDING, None),
+    ):  # whose last gain cannot tell
         means, samples = (
             dict.fromkeys(rule.curves, drawn)
             for drawn in (values.mean(0), bootstrap_weights(9) @ values / 9)
