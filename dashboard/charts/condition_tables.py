@@ -279,7 +279,7 @@ def largest_heads(
     if effects:
         holds = (rows["low"] <= 0) & (rows["high"] >= 0)
         columns["shrunk"] = values["shrunk"]
-        columns["an effect?"] = holds.map({True: "not shown: holds 0", False: "yes"})
+        columns["an effect?"] = holds.map({True: "holds 0", False: "yes"})
     return pd.DataFrame(columns)
 
 
