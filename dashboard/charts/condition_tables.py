@@ -257,7 +257,7 @@ def largest_heads(
     if effects:
         holds = (rows["low"] <= 0) & (rows["high"] >= 0)
         columns["shrunk"] = values["shrunk"]
-        columns["an effect?"] = holds.map({True: "not shown: holds 0", False: "yes"})
+        columns["an effect?"] = holds.map({True: "holds 0", False: "yes"})
     if "adjusted_p" in rows and rows["adjusted_p"].notna().any():
         columns["adj. p"] = rows["adjusted_p"].map(intervals.p_value)
     return pd.DataFrame(columns)

@@ -25,6 +25,9 @@ _VALUES = Values(
     "(SELECT condition_id FROM condition WHERE kind = 'prune')",
     VALUES.key,
 )
+_SAME = 1e-6
+"""Means that differ by less are equal: one text's BERTScore depends on its batch by 1e-7."""
+
 _SIGN = {"more": 1, "less": -1, None: 0}
 
 Measure = tuple[str, str, str]
@@ -169,4 +172,4 @@ def p_value(each: Array, sign: int) -> float | None:
     """
     if not sign:
         return None
-    return float(1 + (sign * each <= 0).sum()) / (len(each) + 1)
+    return float(1 + (sign * each <= _SAME).sum()) / (len(each) + 1)

@@ -38,7 +38,7 @@ def show(place: Place) -> None:
 
 
 _CURSE = (
-    "Of many heads those that look largest were also lucky (the winner's curse): `shrunk` takes "
+    "Of many heads those that look largest were also lucky (the winner's curse): 'shrunk' takes "
     "off what luck explains, drawing each mean towards those of all heads by its share of noise, "
     "and ranks by it. Where the interval holds 0, no effect of the head is shown. Intervals are "
     "pointwise, each for a head by itself."
@@ -67,7 +67,8 @@ def _data_set(key: Key, condition: str) -> None:
     pairs = [*first, *sorted(set(pairs) - set(first))]
     metric, against = menus.measure("Heads by", pairs, name="heads_by")
     frame = run_data.asked(key, condition_queries.head_curve, metric, against, condition)
-    left, right = st.columns([1.7, 1], gap="large")
+    effects = metric in head_columns("head_effect")  # their table has more columns
+    left, right = st.columns([1, 1.25] if effects else [1.7, 1], gap="large")
     with left:
         chart = display.spec(condition_charts.head_matrix, frame, metric, against)
         display.chart(chart, "Every head of every layer as a cell.")
@@ -79,7 +80,6 @@ def _data_set(key: Key, condition: str) -> None:
             f"{intervals.sentence(frame, 'Intervals', of='head')}",
             "small",
         )
-        effects = metric in head_columns("head_effect")
         table = condition_tables.largest_heads(
             frame, metrics.word(metric).unit, 10, effects=effects
         )
@@ -122,6 +122,8 @@ def _trust(key: Key, condition: str) -> None:
         "was chosen for it. On the dashed line the gradient is right.",
         "small",
     )
-    chart = display.spec(condition_charts.trust, frame)
-    display.chart(chart, "What the gradient foretells against what was measured.")
-    files.download_row(chart, frame, "gradient")
+    square, _ = st.columns(2)
+    with square:
+        chart = display.spec(condition_charts.trust, frame, height=420)
+        display.chart(chart, "What the gradient foretells against what was measured.")
+        files.download_row(chart, frame, "gradient")

@@ -283,7 +283,7 @@ def test_effects_are_shrunk_ranked_so_and_said_to_hold_zero():
     )
     table = condition_tables.largest_heads(frame, "nats", 2, effects=True)
     assert table["layer"].tolist() == [2, 1], "the unsure one does not lead"
-    assert table["an effect?"].tolist() == ["yes", "not shown: holds 0"]
+    assert table["an effect?"].tolist() == ["yes", "holds 0"]
     assert table["shrunk"].tolist()[1] < 0.5 < table["mean, nats"].tolist()[1]
     plain = condition_tables.largest_heads(frame, "nats", 2)
     assert plain["layer"].tolist() == [1, 2]

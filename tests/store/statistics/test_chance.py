@@ -70,6 +70,7 @@ def test_p_counts_the_choice_itself_and_ties() -> None:
     assert p_value(each, 1) == 3 / 5
     assert p_value(each, -1) == (1 + 3) / 5
     assert p_value(each, 0) is None
+    assert p_value(np.array([1e-8, -1e-8]), 1) == 1, "rounding is no difference"
     assert p_value(np.array([1.0, 2.0]), 1) == 1 / 3
 
 
