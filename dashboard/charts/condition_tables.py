@@ -103,6 +103,34 @@ def share_interval(count: int, n: int) -> tuple[float, float, float]:
     return share, max(0.0, middle - half), min(1.0, middle + half)
 
 
+def paired_shares(counts: pd.DataFrame) -> pd.DataFrame:
+    """By how much each condition's share of captions with a phrase differs from the baseline's.
+
+    The same images under both: only those that gained or lost the phrase tell, so the interval is
+    narrower than that of two shares of different images. Half a caption is added to either number
+    and to both of those that kept it (Agresti and Min 2005), which keeps it honest at few.
+
+    Args:
+        counts: condition_id, pairs, gained, lost.
+
+    Returns:
+        condition_id, pairs, gained, lost, difference, low, high; of the conditions that changed
+        any, the largest difference first.
+    """
+    changed = (counts["gained"] + counts["lost"] > 0) & (counts["condition_id"] != BASELINE)
+    rows = counts[changed][["condition_id", "pairs", "gained", "lost"]]
+    n, gained, lost = rows["pairs"] + 2, rows["gained"] + 0.5, rows["lost"] + 0.5
+    middle = (gained - lost) / n
+    half = _Z95 * ((gained + lost) - (gained - lost) ** 2 / n) ** 0.5 / n
+    rows = rows.assign(
+        difference=(rows["gained"] - rows["lost"]) / rows["pairs"],
+        low=(middle - half).clip(lower=-1.0),
+        high=(middle + half).clip(upper=1.0),
+    )
+    largest = rows["difference"].abs().sort_values(ascending=False, kind="stable").index
+    return rows.loc[largest]
+
+
 def shares(counts: pd.DataFrame) -> pd.DataFrame:
     """Counts (condition_id, n, found) as condition_id, n, mean, low, high."""
     counts = counts[counts["n"] > 0]
