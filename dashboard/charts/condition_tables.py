@@ -1,7 +1,6 @@
 """From the tables of conditions to the frames that charts and pages show. Pure functions."""
 
 import math
-from statistics import NormalDist
 from typing import Any
 
 import pandas as pd
@@ -34,7 +33,6 @@ _READABLE = {
     "high": "95% to",
     "n": "images",
 }
-_Z95 = NormalDist().inv_cdf(0.975)
 _SAME = 1e-9
 
 
@@ -88,6 +86,32 @@ def measures(scored: pd.DataFrame) -> list[tuple[str, str]]:
     return sorted(
         pairs, key=lambda pair: (first.index(pair) if pair in first else len(first), pair)
     )
+
+
+def paired_shares(counts: pd.DataFrame) -> pd.DataFrame:
+    """By how much each condition's share of captions with a phrase differs from the baseline's.
+
+    The same images under both: only those that gained or lost the phrase tell, so the interval is
+    narrower than that of two shares of different images (Agresti and Min 2005).
+
+    Args:
+        counts: condition_id, pairs, gained, lost.
+
+    Returns:
+        condition_id, pairs, gained, lost, difference, low, high; of the conditions that changed
+        any, the largest difference first.
+    """
+    changed = (counts["gained"] + counts["lost"] > 0) & (counts["condition_id"] != BASELINE)
+    rows = counts[changed][["condition_id", "pairs", "gained", "lost"]]
+    difference = (rows["gained"] - rows["lost"]) / rows["pairs"]
+    low, high = interval_statistics.wilson_of_difference(
+        difference.to_numpy(dtype=float),
+        (rows["gained"] + rows["lost"]).to_numpy(dtype=float),
+        rows["pairs"].to_numpy(),
+    )
+    rows = rows.assign(difference=difference, low=low, high=high)
+    largest = rows["difference"].abs().sort_values(ascending=False, kind="stable").index
+    return rows.loc[largest]
 
 
 def shares(counts: pd.DataFrame) -> pd.DataFrame:
@@ -236,7 +260,7 @@ def largest_heads(
         whether an effect is shown, and the adjusted p.
     """
     frame = frame[frame["head"] != NO_HEAD].reset_index(drop=True)
-    error = (frame["high"] - frame["low"]) / (2 * _Z95)
+    error = (frame["high"] - frame["low"]) / (2 * interval_statistics.Z)
     effects = effects and not error.isna().any() and len(frame) > 2
     frame = frame.assign(shrunk=shrunk(frame["mean"], error)[0] if effects else frame["mean"])
     rows = frame.loc[frame["shrunk"].abs().nlargest(count).index]

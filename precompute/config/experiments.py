@@ -20,7 +20,8 @@ class ExperimentConfig(Section):
         mean_images: of how many images, drawn with `seed`; all if there are fewer.
         seed: of the draw.
         state: whether it is the mean of an edited block's input or of its output.
-        pool: a mean for every token position, or one over all tokens as well.
+        pool: a mean for every token position, or one over all tokens as well; or no mean: what
+            another of the images, drawn with `seed`, has in its place (`resample`).
     """
 
     name: ExperimentName
@@ -31,7 +32,7 @@ class ExperimentConfig(Section):
     mean_images: int = Field(default=500, ge=1)
     seed: Seed = 0
     state: Literal["input", "output"] = "input"
-    pool: Literal["position", "token"] = "position"
+    pool: Literal["position", "token", "resample"] = "position"
 
 
 class HeadsConfig(Section):

@@ -144,6 +144,7 @@ def _experiments(
                     experiment.all_layers,
                     experiment.capture,
                     config.decode.generation,
+                    len({c.mean.seed for c in new if c.mean and c.mean.resamples}),
                 )
             )
     for source, states in means_needed(every).items():
@@ -181,12 +182,16 @@ def _sweep(
     all_layers: bool,
     capture: bool,
     generation: Generation,
+    draws: int = 0,
 ) -> Workload:
-    """A sweep of conditions, each from its lowest edited layer; and the tower once without."""
+    """A sweep of conditions, each from its lowest edited layer; and the tower once without.
+
+    And once for the images of every draw that stand in for others.
+    """
     above = [size.n_layers + 1 - layer for layer in first]
     return Workload(
         stage,
-        n_images * (1 + sum(above) / size.n_layers),
+        n_images * (1 + draws + sum(above) / size.n_layers),
         n_images * (sum(above) if all_layers else len(above)),
         kept=n_images * len(above) if capture else 0,
         generation=generation,

@@ -34,13 +34,15 @@ class Attention:
 class Constant:
     """MSA(LN1(Zbar)) of one block: the same for every image, so it is computed once.
 
+    Or of another image's state in place of Zbar, for every image of a batch.
+
     Attributes:
         attention: of Zbar, as a batch of one.
         attn_out: through W_O, scaled heads and b_O included.
     """
 
     attention: Attention
-    attn_out: Float[Tensor, "1 token width"]
+    attn_out: Float[Tensor, "#batch token width"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class LayerEdit:
 
     head_scale: Float[Tensor, "*batch head"] | None = None
     constant: Constant | None = None
-    carried: Float[Tensor, "token width"] | None = None
+    carried: Float[Tensor, "*batch token width"] | None = None
     skip: bool = False
 
 
@@ -136,11 +138,11 @@ def attend(tower: VisionTower, layer: int, state: Float[Tensor, "batch token wid
 def constant(
     tower: VisionTower,
     layer: int,
-    mean: Float[Tensor, "token width"],
+    mean: Float[Tensor, "*batch token width"],
     head_scale: Float[Tensor, " head"] | None = None,
 ) -> Constant:
     """MSA(LN1(Zbar)) of block `layer`, for a `LayerEdit`."""
-    attention = attend(tower, layer, mean[None])
+    attention = attend(tower, layer, mean if mean.ndim == 3 else mean[None])
     return Constant(attention, _project(tower.blocks[layer - 1], attention.z, head_scale))
 
 

@@ -18,7 +18,7 @@ States = Sequence[Tensor]
 
 @dataclass(frozen=True)
 class Prepared:
-    """A condition and its edits of the tower."""
+    """A condition and its edits of the tower; they are made batch by batch if it resamples."""
 
     condition: Condition
     edits: Mapping[int, LayerEdit]
@@ -26,7 +26,7 @@ class Prepared:
     @property
     def first(self) -> int:
         """The lowest layer that is edited."""
-        return min(self.edits)
+        return min(self.condition.layers)
 
 
 def prepare(run: Path, tower: VisionTower, conditions: Iterable[Condition]) -> list[Prepared]:
@@ -37,16 +37,16 @@ def prepare(run: Path, tower: VisionTower, conditions: Iterable[Condition]) -> l
         RunMismatch: they are of another model or number of tokens.
     """
     conditions = list(conditions)
-    sources = {condition.mean for condition in conditions}
+    sources = {c.mean for c in conditions if c.mean and not c.mean.resamples}
     means = {
         source: read_means(
             run, source, set().union(*(c.means for c in conditions if c.mean == source)), tower
         )
         for source in sources
-        if source is not None
     }
     prepared = [
-        Prepared(c, layer_edits(tower, c, means[c.mean] if c.mean else {})) for c in conditions
+        Prepared(c, {} if c.resamples else layer_edits(tower, c, means[c.mean] if c.mean else {}))
+        for c in conditions
     ]
     return sorted(prepared, key=lambda p: p.first)
 
@@ -60,7 +60,8 @@ def layer_edits(
     Args:
         tower: the tower.
         condition: one that fits it.
-        means: state l -> Zbar^l, [token, width], for `condition.means`.
+        means: state l -> Zbar^l, [token, width], for `condition.means`; or, where it resamples,
+            another image's Z^l for every image of a batch, [batch, token, width].
     """
     at: dict[int, list[Edit]] = {}
     for edit in condition.edits:

@@ -5,7 +5,8 @@ An id is a comma-separated list of edits, layers in this project's numbering (1.
     mean:5   confuse:12-21   skip:3+7   heads:27-only-3   heads:27-without-3+5   skip:3,mean:5
 
 A mean that is not of this run's own images names the other run, `mean:12-21@imagenet-1a2b3c4d`;
-what differs from the defaults follows: `mean:5~output~token~n100~seed1`.
+what differs from the defaults follows: `mean:5~output~token~n100~seed1`. In place of a mean,
+`mean:5~resample~seed1` takes the state of another of the run's images, drawn with a seed.
 """
 
 import json
@@ -19,7 +20,7 @@ from store.disk import short_hash
 from store.interventions import MEAN, heads_text, layers_text, mean_options
 
 State = Literal["input", "output"]
-Pool = Literal["position", "token"]
+Pool = Literal["position", "token", "resample"]
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,8 @@ class MeanSource:
         n: how many of them, drawn with `seed`; all if there are fewer.
         seed: of the draw.
         state: of the edited block's input Z^{l-1}, or of its output Z^l.
-        pool: a mean for every token position, or one over all tokens as well.
+        pool: a mean for every token position, or one over all tokens as well; or no mean, but the
+            state of another of the run's own images.
     """
 
     run: str | None = None
@@ -101,6 +103,16 @@ class MeanSource:
                 f"a mean needs 1 image at least and a seed of 0 at least; got n={self.n}, "
                 f"seed={self.seed}."
             )
+        if self.resamples and self.run:
+            raise ValueError(
+                f"resample draws from the run's own images; got those of {self.run}. Leave out "
+                "~resample, or the other run."
+            )
+
+    @property
+    def resamples(self) -> bool:
+        """Whether it is no mean, but another image's state."""
+        return self.pool == "resample"
 
     def state_index(self, layer: int) -> int:
         """The index of the state whose mean an edit of block `layer` uses."""
@@ -176,6 +188,11 @@ class Condition:
     def heads(self) -> tuple[int, ...]:
         """The heads that are edited at some layer, ascending."""
         return tuple(sorted({head for edit in self.edits for head in edit.heads}))
+
+    @property
+    def resamples(self) -> bool:
+        """Whether it takes another image's state where others take a mean."""
+        return self.mean is not None and self.mean.resamples
 
     @property
     def means(self) -> frozenset[int]:

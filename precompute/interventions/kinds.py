@@ -24,7 +24,8 @@ class Site:
         tower: the tower.
         layer: 1..L.
         scale: the factor of every head, of kinds that weigh heads.
-        mean: Zbar, [token, width], where the layer has an edit that takes one.
+        mean: Zbar, [token, width], or of every image its own, [batch, token, width], where the
+            layer has an edit that takes one.
     """
 
     tower: VisionTower

@@ -105,7 +105,7 @@ def means_needed(conditions: Iterable[Condition]) -> dict[MeanSource, set[int]]:
     """Which states of which sums conditions need; `state` and `pool` do not matter to sums."""
     states: dict[MeanSource, set[int]] = {}
     for condition in conditions:
-        if condition.mean is not None:
+        if condition.mean is not None and not condition.mean.resamples:
             states.setdefault(_of_sums(condition.mean), set()).update(condition.means)
     return states
 

@@ -125,8 +125,8 @@ def _choices(
         raise ValueError(f"only {only} have a mean to name; got {text!r}.")
     sets = list(_layer_sets(match["layers"], shape.n_layers, paper))
     scales = kind.scales(match["heads"], shape.n_heads) if kind.scales else [None]
-    mean = _mean(match, default, run_of) if kind.takes_mean else None
-    for layers, scale in product(sets, scales):
+    means = _draws(_mean(match, default, run_of), match) if kind.takes_mean else [None]
+    for layers, scale, mean in product(sets, scales, means):
         yield Edit(match["kind"], layers, scale), mean
 
 
@@ -163,6 +163,12 @@ def _span(first: int, last: int, n_layers: int, paper: bool) -> tuple[int, int]:
     return first, last
 
 
+def _draws(mean: MeanSource, match: re.Match[str]) -> list[MeanSource | None]:
+    """A mean; of `~resample3`, three of them, with seeds that count up."""
+    several = re.search(r"~resample(\d+)", match["options"])
+    return [replace(mean, seed=mean.seed + k) for k in range(int(several[1]) if several else 1)]
+
+
 def _mean(
     match: re.Match[str], default: MeanSource, run_of: Callable[[str], str | None]
 ) -> MeanSource:
@@ -172,11 +178,14 @@ def _mean(
             changes["state"] = option
         elif option in ("position", "token"):
             changes["pool"] = option
+        elif re.fullmatch(r"resample([1-9]\d{0,2})?", option):
+            changes["pool"] = "resample"
         elif number := re.fullmatch(r"(n|seed)(\d+)", option):
             changes[number[1]] = int(number[2])
         else:
             raise ValueError(
-                f"a mean's options are ~output, ~token, ~n100 and ~seed1; got ~{option}."
+                "a mean's options are ~output, ~token, ~n100, ~seed1, ~resample and ~resample3; "
+                f"got ~{option}."
             )
     return replace(default, **changes)
 

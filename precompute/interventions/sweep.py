@@ -4,7 +4,7 @@ A sweep reads the batches of the capture from its parts, so that states below an
 the baseline to the last bit.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from precompute.images import ImageItem
 from precompute.interventions.apply import Prepared, States, edited_states, prepare
 from precompute.interventions.conditions import Condition, Shape, check
 from precompute.interventions.means import mean_images
+from precompute.interventions.resample import Others, resampled
 from precompute.models import Captioner, VisionTower
 from precompute.runner import (
     Advance,
@@ -34,7 +35,14 @@ from precompute.runner import (
     stat_table,
 )
 from store.disk import read_run
-from store.parts import Part, PartWriter, TensorWriter, condition_file, read_table
+from store.parts import (
+    Part,
+    PartWriter,
+    TensorWriter,
+    condition_file,
+    read_table,
+    require_complete,
+)
 
 VERSION = 1
 """Of what a sweep part holds and how it is computed; part of the stage's identity."""
@@ -66,7 +74,8 @@ def sweep(
     plan, captioner, info = job.plan, job.captioner, read_run(job.run)
     _check(conditions, Shape(info["n_layers"], info["n_heads"]))
     capture = capture_of(job)
-    rows = [_row(job.run, plan.dataset.name, condition) for condition in conditions]
+    n_images = sum(capture.sizes.values())
+    rows = [_row(job.run, plan.dataset.name, condition, n_images) for condition in conditions]
     stage = open_stage(
         job.run,
         label,
@@ -80,6 +89,9 @@ def sweep(
     )
     run, shards = job.run, plan.shards
     prepared = Lazy(lambda: prepare(run, captioner().tower, conditions))
+    if any(condition.resamples for condition in conditions):
+        require_complete(run / "parts" / capture.stage)  # of all images each has another
+    others = Lazy(lambda: Others(plan.items, read_table(capture.parts.values(), "image")))
 
     def make(part: PartWriter, name: str, advance: Advance) -> None:
         part.table("condition", rows)
@@ -89,6 +101,7 @@ def sweep(
             capture.parts[name],
             shards[name],
             prepared(),
+            others,
             plan.config,
             advance,
             all_layers,
@@ -107,9 +120,11 @@ def _check(conditions: Sequence[Condition], shape: Shape) -> None:
         check(condition, shape)
 
 
-def _row(run: Path, dataset: str, condition: Condition) -> dict[str, Any]:
+def _row(run: Path, dataset: str, condition: Condition, n_images: int) -> dict[str, Any]:
     if condition.mean is None:
         return condition.row(run.name, dataset, 0)
+    if condition.mean.resamples:
+        return condition.row(run.name, dataset, n_images)
     dataset, images = mean_images(run, condition.mean)
     return condition.row(condition.mean.run or run.name, dataset, images)
 
@@ -120,6 +135,7 @@ def write_sweep(
     source: Part,
     items: Sequence[ImageItem],
     prepared: Sequence[Prepared],
+    others: Callable[[], Others],
     config: Config,
     advance: Advance,
     all_layers: bool,
@@ -133,6 +149,7 @@ def write_sweep(
         source: the capture part of the same shard: its batches and the baseline's captions.
         items: the shard's images.
         prepared: the conditions, lowest layer first.
+        others: who stands in for whom where states are resampled.
         config: prompt, generation, batch sizes.
         advance: called with the number of images done, after every batch.
         all_layers: whether every state is decoded, not only the last.
@@ -146,10 +163,11 @@ def write_sweep(
 
     def states() -> Iterator[tuple[Tensor, list[int]]]:
         for ids, pixels in baseline_batches(part, captioner, source, items, advance):
+            of_batch = resampled(captioner, prepared, ids, others)
             if with_capture:
-                computed = _captured(captioner, pixels, ids, prepared, files, kept)
+                computed = _captured(captioner, pixels, ids, of_batch, files, kept)
             else:
-                computed = _plain(captioner.tower, pixels, prepared)
+                computed = _plain(captioner.tower, pixels, of_batch)
             for p, above in computed:
                 # From the last down: states that stop after as many tokens share a batch.
                 for layer in range(last, p.first - 1 if all_layers else last - 1, -1):
@@ -181,7 +199,7 @@ def _below(prepared: Sequence[Prepared], source: Part) -> list[Row]:
 
 
 def _plain(
-    tower: VisionTower, pixels: Tensor, prepared: Sequence[Prepared]
+    tower: VisionTower, pixels: Tensor, prepared: Iterable[Prepared]
 ) -> Iterator[tuple[Prepared, States]]:
     """Conditions and their states Z^first..Z^L."""
     states = [tower.embed(pixels)]
@@ -194,7 +212,7 @@ def _captured(
     captioner: Captioner,
     pixels: Tensor,
     ids: Sequence[str],
-    prepared: Sequence[Prepared],
+    prepared: Iterable[Prepared],
     files: Mapping[str, TensorWriter],
     kept: list[dict[str, pa.Table]],
 ) -> Iterator[tuple[Prepared, States]]:

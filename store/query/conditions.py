@@ -62,19 +62,27 @@ def at_last_layer(run: Source, metric: str, against: str) -> pd.DataFrame:
 
 
 def phrase_share(run: Source, phrase: str) -> pd.DataFrame:
-    """Of the last layer's captions, how many contain a phrase: condition_id, n, found.
+    """Of the last layer's captions, how many contain a phrase, and how many gained or lost it.
 
-    Case does not count. Captions that are NULL are left out of both numbers, and so are a
-    pruning's captions of the sample that it was chosen by.
+    Case does not count. Captions that are NULL are left out of all numbers, and so are a pruning's
+    captions of the sample that it was chosen by.
+
+    Returns:
+        condition_id, n, found; pairs (images with a caption of the baseline, too), gained (those
+        whose caption contains it and whose baseline's does not) and lost (the reverse).
     """
     return ask(
         run,
-        f"WITH left_out AS (SELECT condition_id, {SAMPLE} FROM condition) "
-        "SELECT condition_id, count(text) AS n, "
-        "count(*) FILTER (contains(lower(text), ?)) AS found FROM caption "
-        "ANTI JOIN left_out USING (condition_id, image_id) "
-        f"WHERE layer = {_TOP} GROUP BY condition_id ORDER BY condition_id",
-        (phrase.strip().lower(),),
+        f"WITH left_out AS (SELECT condition_id, {SAMPLE} FROM condition), "
+        "has AS (SELECT condition_id, image_id, contains(lower(text), ?) AS here FROM caption "
+        f"ANTI JOIN left_out USING (condition_id, image_id) WHERE layer = {_TOP} "
+        "AND text IS NOT NULL) "
+        "SELECT h.condition_id, count(*) AS n, count(*) FILTER (h.here) AS found, "
+        "count(b.here) AS pairs, count(*) FILTER (h.here AND NOT b.here) AS gained, "
+        "count(*) FILTER (b.here AND NOT h.here) AS lost FROM has h "
+        "LEFT JOIN (FROM has WHERE condition_id = ?) b USING (image_id) "
+        "GROUP BY h.condition_id ORDER BY h.condition_id",
+        (phrase.strip().lower(), BASELINE),
     )
 
 

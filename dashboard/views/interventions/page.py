@@ -20,6 +20,7 @@ from store.query import floor as floor_queries
 from store.schema import BASELINE
 
 _PHRASE = 40  # characters of a phrase in a chart
+_TABLE = 180  # pixels: five conditions; the rest is scrolled to
 
 
 def show(place: Place) -> None:
@@ -141,10 +142,39 @@ def _phrase(key: Key, conditions: pd.DataFrame, paper: bool) -> None:
         _small(
             frame.assign(phrase=phrase), values, f"captions with “{short}” (share)", paper, "phrase"
         )
+        _paired(counts)
     else:
         plain_text.line(
             f"No caption of the last layer contains “{phrase[:200]}” under any condition.", "small"
         )
+
+
+def _paired(counts: pd.DataFrame) -> None:
+    table = condition_tables.paired_shares(counts)
+    if table.empty:
+        return
+    plain_text.line(
+        "Against the unedited model's captions of the same images: how many gained the phrase and "
+        "lost it, and the difference of shares with its paired 95% interval. Bands of the chart "
+        "are each condition's alone.",
+        "small",
+    )
+    st.dataframe(
+        table.rename(
+            columns={
+                "condition_id": "condition",
+                "pairs": "images",
+                "low": "95% from",
+                "high": "95% to",
+            }
+        ),
+        hide_index=True,
+        height=_TABLE,
+        column_config={
+            name: st.column_config.NumberColumn(format="%.3f")
+            for name in ("difference", "95% from", "95% to")
+        },
+    )
 
 
 def _example(key: Key) -> str:

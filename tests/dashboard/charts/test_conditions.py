@@ -1,6 +1,7 @@
 import json
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -318,3 +319,41 @@ def test_the_last_layers_floor_is_a_band_across_a_sweep():
     assert [row for row in data_of(chart) if row.get("low") == -9.0] == [{"low": -9, "high": -8}]
     plain = condition_charts.sweep(frame, "y").to_dict()["layer"]
     assert plain[0]["mark"]["type"] == "area"
+
+
+def test_a_paired_difference_of_shares_covers_where_images_are_the_same():
+    rng, n, covered, narrower = np.random.default_rng(0), 48, 0, 0
+    before, flips = 0.5, (0.02, 0.12)  # of those with the phrase a few lose it, others gain it
+    truth = (1 - before) * flips[1] - before * flips[0]
+    for _ in range(1000):
+        has = rng.random(n) < before
+        lost = (has & (rng.random(n) < flips[0])).sum()
+        gained = (~has & (rng.random(n) < flips[1])).sum()
+        counts = pd.DataFrame(
+            {"condition_id": ["mean:2"], "pairs": [n], "gained": [gained], "lost": [lost]}
+        )
+        table = condition_tables.paired_shares(counts)
+        if table.empty:
+            continue
+        (row,) = table.itertuples()
+        assert row.difference == (gained - lost) / n
+        covered += row.low <= truth <= row.high
+        narrower += row.high - row.low < 2 * 1.96 * (0.5 / n) ** 0.5  # of shares of two sets
+    assert 0.93 <= covered / 1000 <= 0.99
+    assert narrower == pytest.approx(1000, abs=60)
+
+
+def test_differences_of_shares_come_largest_first_without_those_that_changed_nothing():
+    counts = pd.DataFrame(
+        {
+            "condition_id": ["baseline", "a", "b", "c"],
+            "pairs": 10,
+            "gained": [0, 1, 0, 0],
+            "lost": [0, 0, 7, 0],
+        }
+    )
+    table = condition_tables.paired_shares(counts)
+    assert table["condition_id"].tolist() == ["b", "a"]
+    assert table["difference"].tolist() == [-0.7, 0.1]
+    assert (table["low"] < table["difference"]).all()
+    assert (table["high"] > table["difference"]).all()

@@ -81,7 +81,7 @@ def test_equal_edits_are_equal_conditions():
         ("skip:3@imagenet-1a2b3c4d", "only mean and confuse"),
         ("mean:3@a-1,confuse:4@b-2", "share one mean"),
         ("mean:3~n0", "1 image at least"),
-        ("mean:3~middle", r"~output, ~token, ~n100 and ~seed1; got ~middle"),
+        ("mean:3~middle", r"~seed1, ~resample and ~resample3; got ~middle"),
         ("paper:mean:39", r"0\.\.38; got 39-39"),
         ("heads:3-without-", r"only-3, without-3\+5 or without-\*; got 'without-'"),
         ("mean:3-only-3", "expected mean:5"),

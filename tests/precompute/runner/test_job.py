@@ -9,6 +9,7 @@ from ray import cloudpickle
 
 from precompute.config import (
     ExperimentConfig,
+    FloorConfig,
     HeadEffectConfig,
     HeadsConfig,
     PruningConfig,
@@ -48,7 +49,10 @@ def everything(config, whoops, tmp_path):
         update={
             "datasets": (dataset.model_copy(update={"path": str(asking)}),),
             "capture": config.capture.model_copy(update={"token_attention": 2}),
-            "experiments": (ExperimentConfig(name="e", conditions=("mean:2",), capture=True),),
+            "experiments": (
+                ExperimentConfig(name="e", conditions=("mean:2", "mean:1~resample"), capture=True),
+            ),
+            "floor": FloorConfig(seeds=(3,), n=3),
             "heads": HeadsConfig(layers=(2,)),
             "head_effect": HeadEffectConfig(batch_size=2, exact_top=1, exact_random=0),
             "pruning": (PruningConfig(name="p", m=2, layers=(1,), metric="rouge_l", top_k=6),),
@@ -75,6 +79,8 @@ def test_every_stage_can_be_made_elsewhere(everything, tmp_path):
         stage_names.PRUNING + "p",
         stage_names.HEADS,
         stage_names.QUESTIONS,
+        stage_names.FLOOR + "3",
+        "score.exact.floor.3",
         "token_attention",
         "score.exact.sweep.e",
         "score.answers.rouge_l",

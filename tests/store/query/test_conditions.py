@@ -190,3 +190,23 @@ def test_what_prunings_are_above_chance_and_how_well_the_gradient_foretells(run)
         told["n_heads"]
         == run.table("head_effect").dropna(subset="without").groupby(["layer", "head"]).ngroups
     ).all()
+
+
+def test_gains_and_losses_of_a_phrase_are_paired_with_the_baselines(run, final):
+    phrase = "black and white"
+    got = queries.phrase_share(run, phrase).set_index("condition_id")
+    changed = 0
+    for condition, row in got.iterrows():
+        texts = {image: text for (values, image), text in final.items() if values == condition}
+        if row.n < len(texts):
+            continue  # a pruning, without its sample
+        pairs = [
+            (phrase in text.lower(), phrase in final[BASELINE, image].lower())
+            for image, text in texts.items()
+        ]
+        assert row.pairs == len(pairs)
+        assert row.gained == sum(here and not there for here, there in pairs)
+        assert row.lost == sum(there and not here for here, there in pairs)
+        changed += row.gained + row.lost
+    assert got.loc[BASELINE, ["gained", "lost"]].tolist() == [0, 0]
+    assert changed
