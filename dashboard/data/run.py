@@ -24,6 +24,7 @@ from store.disk import (
 from store.errors import NotPublished
 from store.parts import ImageTensors
 from store.query import Export, Order, Quantity, Selection, image_export, open_generation, similar
+from store.query import checks as run_checks
 from store.query import images as image_queries
 from store.query import one_image as one_image_queries
 from store.schema import CAPTION_METRICS, LAYER_COLUMNS
@@ -241,6 +242,12 @@ def curves(key: Key, condition: str) -> pd.DataFrame:
 def landmarks(key: Key, condition: str) -> pd.DataFrame:
     """The data set's landmarks."""
     return image_queries.landmarks(_open(key), condition)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def checks(key: Key) -> dict[str, int]:
+    """What the run has to be held against."""
+    return run_checks.checks(_open(key))
 
 
 @st.cache_data(max_entries=16, show_spinner=False)

@@ -14,6 +14,7 @@ import streamlit as st
 from dashboard.data import run as run_data
 from dashboard.data.run import Key
 from dashboard.names import metrics, provenance
+from dashboard.views import trust
 from dashboard.widgets import copy_command, link, menus
 from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
@@ -38,6 +39,8 @@ def show(place: Place) -> None:
     _progress(place.run)
     _given_up(place.run)
     info = read_run(place.run)
+    if place.key is not None:
+        trust.show(place.key, info.get("parity"))
     _certificate(info.get("parity"))
     left, right = st.columns([1.5, 1], gap="large")
     with left:

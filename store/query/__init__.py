@@ -4,6 +4,7 @@ All SQL of readers is here. Reads one generation and writes nothing into a run's
 """
 
 from store.query import (
+    checks,
     conditions,
     floor,
     image_export,
@@ -37,6 +38,7 @@ __all__ = [
     "Search",
     "Selection",
     "Sort",
+    "checks",
     "conditions",
     "export_table",
     "find_run",
