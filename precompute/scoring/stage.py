@@ -47,9 +47,11 @@ class Captions:
         """Whether they are of a tower with permuted weights."""
         return self.label.startswith(stage_names.FLOOR)
 
-    def n_images(self, part: str) -> int:
-        """Of how many images a part of theirs is."""
-        return sum(len(batch) for batch in self.parts[part].manifest["meta"]["batches"])
+    def n_images(self, part: str, capture: Mapping[str, Part]) -> int:
+        """Of how many images a part of theirs is, for the screen: the floor is of some alone."""
+        if self.of_floor:
+            return sum(map(len, self.parts[part].manifest["meta"].get("batches", [])))
+        return capture[part].rows["image"]
 
     @property
     def folder(self) -> str:
@@ -123,7 +125,7 @@ def _score_by(
         if opened is None or metric.of_set:
             opened = Lazy(functools.partial(_ready, metric, stage, corpus_here, shuffles))
         make = functools.partial(_score_shard, name, metric, opened, source, capture)
-        make_parts(maker, run, stage, {n: source.n_images(n) for n in source.parts}, make)
+        make_parts(maker, run, stage, {n: source.n_images(n, capture) for n in source.parts}, make)
 
 
 def _ready(
@@ -151,4 +153,4 @@ def _score_shard(
         floor = "floor_" if source.of_floor else ""
         rows = score_part(captions, name, metric, *ready(), baseline, f"{floor}caption")
         part.table(f"{floor}score", rows)
-    advance(source.n_images(shard))
+    advance(source.n_images(shard, capture))
