@@ -241,7 +241,7 @@ def level(floor: pd.DataFrame, value: alt.Y) -> alt.Chart:
     tooltip = [alt.Tooltip(f"{end}:Q", title=f"floor, {end}", format=".4f") for end in _ENDS]
     band: alt.Chart = (
         alt.Chart(floor[list(_ENDS)])
-        .mark_rect(color=GREY, opacity=0.28)
+        .mark_rect(color=GREY, opacity=0.28, aria=False)
         .encode(y=value, y2="high:Q", tooltip=tooltip)
     )
     return band

@@ -111,7 +111,7 @@ def sweep(
         *([] if floor.empty else [base_charts.level(floor, value)]),
         one.mark_area(opacity=0.15).encode(y=value, y2="high:Q"),
         *_curves(one, [name for name in series if (single["series"] == name).any()], tooltip),
-        alt.Chart(joint).mark_rect(opacity=0.15).encode(y=value, y2="high:Q", **over),
+        alt.Chart(joint).mark_rect(opacity=0.15, aria=False).encode(y=value, y2="high:Q", **over),
         alt.Chart(joint).mark_rule(strokeWidth=3).encode(y="mean:Q", tooltip=tooltip, **over),
     ]
     if baseline is not None:
@@ -308,7 +308,7 @@ def pruning(frame: pd.DataFrame, axis: str, *, baseline: float, height: int = 40
         .mark_rule(color=base_charts.GREY, strokeDash=[5, 4])
         .encode(y="edited:Q", tooltip=[alt.Tooltip("edited:Q", title="unpruned", format=".4f")]),
         base.mark_line(strokeWidth=1.8).encode(y=alt.Y("mean(edited):Q", title=title)),
-        base.mark_rule(opacity=0.5).encode(
+        base.mark_rule(opacity=0.5, aria=False).encode(
             y=alt.Y(
                 "low:Q",
                 title=title,

@@ -64,6 +64,6 @@ def beside_null(frame: pd.DataFrame, axis: str, across: str, *, height: int = 28
             y=alt.Y("low:Q", title=base_charts.lines(axis)), y2="high:Q"
         ),
         line.mark_line(strokeWidth=1.8).encode(y=y, tooltip=tooltip),
-        points.mark_rule(opacity=0.5).encode(y="low:Q", y2="high:Q"),
+        points.mark_rule(opacity=0.5, aria=False).encode(y="low:Q", y2="high:Q"),
         points.mark_point(filled=True, size=48, opacity=0.8).encode(y=y, tooltip=tooltip),
     ).properties(height=height, **FIT)

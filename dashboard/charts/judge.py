@@ -103,7 +103,7 @@ def steps(frame: pd.DataFrame) -> Chart:
     color = COLORS[str(frame["series"].iloc[0])]
     return alt.layer(
         zero,
-        base.mark_rule(color=color, strokeWidth=2).encode(
+        base.mark_rule(color=color, strokeWidth=2, aria=False).encode(
             y=alt.Y("low:Q", title="change of score (points)"), y2="high:Q"
         ),
         base.mark_point(color=color, filled=True, size=70, opacity=1).encode(y="mean:Q"),

@@ -123,7 +123,8 @@ def test_scores_and_the_band_by_a_plain_loop(folder):
             & (curves.against == row.against)
             & (curves.layer == row.layer)
         ]
-        assert (row.low, row.high) == (same.low.min(), same.high.max())
+        ends = [same.low.min(), same.high.max()]  # NaN: four images are too few for an interval
+        np.testing.assert_array_equal([row.low, row.high], ends)
         assert row.mean == pytest.approx(np.mean(list(same["mean"])))
         assert (row.n, row.towers) == (same.n.min(), len(SEEDS))
     assert len(band) == len(curves) / len(SEEDS)
