@@ -49,7 +49,6 @@ def test_the_film_of_a_link_is_a_file(tab, address, tmp_path):
 def test_choosing_layers_writes_them_into_the_link(tab, address):
     tab.goto(f"{address}/image?image=img00001&film=1-4")
     settled(tab)
-    tab.get_by_text("Film strip").click()
     choose(tab.locator("[data-testid=stMultiSelect]:visible").get_by_role("combobox"), "5")
     expect(tab).to_have_url(re.compile("film=1-4-5"))
     settled(tab)
