@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from store import open_run
-from store.statistics import bootstrap
+from store.statistics import bootstrap, matrices
 from store.statistics.chance import interval, p_value
 from tests.store.slow import left_out
 from tests.store.statistics.test_changes import LAST, values_of
@@ -19,7 +19,7 @@ def test_differences_to_random_heads_equal_a_loop(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bootstrap, "N_BOOTSTRAP", 40)
-    monkeypatch.setattr(bootstrap, "_CHUNK", 4)
+    monkeypatch.setattr(matrices, "_CHUNK", 4)
     run = make_run(tmp_path, n_images=9, n_layers=LAST, conditions=True)
     weights, images = bootstrap.bootstrap_weights(9), [image_id(i) for i in range(9)]
     with open_run(run) as opened:
