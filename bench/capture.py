@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from transformers import InstructBlipVisionConfig, InstructBlipVisionModel
 
+from bench.memory import memory
 from bench.turns import in_turns, ratio
 from precompute.forward.capture import capture
 from precompute.models.vision import view_tower
@@ -105,15 +106,9 @@ def _peak(way: str) -> float:
     """MB of a process at its peak, above what it held before the work."""
     work = _ways()[way]
     Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far
-    before = _memory("VmRSS")
+    before = memory("VmRSS")
     work()
-    return (_memory("VmHWM") - before) / 1e3
-
-
-def _memory(name: str) -> int:
-    """Kilobytes, as the kernel counts them."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.partition(f"{name}:")[2].split()[0])
+    return (memory("VmHWM") - before) / 1e3
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from streamlit.util import calc_hash
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from bench.memory import memory
 from bench.synthetic_run import N_LAYERS, image_id, write_run
 from store.publish import publish
 
@@ -53,9 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 asyncio.run(_readers(address, readers, options.visits, f"{readers} at once"))
                 each = (_processor_seconds(pid) - before) / (readers * options.visits)
                 print(f"  processor time of the server: {each:.3f} s a visit")
-            status = Path(f"/proc/{pid}/status").read_text()
-            peak = int(status.partition("VmHWM:")[2].split()[0]) / 1e6
-            print(f"peak memory of the server {peak:.2f} GB")
+            print(f"peak memory of the server {memory('VmHWM', pid) / 1e6:.2f} GB")
 
 
 def _processor_seconds(pid: int) -> float:

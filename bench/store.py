@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.memory import memory
 from bench.others import pandas_filters, sqlite_blobs
 from bench.synthetic_run import IN_SAMPLE, N_LAYERS, SCORES, image_id, write_run
 from store import open_run
@@ -56,9 +57,7 @@ def _apart(step: Callable[..., Figures], *arguments: object) -> Figures:
 
 def _with_peak(step: Callable[..., Figures], *arguments: Any) -> Figures:
     figures = step(*arguments)
-    status = Path("/proc/self/status").read_text()
-    peak = int(status.partition("VmHWM:")[2].split()[0]) / 1e6
-    return [*figures, ("  peak memory of that", f"{peak:.2f} GB")]
+    return [*figures, ("  peak memory of that", f"{memory('VmHWM') / 1e6:.2f} GB")]
 
 
 def _show(figures: Figures) -> None:

@@ -75,6 +75,20 @@ _CAPTION = {
     "final_logprob": _F,
 }
 _SCORE = {"metric": _S, "against": _S, "value": _F}
+_OF_CURVE = {"condition_id": _S, "layer": _I, "metric": _S, "against": _S}
+_ENDS = {"low": pa.float64(), "high": pa.float64()}
+
+_CAPTIONS = Table({**_AT, **_CAPTION}, key=tuple(_AT), order=("condition_id", "layer", "image_id"))
+_SCORES = Table(
+    {**_AT, **_SCORE},
+    key=(*_AT, "metric", "against"),
+    order=("condition_id", "metric", "against", "layer", "image_id"),
+)
+_CURVES = Table(
+    {**_OF_CURVE, "n": _I, "mean": pa.float64(), **_ENDS},
+    key=tuple(_OF_CURVE),
+    order=("condition_id", "metric", "against", "layer"),
+)
 
 TABLES: dict[str, Table] = {
     "run": Table(
@@ -156,19 +170,13 @@ TABLES: dict[str, Table] = {
         key=tuple(_AT_HEAD),
         order=("condition_id", "image_id", "layer", "head"),
     ),
-    "caption": Table(
-        {**_AT, **_CAPTION}, key=tuple(_AT), order=("condition_id", "layer", "image_id")
-    ),
+    "caption": _CAPTIONS,
     "head_caption": Table(
         {**_AT_HEAD, **_CAPTION},
         key=tuple(_AT_HEAD),
         order=("condition_id", "image_id", "layer", "head"),
     ),
-    "score": Table(
-        {**_AT, **_SCORE},
-        key=(*_AT, "metric", "against"),
-        order=("condition_id", "metric", "against", "layer", "image_id"),
-    ),
+    "score": _SCORES,
     "head_score": Table(
         {**_AT_HEAD, **_SCORE},
         key=(*_AT_HEAD, "metric", "against"),
@@ -176,14 +184,8 @@ TABLES: dict[str, Table] = {
     ),
     # What towers with permuted weights say (docs/method.md, "Words"). In tables of their own, as a
     # floor is nothing that anybody tries: its condition_id, `floor:SEED`, is not in `condition`.
-    "floor_caption": Table(
-        {**_AT, **_CAPTION}, key=tuple(_AT), order=("condition_id", "layer", "image_id")
-    ),
-    "floor_score": Table(
-        {**_AT, **_SCORE},
-        key=(*_AT, "metric", "against"),
-        order=("condition_id", "metric", "against", "layer", "image_id"),
-    ),
+    "floor_caption": _CAPTIONS,
+    "floor_score": _SCORES,
     "image_stat": Table(
         {"condition_id": _S, "image_id": _S, "metric": _S, "value": _F},
         key=("condition_id", "image_id", "metric"),
@@ -195,47 +197,10 @@ TABLES: dict[str, Table] = {
         order=("condition_id", "image_id", "layer", "question"),
     ),
     "question": Table({"question": _S, "detail": _S}, key=("question",), order=("question",)),
-    "curve": Table(
-        {
-            "condition_id": _S,
-            "layer": _I,
-            "metric": _S,
-            "against": _S,
-            "n": _I,
-            "mean": pa.float64(),
-            "low": pa.float64(),
-            "high": pa.float64(),
-        },
-        key=("condition_id", "layer", "metric", "against"),
-        order=("condition_id", "metric", "against", "layer"),
-    ),
+    "curve": _CURVES,
     # Beside `curve`, whose rows parts have, too: the band that holds all layers of a curve at once.
-    "band": Table(
-        {
-            "condition_id": _S,
-            "layer": _I,
-            "metric": _S,
-            "against": _S,
-            "low": pa.float64(),
-            "high": pa.float64(),
-        },
-        key=("condition_id", "layer", "metric", "against"),
-        order=("condition_id", "metric", "against", "layer"),
-    ),
-    "floor_curve": Table(
-        {
-            "condition_id": _S,
-            "layer": _I,
-            "metric": _S,
-            "against": _S,
-            "n": _I,
-            "mean": pa.float64(),
-            "low": pa.float64(),
-            "high": pa.float64(),
-        },
-        key=("condition_id", "layer", "metric", "against"),
-        order=("condition_id", "metric", "against", "layer"),
-    ),
+    "band": Table({**_OF_CURVE, **_ENDS}, key=_CURVES.key, order=_CURVES.order),
+    "floor_curve": _CURVES,
     "head_effect": Table(
         {**_AT_HEAD, **dict.fromkeys(head_columns("head_effect"), _F)},
         key=tuple(_AT_HEAD),
@@ -255,8 +220,7 @@ TABLES: dict[str, Table] = {
             "against": _S,
             "n": _I,
             "mean": pa.float64(),
-            "low": pa.float64(),
-            "high": pa.float64(),
+            **_ENDS,
             "adjusted_p": pa.float64(),
         },
         key=("condition_id", "layer", "head", "metric", "against"),
@@ -271,8 +235,7 @@ TABLES: dict[str, Table] = {
             "baseline": pa.float64(),
             "edited": pa.float64(),
             "difference": pa.float64(),
-            "low": pa.float64(),
-            "high": pa.float64(),
+            **_ENDS,
             "adjusted_p": pa.float64(),
         },
         key=("condition_id", "metric", "against"),
@@ -286,8 +249,7 @@ TABLES: dict[str, Table] = {
             "n": _I,
             "n_random": _I,
             "difference": pa.float64(),
-            "low": pa.float64(),
-            "high": pa.float64(),
+            **_ENDS,
             "p": pa.float64(),
         },
         key=("condition_id", "metric", "against"),
@@ -300,8 +262,7 @@ TABLES: dict[str, Table] = {
             "n_heads": _I,
             "n": _I,
             "value": pa.float64(),
-            "low": pa.float64(),
-            "high": pa.float64(),
+            **_ENDS,
         },
         key=("condition_id", "statistic"),
         order=("condition_id", "statistic"),

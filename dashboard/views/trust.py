@@ -12,7 +12,7 @@ from dashboard.widgets import text as plain_text
 from store.statistics import intervals
 
 
-def show(key: Key, parity: Mapping[str, Any] | None) -> None:
+def show(key: Key, parity: dict[str, Any] | None) -> None:
     """Draw the section.
 
     Args:
@@ -20,7 +20,7 @@ def show(key: Key, parity: Mapping[str, Any] | None) -> None:
         parity: its certificate, as run.json has it.
     """
     st.subheader("What was checked")
-    plain_text.facts(facts(run_data.checks(key), dict(parity) if parity else None))
+    plain_text.facts(facts(run_data.checks(key), parity))
 
 
 def facts(counts: Mapping[str, int], parity: dict[str, Any] | None) -> list[tuple[str, str]]:

@@ -1,13 +1,11 @@
 """What readers ask of judges and their replies. Judges stand side by side, never merged."""
 
-from statistics import NormalDist
-
 import numpy as np
 import pandas as pd
 
 from store.query.ask import Source, ask
 from store.schema import BASELINE
-from store.statistics import judged
+from store.statistics import intervals, judged
 
 TEXT_SHOWN = 4000
 """Characters of a reply that a page shows."""
@@ -144,7 +142,7 @@ def rises(run: Source, criterion: str, condition: str = BASELINE) -> pd.DataFram
         "stddev_samp(rise) AS sd FROM both_ GROUP BY judge HAVING n > 0 ORDER BY judge",
         (criterion, condition),
     )
-    half = NormalDist().inv_cdf(0.975) * frame["sd"] / np.sqrt(frame["n"])
+    half = intervals.Z * frame["sd"] / np.sqrt(frame["n"])
     return frame.assign(low=frame["rise"] - half, high=frame["rise"] + half).drop(columns="sd")
 
 

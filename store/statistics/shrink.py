@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from store.statistics.bootstrap import Array
+from store.statistics.intervals import Z
 
-_Z95 = 1.959964
 _STEPS = 100
 
 
@@ -30,7 +30,7 @@ def shrunk(mean: ArrayLike, error: ArrayLike) -> tuple[Array, Array, Array]:
     share = spread / (spread + noise)
     values = center + share * (x - center)
     # Of heads that are all alike nothing is known beside their mean.
-    half = _Z95 * np.sqrt(share * noise + (1 - share) ** 2 / (1 / (spread + noise)).sum())
+    half = Z * np.sqrt(share * noise + (1 - share) ** 2 / (1 / (spread + noise)).sum())
     return values, values - half, values + half
 
 

@@ -13,7 +13,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import precompute.pipeline
@@ -57,7 +57,7 @@ class _Steps:
     die_at: int | None = None
     of_publish: bool = False
     count: int = 0
-    publishing: int = field(default=0)
+    publishing: int = 0
 
 
 def _count_steps(die_at: int | None = None, of_publish: bool = False) -> _Steps:

@@ -1,6 +1,5 @@
 """Which files of a folder are pictures; what is left out is said."""
 
-import hashlib
 import io
 import json
 import os
@@ -16,6 +15,7 @@ from precompute.images.decode import FORMATS
 from precompute.images.files import by_ending, suffixes
 from precompute.images.image_set import subset
 from store.disk import canonical
+from tests.precompute.images.by_hand import fingerprint_by_hand
 
 PICTURE = Image.fromarray(np.arange(192, dtype=np.uint8).reshape(8, 8, 3))
 KINDS = {
@@ -61,20 +61,8 @@ def test_endings_are_those_of_formats_that_open():
 def test_formats_that_were_skipped_once_have_another_fingerprint(kind):
     """Runs that skipped such a file under another ending are other runs than those that read it."""
     content = saved(kind)
-    known = {
-        "image_id": "a",
-        "source": "a.jpg",
-        "read": hashlib.sha256(content).hexdigest(),
-        "references": (),
-        "label": None,
-        "category": None,
-        "explanation": None,
-        "questions": (),
-    }
-    before, now = (
-        hashlib.sha256(canonical(row).encode() + b"\n").hexdigest()
-        for row in (known, {**known, "reading": f"{kind} RGB 1"})
-    )
+    before = fingerprint_by_hand(content, "a.jpg")
+    now = fingerprint_by_hand(content, "a.jpg", reading=f"{kind} RGB 1")
     got = fingerprint([ImageItem("a", "a.jpg", lambda: content)])
     assert got == now != before
 

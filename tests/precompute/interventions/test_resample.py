@@ -6,16 +6,11 @@ import pytest
 import torch
 
 from precompute.config.settings import ExperimentConfig
-from precompute.images import readable
 from precompute.interventions.conditions import MeanSource, Shape
 from precompute.interventions.means import means_needed
 from precompute.interventions.parse import expand, parse
 from precompute.interventions.resample import Others
-from precompute.pipeline import execute
-from precompute.runner.job import Job
 from precompute.runner.plan import plan_runs
-from precompute.runner.stage import Maker
-from precompute.runner.watch import Watch
 from store import open_run
 from store.parts.write import list_parts, read_table
 from tests.precompute.brute_force import hooked, states
@@ -45,21 +40,6 @@ def with_experiments(config):
 
 
 @pytest.fixture(scope="module")
-def folder(with_experiments, captioner, tmp_path_factory):
-    (plan,) = plan_runs(with_experiments)
-    with Watch() as watch:
-        return execute(
-            Job(plan, tmp_path_factory.mktemp("results"), lambda: captioner, Maker(watch))
-        )
-
-
-@pytest.fixture(scope="module")
-def pictures_of(with_experiments):
-    (plan,) = plan_runs(with_experiments)
-    return {item.image_id: picture for item, picture in readable(plan.items)}
-
-
-@pytest.fixture(scope="module")
 def others(with_experiments, folder):
     (plan,) = plan_runs(with_experiments)
     capture = json.loads((folder / "run.json").read_text())["stages"]["capture"]
@@ -68,14 +48,14 @@ def others(with_experiments, folder):
 
 @pytest.mark.parametrize("text", EDITS)
 def test_captions_are_those_of_the_hooked_library(
-    folder, with_experiments, captioner, pictures_of, others, text
+    folder, with_experiments, captioner, opened, others, text
 ):
     with open_run(folder) as run:
         rows = run.table("caption", "condition_id = ?", [text]).set_index("image_id")
-    assert set(rows.index) == set(pictures_of)
+    assert set(rows.index) == set(opened)
     stand_in = others.in_place(1 if "seed1" in text else 0)
-    for image_id, picture in pictures_of.items():
-        other = states(captioner, captioner.pixels([pictures_of[stand_in[image_id]]]))
+    for image_id, picture in opened.items():
+        other = states(captioner, captioner.pixels([opened[stand_in[image_id]]]))
         there = {layer: other[state][0] for _, layer, state in EDITS[text]}
         inputs = captioner.processor(picture, PROMPT, return_tensors="pt")
         with hooked(captioner, [edit[:2] for edit in EDITS[text]], there):
@@ -86,7 +66,7 @@ def test_captions_are_those_of_the_hooked_library(
         assert list(rows.token_ids[image_id]) == expected
 
 
-def test_what_is_captured_is_that_of_the_other_image(folder, captioner, pictures_of, others):
+def test_what_is_captured_is_that_of_the_other_image(folder, captioner, opened, others):
     with open_run(folder) as run:
         got = run.condition_tensors("img-1", "mean:1~resample").cls_attention[0]
         other = run.tensors(others.in_place(0)["img-1"]).cls_attention[0]

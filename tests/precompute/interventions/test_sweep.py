@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from precompute.config.settings import ExperimentConfig
-from precompute.images import readable
 from precompute.interventions.conditions import MeanSource, Shape
 from precompute.interventions.experiments import read_experiments, run_experiments
 from precompute.interventions.means import drawn, make_means, mean_images, read_means
@@ -47,21 +46,6 @@ def with_experiments(config):
             )
         }
     )
-
-
-@pytest.fixture(scope="module")
-def folder(with_experiments, captioner, tmp_path_factory):
-    (plan,) = plan_runs(with_experiments)
-    with Watch() as watch:
-        return execute(
-            Job(plan, tmp_path_factory.mktemp("results"), lambda: captioner, Maker(watch))
-        )
-
-
-@pytest.fixture(scope="module")
-def opened(with_experiments):
-    (plan,) = plan_runs(with_experiments)
-    return {item.image_id: picture for item, picture in readable(plan.items)}
 
 
 @pytest.fixture(scope="module")
