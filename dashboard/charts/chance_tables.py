@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from dashboard.charts.condition_tables import TABLE1
-from dashboard.names import metrics
+from dashboard.names import intervals, metrics
 from dashboard.names.conditions import ALGORITHMS
 
 _LEVEL = 0.05
@@ -71,7 +71,8 @@ def beat_chance(table: pd.DataFrame) -> str:
     bound = ", the least that so many choices can give" if math.isclose(p, least) else ""
     return (
         f"By {row['measure']}, the first measure of Table 1 here, Algorithm 1 {said}: "
-        f"{row['minus random heads']:+.3f} [{row['95% from']:.3f}, {row['95% to']:.3f}] beside the "
+        f"{row['minus random heads']:+.3f} (95% interval "
+        f"{intervals.ends(row['95% from'], row['95% to'], 'z.3f')}) beside the "
         f"mean of {count} random choices of as many heads, p = {p:.3f}{bound}."
     )
 

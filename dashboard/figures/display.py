@@ -97,14 +97,11 @@ def chance(frame: pd.DataFrame) -> None:
     """
     groups: dict[str, list[tuple[str, ...]]] = {}
     for row in frame.to_dict("records"):
-        difference, low, high = (
-            f"{row[name]:z.3f}" for name in ("minus random heads", "95% from", "95% to")
-        )
         groups.setdefault(row["measure"], []).append(
             (
                 row["heads chosen by"],
-                difference,
-                f"{low} to {high}",
+                f"{row['minus random heads']:z.3f}",
+                intervals.ends(row["95% from"], row["95% to"], "z.3f"),
                 "" if pd.isna(row["p"]) else f"{row['p']:.3f}",
                 str(row["random choices"]),
                 f"{row['images']:,}",
