@@ -9,6 +9,7 @@ from dashboard.names import intervals, metrics
 from dashboard.names.conditions import ALGORITHMS, which_mean
 from store.interventions import KINDS, read_spec
 from store.metrics import likeness
+from store.query import floor as floor_queries
 from store.schema import BASELINE, LAYER_METRICS, NO_HEAD
 from store.statistics import intervals as interval_statistics
 from store.statistics import shrunk
@@ -21,6 +22,9 @@ TABLE1 = (
     ("convergence_layer", "self"),
 )
 """What Table 1 measures, as far as a run has it."""
+
+FLOOR = "none: the floor"
+"""What Table 1 has for heads that were chosen, where it shows the floor."""
 
 _LEADING = 2  # measures of likeness to the baseline's captions that lead the menu of Figure 2
 _READABLE = {
@@ -196,7 +200,7 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
     table = _random_as_one(table)
     chosen = table["heads chosen by"] + table["seed"].map(lambda seed: f", {seed}" if seed else "")
     numbers = table.select_dtypes("float")
-    numbers = numbers.where(numbers.abs() >= 0.0005, 0.0)
+    numbers = numbers.mask(numbers.abs() < 0.0005, 0.0)
     return table.assign(**{"heads chosen by": chosen}, **numbers).drop(columns="seed")
 
 
@@ -216,23 +220,30 @@ def _random_as_one(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([table[~random], *rows]).sort_index(ignore_index=True)
 
 
-def table1(rows: pd.DataFrame, n_pruned: int) -> pd.DataFrame:
+def table1(rows: pd.DataFrame, n_pruned: int, floors: pd.DataFrame) -> pd.DataFrame:
     """Table 1: measures before and after pruning so many heads, by Algorithm 1 and its controls.
 
     Args:
         rows: of `pruned`.
         n_pruned: the number of heads.
+        floors: of `store.query.floor.at_last_layer`.
 
     Returns:
-        A row a measure, algorithm and seed, the columns named for readers.
+        A row a measure, algorithm and seed, the columns named for readers; last of a measure its
+        floor, with its own ends in place of an interval of the difference.
     """
     rows = rows[rows["n_pruned"] == n_pruned]
-    parts = [
-        rows[(rows["metric"] == metric) & (rows["against"] == against)].assign(
-            measure=metrics.title(metric, against)
+    parts = []
+    for metric, against in TABLE1:
+        found = rows[(rows["metric"] == metric) & (rows["against"] == against)]
+        beneath = floor_queries.of_measure(floors, metric, against)
+        beneath = beneath[: len(found)].rename(columns={"mean": "edited"})
+        beneath = beneath.assign(algorithm=FLOOR, seed="", baseline=math.nan, difference=math.nan)
+        parts.append(
+            pd.concat([found, beneath[list(_READABLE)]] if len(beneath) else [found]).assign(
+                measure=metrics.title(metric, against)
+            )
         )
-        for metric, against in TABLE1
-    ]
     return pd.concat(parts, ignore_index=True).rename(columns=_READABLE)[
         ["measure", *_READABLE.values()]
     ]
@@ -253,7 +264,7 @@ def largest_heads(
         count: so many rows at most.
         effects: whether the means are effects, of which 0 is none. The largest of many are too
             large (the winner's curse); these are then shrunk (`store.statistics.shrunk`) and
-            ranked so, and it is told whose interval holds 0.
+            ranked so, and it is told which are shown.
 
     Returns:
         layer, head, the mean (float), its interval as text; of effects also the shrunk mean,
@@ -279,9 +290,11 @@ def largest_heads(
         ],
     }
     if effects:
-        holds = (rows["low"] <= 0) & (rows["high"] >= 0)
         columns["shrunk"] = values["shrunk"]
-        columns["an effect?"] = holds.map({True: "holds 0", False: "yes"})
+        columns[intervals.EFFECT] = [
+            intervals.effect(low, high, p)
+            for low, high, p in zip(rows["low"], rows["high"], rows["adjusted_p"], strict=True)
+        ]
     if "adjusted_p" in rows and rows["adjusted_p"].notna().any():
         columns["adj. p"] = rows["adjusted_p"].map(intervals.p_value)
     return pd.DataFrame(columns)

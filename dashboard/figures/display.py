@@ -72,7 +72,8 @@ def table1(frame: pd.DataFrame) -> None:
     groups: dict[str, list[tuple[str, ...]]] = {}
     for row in condition_tables.readable(frame).to_dict("records"):
         before, after, difference = (
-            f"{row[name]:.3f}" for name in ("before", "after", "difference")
+            "" if pd.isna(row[name]) else f"{row[name]:.3f}"
+            for name in ("before", "after", "difference")
         )
         groups.setdefault(row["measure"], []).append(
             (

@@ -110,7 +110,8 @@ def figure2(ask: Ask, about: About, measure: tuple[str, str] | None = None) -> F
     if frame.empty:
         return None
     baseline = None if against == BASELINE else condition_tables.baseline_of(values)
-    floor = ask(floor_queries.at_last_layer, metric, against)
+    floors = ask(floor_queries.at_last_layer)
+    floor = floor_queries.of_measure(floors, metric, against)
     chart = condition_charts.sweep(
         frame, metrics.axis(metric, against), baseline=baseline, paper=about.paper, floor=floor
     )
@@ -125,7 +126,7 @@ def figure2(ask: Ask, about: About, measure: tuple[str, str] | None = None) -> F
             f"edited. {shown} Curves: one layer at a time; bars: all layers under the bar at once."
             f"{dashed} Means over {images(frame)}. "
             f"{intervals.sentence(frame, 'Shades', of='condition')} "
-            f"{metrics.floor(floor, curves=False)} Run {about.run}."
+            f"{metrics.floor(floor, curves=False, made=not floors.empty)} Run {about.run}."
         ),
         chart,
         frame,
@@ -145,10 +146,10 @@ def figure3(ask: Ask, about: About) -> list[Figure]:
         )
     ]
     upper = frame[frame["layer"] >= upper_range(int(frame["layer"].max()))]
-    floor = ask(floor_queries.band)
-    floor = about.numbered(
-        floor[(floor["metric"] == "cider") & (floor["against"] == "reference")]
-    ).assign(series=metrics.SERIES["reference"])
+    floors = ask(floor_queries.band)
+    floor = about.numbered(floor_queries.of_measure(floors, "cider", "reference")).assign(
+        series=metrics.SERIES["reference"]
+    )
     made = []
     for name, rows, what in (("figure3", frame, ""), ("figure3-upper", upper, ", upper range")):
         rows = about.numbered(rows).assign(series=metrics.SERIES["reference"])
@@ -171,7 +172,7 @@ def figure3(ask: Ask, about: About) -> list[Figure]:
                     "Captions of every layer against their references; the mean over "
                     f"{images(rows)} is "
                     f"the set's CIDEr. {intervals.sentence(rows)}{_DOTTED if marked else ''} "
-                    f"{'' if what else metrics.floor(floor)} {about.source}"
+                    f"{'' if what else metrics.floor(floor, made=not floors.empty)} {about.source}"
                 ),
                 chart,
                 rows.drop(columns="series"),
@@ -258,7 +259,8 @@ def table1(
     rows = rows[rows["group"] == group]
     counts = sorted(rows["n_pruned"].unique())
     count = n_pruned or int(counts[len(counts) // 2])
-    table = condition_tables.table1(rows, count)
+    floors = ask(floor_queries.at_last_layer)
+    table = condition_tables.table1(rows, count, floors)
     chance = chance_tables.beside_chance(rows, ask(condition_queries.chance), count)
     made = [
         Figure(
@@ -269,6 +271,7 @@ def table1(
                 "by chance and those of least norm. Measured on images outside Algorithm 1's "
                 "sample; the interval is of the difference, 95% over images, paired, pointwise: "
                 "each row by itself; of random heads the range over their choices. "
+                f"{metrics.floor_rows(floors)} "
                 f"{chance_tables.beat_chance(chance)} Run {about.run}."
             ),
             None,
@@ -278,8 +281,12 @@ def table1(
     for measure in condition_tables.telling(rows)[:1]:
         metric, _, against = measure.partition(":")
         frame = rows[(rows["metric"] == metric) & (rows["against"] == against)]
+        floor = floor_queries.of_measure(floors, metric, against)
         chart = condition_charts.pruning(
-            frame, metrics.axis(metric, against), baseline=float(frame["baseline"].mean())
+            frame,
+            metrics.axis(metric, against),
+            baseline=float(frame["baseline"].mean()),
+            floor=floor,
         )
         made.append(
             Figure(
@@ -290,7 +297,7 @@ def table1(
                     "heads every "
                     f"seed is a point, their line the mean. Means over {images(frame)}; bars are "
                     f"95% intervals of the paired difference, pointwise.{intervals.few(frame)} "
-                    f"Run {about.run}."
+                    f"{metrics.floor(floor, curves=False, made=not floors.empty)} Run {about.run}."
                 ),
                 chart,
                 frame,

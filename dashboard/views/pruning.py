@@ -16,6 +16,7 @@ from dashboard.widgets import copy_command, link, menus
 from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
 from store.query import conditions as condition_queries
+from store.query import floor as floor_queries
 
 _CHOICES = ("softmax", "temperature", "layers")
 
@@ -42,7 +43,7 @@ def _draw(place: Place, key: Key) -> None:
     changes = changes[changes["condition_id"].isin(rows["condition_id"])]
     _method(changes)
     _table(key, rows, changes)
-    _curve(rows)
+    _curve(key, rows)
     _importance(changes)
 
 
@@ -88,13 +89,14 @@ def _table(key: Key, rows: pd.DataFrame, changes: pd.DataFrame) -> None:
         default=counts[len(counts) // 2],
         look="segments",
     )
-    table = condition_tables.table1(rows, int(count))
+    floors = run_data.asked(key, floor_queries.at_last_layer)
+    table = condition_tables.table1(rows, int(count), floors)
     display.table1(table)
     plain_text.line(
         "Before and after are means over the images outside the sample; the interval is of "
         "the difference: bootstrap over images, paired. If it is 0.000 at both ends, no "
         "image's score changed by more. Controls keep as many heads of every layer, scaled alike "
-        "to the sum of Algorithm 1's.",
+        f"to the sum of Algorithm 1's. {metrics.floor_rows(floors)}",
         "small",
     )
     files.download_row(None, table, "table1")
@@ -119,7 +121,7 @@ def _chance(key: Key, rows: pd.DataFrame, changes: pd.DataFrame, n_pruned: int) 
     plain_text.line(chance_tables.stable(condition_tables.algorithm(changes)), "small")
 
 
-def _curve(rows: pd.DataFrame) -> None:
+def _curve(key: Key, rows: pd.DataFrame) -> None:
     st.subheader("Quality by the number of heads pruned")
     measure = menus.menu(
         "Measure",
@@ -133,17 +135,20 @@ def _curve(rows: pd.DataFrame) -> None:
     )
     metric, _, against = measure.partition(":")
     frame = rows[(rows["metric"] == metric) & (rows["against"] == against)]
+    floors = run_data.asked(key, floor_queries.at_last_layer)
+    floor = floor_queries.of_measure(floors, metric, against)
     chart = display.spec(
         condition_charts.pruning,
         frame,
         metrics.axis(metric, against),
         baseline=float(frame["baseline"].mean()),
+        floor=floor,
     )
     display.chart(chart, "The measure against the number of heads pruned.")
     plain_text.line(
         f"{metrics.word(metric).meaning} The dashed line is the unpruned model. Of random "
         "heads every seed is a point; their line is the mean. Points of one number of heads "
-        "stand side by side.",
+        f"stand side by side. {metrics.floor(floor, curves=False, made=not floors.empty)}",
         "small",
     )
     files.download_row(chart, frame, "pruning")

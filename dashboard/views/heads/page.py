@@ -40,8 +40,7 @@ def show(place: Place) -> None:
 _CURSE = (
     "Of many heads those that look largest were also lucky (the winner's curse): 'shrunk' takes "
     "off what luck explains, drawing each mean towards those of all heads by its share of noise, "
-    "and ranks by it. Where the interval holds 0, no effect of the head is shown. Intervals are "
-    "pointwise, each for a head by itself."
+    "and ranks by it. Intervals are pointwise, each for a head by itself."
 )
 
 

@@ -280,11 +280,14 @@ def test_effects_are_shrunk_ranked_so_and_said_to_hold_zero():
             "mean": [0.9, 0.5, 0.01, -0.01],
             "low": [-1.1, 0.45, -0.04, -0.06],
             "high": [2.9, 0.55, 0.06, 0.04],
+            "adjusted_p": [0.9, 0.01, 0.99, 1.0],
         }
     )
     table = condition_tables.largest_heads(frame, "nats", 2, effects=True)
     assert table["layer"].tolist() == [2, 1], "the unsure one does not lead"
-    assert table["an effect?"].tolist() == ["yes", "holds 0"]
+    assert table["an effect?"].tolist() == ["yes, also adjusted", "not shown"]
+    lucky = condition_tables.largest_heads(frame.assign(adjusted_p=0.66), "nats", 2, effects=True)
+    assert lucky["an effect?"].tolist() == ["pointwise only", "not shown"]
     assert table["shrunk"].tolist()[1] < 0.5 < table["mean, nats"].tolist()[1]
     plain = condition_tables.largest_heads(frame, "nats", 2)
     assert plain["layer"].tolist() == [1, 2]
