@@ -19,12 +19,34 @@ PAPER_LAYER = "edited layer, the paper's numbers"
 _HOW = {"only": "with head {} alone", "without": "without head {}"}
 
 
+_MEANS = {
+    "resample": "another picture's state in place of the mean",
+    "token": "one mean for all tokens",
+    "output": "mean of the layer's output",
+}
+"""Options of a mean, as its id has them, in words."""
+
+
 def which_mean(spec: Mapping[str, Any]) -> list[str]:
-    """The mean that a condition's specification names: another run's, other options."""
+    """The mean that a condition's specification names, in words: another run's, other options.
+
+    >>> mean = {"state": "input", "pool": "resample", "n": 100, "seed": 2, "run": None}
+    >>> which_mean({"mean": mean})
+    ["another picture's state in place of the mean", '100 images', 'seed 2']
+    """
     mean = spec.get("mean")
     if mean is None:
         return []
-    return [*([f"mean of {mean['run']}"] if mean["run"] else []), *mean_options(mean)]
+    return [
+        *([f"mean of {mean['run']}"] if mean["run"] else []),
+        *(_option(option) for option in mean_options(mean)),
+    ]
+
+
+def _option(option: str) -> str:
+    if option in _MEANS:
+        return _MEANS[option]
+    return f"{option[1:]} images" if option[0] == "n" else f"seed {option[4:]}"
 
 
 def edit_name(condition: str, spec: Mapping[str, Any]) -> str:
