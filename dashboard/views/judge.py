@@ -207,7 +207,8 @@ def _with_bertscore(key: Key, judge: str, condition: str) -> None:
         return
     plain_text.line(
         "With BERTScore: rank correlation (Spearman) of the judge's mean. Over all layers "
-        "both rise with the layer; within one layer only the images differ.",
+        "both may rise with the layer; within one layer only the images differ. None: one of the "
+        "two is the same for all images there.",
         "small",
     )
     correlations = pd.concat(
