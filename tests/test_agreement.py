@@ -28,7 +28,7 @@ NAMES = {
     "skip:12": "layer 12",
     "mean:4-6@other-1a2b": "layers 4-6, mean of other-1a2b",
     "mean:5~output~token~n100~seed1": (
-        "layer 5, mean of the layer's output, one mean for all tokens, 100 images, seed 1"
+        "layer 5, of the layer's output, one for all tokens, 100 images, seed 1"
     ),
     "confuse:5@my-set-1a2b~seed3": "layer 5, mean of my-set-1a2b, seed 3",
     "mean:5~resample": "layer 5, another picture's state in place of the mean",

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from dashboard.charts import base as base_charts
 from dashboard.names import intervals, metrics
 from dashboard.names.conditions import ALGORITHMS, which_mean
 from store.interventions import KINDS, read_spec
@@ -23,7 +24,7 @@ TABLE1 = (
 )
 """What Table 1 measures, as far as a run has it."""
 
-FLOOR = "none: the floor"
+FLOOR = "permuted weights: the floor"
 """What Table 1 has for heads that were chosen, where it shows the floor."""
 
 _LEADING = 2  # measures of likeness to the baseline's captions that lead the menu of Figure 2
@@ -298,6 +299,20 @@ def largest_heads(
     if "adjusted_p" in rows and rows["adjusted_p"].notna().any():
         columns["adj. p"] = rows["adjusted_p"].map(intervals.p_value)
     return pd.DataFrame(columns)
+
+
+def floor_of_curve(frame: pd.DataFrame, floor: pd.DataFrame, made: bool) -> str:
+    """The floor of the curve of a pruning, in words: as a band, as numbers, or why not.
+
+    Args:
+        frame: of `pruned`, one measure.
+        floor: of `store.query.floor.at_last_layer`, of that measure.
+        made: whether the run has a floor.
+    """
+    ends = frame[["low", "high"]].add(frame["baseline"], axis="index")
+    if base_charts.in_sight(floor, ends).empty and len(floor):
+        return f"{metrics.floor_value(floor)} It lies too far off to be drawn."
+    return metrics.floor(floor, curves=False, made=made)
 
 
 def pruning(spec: Any) -> dict[str, Any]:

@@ -266,12 +266,14 @@ def pruning(
         axis: title of the vertical axis.
         baseline: the unpruned model's value.
         height: in pixels, with axes and legend.
-        floor: low and high of the last layer's floor, one row, for a grey band; or none.
+        floor: low and high of the last layer's floor, one row, for a grey band where it is in
+            sight; or none.
     """
-    floor = pd.DataFrame(columns=["low", "high"]) if floor is None else floor
     frame = frame.assign(
         low=frame["low"] + frame["baseline"], high=frame["high"] + frame["baseline"]
     )
+    none = pd.DataFrame(columns=["low", "high"])
+    floor = none if floor is None else base_charts.in_sight(floor, frame)
     shown = [name for name in ALGORITHMS.values() if name in set(frame["algorithm"])]
     legend = alt.Legend(
         title=None,

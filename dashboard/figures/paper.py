@@ -297,7 +297,8 @@ def table1(
                     "heads every "
                     f"seed is a point, their line the mean. Means over {images(frame)}; bars are "
                     f"95% intervals of the paired difference, pointwise.{intervals.few(frame)} "
-                    f"{metrics.floor(floor, curves=False, made=not floors.empty)} Run {about.run}."
+                    f"{condition_tables.floor_of_curve(frame, floor, not floors.empty)} "
+                    f"Run {about.run}."
                 ),
                 chart,
                 frame,

@@ -21,8 +21,8 @@ _HOW = {"only": "with head {} alone", "without": "without head {}"}
 
 _MEANS = {
     "resample": "another picture's state in place of the mean",
-    "token": "one mean for all tokens",
-    "output": "mean of the layer's output",
+    "token": "one for all tokens",
+    "output": "of the layer's output",
 }
 """Options of a mean, as its id has them, in words."""
 

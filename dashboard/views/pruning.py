@@ -17,6 +17,7 @@ from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
 from store.query import conditions as condition_queries
 from store.query import floor as floor_queries
+from store.statistics.intervals import LEAST_IMAGES
 
 _CHOICES = ("softmax", "temperature", "layers")
 
@@ -114,7 +115,8 @@ def _chance(key: Key, rows: pd.DataFrame, changes: pd.DataFrame, n_pruned: int) 
             "Each row is a choice of heads minus random heads at equal count, image by image; "
             "the interval is over images and over random choices. p is of a permutation test: how "
             "many of all choices, this one among them, are as good. Each measure is tested by "
-            "itself; a measure without a better side has no p.",
+            "itself; a measure without a better side has no p. Fewer than "
+            f"{LEAST_IMAGES} choices or images tell no interval.",
             "small",
         )
         files.download_row(None, table, "chance")
@@ -148,7 +150,7 @@ def _curve(key: Key, rows: pd.DataFrame) -> None:
     plain_text.line(
         f"{metrics.word(metric).meaning} The dashed line is the unpruned model. Of random "
         "heads every seed is a point; their line is the mean. Points of one number of heads "
-        f"stand side by side. {metrics.floor(floor, curves=False, made=not floors.empty)}",
+        f"stand side by side. {condition_tables.floor_of_curve(frame, floor, not floors.empty)}",
         "small",
     )
     files.download_row(chart, frame, "pruning")

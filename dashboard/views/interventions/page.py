@@ -159,8 +159,9 @@ def _paired(counts: pd.DataFrame) -> None:
         return
     plain_text.line(
         "Against the unedited model's captions of the same images: how many gained the phrase and "
-        "lost it, and the difference of shares with its paired 95% interval. Bands of the chart "
-        "are each condition's alone.",
+        "lost it, and the difference of shares with its paired 95% interval, "
+        "pointwise: each row by itself, largest first. Bands of the chart are each condition's "
+        "alone.",
         "small",
     )
     st.dataframe(

@@ -48,7 +48,10 @@ def test_a_sweep_has_points_for_layers_and_bars_for_ranges():
     named = dict(zip(frame["condition_id"], frame["series"], strict=True))
     assert named["mean:2"] == named["mean:2-4"] == "averaging"
     assert named["skip:3"] == "removal"
-    assert named["mean:2-4@imagenet-1a2b~output"] == "averaging, mean of imagenet-1a2b, output"
+    assert (
+        named["mean:2-4@imagenet-1a2b~output"]
+        == "averaging, mean of imagenet-1a2b, of the layer's output"
+    )
     joint = frame[frame["joint"]]
     assert joint[["first", "last"]].drop_duplicates().to_numpy().tolist() == [[2, 4]]
 
