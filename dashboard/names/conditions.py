@@ -1,6 +1,6 @@
 """What edits of the model are called."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from store.interventions import heads_text, layers_text, mean_options
@@ -20,11 +20,22 @@ _HOW = {"only": "with head {} alone", "without": "without head {}"}
 
 
 _MEANS = {
-    "resample": "another picture's state in place of the mean",
+    "resample": "another picture's state",
     "token": "one for all tokens",
     "output": "of the layer's output",
 }
 """Options of a mean, as its id has them, in words."""
+
+
+def resampled(specs: Iterable[Mapping[str, Any]]) -> str:
+    """What stands in place of a mean, as a sentence; empty if no specification says so."""
+    pools = {(spec.get("mean") or {}).get("pool") for spec in specs}
+    return (
+        "Where another picture's state is named, it stands in place of the mean: that of one other "
+        "picture of the run, each picture's its own, drawn with a seed."
+        if "resample" in pools
+        else ""
+    )
 
 
 def which_mean(spec: Mapping[str, Any]) -> list[str]:
@@ -32,7 +43,7 @@ def which_mean(spec: Mapping[str, Any]) -> list[str]:
 
     >>> mean = {"state": "input", "pool": "resample", "n": 100, "seed": 2, "run": None}
     >>> which_mean({"mean": mean})
-    ["another picture's state in place of the mean", '100 images', 'seed 2']
+    ["another picture's state", '100 images', 'seed 2']
     """
     mean = spec.get("mean")
     if mean is None:

@@ -73,7 +73,7 @@ def show(key: Key, judge: str, judges: pd.DataFrame, curves: pd.DataFrame, condi
         ),
         hide_index=True,
         column_config={
-            name: st.column_config.NumberColumn(format="%.2f")
+            name: st.column_config.NumberColumn(format="%.3f")
             for name in ("rise", "95% from", "95% to")
         },
     )

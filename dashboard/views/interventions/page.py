@@ -9,11 +9,12 @@ from dashboard.data import run as run_data
 from dashboard.data.run import Key
 from dashboard.figures import display, files
 from dashboard.names import intervals, metrics
+from dashboard.names.conditions import resampled
 from dashboard.views.interventions import most_changed
 from dashboard.widgets import copy_command, link, menus, picture
 from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
-from store.interventions import KINDS
+from store.interventions import KINDS, read_spec
 from store.metrics import likeness
 from store.query import conditions as condition_queries
 from store.query import floor as floor_queries
@@ -42,7 +43,9 @@ def _draw(place: Place, key: Key) -> None:
         return
     swept = [kind for kind in condition_tables.swept() if kind in set(conditions["kind"])]
     if swept:
-        plain_text.line(" ".join(KINDS[kind].meaning for kind in swept), "small")
+        meanings = [KINDS[kind].meaning for kind in swept]
+        instead = resampled(map(read_spec, conditions["spec"]))
+        plain_text.line(" ".join([*meanings, instead]), "small")
     metric, against, paper = _measure(key)
     values = run_data.asked(key, condition_queries.at_last_layer, metric, against)
     frame = condition_tables.sweep(conditions, values)
