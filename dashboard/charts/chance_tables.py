@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from dashboard.charts.condition_tables import TABLE1
+from dashboard.charts.pruning_tables import TABLE1
 from dashboard.names import intervals, metrics
 from dashboard.names.conditions import ALGORITHMS
 
@@ -26,7 +26,7 @@ def beside_chance(rows: pd.DataFrame, chance: pd.DataFrame, n_pruned: int) -> pd
     """Table 1's measures of prunings minus random heads at equal count.
 
     Args:
-        rows: of `condition_tables.pruned`.
+        rows: of `pruning_tables.pruned`.
         chance: condition_id, metric, against, n, n_random, difference, low, high, p.
         n_pruned: the number of heads.
 
@@ -81,7 +81,7 @@ def stable(settings: dict[str, Any]) -> str:
     """How alike Algorithm 1's choices on several samples are, in words.
 
     Args:
-        settings: how Algorithm 1 was set, of `condition_tables.algorithm`.
+        settings: how Algorithm 1 was set, of `pruning_tables.algorithm`.
     """
     found = settings.get("stability")
     if not found:

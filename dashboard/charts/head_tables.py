@@ -16,7 +16,7 @@ def above_null(settings: dict[str, Any]) -> pd.DataFrame:
     """Algorithm 1's scores of heads on its sample, beside those of the null.
 
     Args:
-        settings: how Algorithm 1 was set, of `condition_tables.algorithm`.
+        settings: how Algorithm 1 was set, of `pruning_tables.algorithm`.
 
     Returns:
         layer, head (`NO_HEAD` of the null), mean, low, high (of what a head is above the null, so

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard.charts import condition_tables
+from dashboard.charts import pruning_tables
 from dashboard.charts.base import Chart
 from dashboard.data import run as run_data
 from dashboard.data.run import Key
@@ -67,10 +67,10 @@ def table1(frame: pd.DataFrame) -> None:
     """Draw Table 1 where it is called.
 
     Args:
-        frame: of `condition_tables.table1`.
+        frame: of `pruning_tables.table1`.
     """
     groups: dict[str, list[tuple[str, ...]]] = {}
-    for row in condition_tables.readable(frame).to_dict("records"):
+    for row in pruning_tables.readable(frame).to_dict("records"):
         before, after, difference = (
             "" if pd.isna(row[name]) else f"{row[name]:.3f}"
             for name in ("before", "after", "difference")

@@ -11,7 +11,7 @@ import pandas as pd
 
 from dashboard.captions import text as caption_text
 from dashboard.charts import base as base_charts
-from dashboard.charts import chance_tables, condition_tables, head_tables, maps
+from dashboard.charts import chance_tables, condition_tables, head_tables, maps, pruning_tables
 from dashboard.charts import conditions as condition_charts
 from dashboard.charts import judge as judge_charts
 from dashboard.figures import files, head_gallery
@@ -252,7 +252,7 @@ def table1(
         group: which pruning; the first if not given.
         n_pruned: how many heads; the middle one of the numbers there are, if not given.
     """
-    rows = condition_tables.pruned(ask(condition_queries.changes_of_kind, "prune"))
+    rows = pruning_tables.pruned(ask(condition_queries.changes_of_kind, "prune"))
     if rows.empty:
         return []
     group = group or str(rows["group"].min())
@@ -260,7 +260,7 @@ def table1(
     counts = sorted(rows["n_pruned"].unique())
     count = n_pruned or int(counts[len(counts) // 2])
     floors = ask(floor_queries.at_last_layer)
-    table = condition_tables.table1(rows, count, floors)
+    table = pruning_tables.table1(rows, count, floors)
     chance = chance_tables.beside_chance(rows, ask(condition_queries.chance), count)
     made = [
         Figure(
@@ -278,7 +278,7 @@ def table1(
             table,
         )
     ]
-    for measure in condition_tables.telling(rows)[:1]:
+    for measure in pruning_tables.telling(rows)[:1]:
         metric, _, against = measure.partition(":")
         frame = rows[(rows["metric"] == metric) & (rows["against"] == against)]
         floor = floor_queries.of_measure(floors, metric, against)
@@ -297,7 +297,7 @@ def table1(
                     "heads every "
                     f"seed is a point, their line the mean. Means over {images(frame)}; bars are "
                     f"95% intervals of the paired difference, pointwise.{intervals.few(frame)} "
-                    f"{condition_tables.floor_of_curve(frame, floor, not floors.empty)} "
+                    f"{pruning_tables.floor_of_curve(frame, floor, not floors.empty)} "
                     f"Run {about.run}."
                 ),
                 chart,

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard.charts import chance_tables, condition_tables, head_tables
+from dashboard.charts import chance_tables, head_tables, pruning_tables
 from dashboard.charts import conditions as condition_charts
 from dashboard.charts import heads as head_charts
 from dashboard.data import run as run_data
@@ -32,7 +32,7 @@ def show(place: Place) -> None:
 
 def _draw(place: Place, key: Key) -> None:
     changes = run_data.asked(key, condition_queries.changes_of_kind, "prune")
-    rows = condition_tables.pruned(changes)
+    rows = pruning_tables.pruned(changes)
     if rows.empty:
         plain_text.line(
             "This run has no pruned models. A section [[pruning]] in its configuration "
@@ -58,7 +58,7 @@ def _group(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _method(changes: pd.DataFrame) -> None:
-    spec = condition_tables.algorithm(changes)
+    spec = pruning_tables.algorithm(changes)
     sample = spec.get("sample")
     choices = {name: spec[name] for name in _CHOICES if spec.get(name) is not None}
     settings = ", ".join(_setting(name, value) for name, value in choices.items())
@@ -91,7 +91,7 @@ def _table(key: Key, rows: pd.DataFrame, changes: pd.DataFrame) -> None:
         look="segments",
     )
     floors = run_data.asked(key, floor_queries.at_last_layer)
-    table = condition_tables.table1(rows, int(count), floors)
+    table = pruning_tables.table1(rows, int(count), floors)
     display.table1(table)
     plain_text.line(
         "Before and after are means over the images outside the sample; the interval is of "
@@ -120,14 +120,14 @@ def _chance(key: Key, rows: pd.DataFrame, changes: pd.DataFrame, n_pruned: int) 
             "small",
         )
         files.download_row(None, table, "chance")
-    plain_text.line(chance_tables.stable(condition_tables.algorithm(changes)), "small")
+    plain_text.line(chance_tables.stable(pruning_tables.algorithm(changes)), "small")
 
 
 def _curve(key: Key, rows: pd.DataFrame) -> None:
     st.subheader("Quality by the number of heads pruned")
     measure = menus.menu(
         "Measure",
-        condition_tables.telling(rows),
+        pruning_tables.telling(rows),
         name="quality",
         shown=menus.title,
         more=(
@@ -150,14 +150,14 @@ def _curve(key: Key, rows: pd.DataFrame) -> None:
     plain_text.line(
         f"{metrics.word(metric).meaning} The dashed line is the unpruned model. Of random "
         "heads every seed is a point; their line is the mean. Points of one number of heads "
-        f"stand side by side. {condition_tables.floor_of_curve(frame, floor, not floors.empty)}",
+        f"stand side by side. {pruning_tables.floor_of_curve(frame, floor, not floors.empty)}",
         "small",
     )
     files.download_row(chart, frame, "pruning")
 
 
 def _importance(changes: pd.DataFrame) -> None:
-    settings = condition_tables.algorithm(changes)
+    settings = pruning_tables.algorithm(changes)
     frame = head_tables.importance(settings)
     if frame.empty:
         return

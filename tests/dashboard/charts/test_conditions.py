@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from dashboard.charts import base as base_charts
-from dashboard.charts import condition_tables
+from dashboard.charts import condition_tables, pruning_tables
 from dashboard.charts import conditions as condition_charts
 from dashboard.figures import files
 
@@ -122,7 +122,7 @@ def test_pruned_models_are_kept_apart_from_their_controls():
             "high": 0.0,
         }
     )
-    rows = condition_tables.pruned(changes)
+    rows = pruning_tables.pruned(changes)
     assert rows["condition_id"].tolist() == ["b", "c", "a"]
     assert rows["seed"].tolist() == ["", "0", ""]
     chart = condition_charts.pruning(rows, "y", baseline=0.8)
@@ -186,7 +186,7 @@ def test_measures_that_a_pruning_changed_come_first():
         rouge_l__reference=[(20, 0.0, -0.1, 0.1), (40, 0.01, -0.1, 0.1)],
         cider__reference=[(20, 0.1, -1.0, 1.0), (40, 0.0, 0.0, 0.0)],
     )
-    assert condition_tables.telling(rows) == [
+    assert pruning_tables.telling(rows) == [
         "cider:reference",
         "rouge_l:reference",
         "final_logprob:final",
@@ -210,7 +210,7 @@ def test_what_reads_as_zero_has_no_sign():
             "images": 5,
         }
     )
-    shown = condition_tables.readable(table)
+    shown = pruning_tables.readable(table)
     assert shown["heads chosen by"].tolist() == [
         "Algorithm 1",
         "random heads, mean of 1, and their range",
@@ -234,7 +234,7 @@ def test_many_random_heads_are_one_row_a_measure():
             "images": 5,
         }
     )
-    shown = condition_tables.readable(table)
+    shown = pruning_tables.readable(table)
     assert shown["measure"].tolist() == ["A", "A", "B", "B"]
     random = shown[shown["heads chosen by"] == "random heads, mean of 2, and their range"]
     assert random["after"].tolist() == pytest.approx([0.6, 0.2])

@@ -4,8 +4,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from dashboard.charts import condition_tables
-from dashboard.charts.condition_tables import FLOOR
+from dashboard.charts import pruning_tables
+from dashboard.charts.pruning_tables import FLOOR
 from store import open_run
 from store.parts.write import stage_folder, write_part
 from store.publish.generation import publish
@@ -62,12 +62,12 @@ def test_pruning_shows_the_floor_in_its_table_and_under_its_curve(visit, floored
 def test_a_floor_that_would_flatten_the_curves_is_told_and_not_drawn():
     frame = pd.DataFrame({"low": [-0.1], "high": [0.1], "baseline": [4.0]})
     floor = pd.DataFrame({"low": [0.1], "high": [0.3], "mean": 0.2, "n": 12, "towers": 2})
-    text = condition_tables.floor_of_curve(frame, floor, True)
+    text = pruning_tables.floor_of_curve(frame, floor, True)
     assert text.startswith("The floor is 0.200 [0.100 to 0.300]")
     assert text.endswith("too far off to be drawn.")
     near = floor.assign(low=3.4, high=3.5)
-    assert condition_tables.floor_of_curve(frame, near, True).startswith("Grey")
-    assert "no floor" in condition_tables.floor_of_curve(frame, floor[:0], False)
+    assert pruning_tables.floor_of_curve(frame, near, True).startswith("Grey")
+    assert "no floor" in pruning_tables.floor_of_curve(frame, floor[:0], False)
 
 
 def test_interventions_show_it_across_the_sweep(visit, floored):
