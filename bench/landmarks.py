@@ -3,15 +3,17 @@
 Curves of 41 layers that reach their line at layer 20, 30 or 35, as a straight rise, a step or a
 smooth saturation; every image has noise of its own at every layer. Each data set goes through
 `store.statistics` as at publish. Printed: over the shapes and the three layers, the least and the
-largest coverage of the 95% intervals, the bias of the estimate, and the intervals' mean width.
-Coverage above 95% is that of whole layers: an interval of one or two layers cannot hold less.
+largest coverage of the 95% intervals, how often the estimate itself is the true layer, its mean
+and its median error, and the intervals' mean width. An interval holds its estimate, so that it
+covers at least as often as that is right. `bench.landmark_others` tries other estimates and
+intervals.
 """
 
 import argparse
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,17 +110,17 @@ def true_layer(rule: landmarks.Rule, curves: Sequence[Array]) -> int:
     return next(layer for layer in range(TOP + 1) if holds[layer:].all())
 
 
-def estimates(
-    rule: landmarks.Rule, curves: Sequence[Array], noise: Noise, n: int, repeats: int, seed: int = 0
-) -> Array:
-    """Landmarks of simulated data sets with their intervals.
+def data_sets(
+    curves: Sequence[Array], noise: Noise, n: int, repeats: int, seed: int = 0
+) -> Iterator[list[tuple[Array, Array]]]:
+    """Simulated data sets: of each, a pair a curve.
 
-    Returns:
-        float64 [repeats, 3]: layer, low, high; NaN where there is none.
+    Yields:
+        The means over n images, float64 [layer], and those of every bootstrap sample, float64
+        [sample, layer]; of all curves of one data set over the same samples.
     """
     rng = np.random.default_rng(seed)
     weights = bootstrap_weights(n).astype(np.float32) / n
-    found = []
     for start in range(0, repeats, _AT_ONCE):
         sets = [
             [curve + noise.draw(rng, n) for curve in curves]
@@ -130,12 +132,27 @@ def estimates(
         ).astype(np.float32)
         pieces = iter(np.split(drawn, len(sets) * len(curves), axis=1))
         for one in sets:
-            means = {name: values.mean(0) for name, values in zip(rule.curves, one, strict=True)}
-            samples = {
-                name: next(pieces) + curve for name, curve in zip(rule.curves, curves, strict=True)
-            }
-            row = landmarks.find(rule, LAYERS.tolist(), n, means, samples)
-            found.append([row["layer"], row["low"], row["high"]])
+            yield [
+                (values.mean(0), next(pieces) + curve)
+                for values, curve in zip(one, curves, strict=True)
+            ]
+
+
+def estimates(
+    rule: landmarks.Rule, curves: Sequence[Array], noise: Noise, n: int, repeats: int, seed: int = 0
+) -> Array:
+    """Landmarks of simulated data sets with their intervals.
+
+    Returns:
+        float64 [repeats, 3]: layer, low, high; NaN where there is none.
+    """
+    found = []
+    for one in data_sets(curves, noise, n, repeats, seed):
+        means, samples = (
+            dict(zip(rule.curves, values, strict=True)) for values in zip(*one, strict=True)
+        )
+        row = landmarks.find(rule, LAYERS.tolist(), n, means, samples)
+        found.append([row["layer"], row["low"], row["high"]])
     return np.array(found, dtype=np.float64)
 
 
@@ -156,17 +173,46 @@ def settling(at: int, n: int, repeats: int, seed: int = 0) -> tuple[float, Array
     return truth, np.stack([summary.mean, summary.low, summary.high], axis=1)
 
 
-def report(found: Array, truth: float) -> tuple[float, float, float]:
-    """Share of intervals that hold the truth, mean error of the estimate, mean width."""
+class Report(NamedTuple):
+    """What estimates and intervals of one simulation are worth.
+
+    Attributes:
+        coverage: share of intervals that hold the truth.
+        right: share of estimates that are the truth, whole layers.
+        bias: mean error of the estimate.
+        median: the median of its errors.
+        spread: standard deviation of the estimate.
+        width: mean width of the intervals.
+    """
+
+    coverage: float
+    right: float
+    bias: float
+    median: float
+    spread: float
+    width: float
+
+
+def report(found: Array, truth: float) -> Report:
+    """What estimates with intervals, float64 [repeats, 3], are worth."""
     at, low, high = found.T
-    return (
+    return Report(
         float(((low <= truth) & (truth <= high)).mean()),
+        float((at == truth).mean()),
         float((at - truth).mean()),
+        float(np.median(at - truth)),
+        float(at.std()),
         float((high - low).mean()),
     )
 
 
-def _rows(repeats: int) -> Iterator[tuple[str, str, int, list[tuple[float, float, float]]]]:
+def span(values: Iterable[float], form: str) -> str:
+    """The least and the largest, as a table shows them."""
+    known = list(values)
+    return f"{min(known):{form}} to {max(known):{form}}"
+
+
+def _rows(repeats: int) -> Iterator[tuple[str, str, int, list[Report]]]:
     grounding = next(iter(landmarks.rules([("grounded_gain_cider", "shuffled")])))
     for rule in (landmarks.PLATEAU, grounding, landmarks.CONFIDENCE):
         for (what, noise), n in itertools.product(NOISES.items(), IMAGES):
@@ -189,14 +235,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=200, help="data sets a cell")
     options = parser.parse_args(arguments)
-    print(f"{'landmark':<26}{'noise':<32}{'images':>7}{'coverage, %':>14}{'bias':>16}{'width':>14}")
+    print(
+        f"{'landmark':<26}{'noise':<32}{'images':>7}{'coverage, %':>15}{'right, %':>15}"
+        f"{'bias':>16}{'median error':>15}{'width':>14}"
+    )
     for name, what, n, cells in _rows(options.repeats):
-        coverage, bias, width = (list(values) for values in zip(*cells, strict=True))
         print(
             f"{name:<26}{what:<32}{n:>7,}"
-            f"{f'{100 * min(coverage):.1f} to {100 * max(coverage):.1f}':>14}"
-            f"{f'{min(bias):+.2f} to {max(bias):+.2f}':>16}"
-            f"{f'{min(width):.1f} to {max(width):.1f}':>14}",
+            f"{span((100 * cell.coverage for cell in cells), '.1f'):>15}"
+            f"{span((100 * cell.right for cell in cells), '.0f'):>15}"
+            f"{span((cell.bias for cell in cells), '+.2f'):>16}"
+            f"{span((cell.median for cell in cells), '+.1f'):>15}"
+            f"{span((cell.width for cell in cells), '.1f'):>14}",
             flush=True,
         )
 

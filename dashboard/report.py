@@ -12,7 +12,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dashboard.captions import text as caption_text
-from dashboard.charts import condition_tables
+from dashboard.charts import pruning_tables
 from dashboard.figures import files, film_strip
 from dashboard.figures import paper as paper_figures
 from dashboard.figures.paper import About, Ask, Figure
@@ -116,7 +116,7 @@ def _captions(run: Run, image_id: str) -> dict[int, str]:
 def _embedded(figure: Figure) -> dict[str, Any]:
     """A figure as the template takes it: picture and numbers as data URLs."""
     frame = figure.frame
-    table = condition_tables.readable(frame) if figure.chart is None else None
+    table = pruning_tables.readable(frame) if figure.chart is None else None
     return {
         "name": figure.name,
         "title": figure.title,

@@ -27,8 +27,11 @@ NAMES = {
     "confuse:3+7": "layers 3+7",
     "skip:12": "layer 12",
     "mean:4-6@other-1a2b": "layers 4-6, mean of other-1a2b",
-    "mean:5~output~token~n100~seed1": "layer 5, output, token, n100, seed1",
-    "confuse:5@my-set-1a2b~seed3": "layer 5, mean of my-set-1a2b, seed3",
+    "mean:5~output~token~n100~seed1": (
+        "layer 5, of the layer's output, one for all tokens, 100 images, seed 1"
+    ),
+    "confuse:5@my-set-1a2b~seed3": "layer 5, mean of my-set-1a2b, seed 3",
+    "mean:5~resample": "layer 5, another picture's state",
     "heads:9-only-3": "layer 9 with head 3 alone",
     "heads:9-without-0+3": "layer 9 without head 0+3",
     "heads:2-4-without-1": "layers 2-4 without head 1",

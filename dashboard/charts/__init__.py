@@ -15,4 +15,5 @@ __all__ = [
     "heads",
     "judge",
     "maps",
+    "pruning_tables",
 ]

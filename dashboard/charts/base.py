@@ -231,6 +231,20 @@ def _floor(floor: pd.DataFrame, curves: alt.Chart, value: alt.Y) -> list[alt.Cha
     ]
 
 
+def in_sight(floor: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+    """The floor of one layer if a chart can show it, else no row.
+
+    If it lies further off than three times what the values span, they would be one line.
+
+    Args:
+        floor: low and high, one row or none.
+        frame: low and high of all that is drawn.
+    """
+    low, high = float(frame["low"].min()), float(frame["high"].max())
+    off = max(low - floor["high"].min(), floor["low"].max() - high) if len(floor) else 0
+    return floor[:0] if off > 3 * (high - low) else floor
+
+
 def level(floor: pd.DataFrame, value: alt.Y) -> alt.Chart:
     """The floor of one layer as a grey band across a chart.
 

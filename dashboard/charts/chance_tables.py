@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from dashboard.charts.condition_tables import TABLE1
-from dashboard.names import metrics
+from dashboard.charts.pruning_tables import TABLE1
+from dashboard.names import intervals, metrics
 from dashboard.names.conditions import ALGORITHMS
 
 _LEVEL = 0.05
@@ -26,7 +26,7 @@ def beside_chance(rows: pd.DataFrame, chance: pd.DataFrame, n_pruned: int) -> pd
     """Table 1's measures of prunings minus random heads at equal count.
 
     Args:
-        rows: of `condition_tables.pruned`.
+        rows: of `pruning_tables.pruned`.
         chance: condition_id, metric, against, n, n_random, difference, low, high, p.
         n_pruned: the number of heads.
 
@@ -71,7 +71,8 @@ def beat_chance(table: pd.DataFrame) -> str:
     bound = ", the least that so many choices can give" if math.isclose(p, least) else ""
     return (
         f"By {row['measure']}, the first measure of Table 1 here, Algorithm 1 {said}: "
-        f"{row['minus random heads']:+.3f} [{row['95% from']:.3f}, {row['95% to']:.3f}] beside the "
+        f"{row['minus random heads']:+.3f} (95% interval "
+        f"{intervals.ends(row['95% from'], row['95% to'], 'z.3f')}) beside the "
         f"mean of {count} random choices of as many heads, p = {p:.3f}{bound}."
     )
 
@@ -80,7 +81,7 @@ def stable(settings: dict[str, Any]) -> str:
     """How alike Algorithm 1's choices on several samples are, in words.
 
     Args:
-        settings: how Algorithm 1 was set, of `condition_tables.algorithm`.
+        settings: how Algorithm 1 was set, of `pruning_tables.algorithm`.
     """
     found = settings.get("stability")
     if not found:

@@ -10,7 +10,13 @@ _SIDES = ("one", "two")
 _HEIGHT = 280  # pixels
 
 
-def both(frame: pd.DataFrame, names: tuple[str, str], axis: str, layer: int) -> Chart:
+def both(
+    frame: pd.DataFrame,
+    names: tuple[str, str],
+    axis: str,
+    layer: int,
+    floor: pd.DataFrame | None = None,
+) -> Chart:
     """Means of both sides over the same images, with their intervals.
 
     Args:
@@ -18,6 +24,7 @@ def both(frame: pd.DataFrame, names: tuple[str, str], axis: str, layer: int) -> 
         names: of the sides.
         axis: title of the vertical axis.
         layer: the chosen layer of the first side.
+        floor: as of `base.bands`, its series a side's name, its layers the first side's.
     """
     sides = [
         frame.assign(
@@ -27,7 +34,8 @@ def both(frame: pd.DataFrame, names: tuple[str, str], axis: str, layer: int) -> 
     ]
     colors = dict(zip(names, (base_charts.GREY, base_charts.BLUE), strict=True))
     return _with_rules(
-        base_charts.bands(pd.concat(sides), axis, height=_HEIGHT, colors=colors), layer
+        base_charts.bands(pd.concat(sides), axis, height=_HEIGHT, colors=colors, floor=floor),
+        layer,
     )
 
 

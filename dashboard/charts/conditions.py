@@ -251,7 +251,14 @@ def _around(values: "pd.Series[float]") -> list[float]:
     return [low - margin, high + margin]
 
 
-def pruning(frame: pd.DataFrame, axis: str, *, baseline: float, height: int = 400) -> Chart:
+def pruning(
+    frame: pd.DataFrame,
+    axis: str,
+    *,
+    baseline: float,
+    height: int = 400,
+    floor: pd.DataFrame | None = None,
+) -> Chart:
     """Quality against the number of heads pruned, beside the controls.
 
     Args:
@@ -259,10 +266,14 @@ def pruning(frame: pd.DataFrame, axis: str, *, baseline: float, height: int = 40
         axis: title of the vertical axis.
         baseline: the unpruned model's value.
         height: in pixels, with axes and legend.
+        floor: low and high of the last layer's floor, one row, for a grey band where it is in
+            sight; or none.
     """
     frame = frame.assign(
         low=frame["low"] + frame["baseline"], high=frame["high"] + frame["baseline"]
     )
+    none = pd.DataFrame(columns=["low", "high"])
+    floor = none if floor is None else base_charts.in_sight(floor, frame)
     shown = [name for name in ALGORITHMS.values() if name in set(frame["algorithm"])]
     legend = alt.Legend(
         title=None,
@@ -302,20 +313,22 @@ def pruning(frame: pd.DataFrame, axis: str, *, baseline: float, height: int = 40
         alt.Tooltip("high:Q", title="95% to", format=".4f"),
         alt.Tooltip("n:Q", title="images"),
     ]
-    title = base_charts.lines(axis)
+    value = alt.Y(
+        "low:Q",
+        title=base_charts.lines(axis),
+        scale=base_charts.values(
+            frame["edited"], *(rows[end] for rows in (frame, floor) for end in ("low", "high"))
+        ),
+    )
     return alt.layer(
+        *([] if floor.empty else [base_charts.level(floor, value)]),
         alt.Chart(pd.DataFrame({"edited": [baseline]}))
         .mark_rule(color=base_charts.GREY, strokeDash=[5, 4])
         .encode(y="edited:Q", tooltip=[alt.Tooltip("edited:Q", title="unpruned", format=".4f")]),
-        base.mark_line(strokeWidth=1.8).encode(y=alt.Y("mean(edited):Q", title=title)),
-        base.mark_rule(opacity=0.5, aria=False).encode(
-            y=alt.Y(
-                "low:Q",
-                title=title,
-                scale=base_charts.values(frame["low"], frame["high"], frame["edited"]),
-            ),
-            y2="high:Q",
+        base.mark_line(strokeWidth=1.8).encode(
+            y=alt.Y("mean(edited):Q", title=base_charts.lines(axis))
         ),
+        base.mark_rule(opacity=0.5, aria=False).encode(y=value, y2="high:Q"),
         base.mark_point(filled=True, size=60, opacity=1).encode(
             y="edited:Q", tooltip=tooltip, shape=shape
         ),

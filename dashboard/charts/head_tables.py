@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from store.schema import NO_HEAD
+from store.statistics.intervals import LEAST_IMAGES
 
 _WELL = 0.5
 """A rank correlation that is surely above this is called good."""
@@ -15,7 +16,7 @@ def above_null(settings: dict[str, Any]) -> pd.DataFrame:
     """Algorithm 1's scores of heads on its sample, beside those of the null.
 
     Args:
-        settings: how Algorithm 1 was set, of `condition_tables.algorithm`.
+        settings: how Algorithm 1 was set, of `pruning_tables.algorithm`.
 
     Returns:
         layer, head (`NO_HEAD` of the null), mean, low, high (of what a head is above the null, so
@@ -48,6 +49,11 @@ def trusted(foretelling: pd.DataFrame) -> str:
     if not {"slope", "rank"} <= set(of):
         return "Too few heads were removed to say how well the gradient foretells."
     rank, slope = of["rank"], of["slope"]
+    if pd.isna(rank["low"]):
+        return (
+            f"Whether the gradient ranks these heads cannot be told: fewer than {LEAST_IMAGES} "
+            "images."
+        )
     ranks = (
         "ranks these heads well"
         if rank["low"] >= _WELL

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard.charts import condition_tables
+from dashboard.charts import pruning_tables
 from dashboard.charts.base import Chart
 from dashboard.data import run as run_data
 from dashboard.data.run import Key
@@ -67,12 +67,13 @@ def table1(frame: pd.DataFrame) -> None:
     """Draw Table 1 where it is called.
 
     Args:
-        frame: of `condition_tables.table1`.
+        frame: of `pruning_tables.table1`.
     """
     groups: dict[str, list[tuple[str, ...]]] = {}
-    for row in condition_tables.readable(frame).to_dict("records"):
+    for row in pruning_tables.readable(frame).to_dict("records"):
         before, after, difference = (
-            f"{row[name]:.3f}" for name in ("before", "after", "difference")
+            "" if pd.isna(row[name]) else f"{row[name]:.3f}"
+            for name in ("before", "after", "difference")
         )
         groups.setdefault(row["measure"], []).append(
             (
@@ -97,14 +98,11 @@ def chance(frame: pd.DataFrame) -> None:
     """
     groups: dict[str, list[tuple[str, ...]]] = {}
     for row in frame.to_dict("records"):
-        difference, low, high = (
-            f"{row[name]:z.3f}" for name in ("minus random heads", "95% from", "95% to")
-        )
         groups.setdefault(row["measure"], []).append(
             (
                 row["heads chosen by"],
-                difference,
-                f"{low} to {high}",
+                f"{row['minus random heads']:z.3f}",
+                intervals.ends(row["95% from"], row["95% to"], "z.3f"),
                 "" if pd.isna(row["p"]) else f"{row['p']:.3f}",
                 str(row["random choices"]),
                 f"{row['images']:,}",

@@ -11,7 +11,7 @@ import pandas as pd
 
 from dashboard.captions import text as caption_text
 from dashboard.charts import base as base_charts
-from dashboard.charts import chance_tables, condition_tables, head_tables, maps
+from dashboard.charts import chance_tables, condition_tables, head_tables, maps, pruning_tables
 from dashboard.charts import conditions as condition_charts
 from dashboard.charts import judge as judge_charts
 from dashboard.figures import files, head_gallery
@@ -110,7 +110,8 @@ def figure2(ask: Ask, about: About, measure: tuple[str, str] | None = None) -> F
     if frame.empty:
         return None
     baseline = None if against == BASELINE else condition_tables.baseline_of(values)
-    floor = ask(floor_queries.at_last_layer, metric, against)
+    floors = ask(floor_queries.at_last_layer)
+    floor = floor_queries.of_measure(floors, metric, against)
     chart = condition_charts.sweep(
         frame, metrics.axis(metric, against), baseline=baseline, paper=about.paper, floor=floor
     )
@@ -125,7 +126,7 @@ def figure2(ask: Ask, about: About, measure: tuple[str, str] | None = None) -> F
             f"edited. {shown} Curves: one layer at a time; bars: all layers under the bar at once."
             f"{dashed} Means over {images(frame)}. "
             f"{intervals.sentence(frame, 'Shades', of='condition')} "
-            f"{metrics.floor(floor, curves=False)} Run {about.run}."
+            f"{metrics.floor(floor, curves=False, made=not floors.empty)} Run {about.run}."
         ),
         chart,
         frame,
@@ -145,10 +146,10 @@ def figure3(ask: Ask, about: About) -> list[Figure]:
         )
     ]
     upper = frame[frame["layer"] >= upper_range(int(frame["layer"].max()))]
-    floor = ask(floor_queries.band)
-    floor = about.numbered(
-        floor[(floor["metric"] == "cider") & (floor["against"] == "reference")]
-    ).assign(series=metrics.SERIES["reference"])
+    floors = ask(floor_queries.band)
+    floor = about.numbered(floor_queries.of_measure(floors, "cider", "reference")).assign(
+        series=metrics.SERIES["reference"]
+    )
     made = []
     for name, rows, what in (("figure3", frame, ""), ("figure3-upper", upper, ", upper range")):
         rows = about.numbered(rows).assign(series=metrics.SERIES["reference"])
@@ -171,7 +172,7 @@ def figure3(ask: Ask, about: About) -> list[Figure]:
                     "Captions of every layer against their references; the mean over "
                     f"{images(rows)} is "
                     f"the set's CIDEr. {intervals.sentence(rows)}{_DOTTED if marked else ''} "
-                    f"{'' if what else metrics.floor(floor)} {about.source}"
+                    f"{'' if what else metrics.floor(floor, made=not floors.empty)} {about.source}"
                 ),
                 chart,
                 rows.drop(columns="series"),
@@ -251,14 +252,15 @@ def table1(
         group: which pruning; the first if not given.
         n_pruned: how many heads; the middle one of the numbers there are, if not given.
     """
-    rows = condition_tables.pruned(ask(condition_queries.changes_of_kind, "prune"))
+    rows = pruning_tables.pruned(ask(condition_queries.changes_of_kind, "prune"))
     if rows.empty:
         return []
     group = group or str(rows["group"].min())
     rows = rows[rows["group"] == group]
     counts = sorted(rows["n_pruned"].unique())
     count = n_pruned or int(counts[len(counts) // 2])
-    table = condition_tables.table1(rows, count)
+    floors = ask(floor_queries.at_last_layer)
+    table = pruning_tables.table1(rows, count, floors)
     chance = chance_tables.beside_chance(rows, ask(condition_queries.chance), count)
     made = [
         Figure(
@@ -269,17 +271,22 @@ def table1(
                 "by chance and those of least norm. Measured on images outside Algorithm 1's "
                 "sample; the interval is of the difference, 95% over images, paired, pointwise: "
                 "each row by itself; of random heads the range over their choices. "
+                f"{metrics.floor_rows(floors)} "
                 f"{chance_tables.beat_chance(chance)} Run {about.run}."
             ),
             None,
             table,
         )
     ]
-    for measure in condition_tables.telling(rows)[:1]:
+    for measure in pruning_tables.telling(rows)[:1]:
         metric, _, against = measure.partition(":")
         frame = rows[(rows["metric"] == metric) & (rows["against"] == against)]
+        floor = floor_queries.of_measure(floors, metric, against)
         chart = condition_charts.pruning(
-            frame, metrics.axis(metric, against), baseline=float(frame["baseline"].mean())
+            frame,
+            metrics.axis(metric, against),
+            baseline=float(frame["baseline"].mean()),
+            floor=floor,
         )
         made.append(
             Figure(
@@ -290,6 +297,7 @@ def table1(
                     "heads every "
                     f"seed is a point, their line the mean. Means over {images(frame)}; bars are "
                     f"95% intervals of the paired difference, pointwise.{intervals.few(frame)} "
+                    f"{pruning_tables.floor_of_curve(frame, floor, not floors.empty)} "
                     f"Run {about.run}."
                 ),
                 chart,

@@ -1,6 +1,6 @@
 """What edits of the model are called."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from store.interventions import heads_text, layers_text, mean_options
@@ -19,12 +19,45 @@ PAPER_LAYER = "edited layer, the paper's numbers"
 _HOW = {"only": "with head {} alone", "without": "without head {}"}
 
 
+_MEANS = {
+    "resample": "another picture's state",
+    "token": "one for all tokens",
+    "output": "of the layer's output",
+}
+"""Options of a mean, as its id has them, in words."""
+
+
+def resampled(specs: Iterable[Mapping[str, Any]]) -> str:
+    """What stands in place of a mean, as a sentence; empty if no specification says so."""
+    pools = {(spec.get("mean") or {}).get("pool") for spec in specs}
+    return (
+        "Where another picture's state is named, it stands in place of the mean: that of one other "
+        "picture of the run, each picture's its own, drawn with a seed."
+        if "resample" in pools
+        else ""
+    )
+
+
 def which_mean(spec: Mapping[str, Any]) -> list[str]:
-    """The mean that a condition's specification names: another run's, other options."""
+    """The mean that a condition's specification names, in words: another run's, other options.
+
+    >>> mean = {"state": "input", "pool": "resample", "n": 100, "seed": 2, "run": None}
+    >>> which_mean({"mean": mean})
+    ["another picture's state", '100 images', 'seed 2']
+    """
     mean = spec.get("mean")
     if mean is None:
         return []
-    return [*([f"mean of {mean['run']}"] if mean["run"] else []), *mean_options(mean)]
+    return [
+        *([f"mean of {mean['run']}"] if mean["run"] else []),
+        *(_option(option) for option in mean_options(mean)),
+    ]
+
+
+def _option(option: str) -> str:
+    if option in _MEANS:
+        return _MEANS[option]
+    return f"{option[1:]} images" if option[0] == "n" else f"seed {option[4:]}"
 
 
 def edit_name(condition: str, spec: Mapping[str, Any]) -> str:

@@ -10,6 +10,11 @@ from store.statistics import intervals
 BANDS = ("pointwise", "simultaneous")
 """What bands over layers can be, the default first."""
 
+EFFECT = "an effect?"
+"""The name of a column of `effect`."""
+_NOT_SHOWN, _POINTWISE, _ALSO_ADJUSTED = "not shown", "pointwise only", "yes, also adjusted"
+_LEVEL = 0.05
+
 
 def sentence(
     frame: pd.DataFrame, what: str = "Bands", *, band: str = BANDS[0], of: str = "layer"
@@ -55,16 +60,35 @@ def ends(low: float, high: float, digits: str = "z.2f") -> str:
 
 
 def adjusted(over: str) -> str:
-    """What the column "adjusted p" of a table is.
+    """What the columns `EFFECT` and "adjusted p" of a table are.
 
     Args:
         over: the family, such as `all conditions of this run`.
     """
     return (
-        f"Adjusted p is for many comparisons: how likely any of {over} would be so far from 0 if "
-        "none did anything (Westfall and Young's max-t). The intervals are pointwise, each row by "
-        "itself."
+        f"Adjusted p: how likely any of {over} would be so far from 0 if none did anything "
+        f"(Westfall and Young's max-t). “{_NOT_SHOWN}”: the row's own 95% interval holds 0. "
+        f"“{_POINTWISE}”: it does not, but p is above {_LEVEL}, and among so many rows chance "
+        f"makes some like it. “{_ALSO_ADJUSTED}”: p is at most {_LEVEL}, too."
     )
+
+
+def effect(low: float, high: float, p: float) -> str:
+    """Whether an effect is shown: by its own interval, and among all that were looked at.
+
+    Args:
+        low: lower end of its pointwise 95% interval; NaN where there is none.
+        high: upper end.
+        p: adjusted; NaN where there is none.
+
+    >>> effect(-1, 1, 0.01), effect(0.1, 1, 0.66), effect(0.1, 1, 0.01)
+    ('not shown', 'pointwise only', 'yes, also adjusted')
+    """
+    if pd.isna(low):
+        return "\N{EN DASH}"
+    if low <= 0 <= high:
+        return _NOT_SHOWN
+    return _ALSO_ADJUSTED if p <= _LEVEL else _POINTWISE
 
 
 def p_value(p: float) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from dashboard.names import intervals
 from store.metrics import CRITERIA, FAMILIES, JUDGED, METRICS, Metric
 
 BadgeColor = Literal["gray", "green", "orange", "red"]
@@ -45,6 +46,12 @@ _OBVIOUS = {("final_logprob", "final"), ("label", "label")}
 
 SERIES = {name: text.removeprefix("the ") for name, text in AGAINST.items()} | {_SELF: _ALONE}
 """The same as names in a legend, short enough for two beside each other on a phone."""
+
+NO_FLOOR = (
+    "This run has no floor ([floor] in its configuration): how much of this the decoder has "
+    "without the picture is not known."
+)
+_NO_FLOOR_OF_THIS = "Of this measure there is no floor."
 
 WHOLE, ATTENTION, MLP = "the whole update", "attention", "MLP"
 """What a layer adds, and the two parts that make it."""
@@ -103,23 +110,56 @@ def held(against: str) -> str:
     return _ALONE if against == _SELF else f"against {AGAINST.get(against, against)}"
 
 
-def floor(band: pd.DataFrame, *, curves: bool = True) -> str:
-    """What the grey bands of a chart are; empty if it has none.
+def floor(band: pd.DataFrame, *, curves: bool = True, made: bool | None = None) -> str:
+    """What the grey bands of a chart are, or why it has none.
 
     Args:
         band: of `store.query.floor.band`, of what is drawn.
         curves: whether it is drawn under curves over layers, with its mean.
+        made: whether the run has a floor, of other measures at least; if it is not given, nothing
+            is said where nothing is drawn.
     """
     if band.empty:
-        return ""
+        return "" if made is None else _NO_FLOOR_OF_THIS if made else NO_FLOOR
+    return (
+        f"Grey: the floor, {_of_towers(band)}"
+        f"{'; its mean in dots' if curves else ''}). Where "
+        "a curve is no better than its floor, the decoder needs no picture for it."
+    )
+
+
+def floor_value(band: pd.DataFrame) -> str:
+    """The floor of one measure at one layer, in words.
+
+    Args:
+        band: a row of `store.query.floor.band`.
+    """
+    row = band.iloc[0]
+    ends = intervals.ends(row["low"], row["high"], "z.3f")
+    return f"The floor is {row['mean']:z.3f} [{ends}]: {_of_towers(band)})."
+
+
+def floor_rows(band: pd.DataFrame) -> str:
+    """What the rows of the floor in a table of means are; or that there are none.
+
+    Args:
+        band: of `store.query.floor.at_last_layer`, of all that the table shows.
+    """
+    if band.empty:
+        return NO_FLOOR
+    return (
+        f"The floor is {_of_towers(band)}, in place of an interval of the difference). A "
+        "measure without such a row has none."
+    )
+
+
+def _of_towers(band: pd.DataFrame) -> str:
     towers = int(band["towers"].max())
     return (
-        "Grey: the floor, what the same decoder says of "
+        "what the same decoder says of "
         f"{f'{towers} towers' if towers > 1 else 'a tower'} whose weights are permuted "
         f"({int(band['n'].max()):,} images; from the lowest to the highest end of "
         f"{'their 95% intervals' if towers > 1 else 'its 95% interval'}"
-        f"{'; its mean in dots' if curves else ''}). Where "
-        "a curve is no better than its floor, the decoder needs no picture for it."
     )
 
 

@@ -11,6 +11,9 @@ GLANCE = "glance"
 SETTLES = "settles"
 """The section that has no curves: how many images settle at which layer."""
 
+OF_STATES = (SETTLES, "attention", "updates")
+"""Sections without means of captions, which alone may have a floor."""
+
 TITLES = {
     GLANCE: "At a glance",
     CAPTION_SECTION: "What it says",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.charts import condition_tables
+from dashboard.charts import condition_tables, pruning_tables
 from dashboard.data import run as run_data
 from dashboard.data.run import Key
 from dashboard.figures import display
@@ -115,7 +115,7 @@ def _heads(key: Key, _ask: Ask, about: About, image_id: str, layer: int) -> Figu
 
 
 def _table1(key: Key, ask: Ask, about: About) -> None:
-    rows = condition_tables.pruned(ask(condition_queries.changes_of_kind, "prune"))
+    rows = pruning_tables.pruned(ask(condition_queries.changes_of_kind, "prune"))
     if rows.empty:
         plain_text.line(ABSENT["table1"], "small")
         return

@@ -111,7 +111,8 @@ def _figure5(scores: pd.DataFrame) -> None:
     plain_text.line("Score by layer (the paper's Figure 5)", "heading")
     plain_text.line(
         "Means over images; an image counts with the mean of its votes. "
-        f"{intervals.sentence(scores)}",
+        f"{intervals.sentence(scores)} The judge was not asked about the floor: what it gives "
+        "captions that are written without the picture is not known.",
         "meaning",
     )
     chart = display.spec(judge_charts.figure5, scores)
@@ -206,7 +207,8 @@ def _with_bertscore(key: Key, judge: str, condition: str) -> None:
         return
     plain_text.line(
         "With BERTScore: rank correlation (Spearman) of the judge's mean. Over all layers "
-        "both rise with the layer; within one layer only the images differ.",
+        "both may rise with the layer; within one layer only the images differ. None: one of the "
+        "two is the same for all images there.",
         "small",
     )
     correlations = pd.concat(

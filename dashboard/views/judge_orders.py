@@ -44,10 +44,10 @@ def show(key: Key, judge: str, judges: pd.DataFrame, curves: pd.DataFrame, condi
         "The same model, shown each picture's captions in other orders. A judge of captions "
         "gives a layer the same score in each; one that scores the order falls where it is "
         "reversed and stays level where it is shuffled. Rise: highest minus lowest judged layer, "
-        "image by image, with 95% intervals by the normal distribution.",
+        "image by image, with pointwise 95% intervals by Student's t.",
         "small",
     )
-    named = {other: ORDERS[order] for order, other in beside.items()}
+    named = {beside[order]: words for order, words in ORDERS.items() if order in beside}
     frame = pd.concat(
         judge_charts.of_judge(curves, "judge", other).assign(series=name)
         for other, name in named.items()
@@ -60,7 +60,7 @@ def show(key: Key, judge: str, judges: pd.DataFrame, curves: pd.DataFrame, condi
     display.chart(chart, "Specificity by layer, a line an order.")
     files.download_row(chart, frame, "judge-orders")
     rises = run_data.asked(key, judge_queries.rises, CRITERION, condition)
-    rises = rises[rises["judge"].isin(named)]
+    rises = rises.set_index("judge").reindex(list(named)).dropna(subset="n").reset_index()
     st.dataframe(
         pd.DataFrame(
             {
@@ -73,7 +73,7 @@ def show(key: Key, judge: str, judges: pd.DataFrame, curves: pd.DataFrame, condi
         ),
         hide_index=True,
         column_config={
-            name: st.column_config.NumberColumn(format="%.2f")
+            name: st.column_config.NumberColumn(format="%.3f")
             for name in ("rise", "95% from", "95% to")
         },
     )

@@ -12,7 +12,7 @@ from dashboard.figures import display, files
 from dashboard.figures import paper as paper_figures
 from dashboard.names import intervals, metrics
 from dashboard.names import landmarks as landmark_names
-from dashboard.names.sections import ABOUT, GLANCE, PARTS, SETTLES, TITLES, by_section
+from dashboard.names.sections import ABOUT, GLANCE, OF_STATES, PARTS, SETTLES, TITLES, by_section
 from dashboard.widgets import copy_command, link, menus
 from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
@@ -65,9 +65,10 @@ def show(place: Place) -> None:
         marks = landmark_names.marks(
             run_data.landmarks(place.published, place.condition), set(curves["metric"])
         )
-        floor = run_data.asked(place.published, floor_queries.band)
-        floor = floor[floor["metric"].isin(there[section])]
-        if sentence := metrics.floor(floor):
+        floors = run_data.asked(place.published, floor_queries.band)
+        floor = floors[floors["metric"].isin(there[section])]
+        of_captions = None if section in OF_STATES else not floors.empty
+        if sentence := metrics.floor(floor, made=of_captions):
             plain_text.line(sentence, "small")
         cards: Cards = [partial(_curve, metric, curves, marks, floor) for metric in there[section]]
         if section == CAPTION_SECTION:

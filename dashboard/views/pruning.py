@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard.charts import chance_tables, condition_tables, head_tables
+from dashboard.charts import chance_tables, head_tables, pruning_tables
 from dashboard.charts import conditions as condition_charts
 from dashboard.charts import heads as head_charts
 from dashboard.data import run as run_data
@@ -16,6 +16,8 @@ from dashboard.widgets import copy_command, link, menus
 from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
 from store.query import conditions as condition_queries
+from store.query import floor as floor_queries
+from store.statistics.intervals import LEAST_IMAGES
 
 _CHOICES = ("softmax", "temperature", "layers")
 
@@ -30,7 +32,7 @@ def show(place: Place) -> None:
 
 def _draw(place: Place, key: Key) -> None:
     changes = run_data.asked(key, condition_queries.changes_of_kind, "prune")
-    rows = condition_tables.pruned(changes)
+    rows = pruning_tables.pruned(changes)
     if rows.empty:
         plain_text.line(
             "This run has no pruned models. A section [[pruning]] in its configuration "
@@ -42,7 +44,7 @@ def _draw(place: Place, key: Key) -> None:
     changes = changes[changes["condition_id"].isin(rows["condition_id"])]
     _method(changes)
     _table(key, rows, changes)
-    _curve(rows)
+    _curve(key, rows)
     _importance(changes)
 
 
@@ -56,7 +58,7 @@ def _group(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _method(changes: pd.DataFrame) -> None:
-    spec = condition_tables.algorithm(changes)
+    spec = pruning_tables.algorithm(changes)
     sample = spec.get("sample")
     choices = {name: spec[name] for name in _CHOICES if spec.get(name) is not None}
     settings = ", ".join(_setting(name, value) for name, value in choices.items())
@@ -88,13 +90,14 @@ def _table(key: Key, rows: pd.DataFrame, changes: pd.DataFrame) -> None:
         default=counts[len(counts) // 2],
         look="segments",
     )
-    table = condition_tables.table1(rows, int(count))
+    floors = run_data.asked(key, floor_queries.at_last_layer)
+    table = pruning_tables.table1(rows, int(count), floors)
     display.table1(table)
     plain_text.line(
         "Before and after are means over the images outside the sample; the interval is of "
         "the difference: bootstrap over images, paired. If it is 0.000 at both ends, no "
         "image's score changed by more. Controls keep as many heads of every layer, scaled alike "
-        "to the sum of Algorithm 1's.",
+        f"to the sum of Algorithm 1's. {metrics.floor_rows(floors)}",
         "small",
     )
     files.download_row(None, table, "table1")
@@ -112,18 +115,19 @@ def _chance(key: Key, rows: pd.DataFrame, changes: pd.DataFrame, n_pruned: int) 
             "Each row is a choice of heads minus random heads at equal count, image by image; "
             "the interval is over images and over random choices. p is of a permutation test: how "
             "many of all choices, this one among them, are as good. Each measure is tested by "
-            "itself; a measure without a better side has no p.",
+            "itself; a measure without a better side has no p. Fewer than "
+            f"{LEAST_IMAGES} choices or images tell no interval.",
             "small",
         )
         files.download_row(None, table, "chance")
-    plain_text.line(chance_tables.stable(condition_tables.algorithm(changes)), "small")
+    plain_text.line(chance_tables.stable(pruning_tables.algorithm(changes)), "small")
 
 
-def _curve(rows: pd.DataFrame) -> None:
+def _curve(key: Key, rows: pd.DataFrame) -> None:
     st.subheader("Quality by the number of heads pruned")
     measure = menus.menu(
         "Measure",
-        condition_tables.telling(rows),
+        pruning_tables.telling(rows),
         name="quality",
         shown=menus.title,
         more=(
@@ -133,24 +137,27 @@ def _curve(rows: pd.DataFrame) -> None:
     )
     metric, _, against = measure.partition(":")
     frame = rows[(rows["metric"] == metric) & (rows["against"] == against)]
+    floors = run_data.asked(key, floor_queries.at_last_layer)
+    floor = floor_queries.of_measure(floors, metric, against)
     chart = display.spec(
         condition_charts.pruning,
         frame,
         metrics.axis(metric, against),
         baseline=float(frame["baseline"].mean()),
+        floor=floor,
     )
     display.chart(chart, "The measure against the number of heads pruned.")
     plain_text.line(
         f"{metrics.word(metric).meaning} The dashed line is the unpruned model. Of random "
         "heads every seed is a point; their line is the mean. Points of one number of heads "
-        "stand side by side.",
+        f"stand side by side. {pruning_tables.floor_of_curve(frame, floor, not floors.empty)}",
         "small",
     )
     files.download_row(chart, frame, "pruning")
 
 
 def _importance(changes: pd.DataFrame) -> None:
-    settings = condition_tables.algorithm(changes)
+    settings = pruning_tables.algorithm(changes)
     frame = head_tables.importance(settings)
     if frame.empty:
         return

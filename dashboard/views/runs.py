@@ -32,8 +32,8 @@ def show(place: Place) -> None:
     st.header("Runs")
     link.show_notes()
     plain_text.line(
-        "Where the numbers come from: what was run, on which pictures, and whether it can "
-        "be trusted.",
+        "Where the numbers come from: what was run, on which pictures, and what it was held "
+        "against.",
         "small",
     )
     _progress(place.run)

@@ -21,7 +21,7 @@ from precompute.interventions.kinds import KINDS, taking_mean
 
 PAPER_LAYERS = 39
 """Blocks of the paper's tower, which it seems to number from 0: its layer k is taken to be k + 1
-here (docs/method.md, "What the paper leaves open")."""
+here (docs/choices.md)."""
 
 _EDIT = re.compile(
     r"(?P<kind>\w+):(?P<layers>[\d+.*-]+?)(?:-(?P<heads>[a-z][\w+*-]*))?"

@@ -156,10 +156,15 @@ def changes(run: Source, condition: str) -> pd.DataFrame:
 
 
 def adjusted(run: Source, metric: str, against: str) -> pd.DataFrame:
-    """How sure it is that a condition changed a measure: condition_id, difference, adjusted_p."""
+    """How sure it is that a condition changed a measure, paired with the baseline.
+
+    Returns:
+        condition_id, difference, change_low, change_high (its pointwise 95% interval), adjusted_p.
+    """
     return ask(
         run,
-        "SELECT condition_id, difference, adjusted_p FROM change "
+        "SELECT condition_id, difference, low AS change_low, high AS change_high, adjusted_p "
+        "FROM change "
         'WHERE metric = ? AND "against" = ? ORDER BY condition_id',
         (metric, against),
     )

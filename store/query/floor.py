@@ -26,9 +26,14 @@ def band(run: Source) -> pd.DataFrame:
     )
 
 
-def at_last_layer(run: Source, metric: str, against: str) -> pd.DataFrame:
-    """The last layer's row of `band` for one measure, or none."""
+def at_last_layer(run: Source) -> pd.DataFrame:
+    """The last layer's rows of `band`."""
     rows = band(run)
-    of_measure = (rows["metric"] == metric) & (rows["against"] == against)
-    last: pd.DataFrame = rows[of_measure & (rows["layer"] == rows["layer"].max())]
+    last: pd.DataFrame = rows[rows["layer"] == rows["layer"].max()]
     return last
+
+
+def of_measure(rows: pd.DataFrame, metric: str, against: str) -> pd.DataFrame:
+    """The rows of one measure, of `band` or `at_last_layer`."""
+    chosen: pd.DataFrame = rows[(rows["metric"] == metric) & (rows["against"] == against)]
+    return chosen

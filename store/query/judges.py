@@ -128,8 +128,8 @@ def rises(run: Source, criterion: str, condition: str = BASELINE) -> pd.DataFram
         condition: of the captions.
 
     Returns:
-        judge, n (images with both scores), rise (their mean) and its 95% interval by the normal
-        distribution, low and high, NaN of a single image.
+        judge, n (images with both scores), rise (their mean) and its 95% interval by Student's
+        t, low and high, NaN below `intervals.LEAST_IMAGES` images.
     """
     frame = ask(
         run,
@@ -142,7 +142,9 @@ def rises(run: Source, criterion: str, condition: str = BASELINE) -> pd.DataFram
         "stddev_samp(rise) AS sd FROM both_ GROUP BY judge HAVING n > 0 ORDER BY judge",
         (criterion, condition),
     )
-    half = intervals.Z * frame["sd"] / np.sqrt(frame["n"])
+    half = (
+        intervals.students(intervals.Z, frame["n"].to_numpy()) * frame["sd"] / np.sqrt(frame["n"])
+    )
     return frame.assign(low=frame["rise"] - half, high=frame["rise"] + half).drop(columns="sd")
 
 

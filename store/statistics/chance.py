@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from store.metrics import METRICS
+from store.statistics import intervals
 from store.statistics.bootstrap import SEED, Array, sample_means
 from store.statistics.changes import VALUES
 from store.statistics.matrices import Values, insert, matrices, named_columns
@@ -123,7 +124,7 @@ def _rows(
             continue
         known = counts[k] > 0
         each = sums[k][known] / counts[k][known]
-        low, high = interval(of_all.samples[:, k], each)
+        low, high = interval(of_all.samples[:, k], each, int(of_all.n[k]))
         condition, metric, against = one.measure
         described = METRICS.get(metric)
         rows.append(
@@ -142,22 +143,26 @@ def _rows(
     return pa.Table.from_pylist(rows)
 
 
-def interval(means: Array, each: Array, seed: int = SEED) -> tuple[float, float]:
+def interval(means: Array, each: Array, n: int, seed: int = SEED) -> tuple[float, float]:
     """95% interval of a mean difference to random choices, over images and choices.
+
+    The expanded percentile interval, as wide as Student's t of the fewer of both.
 
     Args:
         means: [samples], the difference to the mean of the random choices in every bootstrap
             sample of images; NaN where a sample has no image with a value.
         each: [choices], the difference to each random choice, over all images.
+        n: images.
         seed: of the bootstrap samples of choices.
 
     Returns:
-        2.5th and 97.5th percentile.
+        low and high; NaN below `intervals.LEAST_IMAGES` images or choices: over 5 choices it would
+        hold the truth in 87% of cases.
     """
     drawn = np.random.default_rng(seed).integers(0, len(each), (len(means), len(each)))
     both = means + (each - each.mean())[drawn].mean(axis=1)
-    low, high = np.percentile(both[np.isfinite(both)], (2.5, 97.5))
-    return float(low), float(high)
+    low, high = intervals.expanded(both[:, None], np.array([min(n, len(each))]))
+    return float(low[0]), float(high[0])
 
 
 def p_value(each: Array, sign: int) -> float | None:

@@ -5,6 +5,7 @@ import numpy as np
 import pyarrow as pa
 
 from store.schema import BASELINE
+from store.statistics import intervals
 from store.statistics.bootstrap import Array, sample_means
 from store.statistics.matrices import Values, insert, matrices, named_columns
 
@@ -22,7 +23,8 @@ def add_foretold(con: duckdb.DuckDBPyConnection, weights: Array) -> None:
 
     `slope`: of the measured effects on the foretold ones, of means over images, a line through the
     origin fitted by least squares over heads; large effects count most. Over 1, the gradient
-    understates them. `rank`: Spearman's rho of the same. Both with intervals over images.
+    understates them. `rank`: Spearman's rho of the same. Both with intervals over images, the
+    expanded percentile one of means.
 
     Args:
         con: the generation being built, after `bootstrap.prepare`.
@@ -40,9 +42,8 @@ def add_foretold(con: duckdb.DuckDBPyConnection, weights: Array) -> None:
     for statistic, of in (("slope", slopes), ("rank", rank_correlations)):
         (value,) = of(mean[None, :n_heads], mean[None, n_heads:])
         drawn = of(means[:, :n_heads], means[:, n_heads:])
-        drawn = drawn[np.isfinite(drawn)]
-        if np.isfinite(value) and len(drawn):
-            low, high = np.percentile(drawn, (2.5, 97.5))
+        if np.isfinite(value) and np.isfinite(drawn).any():
+            low, high = intervals.expanded(drawn[:, None], of_all.n.max(keepdims=True))
             rows.append(
                 {
                     "condition_id": BASELINE,
@@ -50,8 +51,8 @@ def add_foretold(con: duckdb.DuckDBPyConnection, weights: Array) -> None:
                     "n_heads": n_heads,
                     "n": int(of_all.n.max()),
                     "value": float(value),
-                    "low": float(low),
-                    "high": float(high),
+                    "low": float(low[0]),
+                    "high": float(high[0]),
                 }
             )
     if rows:

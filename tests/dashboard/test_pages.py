@@ -86,6 +86,9 @@ def test_thresholds_can_be_moved_and_filters_dropped(visit):
 
 def test_a_filter_can_be_built(visit):
     at = visit("images")
+    assert "new_metric" not in [box.key for box in at.selectbox], "drawn when it is opened"
+    at.session_state["builder"] = True
+    at.run()
     at.selectbox(key="new_metric").select("rouge_l:final").run()
     at.selectbox(key="new_layer").select(2).run()
     at.number_input(key="high-new-rouge_l:final@2").set_value(0.75).run()

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from functools import cache
 from statistics import NormalDist
 
@@ -34,8 +35,13 @@ def slow_interval(values: np.ndarray, weights: np.ndarray) -> tuple[float, float
         drawn = [v for v in drawn if np.isfinite(v)]
         if drawn:
             means.append(np.mean(drawn))
+    return slow_ends(means, n)
+
+
+def slow_ends(samples: Sequence[float], n: int) -> tuple[float, float]:
+    """The expanded percentiles of what bootstrap samples of n images gave."""
     tail = 100 * NormalDist().cdf(-slow_quantile(n) * math.sqrt(n / (n - 1)))
-    return float(np.percentile(means, tail)), float(np.percentile(means, 100 - tail))
+    return float(np.percentile(samples, tail)), float(np.percentile(samples, 100 - tail))
 
 
 def slow_share(values: np.ndarray) -> tuple[float, float]:

@@ -15,7 +15,8 @@ from dashboard.data import two_runs as two_runs_data
 from dashboard.data.run import Key
 from dashboard.figures import display, files
 from dashboard.names import intervals, metrics
-from dashboard.views.compare import two_maps
+from dashboard.views.compare import floors, two_maps
+from dashboard.views.compare.floors import Floor
 from dashboard.views.compare.two_maps import Side
 from dashboard.widgets import link, menus, navigation, two_captions
 from dashboard.widgets import text as plain_text
@@ -171,16 +172,24 @@ def _draw(sides: _Sides) -> None:
             )
         )
     other = dict(asked.depths)[layer]
+    floor = floors.of_sides(keys, sides.names, asked)
     if len(frame) > 1:
-        _curves(frame, sides, measure, tops, layer)
+        _curves(frame, sides, measure, tops, layer, floor)
     else:
-        _one_layer(frame, sides, measure)
+        _one_layer(frame, sides, measure, floor)
     n = int(frame.loc[frame["layer"] == layer, "n"].iloc[0])
     first = _ranked(sides, asked, layer, n)
     two_maps.show(sides.one, sides.two, (layer, other), sides.names, first)
 
 
-def _curves(frame: pd.DataFrame, sides: _Sides, measure: str, tops: list[int], layer: int) -> None:
+def _curves(
+    frame: pd.DataFrame,
+    sides: _Sides,
+    measure: str,
+    tops: list[int],
+    layer: int,
+    floor: Floor,
+) -> None:
     title = menus.title(measure)
     word = metrics.word(measure.partition(":")[0])
     unit = word.unit
@@ -196,13 +205,15 @@ def _curves(frame: pd.DataFrame, sides: _Sides, measure: str, tops: list[int], l
     )
     plain_text.line(
         f"{title}: the same {n:,} images on both sides. {word.meaning} "
-        f"{intervals.sentence(frame)} The difference is taken image by image.{depth}",
+        f"{intervals.sentence(frame)} The difference is taken image by image.{depth} {floor[1]}",
         "small",
     )
     left, right = st.columns(2, gap="medium")
     with left, st.container(border=True, height="stretch"):
         plain_text.line("Both", "heading")
-        chart = display.spec(compare_charts.both, frame, sides.names, unit or title, layer)
+        chart = display.spec(
+            compare_charts.both, frame, sides.names, unit or title, layer, floor[0]
+        )
         display.chart(chart, f"{title} of both over layers.")
         files.download_row(chart, frame, "compare")
     with right, st.container(border=True, height="stretch"):
@@ -213,15 +224,21 @@ def _curves(frame: pd.DataFrame, sides: _Sides, measure: str, tops: list[int], l
         display.chart(chart, f"{title}: {two} minus {one}, over layers.")
         files.download_row(chart, frame, "difference")
     plain_text.line(_at(frame[frame["layer"] == layer].iloc[0], sides))
+    plain_text.line(
+        f"That interval is of this layer alone. Of the {len(frame)} layers the page first takes "
+        "the one where the two lie furthest apart, which is in part where chance made them; "
+        "nothing here is adjusted for that.",
+        "small",
+    )
 
 
-def _one_layer(frame: pd.DataFrame, sides: _Sides, measure: str) -> None:
+def _one_layer(frame: pd.DataFrame, sides: _Sides, measure: str, floor: Floor) -> None:
     row = frame.iloc[0]
     plain_text.line(f"{menus.title(measure)}. {_at(row, sides)}")
     plain_text.line(
         f"Both sides have this measure at layer {row['layer']:.0f} alone, so there is no "
         f"curve. Means over the same {row['n']:,.0f} images; the interval is over images, image "
-        f"by image.{intervals.few(frame)}",
+        f"by image.{intervals.few(frame)} {floors.at(floor, int(row['layer']))}",
         "small",
     )
     files.download_row(None, frame, "compare")
@@ -231,7 +248,7 @@ def _at(row: Any, sides: _Sides) -> str:
     one, two = sides.names
     return (
         f"At layer {row['layer']:.0f}: {one} {row['one']:z.3f}, {two} {row['two']:z.3f}; "
-        f"difference {row['difference']:+z.3f}, 95% interval "
+        f"difference {row['difference']:+z.3f}, pointwise 95% interval "
         f"{intervals.ends(row['low'], row['high'], '+z.3f')}."
     )
 

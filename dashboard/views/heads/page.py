@@ -40,8 +40,7 @@ def show(place: Place) -> None:
 _CURSE = (
     "Of many heads those that look largest were also lucky (the winner's curse): 'shrunk' takes "
     "off what luck explains, drawing each mean towards those of all heads by its share of noise, "
-    "and ranks by it. Where the interval holds 0, no effect of the head is shown. Intervals are "
-    "pointwise, each for a head by itself."
+    "and ranks by it. Intervals are pointwise, each for a head by itself."
 )
 
 
@@ -68,7 +67,7 @@ def _data_set(key: Key, condition: str) -> None:
     metric, against = menus.measure("Heads by", pairs, name="heads_by")
     frame = run_data.asked(key, condition_queries.head_curve, metric, against, condition)
     effects = metric in head_columns("head_effect")  # their table has more columns
-    left, right = st.columns([1, 1.25] if effects else [1.7, 1], gap="large")
+    left, right = st.columns([1, 1.6] if effects else [1.7, 1], gap="large")
     with left:
         chart = display.spec(condition_charts.head_matrix, frame, metric, against)
         display.chart(chart, "Every head of every layer as a cell.")

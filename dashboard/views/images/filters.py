@@ -59,10 +59,25 @@ def choose(key: Key, condition: str, top: int) -> tuple[Predicate, ...]:
             "a semicolon, an interval being two.",
         )
     predicates = _read(key, text)
-    with ready, st.popover("Presets", icon=":material/filter_alt:", width="stretch"):
-        _presets(key, condition, top)
-    with add, st.popover("Add a filter", icon=":material/add:", width="stretch"):
-        _builder(key, condition, top, predicates)
+    # Drawn when they are opened: each asks the run for as much as the page itself does.
+    with ready:
+        made = st.popover(
+            "Presets",
+            icon=":material/filter_alt:",
+            width="stretch",
+            key="presets",
+            on_change="rerun",
+        )
+    if made.open:
+        with made:
+            _presets(key, condition, top)
+    with add:
+        new = st.popover(
+            "Add a filter", icon=":material/add:", width="stretch", key="builder", on_change="rerun"
+        )
+    if new.open:
+        with new:
+            _builder(key, condition, top, predicates)
     cards = grouped(predicates)
     if cards:
         st.html("<style>[class*=st-key-filter-head] {flex-wrap: nowrap}</style>")

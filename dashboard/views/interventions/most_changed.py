@@ -117,6 +117,12 @@ def _changes(key: Key, condition: str) -> None:
                 name: changes[name]
                 for name in ("baseline", "edited", "difference", "low", "high", "n")
             },
+            intervals.EFFECT: [
+                intervals.effect(low, high, p)
+                for low, high, p in zip(
+                    changes["low"], changes["high"], changes["adjusted_p"], strict=True
+                )
+            ],
             "adjusted p": changes["adjusted_p"],
         }
     )

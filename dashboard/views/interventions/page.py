@@ -9,11 +9,12 @@ from dashboard.data import run as run_data
 from dashboard.data.run import Key
 from dashboard.figures import display, files
 from dashboard.names import intervals, metrics
+from dashboard.names.conditions import resampled
 from dashboard.views.interventions import most_changed
 from dashboard.widgets import copy_command, link, menus, picture
 from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
-from store.interventions import KINDS
+from store.interventions import KINDS, read_spec
 from store.metrics import likeness
 from store.query import conditions as condition_queries
 from store.query import floor as floor_queries
@@ -42,7 +43,9 @@ def _draw(place: Place, key: Key) -> None:
         return
     swept = [kind for kind in condition_tables.swept() if kind in set(conditions["kind"])]
     if swept:
-        plain_text.line(" ".join(KINDS[kind].meaning for kind in swept), "small")
+        meanings = [KINDS[kind].meaning for kind in swept]
+        instead = resampled(map(read_spec, conditions["spec"]))
+        plain_text.line(" ".join([*meanings, instead]), "small")
     metric, against, paper = _measure(key)
     values = run_data.asked(key, condition_queries.at_last_layer, metric, against)
     frame = condition_tables.sweep(conditions, values)
@@ -74,12 +77,13 @@ def _figure(
     if frame.empty:
         plain_text.line("No layer was averaged, confused or removed and then measured so.", "small")
         return
-    floor = run_data.asked(key, floor_queries.at_last_layer, metric, against)
+    floors = run_data.asked(key, floor_queries.at_last_layer)
+    floor = floor_queries.of_measure(floors, metric, against)
     plain_text.line(
         f"{metrics.word(metric).meaning} Curves: one layer edited at a time. Bars: all "
         "layers under the bar at once. "
         f"{intervals.sentence(frame, 'Shades', of='condition')} "
-        f"{metrics.floor(floor, curves=False)}",
+        f"{metrics.floor(floor, curves=False, made=not floors.empty)}",
         "small",
     )
     baseline = None if against == BASELINE else condition_tables.baseline_of(values)
@@ -110,7 +114,10 @@ def _changed_words(key: Key, conditions: pd.DataFrame, paper: bool) -> None:
             )
             copy_command.show("python -m precompute score")
         else:
-            _small(frame, values, metrics.axis("repetition"), paper, "repetition")
+            floor = floor_queries.of_measure(
+                run_data.asked(key, floor_queries.at_last_layer), "repetition", "self"
+            )
+            _small(frame, values, metrics.axis("repetition"), paper, "repetition", floor)
     with right, st.container(border=True, height="stretch"):
         plain_text.line("A phrase", "heading")
         plain_text.line("How often captions contain it, by the layer that is edited.", "small")
@@ -155,8 +162,9 @@ def _paired(counts: pd.DataFrame) -> None:
         return
     plain_text.line(
         "Against the unedited model's captions of the same images: how many gained the phrase and "
-        "lost it, and the difference of shares with its paired 95% interval. Bands of the chart "
-        "are each condition's alone.",
+        "lost it, and the difference of shares with its paired 95% interval, "
+        "pointwise: each row by itself, largest first. Bands of the chart are each condition's "
+        "alone.",
         "small",
     )
     st.dataframe(
@@ -186,7 +194,14 @@ def _example(key: Key) -> str:
     return " ".join(final.split()[-3:])[:_PHRASE]
 
 
-def _small(frame: pd.DataFrame, values: pd.DataFrame, axis: str, paper: bool, name: str) -> None:
+def _small(
+    frame: pd.DataFrame,
+    values: pd.DataFrame,
+    axis: str,
+    paper: bool,
+    name: str,
+    floor: pd.DataFrame | None = None,
+) -> None:
     chart = display.spec(
         condition_charts.sweep,
         frame,
@@ -194,6 +209,7 @@ def _small(frame: pd.DataFrame, values: pd.DataFrame, axis: str, paper: bool, na
         paper=paper,
         height=300,
         baseline=condition_tables.baseline_of(values),
+        floor=floor,
     )
     display.chart(chart, f"{axis} against the layer that is edited.")
     files.download_row(chart, frame, name)
@@ -211,10 +227,17 @@ def _table(
     conditions: pd.DataFrame, values: pd.DataFrame, adjusted: pd.DataFrame, axis: str
 ) -> None:
     st.subheader("All conditions")
-    compared = [] if adjusted.empty else ["difference", "adjusted_p"]
+    compared = [] if adjusted.empty else ["difference", intervals.EFFECT, "adjusted_p"]
+    adjusted[intervals.EFFECT] = [
+        intervals.effect(low, high, p)
+        for low, high, p in zip(
+            adjusted["change_low"], adjusted["change_high"], adjusted["adjusted_p"], strict=True
+        )
+    ]
     plain_text.line(
-        "The interval is the condition's own, of its mean; the difference is from the baseline, "
-        f"image by image. {intervals.adjusted(f'the {len(adjusted):,} conditions below')}"
+        "The interval is of the condition's own mean; the difference is from the baseline, image "
+        "by image, and its own interval decides whether an effect is shown. "
+        f"{intervals.adjusted(f'the {len(adjusted):,} conditions below')}"
         if compared
         else intervals.sentence(values, "Intervals", of="condition"),
         "small",

@@ -22,7 +22,7 @@ def table(**values):
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({}, "Algorithm 1 beat chance: +0.300 [0.100, 0.500] beside the mean of 20 random"),
+        ({}, "beat chance: +0.300 (95% interval 0.100 to 0.500) beside the mean of 20 random"),
         ({}, "p = 0.048, the least that so many choices can give."),
         ({"p": 6 / 21}, "Algorithm 1 did not beat chance"),
         ({"p": 2 / 51, "random choices": 50}, "beat chance"),

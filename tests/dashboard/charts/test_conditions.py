@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from dashboard.charts import base as base_charts
-from dashboard.charts import condition_tables
+from dashboard.charts import condition_tables, pruning_tables
 from dashboard.charts import conditions as condition_charts
 from dashboard.figures import files
 
@@ -48,7 +48,10 @@ def test_a_sweep_has_points_for_layers_and_bars_for_ranges():
     named = dict(zip(frame["condition_id"], frame["series"], strict=True))
     assert named["mean:2"] == named["mean:2-4"] == "averaging"
     assert named["skip:3"] == "removal"
-    assert named["mean:2-4@imagenet-1a2b~output"] == "averaging, mean of imagenet-1a2b, output"
+    assert (
+        named["mean:2-4@imagenet-1a2b~output"]
+        == "averaging, mean of imagenet-1a2b, of the layer's output"
+    )
     joint = frame[frame["joint"]]
     assert joint[["first", "last"]].drop_duplicates().to_numpy().tolist() == [[2, 4]]
 
@@ -119,7 +122,7 @@ def test_pruned_models_are_kept_apart_from_their_controls():
             "high": 0.0,
         }
     )
-    rows = condition_tables.pruned(changes)
+    rows = pruning_tables.pruned(changes)
     assert rows["condition_id"].tolist() == ["b", "c", "a"]
     assert rows["seed"].tolist() == ["", "0", ""]
     chart = condition_charts.pruning(rows, "y", baseline=0.8)
@@ -183,7 +186,7 @@ def test_measures_that_a_pruning_changed_come_first():
         rouge_l__reference=[(20, 0.0, -0.1, 0.1), (40, 0.01, -0.1, 0.1)],
         cider__reference=[(20, 0.1, -1.0, 1.0), (40, 0.0, 0.0, 0.0)],
     )
-    assert condition_tables.telling(rows) == [
+    assert pruning_tables.telling(rows) == [
         "cider:reference",
         "rouge_l:reference",
         "final_logprob:final",
@@ -207,7 +210,7 @@ def test_what_reads_as_zero_has_no_sign():
             "images": 5,
         }
     )
-    shown = condition_tables.readable(table)
+    shown = pruning_tables.readable(table)
     assert shown["heads chosen by"].tolist() == [
         "Algorithm 1",
         "random heads, mean of 1, and their range",
@@ -231,7 +234,7 @@ def test_many_random_heads_are_one_row_a_measure():
             "images": 5,
         }
     )
-    shown = condition_tables.readable(table)
+    shown = pruning_tables.readable(table)
     assert shown["measure"].tolist() == ["A", "A", "B", "B"]
     random = shown[shown["heads chosen by"] == "random heads, mean of 2, and their range"]
     assert random["after"].tolist() == pytest.approx([0.6, 0.2])
@@ -280,11 +283,14 @@ def test_effects_are_shrunk_ranked_so_and_said_to_hold_zero():
             "mean": [0.9, 0.5, 0.01, -0.01],
             "low": [-1.1, 0.45, -0.04, -0.06],
             "high": [2.9, 0.55, 0.06, 0.04],
+            "adjusted_p": [0.9, 0.01, 0.99, 1.0],
         }
     )
     table = condition_tables.largest_heads(frame, "nats", 2, effects=True)
     assert table["layer"].tolist() == [2, 1], "the unsure one does not lead"
-    assert table["an effect?"].tolist() == ["yes", "holds 0"]
+    assert table["an effect?"].tolist() == ["yes, also adjusted", "not shown"]
+    lucky = condition_tables.largest_heads(frame.assign(adjusted_p=0.66), "nats", 2, effects=True)
+    assert lucky["an effect?"].tolist() == ["pointwise only", "not shown"]
     assert table["shrunk"].tolist()[1] < 0.5 < table["mean, nats"].tolist()[1]
     plain = condition_tables.largest_heads(frame, "nats", 2)
     assert plain["layer"].tolist() == [1, 2]

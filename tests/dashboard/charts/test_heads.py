@@ -76,4 +76,6 @@ def test_what_the_gradient_is_good_for_is_said_with_intervals(rank, slope, said)
     text = head_tables.trusted(foretelling(rank, slope))
     assert said in text
     assert f"{slope[1]:.2f} [{slope[0]:.2f}, {slope[2]:.2f}]" in text
+    few = foretelling((None, rank[1], None), (None, slope[1], None))
+    assert "cannot be told: fewer than 10 images" in head_tables.trusted(few)
     assert "Too few heads" in head_tables.trusted(foretelling(rank, slope).iloc[:0])

@@ -1,6 +1,6 @@
 """Edits in words, without an edit: prunings, and conditions that have no specification."""
 
-from dashboard.names.conditions import edit_name, which_mean
+from dashboard.names.conditions import edit_name, resampled, which_mean
 from store.interventions import read_spec
 
 
@@ -14,3 +14,8 @@ def test_a_pruning_is_named_by_who_chose_its_heads():
 def test_what_has_no_specification_keeps_its_id():
     assert edit_name("skip:3", read_spec(None)) == "skip:3"
     assert which_mean(read_spec(None)) == []
+
+
+def test_pages_say_what_stands_in_place_of_a_mean_where_something_does():
+    assert resampled([{}, {"mean": {"pool": "position"}}, {"mean": None}]) == ""
+    assert "in place of the mean" in resampled([{}, {"mean": {"pool": "resample"}}])

@@ -1,6 +1,6 @@
 import pytest
 
-from dashboard.charts import condition_tables
+from dashboard.charts import pruning_tables
 from dashboard.figures import paper as paper_figures
 from dashboard.figures.paper import About
 from store import open_run
@@ -101,7 +101,7 @@ def test_figure_6_has_every_head_and_both_layers(ask, run):
 
 
 def test_table_1_is_of_one_number_of_heads(ask, run):
-    rows = condition_tables.pruned(ask(condition_queries.changes_of_kind, "prune"))
+    rows = pruning_tables.pruned(ask(condition_queries.changes_of_kind, "prune"))
     counts = sorted(rows["n_pruned"].unique())
     for count in counts:
         table = paper_figures.table1(ask, About(run.run_id), n_pruned=int(count))[0].frame

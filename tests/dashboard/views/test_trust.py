@@ -37,8 +37,9 @@ def test_a_run_without_any_of_it_says_so_everywhere():
     some = NOTHING | {"towers": 2, "floor_images": 12, "null_layers": 3, "random_choices": 20}
     facts = dict(trust.facts(some, {"passed": True}))
     assert "2 towers with permuted weights, 12 images each" in facts["floor"]
-    assert facts["null heads"].startswith("3 layers")
+    assert facts["null heads"].startswith("In 3 layers")
     assert "20 random choices" in facts["chance"]
+    assert "no p can be below 0.048" in facts["chance"]
 
 
 def test_the_page_shows_it(visit, edited_run):

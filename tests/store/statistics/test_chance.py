@@ -10,7 +10,7 @@ import pytest
 from store import open_run
 from store.statistics import bootstrap, matrices
 from store.statistics.chance import interval, p_value
-from tests.store.slow import left_out
+from tests.store.slow import left_out, slow_ends
 from tests.store.statistics.test_changes import LAST, values_of
 from tests.synthetic import image_id, make_run
 
@@ -21,7 +21,7 @@ def test_differences_to_random_heads_equal_a_loop(
     monkeypatch.setattr(bootstrap, "N_BOOTSTRAP", 40)
     monkeypatch.setattr(matrices, "_CHUNK", 4)
     run = make_run(tmp_path, n_images=9, n_layers=LAST, conditions=True)
-    weights, images = bootstrap.bootstrap_weights(9), [image_id(i) for i in range(9)]
+    images = [image_id(i) for i in range(9)]
     with open_run(run) as opened:
         values, without = values_of(opened), left_out(opened.table("condition"))
         specs = opened.table("condition", "kind = 'prune'").set_index("condition_id").spec
@@ -53,16 +53,33 @@ def test_differences_to_random_heads_equal_a_loop(
         each = [np.nanmean(column) for column in differences[there].T]
         assert row.n == there.sum()
         assert row.difference == pytest.approx(of_mean.mean())
-        drawn = weights[:, there].astype(float)
-        with np.errstate(invalid="ignore"):
-            means = (drawn @ of_mean) / drawn.sum(axis=1)
-        low, high = interval(means, np.array(each))
-        assert (row.low, row.high) == (pytest.approx(low), pytest.approx(high))
+        assert math.isnan(row.low) and math.isnan(row.high), "two choices tell no interval"
         better = sum(value <= 1e-12 for value in each)
         if what[0] == "rouge_l":
             assert row.p == pytest.approx((1 + better) / 3)
         if what[0] == "convergence_layer":
             assert math.isnan(row.p), "neither early nor late is better"
+
+
+@pytest.mark.parametrize(("n", "choices"), [(12, 20), (40, 12)])
+def test_intervals_equal_a_loop_over_samples_of_images_and_choices(n: int, choices: int) -> None:
+    chance = np.random.default_rng(n)
+    each = chance.normal(0.4, 0.3, choices)
+    values = 0.5 * chance.normal(size=(n, 1)) + each
+    weights = bootstrap.bootstrap_weights(n)[:200]
+    drawn = np.random.default_rng(bootstrap.SEED).integers(0, choices, (200, choices))
+    both = []
+    for images, others in zip(weights, drawn, strict=True):
+        rows = [row.mean() for row, times in zip(values, images, strict=True) for _ in range(times)]
+        of_choices = [values[:, k].mean() - values.mean() for k in others]
+        both.append(float(np.mean(rows) + np.mean(of_choices)))
+    low, high = interval(
+        weights @ values.mean(axis=1) / n, values.mean(axis=0), n, seed=bootstrap.SEED
+    )
+    expected = slow_ends(both, min(n, choices))
+    assert [low, high] == pytest.approx(expected, abs=2e-3)
+    for few in ((9, choices), (n, 9)):
+        assert math.isnan(interval(weights @ values.mean(axis=1) / n, each[: few[1]], few[0])[0])
 
 
 def test_p_counts_the_choice_itself_and_ties() -> None:
@@ -83,7 +100,7 @@ def _draw(chance: np.random.Generator, n: int, choices: int) -> np.ndarray:
     )
 
 
-@pytest.mark.parametrize(("n", "choices"), [(36, 20), (200, 20), (200, 50)])
+@pytest.mark.parametrize(("n", "choices"), [(12, 20), (36, 10), (36, 20), (200, 20), (200, 50)])
 def test_intervals_cover_and_chance_seldom_beats_chance(n: int, choices: int) -> None:
     """0.3 is what choices differ by: 20 of them alone leave an error of 0.07."""
     chance = np.random.default_rng(n + choices)
@@ -99,7 +116,7 @@ def test_intervals_cover_and_chance_seldom_beats_chance(n: int, choices: int) ->
         others = pictures[:, None] + chance.normal(0, 0.3, choices)
         others = others + chance.normal(0, 0.4, (n, choices))
         each = (pictures + mine)[:, None] - others
-        low, high = interval(weights @ each.mean(axis=1), each.mean(axis=0), seed=repeat)
+        low, high = interval(weights @ each.mean(axis=1), each.mean(axis=0), n, seed=repeat)
         covered += low <= 0.8 <= high
     assert 0.90 <= covered / repeats <= 0.98
     assert below / repeats <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / repeats)

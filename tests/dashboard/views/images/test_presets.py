@@ -186,9 +186,17 @@ def test_judge_and_bertscore_disagree(run, frames, name, judge_is_high):
     assert images == expected
 
 
+def opened_presets():
+    """The Images page with its presets open; closed ones are not drawn."""
+    at = app().run()
+    assert not [button for button in at.button if (button.key or "").startswith("preset-")]
+    at.session_state["presets"] = True
+    return at.run()
+
+
 def test_one_click_writes_the_filter(run, monkeypatch):
     monkeypatch.setenv("PEEL_RESULTS", str(run.parent))
-    at = app().run()
+    at = opened_presets()
     preset, images = preset_images(run, "Late correction")
     next(button for button in at.button if button.label == preset.name).click().run()
     assert not at.exception
@@ -200,7 +208,7 @@ def test_one_click_writes_the_filter(run, monkeypatch):
 @pytest.mark.parametrize("layer", [2, 4])
 def test_sure_but_wrong_at_a_layer_is_answered_by_clicking(run, frames, monkeypatch, layer):
     monkeypatch.setenv("PEEL_RESULTS", str(run.parent))
-    at = app().run()
+    at = opened_presets()
     at.selectbox(key="preset_layer").set_value(str(layer)).run()
     name = f"Sure but wrong at layer {layer}"
     next(button for button in at.button if button.label == name).click().run()
@@ -213,7 +221,7 @@ def test_sure_but_wrong_at_a_layer_is_answered_by_clicking(run, frames, monkeypa
 def test_what_a_run_lacks_is_named_and_cannot_be_clicked(tmp_path, monkeypatch):
     make_run(tmp_path, n_images=3)
     monkeypatch.setenv("PEEL_RESULTS", str(tmp_path))
-    at = app().run()
+    at = opened_presets()
     assert not at.exception
     buttons = [button for button in at.button if button.key and button.key.startswith("preset-")]
     assert len(buttons) == 3
