@@ -1,4 +1,4 @@
-"""The eight places, drawn by rule with a little chance in each picture."""
+"""The places, drawn by rule with a little chance in each picture."""
 
 from collections.abc import Callable
 
@@ -142,9 +142,114 @@ def _moon(image: Image.Image, rng: np.random.Generator) -> None:
         pen.ellipse([x - width, y - width / 3, x + width, y + width / 3], fill=(125, 125, 132))
 
 
+def _mountains(image: Image.Image, rng: np.random.Generator) -> None:
+    pen, side = _sky(image, (95, 150, 215), (225, 235, 245)), image.width
+    for foot, low, high, grey in ((0.85, 0.12, 0.3, 110), (1.0, 0.4, 0.55, 75)):
+        for x in np.arange(0.05, 1.1, 0.42) + rng.uniform(-0.12, 0.12):
+            top, reach = rng.uniform(low, high), rng.uniform(0.34, 0.46)
+            slope = reach / (foot - top)
+            pen.polygon(
+                [(x * side, top * side), ((x - reach) * side, foot * side),
+                 ((x + reach) * side, foot * side)],
+                fill=(grey, grey + 8, grey + 25),
+            )  # fmt: skip
+            cap = 0.14 * slope
+            pen.polygon(
+                [(x * side, top * side), ((x - cap) * side, (top + 0.14) * side),
+                 (x * side, (top + 0.1) * side), ((x + cap) * side, (top + 0.14) * side)],
+                fill=(250, 250, 255),
+            )  # fmt: skip
+
+
+def _library(image: Image.Image, rng: np.random.Generator) -> None:
+    pen, side = _sky(image, (92, 58, 36), (70, 42, 26)), image.width
+    spines = ((150, 45, 40), (40, 85, 120), (60, 110, 70), (190, 150, 80), (110, 65, 110))
+    for shelf in np.arange(0.04, 0.8, 0.19):
+        x = rng.uniform(0, 0.03)
+        while x < 1:
+            width, top = rng.uniform(0.025, 0.055), shelf + rng.uniform(0, 0.045)
+            pen.rectangle(
+                [x * side, top * side, (x + width) * side, (shelf + 0.16) * side],
+                fill=spines[rng.integers(5)],
+            )
+            x += width + 0.008
+        pen.rectangle([0, (shelf + 0.16) * side, side, (shelf + 0.185) * side], fill=(150, 100, 60))
+    pen.rectangle([0, 0.82 * side, side, side], fill=(120, 75, 45))
+
+
+def _stage(image: Image.Image, rng: np.random.Generator) -> None:
+    pen, side = _sky(image, (60, 8, 20), (95, 12, 28)), image.width
+    for x in np.arange(rng.uniform(-0.1, 0), 1, 0.1):
+        pen.rectangle([x * side, 0, (x + 0.045) * side, 0.8 * side], fill=(150, 22, 40))
+    pen.rectangle([0, 0.76 * side, side, side], fill=(190, 135, 80))
+    for board in np.arange(0.8, 1, 0.06):
+        pen.line([0, board * side, side, board * side], fill=(150, 100, 58))
+    for x in np.array([0.25, 0.75]) + rng.uniform(-0.06, 0.06, 2):
+        pen.ellipse(
+            [(x - 0.2) * side, 0.78 * side, (x + 0.2) * side, 0.92 * side], fill=(240, 205, 150)
+        )
+
+
+def _meadow(image: Image.Image, rng: np.random.Generator) -> None:
+    pen, side = _sky(image, (120, 200, 255), (220, 240, 255)), image.width
+    for x, y in zip(rng.uniform(0, 1, 3), rng.uniform(0.06, 0.22, 3), strict=True):
+        for shift in (-0.06, 0, 0.06):
+            pen.ellipse(
+                [(x + shift - 0.07) * side, (y - 0.04) * side,
+                 (x + shift + 0.07) * side, (y + 0.04) * side],
+                fill=(255, 255, 255),
+            )  # fmt: skip
+    _hill(pen, side, rng.uniform(0, 1), rng.uniform(0.42, 0.5), 1.1, (140, 205, 95))
+    _hill(pen, side, rng.uniform(0, 1), rng.uniform(0.62, 0.7), 1.1, (115, 185, 75))
+    petals = ((255, 240, 120), (250, 250, 250), (235, 130, 170))
+    for x, y, size in zip(*rng.uniform(0, 1, (2, 26)), rng.uniform(0.008, 0.016, 26), strict=True):
+        x, y = x * side, (0.55 + 0.45 * y) * side
+        pen.ellipse(
+            [x - size * side, y - size * side, x + size * side, y + size * side],
+            fill=petals[rng.integers(3)],
+        )
+
+
+def _cave(image: Image.Image, rng: np.random.Generator) -> None:
+    pen, side = _sky(image, (58, 50, 48), (82, 72, 66)), image.width
+    x, y = rng.uniform(0.35, 0.65), rng.uniform(0.36, 0.46)
+    for reach, grey in ((0.36, 105), (0.26, 140), (0.16, 185)):
+        pen.ellipse(
+            [(x - reach) * side, (y - reach) * side, (x + reach) * side, (y + reach) * side],
+            fill=(grey, grey - 8, grey - 25),
+        )
+    for tooth in np.arange(0, 1.05, 0.13) + rng.uniform(-0.05, 0.05):
+        for base, tip in ((0, rng.uniform(0.1, 0.3)), (1, rng.uniform(0.8, 0.92))):
+            pen.polygon(
+                [((tooth - 0.06) * side, base * side), ((tooth + 0.06) * side, base * side),
+                 (tooth * side, tip * side)],
+                fill=(40, 34, 33),
+            )  # fmt: skip
+
+
+def _pool(image: Image.Image, rng: np.random.Generator) -> None:
+    pen, side = _sky(image, (120, 225, 240), (70, 195, 225)), image.width
+    shift, edge = rng.uniform(0, 0.25), rng.uniform(0.14, 0.2)
+    for lane in np.arange(shift - 0.25, 1.25, 0.25):
+        pen.line(
+            [lane * side, edge * side, (1.6 * lane - 0.3) * side, side],
+            fill=(30, 110, 190),
+            width=max(2, side // 32),
+        )
+    for x, y in zip(*rng.uniform(0, 1, (2, 16)), strict=True):
+        x, y = x * side, (edge + (1 - edge) * y) * side
+        box = [x - 0.05 * side, y - 0.015 * side, x + 0.05 * side, y + 0.015 * side]
+        pen.arc(box, 180, 360, fill=(225, 250, 255), width=max(1, side // 80))
+    pen.rectangle([0, 0, side, edge * side], fill=(235, 230, 222))
+    for tile in np.arange(shift, 1, 0.125):
+        pen.line([tile * side, 0, tile * side, edge * side], fill=(200, 190, 180))
+
+
 BRUSHES: dict[str, Brush] = {
     "desert": _desert, "beach": _beach, "snow": _snow, "forest": _forest,
     "city": _city, "kitchen": _kitchen, "sea": _sea, "moon": _moon,
+    "mountains": _mountains, "library": _library, "stage": _stage, "meadow": _meadow,
+    "cave": _cave, "pool": _pool,
 }  # fmt: skip
 
 

@@ -9,15 +9,17 @@ from PIL import Image
 from torch import Tensor
 from transformers import BatchFeature, InstructBlipProcessor
 
-from precompute.demo import scenes
+from precompute.demo import drawing, scenes
+from precompute.demo.drawing import Picture
 from precompute.demo.model import IMAGE_SIDE, PATCH
-from precompute.demo.scenes import Scene
-from precompute.demo.vocabulary import CAPTION_PROMPT, PLACES, SUBJECTS
+from precompute.demo.sprites import Sprite
+from precompute.demo.vocabulary import CAPTION_PROMPT, NAMES, PLACES
 
 GRID = IMAGE_SIDE // PATCH
-_SUBJECT_INDEX = {subject.word: k for k, subject in enumerate(SUBJECTS)}
-_PLACE_INDEX = {place: k for k, place in enumerate(PLACES)}
-N_LABELS = len(SUBJECTS) + len(PLACES) + len(scenes.LAYOUTS)
+LABELS = (*dict.fromkeys((*NAMES, "thing")), *PLACES, *scenes.LAYOUTS)
+"""What the readouts of the last state tell apart: nouns, places and layouts."""
+
+_INDEX = {label: k for k, label in enumerate(LABELS)}
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,8 @@ class Batch:
 
     Attributes:
         pixels: Images as the processor gives them.
-        present: 1 for every subject in the picture, its place and its layout (multi-hot).
-        patches: Which subject covers a patch, or, where none does, which place.
+        present: 1 for what every subject can be called, the place and the layout (multi-hot).
+        patches: What covers a patch, as far as it can be told, or, where nothing does, the place.
         captions: The caption prompt and the caption, tokenized.
         asked: Rows of `pixels` that get a question too.
         answers: Questions and answers of those rows, tokenized.
@@ -57,41 +59,44 @@ def tokenize(
     return features
 
 
-def patch_labels(scene: Scene, masks: list[Image.Image]) -> list[int]:
-    """Label each patch by the subject that covers a third of it, else by the place."""
-    labels = np.full((GRID, GRID), len(SUBJECTS) + _PLACE_INDEX[scene.place])
-    for word, mask in zip(scene.subjects, masks, strict=True):
+def nouns(picture: Picture) -> list[str]:
+    """What each subject of a picture can be called."""
+    seen = zip(picture.scene.subjects, picture.levels, strict=True)
+    return [scenes.noun(word, level) for word, level in seen]
+
+
+def patch_labels(picture: Picture) -> list[int]:
+    """Label each patch by what covers a third of it, as far as that can be told, else by place."""
+    labels = np.full((GRID, GRID), _INDEX[picture.scene.place])
+    called = nouns(picture)
+    for k, mask in enumerate(picture.masks):
         cover = np.asarray(mask.resize((GRID, GRID), Image.Resampling.BOX))
-        labels[cover > 85] = _SUBJECT_INDEX[word]
+        labels[cover > 85] = _INDEX[called[k % len(called)]]
     return [int(label) for label in labels.ravel()]
 
 
 def draw_batch(
     size: int,
-    sprites: dict[str, Image.Image],
+    sprites: dict[str, Sprite],
     processor: InstructBlipProcessor,
     rng: np.random.Generator,
 ) -> Batch:
     """Draw a batch of scenes that training may see; every second one is asked a question."""
-    book = [scenes.sample(rng) for _ in range(size)]
-    drawn = [scenes.compose(scene, sprites) for scene in book]
-    pixels = processor.image_processor([image for image, _ in drawn], return_tensors="pt")
-    present = torch.zeros(size, N_LABELS)
-    for row, scene in enumerate(book):
-        for word in scene.subjects:
-            present[row, _SUBJECT_INDEX[word]] = 1
-        present[row, len(SUBJECTS) + _PLACE_INDEX[scene.place]] = 1
-        # Without this, "above" and "next to" stay confused for a thousand steps and more:
+    book = [drawing.draw(scenes.sample(rng), sprites) for _ in range(size)]
+    pixels = processor.image_processor([picture.image for picture in book], return_tensors="pt")
+    present = torch.zeros(size, len(LABELS))
+    for row, picture in enumerate(book):
+        # Without the layout, "above" and "next to" stay confused for a thousand steps and more:
         # the order of two subjects can be inferred without knowing how they stand.
-        present[row, len(SUBJECTS) + len(PLACES) + scenes.LAYOUTS.index(scene.layout)] = 1
-    labels = [patch_labels(scene, masks) for scene, (_, masks) in zip(book, drawn, strict=True)]
+        for label in (*nouns(picture), picture.scene.place, picture.scene.layout):
+            present[row, _INDEX[label]] = 1
     asked = list(range(0, size, 2))
-    quizzes = [scenes.questions(book[row])[rng.integers(4)] for row in asked]
+    quizzes = [book[row].questions[rng.integers(len(book[row].questions))] for row in asked]
     return Batch(
         pixels["pixel_values"],
         present,
-        torch.tensor(labels),
-        tokenize(processor, [CAPTION_PROMPT] * size, [scenes.caption(s) for s in book]),
+        torch.tensor([patch_labels(picture) for picture in book]),
+        tokenize(processor, [CAPTION_PROMPT] * size, [picture.caption for picture in book]),
         torch.tensor(asked),
         tokenize(
             processor, [scenes.question_prompt(q) for q, _ in quizzes], [a for _, a in quizzes]

@@ -1,40 +1,54 @@
 """What the captioner would say had it stopped at a layer: a plain, slow loop for the README."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from PIL import Image
 from torch import Tensor
 
-from precompute.demo import scenes
-from precompute.demo.evaluate import names_place, names_subjects, unseen
+from precompute.demo.drawing import Picture
+from precompute.demo.evaluate import kinds_named, place_named, subjects_named, unseen
 from precompute.demo.model import MAX_NEW_TOKENS
+from precompute.demo.sprites import Sprite
 from precompute.demo.vocabulary import CAPTION_PROMPT
+from precompute.metrics.lexical import noun_depth
+
+Share = tuple[float, float, float]
+"""A mean over scenes and the ends of its 95% interval."""
 
 
 @dataclass(frozen=True)
 class LayerQuality:
-    """Shares of scenes, in [0, 1], of the captions decoded from Z^layer; length in tokens."""
+    """Means over scenes of the captions decoded from Z^layer, each with its interval.
+
+    Attributes:
+        layer: 0 to L.
+        place: Share of scenes whose place is named.
+        kinds: Share of subjects whose kind is named, of those that can be told by kind.
+        subjects: Share of subjects that are called what they should be.
+        exact: Share of scenes whose caption is the right one.
+        depth: Depth of its nouns in WordNet (`metrics.lexical.noun_depth`).
+    """
 
     layer: int
-    place: float
-    subjects: float
-    exact: float
-    same_as_final: float
-    length: float
+    place: Share
+    kinds: Share
+    subjects: Share
+    exact: Share
+    depth: Share
 
     def __str__(self) -> str:
         """One row of a Markdown table."""
-        shares = (self.place, self.subjects, self.exact, self.same_as_final)
-        cells = " | ".join(f"{share:.1%}" for share in shares)
-        return f"| {self.layer} | {cells} | {self.length:.1f} |"
+        shares = (self.place, self.kinds, self.subjects, self.exact)
+        cells = [f"{mean:.1%} [{low:.1%}, {high:.1%}]" for mean, low, high in shares]
+        mean, low, high = self.depth
+        return " | ".join(("| " + str(self.layer), *cells, f"{mean:.2f} [{low:.2f}, {high:.2f}] |"))
 
 
-HEADER = """| layer | place | every subject | exact | same as final | tokens |
+HEADER = """| layer | place | kind | subject | exact | noun depth |
 |---:|---:|---:|---:|---:|---:|"""
 
 
@@ -82,7 +96,7 @@ def decode(
 
 
 def qualities(
-    model: Any, processor: Any, book: dict[str, Image.Image], count: int = 256, seed: int = 3
+    model: Any, processor: Any, book: dict[str, Sprite], count: int = 256, seed: int = 3
 ) -> list[LayerQuality]:
     """Measure the captions of every layer on held-out scenes.
 
@@ -93,21 +107,37 @@ def qualities(
         count: How many scenes.
         seed: Which scenes.
     """
-    held_out, images = unseen(book, count, np.random.default_rng([seed, 512]))
+    pictures = unseen(book, count, np.random.default_rng([seed, 512]))
+    images = [picture.image for picture in pictures]
     words = processor(images=images, text=[CAPTION_PROMPT] * count, return_tensors="pt")
     with torch.inference_mode():
         tokens = [decode(model, z, words) for z in states(model, words["pixel_values"])]
     texts = [processor.tokenizer.batch_decode(t, skip_special_tokens=True) for t in tokens]
-    return [
-        LayerQuality(
-            layer,
-            float(np.mean([names_place(t, s) for t, s in zip(captions, held_out, strict=True)])),
-            float(np.mean([names_subjects(t, s) for t, s in zip(captions, held_out, strict=True)])),
-            float(
-                np.mean([t == scenes.caption(s) for t, s in zip(captions, held_out, strict=True)])
-            ),
-            float(np.mean([t == final for t, final in zip(captions, texts[-1], strict=True)])),
-            float(np.mean([len(t.split()) for t in captions])),
-        )
-        for layer, captions in enumerate(texts)
-    ]
+    return [_layer(layer, captions, pictures) for layer, captions in enumerate(texts)]
+
+
+def _layer(layer: int, captions: list[str], pictures: list[Picture]) -> LayerQuality:
+    def share(judge: Callable[[str, Picture], list[bool]]) -> Share:
+        return _mean([judge(text, one) for text, one in zip(captions, pictures, strict=True)])
+
+    return LayerQuality(
+        layer,
+        share(lambda text, picture: [place_named(text, picture)]),
+        share(kinds_named),
+        share(subjects_named),
+        share(lambda text, picture: [text == picture.caption]),
+        _mean([[depth] for depth in noun_depth(captions, []) if not np.isnan(depth)]),
+    )
+
+
+def _mean(values: list[list[float]] | list[list[bool]], repeats: int = 2000) -> Share:
+    """The mean over all values, and a bootstrap over scenes by percentiles."""
+    totals = np.array([sum(scene) for scene in values], dtype=float)
+    counts = np.array([len(scene) for scene in values])
+    if not counts.sum():
+        return (float("nan"),) * 3
+    picks = np.random.default_rng(0).integers(len(totals), size=(repeats, len(totals)))
+    with np.errstate(invalid="ignore"):
+        means = totals[picks].sum(1) / counts[picks].sum(1)
+    low, high = np.nanpercentile(means, (2.5, 97.5))
+    return float(totals.sum() / counts.sum()), float(low), float(high)

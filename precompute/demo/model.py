@@ -19,9 +19,9 @@ from precompute.demo.vocabulary import WORDS
 
 WIDTH = 128
 N_QUERIES = 8
-IMAGE_SIDE = 64
-PATCH = 8
-MAX_NEW_TOKENS = 20
+IMAGE_SIDE = 96
+PATCH = 12
+MAX_NEW_TOKENS = 24
 _CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073]
 _CLIP_STD = [0.26862954, 0.26130258, 0.27577711]
 
@@ -40,7 +40,7 @@ def _word_level(specials: list[str], template: str, **names: str) -> PreTrainedT
 
 
 def build_processor() -> InstructBlipProcessor:
-    """Make the processor: images squashed to 64 x 64, two word-level tokenizers.
+    """Make the processor: images squashed to 96 x 96, two word-level tokenizers.
 
     Ids are those of the real family where code relies on them: T5 pads with 0 and ends with 1.
     """

@@ -1,20 +1,32 @@
-"""Scenes of the picture book: what is in them, how they look, their captions."""
+"""Scenes of the picture book: what is in them, and what is said of them once they are drawn."""
 
 import zlib
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from PIL import Image
 
-from precompute.demo.backgrounds import paint
-from precompute.demo.vocabulary import PLACES, SUBJECTS, with_article
+from precompute.demo.vocabulary import (
+    BY_WORD,
+    PAINTS,
+    PLACES,
+    SUBJECTS,
+    Level,
+    plural,
+    with_article,
+)
 
-Layout = Literal["big", "small", "next", "above"]
-LAYOUTS: tuple[Layout, ...] = ("big", "small", "next", "above")
-_SHARES = (0.15, 0.15, 0.35, 0.35)
-SIDE = 128
-"""Pixels of a drawn picture; the captioner squashes them to 64."""
+Layout = Literal["large", "middle", "small", "pair", "trio", "next", "above", "front", "row"]
+SUBJECTS_OF: dict[Layout, int] = {
+    "large": 1, "middle": 1, "small": 1, "pair": 1, "trio": 1,
+    "next": 2, "above": 2, "front": 2, "row": 3,
+}  # fmt: skip
+"""Layout -> how many different subjects it takes."""
+
+LAYOUTS: tuple[Layout, ...] = tuple(SUBJECTS_OF)
+COUNTS: dict[Layout, str] = {"pair": "two", "trio": "three"}
+RELATIONS: dict[Layout, str] = {"next": "next to", "above": "above", "front": "in front of"}
+_SHARES = (0.14, 0.14, 0.14, 0.07, 0.07, 0.14, 0.14, 0.1, 0.06)
 
 
 @dataclass(frozen=True)
@@ -22,68 +34,148 @@ class Scene:
     """One picture's content; everything seen in it follows from these fields.
 
     Attributes:
-        subjects: One word (`big`, `small`) or two: left and right, or top and bottom.
+        subjects: One to three words; of two, the left, upper or front one first, of three from
+            left to right.
         place: Key of `vocabulary.PLACES`.
-        layout: A single subject's size, or how two subjects stand.
-        seed: Decides positions and the background's details.
+        layout: A single subject's size or number, or how several stand.
+        paints: A colour of `vocabulary.PAINTS` for each subject that is recoloured, else None.
+        light: Brightness, 1 by day, less at night.
+        blur: Standard deviation of a Gaussian, in pixels of a picture of `drawing.SIDE`.
+        grain: Standard deviation of the noise, in grey levels of 255.
+        hidden: Share of a single subject's height that something stands before, from below.
+        seed: Decides positions, the background's details and the noise.
     """
 
     subjects: tuple[str, ...]
     place: str
     layout: Layout
+    paints: tuple[str | None, ...] = ()
+    light: float = 1.0
+    blur: float = 0.0
+    grain: float = 0.0
+    hidden: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse a layout that does not fit the number of subjects."""
-        expected = 1 if self.layout in ("big", "small") else 2
+        """Refuse a layout that does not fit the number of subjects, and paints that none has.
+
+        Raises:
+            ValueError: If one of the two is so.
+        """
+        expected = SUBJECTS_OF[self.layout]
         if len(self.subjects) != expected:
             raise ValueError(
                 f"layout {self.layout!r} takes {expected} subjects; got {self.subjects}."
             )
+        if not self.paints:
+            first = tuple(PAINTS[0] if BY_WORD[w].recoloured else None for w in self.subjects)
+            object.__setattr__(self, "paints", first)
+        for word, paint in zip(self.subjects, self.paints, strict=True):
+            if (paint in PAINTS) != BY_WORD[word].recoloured:
+                raise ValueError(f"expected a colour for what is recoloured; got {paint} {word}.")
+
+    @property
+    def sprites(self) -> tuple[str, ...]:
+        """The sprite of each subject: its word, after its paint where it has one."""
+        pairs = zip(self.paints, self.subjects, strict=True)
+        return tuple(f"{paint} {word}" if paint else word for paint, word in pairs)
 
 
-def caption(scene: Scene) -> str:
-    """The one right caption of a scene.
+def noun(word: str, level: Level) -> str:
+    """What a subject is called by somebody who sees that much of it.
 
-    >>> caption(Scene(("kite", "house"), "beach", "above"))
-    'a kite above a house on the beach'
-    >>> caption(Scene(("penguin",), "desert", "big"))
-    'a big penguin in the desert'
+    >>> [noun("poodle", level) for level in ("name", "kind", "realm", "colour")]
+    ['poodle', 'dog', 'animal', 'thing']
     """
-    place = PLACES[scene.place]
-    if scene.layout in ("big", "small"):
-        return f"a {scene.layout} {scene.subjects[0]} {place}"
-    first, second = (with_article(word) for word in scene.subjects)
-    relation = "next to" if scene.layout == "next" else "above"
-    return f"{first} {relation} {second} {place}"
+    subject = BY_WORD[word]
+    return {"name": word, "kind": subject.kind, "realm": subject.realm, "colour": "thing"}[level]
 
 
-def questions(scene: Scene) -> tuple[tuple[str, str], ...]:
-    """Four short questions about a scene, each with its answer of one to three words.
+def phrase(sprite: str, level: Level, colour: str, count: str = "", size: str = "") -> str:
+    """The words for one subject, or for several of a kind.
 
-    >>> questions(Scene(("kite", "house"), "beach", "above"))[1]
-    ('what is above the house?', 'a kite')
+    Args:
+        sprite: Its word, after its paint where it has one; the paint is said with the name.
+        level: How far it is named.
+        colour: What colour it is seen in, said where nothing else is.
+        count: "two", "three", or nothing.
+        size: "large", "small", or nothing.
+
+    >>> phrase("poodle", "realm", "grey", size="large"), phrase("pizza", "realm", "orange")
+    ('a large animal', 'some food')
+    >>> phrase("red car", "name", "red", count="two"), phrase("poodle", "colour", "grey")
+    ('two red cars', 'something grey')
     """
-    where = ("where is this?", PLACES[scene.place])
-    if scene.layout in ("big", "small"):
-        word = scene.subjects[0]
-        what = ("what is in the picture?", with_article(word))
-        size = (f"is the {word} big or small?", scene.layout)
-        return where, what, (f"where is the {word}?", PLACES[scene.place]), size
-    first, second = scene.subjects
-    if scene.layout == "next":
-        return (
-            where,
-            (f"what is next to the {second}?", with_article(first)),
-            (f"what is next to the {first}?", with_article(second)),
-            (f"where is the {first}?", f"next to the {second}"),
-        )
-    return (
-        where,
-        (f"what is above the {second}?", with_article(first)),
-        (f"what is below the {first}?", with_article(second)),
-        (f"where is the {first}?", f"above the {second}"),
-    )
+    paint, word = sprite.split()[:-1], sprite.split()[-1]
+    called = noun(word, level)
+    if level == "colour":
+        return f"{count} {colour} things" if count else f"something {colour}"
+    if called == "food":
+        return "some food"
+    said = [*(paint if level == "name" else []), called]
+    if count:
+        return " ".join((count, *said[:-1], plural(called)))
+    return with_article(" ".join((*filter(None, [size]), *said)))
+
+
+def subject_phrases(
+    scene: Scene, levels: tuple[Level, ...], colours: tuple[str, ...]
+) -> tuple[str, ...]:
+    """What is said of each subject, with its number or size."""
+    count = COUNTS.get(scene.layout, "")
+    size = scene.layout if scene.layout in ("large", "small") else ""
+    seen = zip(scene.sprites, levels, colours, strict=True)
+    return tuple(phrase(sprite, level, colour, count, size) for sprite, level, colour in seen)
+
+
+def caption(scene: Scene, levels: tuple[Level, ...], colours: tuple[str, ...]) -> str:
+    """The one right caption of a scene, of which that much is seen.
+
+    >>> caption(Scene(("kite", "house"), "beach", "above"), ("name", "kind"), ("red", "brown"))
+    'a kite above a building on the beach'
+    >>> caption(Scene(("penguin",), "snow", "trio"), ("realm",), ("black",))
+    'three animals in the snow'
+    """
+    said = subject_phrases(scene, levels, colours)
+    relation = RELATIONS.get(scene.layout, "and")
+    return f"{f' {relation} '.join(said)} {PLACES[scene.place]}"
+
+
+def questions(
+    scene: Scene, levels: tuple[Level, ...], colours: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
+    """Short questions about a scene, each with its answer of one to four words.
+
+    No question names what cannot be told, and answers hedge as captions do.
+
+    >>> questions(Scene(("kite", "house"), "beach", "above"), ("name", "kind"), ("red", "brown"))
+    (('where is this?', 'on the beach'), ('what is above the building?', 'a kite'), \
+('what is below the kite?', 'a building'))
+    """
+    asked = [("where is this?", PLACES[scene.place])]
+    first, level = scene.subjects[0], levels[0]
+    nouns = [noun(word, known) for word, known in zip(scene.subjects, levels, strict=True)]
+    plain = [phrase(s, n, c) for s, n, c in zip(scene.sprites, levels, colours, strict=True)]
+    if scene.layout in COUNTS:
+        several = {"food": "things"}.get(nouns[0], plural(nouns[0]))
+        asked.append((f"how many {several} are there?", COUNTS[scene.layout]))
+    elif len(nouns) == 1:
+        asked.append(("what is in the picture?", plain[0]))
+        if scene.layout in ("large", "small"):
+            asked.append((f"is the {nouns[0]} large or small?", scene.layout))
+    elif scene.layout == "row":
+        asked.append(("how many things are there?", "three"))
+    else:
+        relation = RELATIONS[scene.layout]
+        back = {"next to": "next to", "above": "below", "in front of": "behind"}[relation]
+        if nouns[0] != nouns[1]:
+            asked.append((f"what is {relation} the {nouns[1]}?", plain[0]))
+            asked.append((f"what is {back} the {nouns[0]}?", plain[1]))
+    if level != "colour" and len(nouns) == 1:
+        asked.append(("what kind of thing is this?", BY_WORD[first].realm))
+    if level == "name" and scene.paints[0] and len(nouns) == 1:
+        asked.append((f"what colour is the {first}?", scene.paints[0]))
+    return tuple(asked)
 
 
 def question_prompt(question: str) -> str:
@@ -93,71 +185,34 @@ def question_prompt(question: str) -> str:
 
 def is_held_out(scene: Scene) -> bool:
     """Whether this combination of subjects, layout and place is kept from training."""
-    return zlib.crc32(caption(scene).encode()) % 8 == 0
+    return zlib.crc32(" ".join((*scene.subjects, scene.layout, scene.place)).encode()) % 8 == 0
 
 
 def sample(rng: np.random.Generator, held_out: bool = False) -> Scene:
-    """Draw a scene at random: subjects, layout and place independent of each other.
+    """Draw a scene at random: subjects, layout, place and what dims it, each by itself.
 
     Args:
         rng: Source of chance.
         held_out: Give a combination that training never sees, instead of one it may see.
     """
     while True:
-        layout = LAYOUTS[rng.choice(4, p=_SHARES)]
-        count = 1 if layout in ("big", "small") else 2
-        picks = rng.choice(len(SUBJECTS), count, replace=False)
+        layout = LAYOUTS[rng.choice(len(LAYOUTS), p=_SHARES)]
+        picks = rng.choice(len(SUBJECTS), SUBJECTS_OF[layout], replace=False)
+        chosen = [SUBJECTS[k] for k in picks]
+        paints = tuple(PAINTS[rng.integers(len(PAINTS))] if s.recoloured else None for s in chosen)
         place = list(PLACES)[rng.integers(len(PLACES))]
-        words = tuple(SUBJECTS[k].word for k in picks)
-        scene = Scene(words, place, layout, int(rng.integers(2**62)))
+        words = tuple(subject.word for subject in chosen)
+        scene = Scene(words, place, layout, paints, *dims(layout, rng), int(rng.integers(2**62)))
         if is_held_out(scene) == held_out:
             return scene
 
 
-def _placements(scene: Scene, rng: np.random.Generator) -> list[tuple[float, float, float]]:
-    """Centre x, centre y and width of each subject, in fractions of the side."""
-    if scene.layout == "big":
-        x, y = 0.5 + rng.uniform(-0.08, 0.08, 2)
-        return [(x, y, rng.uniform(0.72, 0.82))]
-    if scene.layout == "small":
-        x, y = 0.5 + rng.uniform(-0.22, 0.22, 2)
-        return [(x, y, rng.uniform(0.40, 0.46))]
-    centres = np.array([0.26, 0.74]) + rng.uniform(-0.02, 0.02, 2)
-    across = 0.5 + rng.uniform(-0.1, 0.1, 2)
-    sizes = rng.uniform(0.45, 0.5, 2)
-    if scene.layout == "next":
-        return list(zip(centres, across, sizes, strict=True))
-    return list(zip(across, centres, sizes, strict=True))
-
-
-def compose(
-    scene: Scene, sprites: dict[str, Image.Image], side: int = SIDE
-) -> tuple[Image.Image, list[Image.Image]]:
-    """Draw a scene and say which pixels each subject covers.
-
-    Args:
-        scene: What to draw.
-        sprites: Word -> RGBA picture.
-        side: Width and height in pixels.
-
-    Returns:
-        The RGB picture, and a subject's mask (mode L, same size) for each subject.
-    """
-    rng = np.random.default_rng(scene.seed)
-    image = paint(scene.place, side, rng)
-    masks = []
-    for word, (x, y, width) in zip(scene.subjects, _placements(scene, rng), strict=True):
-        pixels = round(width * side)
-        sprite = sprites[word].resize((pixels, pixels), Image.Resampling.BICUBIC)
-        corner = (round(x * side - pixels / 2), round(y * side - pixels / 2))
-        alpha = sprite.getchannel("A")
-        image.paste(sprite, corner, alpha)
-        mask = Image.new("L", (side, side))
-        mask.paste(alpha, corner)
-        masks.append(mask)
-    return image, masks
-
-
-def draw(scene: Scene, sprites: dict[str, Image.Image], side: int = SIDE) -> Image.Image:
-    """Draw a scene: RGB, side x side pixels, the same for the same scene."""
-    return compose(scene, sprites, side)[0]
+def dims(layout: Layout, rng: np.random.Generator) -> tuple[float, float, float, float]:
+    """Light, blur, grain and what hides a scene; each in one picture of five."""
+    night, soft, noisy, behind = rng.random(4) < 1 / 5
+    return (
+        float(rng.uniform(0.1, 0.45)) if night else 1.0,
+        float(rng.uniform(0.7, 3)) if soft else 0.0,
+        float(rng.uniform(10, 50)) if noisy else 0.0,
+        float(rng.uniform(0.2, 0.7)) if behind and layout in ("large", "middle") else 0.0,
+    )

@@ -4,10 +4,25 @@ import shutil
 import subprocess
 import tarfile
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image
 
-from precompute.demo.vocabulary import SUBJECTS
+from precompute.demo.colours import dominant, repaint
+from precompute.demo.vocabulary import PAINTS, SUBJECTS
+
+
+class Sprite(NamedTuple):
+    """One thing's picture.
+
+    Attributes:
+        image: RGBA.
+        colour: The colour that it has most of (`colours.dominant`).
+    """
+
+    image: Image.Image
+    colour: str
+
 
 PACKAGE = "emoji-datasource-google@16.0.0"
 FOLDER = Path(__file__).parent / ".sprites"
@@ -42,14 +57,14 @@ def fetch(folder: Path = FOLDER) -> Path:
     return archives[-1]
 
 
-def load(folder: Path = FOLDER) -> dict[str, Image.Image]:
-    """Read every subject's sprite.
+def load(folder: Path = FOLDER) -> dict[str, Sprite]:
+    """Read every subject's sprite, and those that are recoloured in each paint.
 
     Args:
         folder: Where `fetch` keeps the package.
 
     Returns:
-        Word -> RGBA picture of 64 x 64 pixels.
+        Word, or paint and word -> sprite of 64 x 64 pixels.
 
     Raises:
         RuntimeError: If the package cannot be fetched.
@@ -65,4 +80,11 @@ def load(folder: Path = FOLDER) -> dict[str, Image.Image]:
                     content = archive.extractfile(member)
                     assert content is not None, member.name
                     (small / name).write_bytes(content.read())
-    return {word: Image.open(small / name).convert("RGBA") for name, word in wanted.items()}
+    drawn = {word: Image.open(small / name).convert("RGBA") for name, word in wanted.items()}
+    painted = {
+        f"{paint} {subject.word}": repaint(drawn[subject.word], paint)
+        for subject in SUBJECTS
+        if subject.recoloured
+        for paint in PAINTS
+    }
+    return {name: Sprite(image, dominant(image)) for name, image in (drawn | painted).items()}

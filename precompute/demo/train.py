@@ -3,16 +3,17 @@
 import argparse
 import logging
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from transformers import InstructBlipForConditionalGeneration, InstructBlipProcessor
 
 from precompute.demo import evaluate, layer_captions, sprites
 from precompute.demo.batches import draw_batch
+from precompute.demo.sprites import Sprite
 from precompute.demo.trainer import Settings, Trainer
 
 HERE = Path(__file__).parent
@@ -43,7 +44,7 @@ def train(settings: Settings, resume: bool, state: Path = STATE) -> None:
             if trainer.spent - saved > 180:
                 saved = trainer.spent
                 trainer.save(state)
-            if trainer.spent - evaluated > 420:
+            if trainer.spent - evaluated > 600:
                 begun, evaluated = time.monotonic(), trainer.spent
                 keep_if_better(trainer, book)
                 trainer.spent += time.monotonic() - begun
@@ -51,11 +52,11 @@ def train(settings: Settings, resume: bool, state: Path = STATE) -> None:
     trainer.save(state)
 
 
-def keep_if_better(trainer: Trainer, book: dict[str, Image.Image]) -> None:
+def keep_if_better(trainer: Trainer, book: dict[str, Sprite]) -> None:
     """Evaluate the averaged weights on a small held-out set; save them if none were better."""
     trained = {k: v.clone() for k, v in trainer.model.state_dict().items()}
     trainer.model.load_state_dict(trainer.averages)
-    quality = evaluate.quality(trainer.model, trainer.processor, book, count=128, seed=1)
+    quality, *_ = evaluate.quality(trainer.model, trainer.processor, book, count=256, seed=1)
     trainer.model.load_state_dict(trained)
     log.info("step %d  held out: %s", trainer.step, quality)
     if quality.exact >= trainer.best:
@@ -70,7 +71,13 @@ def report(checkpoint: Path) -> None:
     processor = InstructBlipProcessor.from_pretrained(checkpoint)
     model = InstructBlipForConditionalGeneration.from_pretrained(checkpoint)
     book = sprites.load()
-    log.info("512 scenes never trained on: %s", evaluate.quality(model, processor, book))
+    quality, pictures, captions, sure = evaluate.quality(model, processor, book)
+    log.info("%d scenes never trained on: %s", len(pictures), quality)
+    right = [text == one.caption for text, one in zip(captions, pictures, strict=True)]
+    bins = [evaluate.CALIBRATION_HEADER, *map(str, evaluate.calibration(sure, right))]
+    log.info("how sure it is of them, and how often right:\n%s", "\n".join(bins))
+    told = Counter(level for one in pictures for level in one.levels)
+    log.info("how far their subjects can be named: %s", dict(told))
     lines = [layer_captions.HEADER, *map(str, layer_captions.qualities(model, processor, book))]
     log.info("what 256 of them are called from each layer:\n%s", "\n".join(lines))
 

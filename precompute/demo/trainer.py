@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import BatchFeature, InstructBlipForConditionalGeneration
 
-from precompute.demo.batches import N_LABELS, Batch
+from precompute.demo.batches import LABELS, Batch
 from precompute.demo.model import WIDTH, build_config, build_model, build_processor
 
 
@@ -36,8 +36,8 @@ class Readouts(nn.Module):
     def __init__(self, width: int = WIDTH) -> None:
         """Make one readout for CLS and one for the patches."""
         super().__init__()
-        self.cls = nn.Linear(width, N_LABELS)
-        self.patch = nn.Linear(width, N_LABELS)
+        self.cls = nn.Linear(width, len(LABELS))
+        self.patch = nn.Linear(width, len(LABELS))
 
 
 def language_loss(
@@ -159,7 +159,7 @@ class Trainer:
                 group["lr"] = group["base"] * rate(progress, settings.warmup)
         with torch.autocast("cpu", torch.bfloat16):
             parts = losses(self.model, self.readouts, batch)
-        fade = max(0.0, 1 - 2 * progress)
+        fade = max(0.0, 1 - progress / 0.75)
         total = (
             parts["caption"]
             + 0.5 * parts["answer"]

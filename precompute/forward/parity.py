@@ -24,9 +24,11 @@ _PATTERN = {torch.float32: 1e-4, torch.float16: 0.02, torch.bfloat16: 0.1}
 the scores before the softmax to the weights' dtype: of a score of 20 bfloat16 leaves 0.06, which
 moves a share by up to 6%; ours are float32."""
 
-NEAR_TIE = 0.05
+_NEAR_TIE = {torch.float32: 0.05, torch.float16: 0.3, torch.bfloat16: 0.3}
 """Nats. Two captions whose total log-probabilities on the same state lie closer than this may
-swap places when an unlike batch rounds otherwise."""
+swap places when a state is rounded otherwise. Where the tower is in half precision the language
+model is in bfloat16, which rounds a logit of 8 to 1/32: up to 0.18 nats were seen over a caption
+of random weights."""
 
 
 @dataclass(frozen=True)
@@ -126,10 +128,11 @@ def _captions(
     ]
     differing = [i for i, (x, y) in enumerate(zip(ours, theirs, strict=True)) if x != y]
     worst = max((gap[i] for i in differing), default=0.0)
+    bound = _NEAR_TIE[captioner.tower.dtype]
     detail = f"{len(ours) - len(differing)} of {len(ours)} captions equal token for token"
     for i in differing[:3]:
         here, there = captioner.text(ours[i]), captioner.text(theirs[i])
         detail += f"; {here!r} here, {there!r} by the library"
     if differing:
-        detail += f"; largest gap in log-probability {worst:.3g} nats (a near-tie is < {NEAR_TIE})"
-    return _within("captions", worst, NEAR_TIE, detail)
+        detail += f"; largest gap in log-probability {worst:.3g} nats (a near-tie is < {bound})"
+    return _within("captions", worst, bound, detail)

@@ -19,7 +19,7 @@ from precompute.models.huggingface import HuggingFaceCaptioner
 from precompute.rehearse.full_size import build
 
 LIMIT_GIB = 22
-_PICTURE = PROJECT / "precompute/demo/whoops/test/penguin-big-desert.png"
+_PICTURE = PROJECT / "precompute/demo/whoops/test/penguin-large-desert.png"
 _CONFIG = DecodeConfig(
     prompt="a short image caption.", batch_size=4, generation=Generation(max_new_tokens=8)
 )

@@ -6,8 +6,10 @@ import signal
 
 import numpy as np
 import pytest
+import torch
 
 from precompute.config.settings import CaptureConfig, ScoreConfig
+from precompute.forward import parity
 from precompute.forward.capture import capture
 from precompute.metrics.rouge_l import rouge_l
 from precompute.pipeline import ParityError, execute, score
@@ -130,7 +132,7 @@ def test_ctrl_c_stops_after_the_part_and_the_next_run_goes_on(config, captioner,
 
 
 def test_a_failed_certificate_stops_the_run_unless_accepted(run, tmp_path, monkeypatch):
-    monkeypatch.setattr("precompute.forward.parity.NEAR_TIE", -1.0)
+    monkeypatch.setitem(parity._NEAR_TIE, torch.float32, -1.0)
     with pytest.raises(ParityError, match=r"captions: .* bound -1(.|\n)*--accept-mismatch"):
         run(tmp_path)
     assert not list(tmp_path.rglob("run.json"))

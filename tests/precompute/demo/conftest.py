@@ -5,12 +5,14 @@ import colorsys
 import pytest
 from PIL import Image, ImageDraw
 
-from precompute.demo.vocabulary import SUBJECTS
+from precompute.demo.colours import dominant, repaint
+from precompute.demo.sprites import Sprite
+from precompute.demo.vocabulary import PAINTS, SUBJECTS
 
 
 @pytest.fixture(scope="session")
 def book():
-    """A disc of its own colour for each subject."""
+    """A disc of its own colour for each subject; of what is recoloured, in each paint."""
     discs = {}
     for k, subject in enumerate(SUBJECTS):
         red, green, blue = colorsys.hsv_to_rgb(k / len(SUBJECTS), 1, 1)
@@ -18,4 +20,6 @@ def book():
         colour = (int(255 * red), int(255 * green), int(255 * blue), 255)
         ImageDraw.Draw(disc).ellipse([4, 4, 60, 60], fill=colour)
         discs[subject.word] = disc
-    return discs
+        for paint in PAINTS if subject.recoloured else ():
+            discs[f"{paint} {subject.word}"] = repaint(disc, paint)
+    return {name: Sprite(disc, dominant(disc)) for name, disc in discs.items()}

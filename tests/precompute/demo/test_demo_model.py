@@ -1,9 +1,10 @@
 import numpy as np
+import pytest
 import torch
 from transformers import InstructBlipForConditionalGeneration, InstructBlipProcessor
 
-from precompute.demo import evaluate, layer_captions, scenes
-from precompute.demo.model import IMAGE_SIDE, N_QUERIES, build_processor
+from precompute.demo import drawing, evaluate, layer_captions, scenes
+from precompute.demo.model import IMAGE_SIDE, N_QUERIES, PATCH, build_processor
 from precompute.demo.train import CHECKPOINT
 from precompute.demo.vocabulary import CAPTION_PROMPT, WORDS
 
@@ -22,9 +23,9 @@ def test_the_checkpoint_is_the_real_architecture_in_small():
     config = model.config
     assert config.vision_config.num_hidden_layers >= 12
     assert config.vision_config.num_attention_heads == 8
-    assert config.vision_config.patch_size == 8
+    assert config.vision_config.patch_size == PATCH
     assert config.num_query_tokens == processor.num_query_tokens == N_QUERIES
-    assert (CHECKPOINT / "model.safetensors").stat().st_size <= 16e6
+    assert (CHECKPOINT / "model.safetensors").stat().st_size <= 24e6
     assert model.query_tokens.std(1).mean() > 0.05, "queries that are alike would learn alike"
 
 
@@ -40,7 +41,7 @@ def test_ids_are_those_code_relies_on():
 
 def test_the_saved_processor_is_the_built_one(book):
     _, saved = load()
-    image = scenes.draw(scenes.Scene(("kite",), "sea", "big"), book, 192)
+    image = drawing.draw(scenes.Scene(("kite",), "sea", "large"), book, 192).image
     ours, theirs = (
         p(image, CAPTION_PROMPT, return_tensors="pt") for p in (build_processor(), saved)
     )
@@ -64,7 +65,7 @@ def test_prompts_reach_both_readers():
 def test_decoding_the_last_state_is_what_generate_says(book):
     model, processor = load()
     rng = np.random.default_rng(0)
-    images = [scenes.draw(scenes.sample(rng), book) for _ in range(4)]
+    images = [drawing.draw(scenes.sample(rng), book).image for _ in range(4)]
     prompts = [CAPTION_PROMPT] * 4
     words = processor(images=images, text=prompts, return_tensors="pt")
     with torch.inference_mode():
@@ -72,4 +73,22 @@ def test_decoding_the_last_state_is_what_generate_says(book):
         tokens = layer_captions.decode(model, kept[-1], words)
     assert len(kept) == model.config.vision_config.num_hidden_layers + 1
     ours = processor.tokenizer.batch_decode(tokens, skip_special_tokens=True)
-    assert ours == evaluate.generate(model, processor, images, prompts)
+    assert ours == evaluate.generate(model, processor, images, prompts)[0]
+
+
+def test_the_probability_of_a_caption_is_that_of_its_tokens_in_turn(book):
+    """Against a loop that asks the language model for one more token at a time."""
+    model, processor = load()
+    rng = np.random.default_rng(1)
+    images = [drawing.draw(scenes.sample(rng), book).image for _ in range(3)]
+    texts, sure = evaluate.generate(model, processor, images, [CAPTION_PROMPT] * 3)
+    for image, text, probability in zip(images, texts, sure, strict=True):
+        inputs = processor(image, CAPTION_PROMPT, return_tensors="pt")
+        total = 0.0
+        target = processor.tokenizer(text, return_tensors="pt")["input_ids"][0]
+        for k, token in enumerate(target):
+            begun = torch.cat([torch.tensor([0]), target[:k]])[None]
+            with torch.inference_mode():
+                logits = model(**inputs, decoder_input_ids=begun).logits[0, -1]
+            total += float(logits.log_softmax(-1)[token])
+        assert probability == pytest.approx(np.exp(total), rel=1e-3)

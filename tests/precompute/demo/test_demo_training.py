@@ -3,10 +3,12 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from scipy.stats import binomtest
 
-from precompute.demo import batches, evaluate, scenes, trainer
+from precompute.demo import batches, drawing, evaluate, scenes, trainer
+from precompute.demo.drawing import Picture
 from precompute.demo.scenes import Scene
-from precompute.demo.vocabulary import PLACES, SUBJECTS
 
 
 @pytest.fixture
@@ -26,26 +28,36 @@ def test_a_batch_says_what_is_in_its_pictures(small, book):
     run = small()
     batch = draw(run, book)
     rng = np.random.default_rng(0)
-    expected = [scenes.sample(rng) for _ in range(6)]
+    expected = [drawing.draw(scenes.sample(rng), book) for _ in range(6)]
     tokenizer = run.processor.tokenizer
     labels = batch.captions["labels"].masked_fill(batch.captions["labels"] < 0, 0)
     captions = tokenizer.batch_decode(labels, skip_special_tokens=True)
-    assert captions == [scenes.caption(scene) for scene in expected]
-    assert [int(n) for n in batch.present.sum(1)] == [len(s.subjects) + 2 for s in expected]
+    assert captions == [picture.caption for picture in expected]
+    for row, picture in zip(batch.present, expected, strict=True):
+        present = {batches.LABELS[k] for k in row.nonzero().flatten()}
+        called = {*batches.nouns(picture), picture.scene.place, picture.scene.layout}
+        assert present == called
     assert batch.asked.tolist() == [0, 2, 4]
     assert len(batch.answers["labels"]) == 3
     assert "question : " in tokenizer.decode(batch.answers["input_ids"][0])
 
 
 def test_patches_are_labelled_by_what_covers_them(book):
-    scene = Scene(("kite", "house"), "sea", "next", 3)
-    _, masks = scenes.compose(scene, book)
-    labels = np.array(batches.patch_labels(scene, masks)).reshape(8, 8)
-    words = [subject.word for subject in SUBJECTS]
-    sea = len(SUBJECTS) + list(PLACES).index("sea")
-    assert set(labels.ravel()) == {words.index("kite"), words.index("house"), sea}
-    columns = [np.argwhere(labels == words.index(word))[:, 1].mean() for word in scene.subjects]
-    assert columns[0] < 3.5 < columns[1]
+    picture = drawing.draw(Scene(("kite", "house"), "sea", "next", seed=3), book)
+    assert picture.levels == ("name", "name")
+    labels = np.array(batches.patch_labels(picture)).reshape(batches.GRID, batches.GRID)
+    words = [batches.LABELS.index(word) for word in ("kite", "house", "sea")]
+    assert set(labels.ravel()) == set(words)
+    columns = [np.argwhere(labels == word)[:, 1].mean() for word in words[:2]]
+    assert columns[0] < batches.GRID / 2 - 0.5 < columns[1]
+
+
+def test_patches_say_no_more_than_can_be_told(book):
+    picture = drawing.draw(Scene(("kite",), "sea", "large", blur=6.0, seed=3), book)
+    (level,) = picture.levels
+    assert level != "name"
+    said = {batches.LABELS[k] for k in batches.patch_labels(picture)}
+    assert said == {"sea", scenes.noun("kite", level)}
 
 
 def test_steps_lower_the_loss_and_a_restart_goes_on_alike(small, book, tmp_path):
@@ -79,8 +91,37 @@ def test_the_rate_rises_then_falls_to_nothing():
 
 
 def test_quality_counts_words_not_letters():
-    scene = Scene(("kite", "house"), "beach", "above")
-    assert evaluate.names_subjects("a house above a kite on the beach", scene)
-    assert not evaluate.names_subjects("a kites above a house on the beach", scene)
-    assert evaluate.names_place("a car on the beach", scene)
-    assert not evaluate.names_place("on the beach a car", scene)
+    scene = Scene(("poodle", "house"), "beach", "above")
+    picture = Picture(scene, Image.new("RGB", (9, 9)), (), (1000.0, 100.0), ("grey", "red"))
+    assert picture.caption == "a poodle above a building on the beach"
+    judged = {
+        "a building above a poodle on the beach": ([True, True], [True, True]),
+        "a puppy above a castle on the beach": ([False, False], [True, True]),
+        "an animal above a building on the beach": ([False, True], [False, True]),
+        "a poodles above an object on the beach": ([True, False], [True, False]),
+        "a poodlex above something red on the beach": ([False, False], [False, False]),
+    }
+    for text, (named, kinds) in judged.items():
+        assert evaluate.subjects_named(text, picture) == named, text
+        assert evaluate.kinds_named(text, picture) == kinds, text
+    assert evaluate.place_named("a car on the beach", picture)
+    assert not evaluate.place_named("on the beach a car", picture)
+
+
+def test_what_is_only_a_colour_is_named_by_it_and_asked_for_no_kind():
+    scene = Scene(("poodle",), "beach", "small")
+    picture = Picture(scene, Image.new("RGB", (9, 9)), (), (3.0,), ("grey",))
+    assert evaluate.subjects_named("something grey on the beach", picture) == [True]
+    assert evaluate.subjects_named("a small poodle on the beach", picture) == [False]
+    assert evaluate.kinds_named("something grey on the beach", picture) == []
+
+
+def test_calibration_is_by_bins_of_equal_size():
+    sure = [0.1, 0.2, 0.3, 0.9, 0.95, 0.99]
+    right = [False, False, True, True, True, True]
+    low, high = evaluate.calibration(sure, right, bins=2)
+    assert (low.n, high.n) == (3, 3)
+    assert (low.sure, low.right) == (pytest.approx(0.2), pytest.approx(1 / 3))
+    assert (high.sure, high.right) == (pytest.approx(2.84 / 3), 1.0)
+    exact = binomtest(1, 3).proportion_ci(method="wilson")
+    assert low.interval == (pytest.approx(exact.low), pytest.approx(exact.high))
