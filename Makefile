@@ -6,7 +6,7 @@ python = $(shell for one in python$(1) "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/
 PYTHON ?= $(or $(firstword $(foreach version,$(VERSIONS),$(call python,$(version)))),python3)
 RESULTS ?= $(or $(PEEL_RESULTS),results)
 # Not written into commands, whose shell would read a name with quotes otherwise.
-demo-run precompute serve test-browser: export PEEL_RESULTS := $(RESULTS)
+demo demo-run precompute serve test-browser: export PEEL_RESULTS := $(RESULTS)
 BACKEND ?= huggingface
 CONFIG ?= precompute/configs/$(if $(filter lavis,$(BACKEND)),whoops-lavis,whoops).toml
 PORT ?= 8501
@@ -14,14 +14,18 @@ PORT ?= 8501
 VENV ?= .venv
 BIN := $(VENV)/bin
 PEEL := $(BIN)/python -m precompute
+SERVE = $(BIN)/python -m dashboard.serve --port $(PORT) $(if $(BASE),--base "$(BASE)")
 
 .PHONY: demo demo-run precompute setup-lavis test-lavis rehearse dashboard serve train-demo bench bench-store stress test test-fast \
 	test-pythons lint test-browser locks audit clean
 
-demo: demo-run serve
+# The page opens as soon as there is something to see; what remains is made meanwhile.
+DEMO := run precompute/configs/demo.toml
+demo: $(VENV)/demo
+	@$(SERVE) -- $(PEEL) $(DEMO)
 
-demo-run: .venv/all
-	$(PEEL) run precompute/configs/demo.toml
+demo-run: $(VENV)/demo
+	$(PEEL) $(DEMO)
 
 # LAVIS lives in an environment of its own, which BACKEND=lavis chooses. Its warnings are for those
 # who maintain it.
@@ -38,9 +42,7 @@ dashboard: $(VENV)/dashboard serve
 
 # BASE=/lab/peel: below that path of an address, as a proxy hands it on.
 serve:
-	@echo "Peel is at http://127.0.0.1:$(PORT)$(BASE) (Ctrl-C ends it)"
-	PYTHONPATH=. $(BIN)/streamlit run dashboard/app.py $(if $(BASE),--server.baseUrlPath "$(BASE)") \
-		--server.address 127.0.0.1 --server.port $(PORT) --server.headless true
+	@$(SERVE)
 
 # Trains the small captioner that the demo reads, for up to HOURS; EVAL_ONLY=1 only measures it.
 train-demo: .venv/all

@@ -31,6 +31,7 @@ def choose_run() -> Place | None:
                 "Run",
                 list(runs),
                 name="run",
+                default=next((name for name in runs if run_data.is_published(runs[name])), None),
                 look="radio" if len(runs) <= _LISTED else "select",
             )
         ]

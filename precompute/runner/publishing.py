@@ -21,7 +21,12 @@ class Publishing:
 
     def after_part(self, run: Path) -> None:
         """Publish if it is time to."""
-        if self._refused or not is_due(run):
+        if is_due(run):
+            self.at_once(run)
+
+    def at_once(self, run: Path) -> None:
+        """Publish what there is by now."""
+        if self._refused:
             return
         try:
             publish(run)

@@ -10,7 +10,7 @@ from dashboard.data.run import Key
 from dashboard.figures import display, files
 from dashboard.names import intervals, metrics
 from dashboard.views.interventions import most_changed
-from dashboard.widgets import copy_command, link, menus, picture
+from dashboard.widgets import copy_command, link, making, menus, picture
 from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
 from store.interventions import KINDS
@@ -34,6 +34,8 @@ def show(place: Place) -> None:
 def _draw(place: Place, key: Key) -> None:
     conditions = run_data.asked(key, condition_queries.conditions)
     if conditions.empty:
+        if making.instead(place.run, "Edits of the model"):
+            return
         plain_text.line(
             "This run has no edited models. A section [[experiments]] in its configuration "
             "names them; run it again, and only they are computed:"
@@ -103,13 +105,13 @@ def _changed_words(key: Key, conditions: pd.DataFrame, paper: bool) -> None:
         plain_text.line(metrics.word("repetition").meaning, "small")
         values = run_data.asked(key, condition_queries.at_last_layer, "repetition", "self")
         frame = condition_tables.sweep(conditions, values)
-        if frame.empty:
+        if frame.empty and not making.partly(key.path, "Repetition under edits"):
             plain_text.line(
                 "Not measured yet. With repetition among the metrics of [score], this measures it:",
                 "small",
             )
             copy_command.show("python -m precompute score")
-        else:
+        elif not frame.empty:
             _small(frame, values, metrics.axis("repetition"), paper, "repetition")
     with right, st.container(border=True, height="stretch"):
         plain_text.line("A phrase", "heading")
