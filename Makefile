@@ -116,28 +116,45 @@ test-browser: demo-run
 clean:
 	rm -rf .venv .venv-lavis .venv-tools $(addprefix .venv-,$(VERSIONS))
 
-# A reader's laptop gets no torch: `make dashboard` installs the first, all else the second. A lock
-# names every package and the hashes of its files: pip takes nothing else.
-INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check
+# A reader's laptop gets no torch: `make dashboard` installs the first, `make demo` the second, all
+# else the third. A lock names every package and the hashes of its files: pip takes nothing else.
+# What pip says is shown where it fails. Python compiles a module when it is first imported: of the
+# 30,000 that are installed the demo imports a tenth.
+INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --no-compile
 LOCKED = $(INSTALL) --no-deps --require-hashes
+quietly = @echo "$(1)"; log=$$(mktemp); $(2) >$$log 2>&1 || { tail -n 20 $$log; rm -f $$log; exit 1; }; rm -f $$log
+packages = $$(grep -c '^[a-z0-9].*==' $(1)) packages
 $(VENV)/dashboard: requirements-dashboard.lock | $(VENV)/bin/python
-	$(LOCKED) -r $<
+	$(call quietly,Installing $(call packages,$<) for the dashboard,$(LOCKED) -r $<)
 	@touch $@
 
-# Which build of torch fits, with or without CUDA, is the machine's affair: its version alone is held.
-.venv/all: requirements.lock requirements.txt | .venv/bin/python
-	$(LOCKED) -r $<
-	grep '^torch==' requirements.txt | xargs $(INSTALL)
-	@touch $@ .venv/dashboard
+$(VENV)/demo: requirements-demo.lock requirements-demo.txt | $(VENV)/bin/python
+	$(call quietly,Installing $(call packages,$<): a minute or two,$(LOCKED) -r $<)
+	$(torch)
+	@touch $@ $(VENV)/dashboard
 
-# After a change of requirements: both locks, for all of VERSIONS and every platform. The override
-# takes torch out, with all that its CUDA builds want; sympy and networkx are what every build wants.
+.venv/all: requirements.lock requirements.txt | .venv/bin/python
+	$(call quietly,Installing $(call packages,$<): two minutes or three,$(LOCKED) -r $<)
+	$(torch)
+	@touch $@ .venv/demo .venv/dashboard
+
+# Which build of torch fits, with or without CUDA, is the machine's affair: its version alone is held.
+torch = $(call quietly,Installing torch: 200 MB$(comma) or gigabytes where pip takes the build for GPUs,\
+	grep '^torch==' requirements-demo.txt | xargs $(INSTALL))
+comma := ,
+
+# After a change of requirements: all locks, for all of VERSIONS and every platform. Overrides take
+# torch out, with all that its CUDA builds want; sympy and networkx are what every build wants. And
+# of the demo what two packages name and nothing of theirs imports that is used here.
 LOCK = .venv-tools/bin/uv pip compile --quiet --universal --generate-hashes --no-header \
 	--custom-compile-command "make locks" --python-version $(firstword $(VERSIONS))
 locks: .venv-tools/all
 	$(LOCK) requirements-dashboard.txt --output-file requirements-dashboard.lock
 	printf 'sympy\nnetworkx\n' | $(LOCK) requirements.txt - --output-file requirements.lock \
 		--overrides .venv-tools/without-torch
+	cp requirements.lock requirements-demo.lock  # of each package the same version
+	printf 'sympy\nnetworkx\n' | $(LOCK) requirements-demo.txt - --output-file requirements-demo.lock \
+		--overrides .venv-tools/without-torch --overrides .venv-tools/without-unused
 
 # Known faults of what is locked, as its database on the network has them; what it cannot look up fails.
 audit: .venv-tools/all
@@ -146,6 +163,7 @@ audit: .venv-tools/all
 .venv-tools/all: | .venv-tools/bin/python
 	.venv-tools/bin/pip install --quiet --disable-pip-version-check uv==0.13.9 pip-audit==2.10.1
 	@echo 'torch; python_version < "3"' > .venv-tools/without-torch
+	@printf '%s; python_version < "3"\n' sentence-transformers pycocotools > .venv-tools/without-unused
 	@touch $@
 
 # What LAVIS's dependencies are built with has to be there before them; 5 GB with torch's for CUDA.
@@ -164,5 +182,5 @@ WANTED = $(VERSIONS)
 	case " $(WANTED) " in *" $$version "*) ;; *) \
 		echo "Peel's pinned requirements want Python $(WANTED); $(PYTHON) is $$version." \
 		"Name one that is: make PYTHON=/path/to/python3.11"; exit 1;; esac && \
-	echo "$*: Python $$version, $(PYTHON)"
-	$(PYTHON) -m venv $*
+	echo "Setting up $*: Python $$version, $(PYTHON)"
+	@$(PYTHON) -m venv $*

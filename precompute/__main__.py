@@ -119,7 +119,7 @@ def run(
         settings = read_config(config, overrides or ())
         plans = _ready(settings, results)
         captioner, complete, failures = captioner_of(settings.model), False, list[Failure]()
-        telling = _telling(results, plans, foretell(settings, plans))
+        telling = _telling(results, plans, foretell(settings, plans, results))
         with open_engine(settings) as engine, Watch(telling) as watch:
 
             def job(planned: Plan) -> Job:
@@ -158,7 +158,7 @@ def story(
         settings = own_config(read_config(config, overrides or ()), pictures)
         (planned,) = _ready(settings, results)
         captioner = captioner_of(settings.model)
-        with Watch(_telling(results, [planned], foretell(settings, [planned]))) as watch:
+        with Watch(_telling(results, [planned], foretell(settings, [planned], results))) as watch:
             execute(Job(planned, results, captioner, Maker(watch)))
         typer.echo(f"`{_dashboard(results)}` shows:")
         typer.echo("\n".join(links(planned.run_id, planned.items)))

@@ -24,7 +24,7 @@ _HIDDEN = "hidden making"
 
 # Out of the flow, so that nothing moves when it comes or goes.
 _STYLE = """<style>
-.stLayoutWrapper:has(> .st-key-making) {
+[data-testid=stLayoutWrapper]:has(> .st-key-making) {
     position: fixed; bottom: 0.8rem; z-index: 90; width: auto; max-width: min(54rem, 92vw)}
 .st-key-making {padding: 0.35rem 0.8rem; gap: 0.2rem; border-radius: 6px;
     border: 1px solid rgba(128, 128, 128, 0.35); box-shadow: 0 2px 10px rgba(0, 0, 0, 0.12);
