@@ -110,7 +110,7 @@ test-lavis: .venv/all .venv-lavis/all
 
 # Starts the real server on the demo's results; needs Debian's chromium. A test that fails is run once
 # more: the summary names it.
-test-browser: demo-run
+test-browser: .venv/all demo-run
 	$(BIN)/python -m pytest -n 2 --dist loadfile --reruns 1 -raR -m browser
 
 clean:

@@ -57,76 +57,78 @@ def main(arguments: Sequence[str] | None = None) -> int:
     server += ["--server.headless", "true", "--logger.level", "warning"]
     server += ["--server.baseUrlPath", asked.base] if asked.base else []
     os.environ["PYTHONPATH"] = "."
+    if not asked.command:
+        print(f"Peel is at {address} (Ctrl-C ends it)", flush=True)
+        os.execv(server[0], server)
     return _Both(server, asked.command, address).serve()
 
 
 class _Both:
-    """The server, and the command if there is one, from their start until both have ended."""
+    """The server and the command, from their start until both have ended."""
 
     def __init__(self, server: list[str], command: list[str], address: str) -> None:
-        self._server_command, self._command, self._address = server, command, address
-        self._results = results_folder()
-        self._making: subprocess.Popen[bytes] | None = None
-        self._asked = 0  # how often somebody asked to stop
-
-    def serve(self) -> int:
-        """Start both, and wait until they have ended; the exit code."""
+        self._results, self._address, self._command = results_folder(), address, command
+        self._begun, self._asked = time.monotonic(), 0  # how often somebody asked to stop
         for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(name, self._ask_to_stop)
-        begun = time.monotonic()
-        self._ready = any(current_generation(run) for run in list_runs(self._results))
-        if self._command:
-            make_folder(self._results)
-            with (self._results / LOG).open("wb") as log:
-                self._making = _start(self._command, log, subprocess.STDOUT)
-        self._server = _start(self._server_command, subprocess.DEVNULL, None)
+        self._ready = self._any_published()
+        make_folder(self._results)
+        with (self._results / LOG).open("wb") as log:
+            self._making = _start(command, log, subprocess.STDOUT)
+        self._server = _start(server, subprocess.DEVNULL, None)
+
+    def serve(self) -> int:
+        """Wait until both have ended; the exit code."""
         try:
-            return self._wait(begun)
+            return self._wait()
         finally:
             _end(self._server)
 
-    def _wait(self, begun: float) -> int:
-        code, told, making = 0, False, self._making
-        said = ""
+    def _wait(self) -> int:
+        """The exit code: of the command, 130 if it was stopped, or of a server that broke down."""
+        code, told, said, over = 0, False, "", False
         while not self._asked:
             if self._server.poll() is not None:
                 print(f"The server ended by itself ({self._server.returncode}).", file=sys.stderr)
                 self._stop_making()
                 return self._server.returncode or 1
-            if not told and (making is None or self._usable()) and self._answers():
-                told = True
-                self._tell_address(begun)
-            elif not told:
-                said = self._say_step(said)
-            if making is not None and making.poll() is not None:
-                code = self._tell_end(making.returncode, begun)
-                making = None
+            if not told:
+                told = self._is_usable() and self._answers()
+                said = self._tell_address() if told else self._say_step(said)
+            if not over and not self._makes():
+                over, code = True, self._tell_end(self._making.returncode)
+                if code and not self._any_published():
+                    return code
             time.sleep(_PAUSE)
-        self._stop_making()
-        return code
+        return 130 if self._stop_making() else code
+
+    def _makes(self) -> bool:
+        return self._making.poll() is None
 
     def _ask_to_stop(self, number: int, _: FrameType | None) -> None:
         self._asked += 1
-        if self._asked > 1 and self._making and self._making.poll() is None:
+        if self._asked > 1 and self._makes():
             self._making.send_signal(signal.SIGINT)  # which then stops at once
 
-    def _stop_making(self) -> None:
-        """Let the command stop after its part; a second Ctrl-C stops it at once."""
-        if self._making is None or self._making.poll() is not None:
-            return
-        print("\nStopping after the part that is being made; Ctrl-C again stops at once.")
+    def _stop_making(self) -> bool:
+        """Let the command stop after its part, at once if asked twice; whether it was at work."""
+        if not self._makes():
+            return False
+        print(
+            "\nStopping after the part that is being made; Ctrl-C again stops at once.", flush=True
+        )
         self._making.send_signal(signal.SIGINT)
         self._making.wait()
-        print("Stopped. The same command goes on from here.")
+        print("Stopped. The same command goes on from here.", flush=True)
+        return True
 
-    def _usable(self) -> bool:
+    def _any_published(self) -> bool:
+        return any(current_generation(run) for run in list_runs(self._results))
+
+    def _is_usable(self) -> bool:
         """Whether a run can be looked at, or the command makes no more."""
-        return (
-            self._ready
-            or any(making.ready for making in list_making(self._results) if making.alive)
-            or self._making is None
-            or self._making.poll() is not None
-        )
+        there = list_making(self._results)
+        return self._ready or any(one.ready for one in there if one.alive) or not self._makes()
 
     def _answers(self) -> bool:
         try:
@@ -142,25 +144,28 @@ class _Both:
             print(f"  {now}", flush=True)
         return now
 
-    def _tell_address(self, begun: float) -> None:
-        print(f"Peel is at {self._address} (Ctrl-C ends it)", flush=True)
-        if self._making is not None and self._making.poll() is None:
-            print(
-                f"  after {time.monotonic() - begun:.0f} s; the rest is made meanwhile, and the "
-                f"pages say how far it is (and {self._results / LOG})",
-                flush=True,
+    def _tell_address(self) -> str:
+        more = ""
+        if self._makes():
+            more = (
+                f"\n  after {time.monotonic() - self._begun:.0f} s. The rest is made meanwhile; the "
+                f"pages say how far it is, {self._results / LOG} says more."
             )
+        print(f"Peel is at {self._address} (Ctrl-C ends it){more}", flush=True)
+        return ""
 
-    def _tell_end(self, status: int, begun: float) -> int:
+    def _tell_end(self, status: int) -> int:
         """Say what became of the command; the exit code that follows."""
-        log = (self._results / LOG).read_text(errors="replace").splitlines()
         if status == 0:
-            print(f"Everything is made, after {words.span(time.monotonic() - begun)}.", flush=True)
+            spent = words.span(time.monotonic() - self._begun)
+            print(f"Everything is made, after {spent}.", flush=True)
             return 0
-        print("Not everything is made. The last lines of what was printed:", file=sys.stderr)
-        print(*(f"  {line}" for line in log[-_TAIL:]), sep="\n", file=sys.stderr)
+        log = (self._results / LOG).read_text(errors="replace").splitlines()
         print(
-            f"What is there can be looked at; `{shlex.join(self._command)}` goes on.",
+            "Not everything is made. The last lines of what was printed:",
+            *(f"  {line}" for line in log[-_TAIL:]),
+            f"`{shlex.join(self._command)}` goes on.",
+            sep="\n",
             file=sys.stderr,
             flush=True,
         )

@@ -35,6 +35,7 @@ ALLOWED = {
         "reader": {"charts", "names", "widgets"},
         "views": {"captions", "charts", "data", "figures", "names", "reader", "widgets"},
         "app": {"views", "widgets"},
+        "serve": {"names"},
         "report": {"captions", "charts", "figures", "names"},
     },
     "precompute": {

@@ -119,7 +119,7 @@ def _bar(run: Path | None, key: Key | None) -> None:
     elif making is None:
         _line("All is made.", None)
     else:
-        more = f" · and {len(alive) - 1} more processes" if len(alive) > 1 else ""
+        more = f" · and {len(alive) - 1} more at work" if len(alive) > 1 else ""
         _line(words.under_way(making, name) + more, _share(making))
     if is_new and st.button("Show what is new", type="tertiary", icon=":material/refresh:"):
         st.rerun()

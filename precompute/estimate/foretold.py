@@ -8,7 +8,7 @@ from precompute.estimate.cost import A100, CPU, PUBLISHED
 from precompute.estimate.report import seconds_of
 from precompute.estimate.workload import workload
 from precompute.models import device_of, size_of
-from precompute.runner import Plan, Size, stage_names
+from precompute.runner import MODEL, Plan, Size, stage_names
 from store.disk import read_run
 from store.errors import StoreError
 from store.parts import is_complete
@@ -49,7 +49,7 @@ def _of_run(config: Config, plan: Plan) -> Iterator[tuple[str, Size]]:
     device = CPU if device_of(config.model) == "cpu" else A100
     n_questions = sum(len(item.questions) for item in plan.items)
     for work in workload(config, plan.dataset.name, size, len(plan.items), n_questions):
-        yield work.stage, Size("model", seconds_of(config, size, work, device))
+        yield work.stage, Size(MODEL, seconds_of(config, size, work, device))
         if work.stage.startswith(_SCORED) and work.captions:
             suffix = "" if work.stage == stage_names.CAPTURE else f".{work.stage}"
             for metric in config.score.metrics:

@@ -11,7 +11,7 @@ asks for Ray.
 from precompute.runner import stage_names
 from precompute.runner.captured import Captured, baseline_batches, capture_of, final_captions
 from precompute.runner.engine import Advance, PartFailed, Work, WorkersLost
-from precompute.runner.forecast import Size
+from precompute.runner.forecast import MODEL, Size
 from precompute.runner.job import Job
 from precompute.runner.lazy import Lazy
 from precompute.runner.open_engine import open_engine
@@ -24,6 +24,7 @@ from precompute.runner.telling import Telling
 from precompute.runner.watch import Stopped, Watch
 
 __all__ = [
+    "MODEL",
     "WHOLE",
     "Advance",
     "Captured",

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+MODEL = "model"
+"""The kind of the stages that need the model."""
+
 
 class Size(NamedTuple):
     """What a stage is reckoned to cost beside others of its kind.
@@ -42,15 +45,15 @@ class Forecast:
         self._spent: dict[str, Spent] = {}
         self._before = Spent()
         self._at: tuple[str, str] = "", ""
-        self._done = self._began = 0.0
+        self._done = self._now = self._began = 0.0
 
     def begin(self, run: str, label: str, done: float) -> None:
         """A stage begins; `done` is the share of it that is there, 0..1."""
-        self._at, self._done, self._began = (run, label), done, time.monotonic()
+        self._at, self._began = (run, label), time.monotonic()
+        self._done = self._now = done
         if size := self._left.get(self._at):
             spent = self._spent.setdefault(size.kind, Spent())
             self._before = Spent(spent.seconds, spent.amount)
-        self._now = done
 
     def advance(self, done: float) -> None:
         """A share of the stage is done, 0..1."""
@@ -71,14 +74,18 @@ class Forecast:
 
     @property
     def left(self) -> tuple[float | None, bool]:
-        """Seconds left, None while no pace is known; whether kinds without a pace come on top."""
-        seconds, whole = 0.0, True
+        """Seconds left; whether kinds whose pace is not known yet come on top.
+
+        None while nothing is known of the model's pace: its stages are most of the work.
+        """
+        seconds, on_top = 0.0, False
         for at, size in self._left.items():
             spent = self._spent.get(size.kind)
-            if spent is None or not spent.amount:
-                whole = whole and not size.amount
-                continue
             share = 1 - self._now if at == self._at else 1.0
-            seconds += share * size.amount * spent.seconds / spent.amount
-        known = any(spent.amount for spent in self._spent.values())
-        return (seconds if known else None), not whole
+            if spent is not None and spent.amount:
+                seconds += share * size.amount * spent.seconds / spent.amount
+            elif size.kind == MODEL:
+                return None, True
+            else:
+                on_top = on_top or size.amount > 0
+        return (seconds if self._spent else None), on_top
