@@ -91,7 +91,7 @@ class _Both:
             if self._server.poll() is not None:
                 print(f"The server ended by itself ({self._server.returncode}).", file=sys.stderr)
                 self._stop_making()
-                return self._server.returncode or 1
+                return 1
             if not told:
                 told = self._is_usable() and self._answers()
                 said = self._tell_address() if told else self._say_step(said)
@@ -147,9 +147,10 @@ class _Both:
     def _tell_address(self) -> str:
         more = ""
         if self._makes():
+            spent = time.monotonic() - self._begun
             more = (
-                f"\n  after {time.monotonic() - self._begun:.0f} s. The rest is made meanwhile; the "
-                f"pages say how far it is, {self._results / LOG} says more."
+                f"\n  after {spent:.0f} s. The rest is made meanwhile: pages say how far it is, "
+                f"{self._results / LOG} says more."
             )
         print(f"Peel is at {self._address} (Ctrl-C ends it){more}", flush=True)
         return ""
