@@ -118,24 +118,30 @@ clean:
 
 # A reader's laptop gets no torch: `make dashboard` installs the first, `make demo` the second, all
 # else the third. A lock names every package and the hashes of its files: pip takes nothing else.
-# What pip says is shown where it fails. Python compiles a module when it is first imported: of the
-# 30,000 that are installed the demo imports a tenth.
+# What pip says is shown where it fails. Of the modules that are installed the fewest are ever
+# imported: those of the first minute are compiled by importing them once, the others when they are.
 INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --no-compile
 LOCKED = $(INSTALL) --no-deps --require-hashes
 quietly = @echo "$(1)"; log=$$(mktemp); $(2) >$$log 2>&1 || { tail -n 20 $$log; rm -f $$log; exit 1; }; rm -f $$log
+IMPORTS := dashboard.views.image.page, dashboard.views.images.page, streamlit.web.bootstrap
+trying = $(call quietly,Trying it out,env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -c "import $(IMPORTS)$(1)")
+OF_A_RUN := , precompute.__main__, bert_score.utils
 packages = $$(grep -c '^[a-z0-9].*==' $(1)) packages
 $(VENV)/dashboard: requirements-dashboard.lock | $(VENV)/bin/python
 	$(call quietly,Installing $(call packages,$<) for the dashboard,$(LOCKED) -r $<)
+	$(trying)
 	@touch $@
 
 $(VENV)/demo: requirements-demo.lock requirements-demo.txt | $(VENV)/bin/python
 	$(call quietly,Installing $(call packages,$<): a minute or two,$(LOCKED) -r $<)
 	$(torch)
+	$(call trying,$(OF_A_RUN))
 	@touch $@ $(VENV)/dashboard
 
 .venv/all: requirements.lock requirements.txt | .venv/bin/python
 	$(call quietly,Installing $(call packages,$<): two minutes or three,$(LOCKED) -r $<)
 	$(torch)
+	$(call trying,$(OF_A_RUN))
 	@touch $@ .venv/demo .venv/dashboard
 
 # Which build of torch fits, with or without CUDA, is the machine's affair: its version alone is held.
