@@ -1,5 +1,7 @@
 """What is being made, and for how long still, in words."""
 
+import shlex
+
 from dashboard.names import metrics
 from store.disk import Making
 
@@ -106,3 +108,8 @@ def step(making: Making) -> str:
     if not making.stage:
         return at(making)
     return f"{dataset(making.run)}: {stage(making.stage)}"
+
+
+def command(making: Making) -> str:
+    """What starts a process again, to be typed into a shell: its words are words there, too."""
+    return shlex.join(["python", "-m", "precompute", *making.arguments])

@@ -29,7 +29,7 @@ def show(place: Place) -> None:
     with link.notes_above():
         paper = menus.choose_numbers()
         ask, about = partial(run_data.asked, key), About(place.run.name, place.condition, paper)
-        making.partly(place.run, "Some of these figures, perhaps")
+        making.partly(place.run, "What is missing here")
         if image_id is not None:
             _strip(key, image_id, about)
         _figure2(key, ask, about)

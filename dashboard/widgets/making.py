@@ -108,7 +108,7 @@ def _bar(run: Path | None, key: Key | None) -> None:
     alive = [making for making in there if making.alive]
     newest = _newest(run)
     is_new = newest is not None and newest != key
-    if is_new and st.session_state.get(_WAITS):
+    if st.session_state.get(_WAITS) and (is_new or not alive):
         st.rerun()
     making = _of(name, alive) or next(iter(alive), None)
     ended = _of(name, [one for one in there if not one.alive])
@@ -137,10 +137,8 @@ def _newest(run: Path | None) -> Key | None:
 
 def _over(making: Making) -> None:
     _line(words.over(making), None)
-    if "--results" in making.command:
-        copy_command.show_as_is(making.command)
-    else:
-        copy_command.show(making.command)
+    show_command = copy_command.show_as_is if "--results" in making.arguments else copy_command.show
+    show_command(words.command(making))
     if st.button("Hide", type="tertiary", icon=":material/close:"):
         st.session_state[_HIDDEN] = making.began_at
         st.rerun()

@@ -1,6 +1,5 @@
 """What this process makes, told to the dashboards that look at the same folder of results."""
 
-import shlex
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -38,7 +37,7 @@ class Telling:
         """
         self.failed: str | None = None
         self._results = results
-        self._making = Making(tuple(runs), command())
+        self._making = Making(tuple(runs), tuple(sys.argv[1:]))
         self._forecast = Forecast(sizes or {})
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._keep_telling, daemon=True)
@@ -105,8 +104,3 @@ class Telling:
     def _tell(self) -> None:
         with suppress(OSError):  # a full disk ends the run where it writes parts, with a sentence
             write_making(self._results, self._making)
-
-
-def command() -> str:
-    """What started this process, to be typed again."""
-    return shlex.join(["python", "-m", "precompute", *sys.argv[1:]])

@@ -29,7 +29,8 @@ class Making:
 
     Attributes:
         runs: the names of the runs it is to complete, in their order.
-        command: what starts it again.
+        arguments: of `python -m precompute`, which start it again. No command of a shell: the file
+            may come from elsewhere, and pages show it as what to type.
         run: the one being made; empty before the first.
         stage: the label of the stage being made.
         done: units of it that are done.
@@ -46,7 +47,7 @@ class Making:
     """
 
     runs: tuple[str, ...]
-    command: str
+    arguments: tuple[str, ...]
     run: str = ""
     stage: str = ""
     done: int = 0
@@ -94,7 +95,7 @@ def list_making(results: Path) -> list[Making]:
     for path in (Path(results) / FOLDER).glob("[!.]*.json"):
         try:
             value: dict[str, Any] = read_json(require_plain(path, Path(results)), MakingJson)
-            value |= {name: tuple(value[name]) for name in ("runs", "ready")}
+            value |= {name: tuple(value[name]) for name in ("runs", "ready", "arguments")}
             there.append(Making(**{**value, "owner": Owner(**value["owner"])}))
         except (OSError, ValueError, TypeError, RunRefused):
             continue  # removed meanwhile, or of another version

@@ -79,7 +79,7 @@ class MakingJson(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     runs: Annotated[list[Name], Field(max_length=1000)]
-    command: Annotated[str, Field(max_length=10_000)]
+    arguments: Annotated[list[Annotated[str, Field(max_length=10_000)]], Field(max_length=1000)]
     run: Annotated[str, Field(max_length=255)]
     stage: Annotated[str, Field(max_length=255)]
     done: Count

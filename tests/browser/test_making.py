@@ -30,7 +30,7 @@ def address(run, tmp_path):
 def making(run):
     said = Making(
         (run.name, "photos-3c4d"),
-        "python -m precompute run precompute/configs/demo.toml",
+        ("run", "precompute/configs/demo.toml"),
         run=run.name,
         stage="sweep.figure2",
         done=3,

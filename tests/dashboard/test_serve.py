@@ -17,7 +17,7 @@ from pathlib import Path
 from store.disk.making import Making, remove_making, write_making
 from tests.synthetic import make_run
 results = Path(sys.argv[1])
-making = Making(("synthetic-1",), "run x.toml", run="synthetic-1", stage="capture")
+making = Making(("synthetic-1",), ("run", "x.toml"), run="synthetic-1", stage="capture")
 write_making(results, making)
 {before}
 make_run(results, "synthetic", n_images=2)

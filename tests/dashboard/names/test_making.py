@@ -8,7 +8,7 @@ from dashboard.names import making as words
 from store.disk.files import Owner
 from store.disk.making import Making
 
-PLAIN = Making(("books-1a2b", "photos-3c4d"), "python -m precompute run x.toml")
+PLAIN = Making(("books-1a2b", "photos-3c4d"), ("run", "x.toml"))
 FAR = Owner("far+1", 1, 1)
 
 
@@ -71,3 +71,9 @@ def test_what_ended_says_why():
     assert "ended without a word, at captions of every layer, 1 of 9" in words.over(dead)
     far = replace(dead, owner=FAR, host="gpu-7", updated_at=PLAIN.updated_at - 180)
     assert "last heard from 3 min ago, on gpu-7" in words.over(far)
+
+
+def test_a_command_is_one_of_this_project_whatever_a_file_says():
+    assert words.command(making()) == "python -m precompute run x.toml"
+    evil = making(arguments=("run", "x.toml; rm -rf ~", "$(reboot)"))
+    assert words.command(evil) == "python -m precompute run 'x.toml; rm -rf ~' '$(reboot)'"

@@ -25,7 +25,7 @@ def run(tmp_path, monkeypatch):
 
 def told(folder, **changes):
     name = folder.name
-    plain = Making((name,), COMMAND, run=name, stage="sweep.x", done=1, total=2)
+    plain = Making((name,), ("run", "x.toml"), run=name, stage="sweep.x", done=1, total=2)
     making = replace(plain, **changes)
     write_making(folder.parent, making)
     return making
@@ -64,7 +64,7 @@ def test_a_run_of_another_process_makes_nothing_of_this_one(run):
 
 def test_before_there_is_a_run_the_page_says_that_one_is_coming(tmp_path, monkeypatch):
     monkeypatch.setenv("PEEL_RESULTS", str(tmp_path))
-    write_making(tmp_path, Making(("books-1a2b",), COMMAND))
+    write_making(tmp_path, Making(("books-1a2b",), ("run", "x.toml")))
     at = app().run()
     assert at.header[0].value == "The first run is being made"
     assert "Making books: loading the model" in words(at)
@@ -101,7 +101,7 @@ def offers(at):
 
 def test_what_is_new_is_offered_and_no_page_is_drawn_anew_by_itself_but_one_that_waits(run):
     before = run_data.key_of(run)
-    told(run)
+    making = told(run)
     assert offers(alone(run, before, waits=False)) == []
     (run / "results-1.json").unlink()  # so that the same parts make another generation
     assert publish(run).number == 2
@@ -111,6 +111,8 @@ def test_what_is_new_is_offered_and_no_page_is_drawn_anew_by_itself_but_one_that
     assert at.session_state["drawn"] == 3  # the click, and the page anew
     assert alone(run, before, waits=True).session_state["drawn"] == 2
     assert alone(run, run_data.key_of(run), waits=True).session_state["drawn"] == 1
+    remove_making(run.parent, making)  # and nothing new: the page says then what it lacks
+    assert alone(run, run_data.key_of(run), waits=True).session_state["drawn"] == 2
     assert offers(app("images").run()) == [], "a page that is opened shows the newest"
 
 

@@ -27,7 +27,7 @@ FAR = Owner("far+1", 1, 1)
 
 
 def making(**changes: object) -> Making:
-    return replace(Making(("a-1", "b-2"), "python -m precompute run x.toml"), **changes)
+    return replace(Making(("a-1", "b-2"), ("run", "x.toml")), **changes)
 
 
 def written(results: Path, one: Making, silent: float) -> None:
