@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
-    server = [sys.executable, "-m", "streamlit", "run", str(_APP)]
+    server = [sys.executable, "-m", "dashboard.warm", "run", str(_APP)]
     server += ["--server.address", _HOST, "--server.port", str(asked.port)]
     server += ["--server.headless", "true", "--logger.level", "warning"]
     server += ["--server.baseUrlPath", asked.base] if asked.base else []
@@ -139,7 +139,8 @@ class _Both:
 
     def _say_step(self, said: str) -> str:
         """Say which step is being made before there is something to see, a line each."""
-        now = next((words.step(making) for making in list_making(self._results)), said)
+        there = [making for making in list_making(self._results) if making.alive]
+        now = next(map(words.step, there), said)
         if now != said:
             print(f"  {now}", flush=True)
         return now

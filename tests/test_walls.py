@@ -36,6 +36,7 @@ ALLOWED = {
         "views": {"captions", "charts", "data", "figures", "names", "reader", "widgets"},
         "app": {"views", "widgets"},
         "serve": {"names"},
+        "warm": set(),
         "report": {"captions", "charts", "figures", "names"},
     },
     "precompute": {

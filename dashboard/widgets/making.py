@@ -30,6 +30,8 @@ _STYLE = """<style>
     border: 1px solid rgba(128, 128, 128, 0.35); box-shadow: 0 2px 10px rgba(0, 0, 0, 0.12);
     background: Canvas; background: light-dark(#ffffff, #1f2426)}
 .st-key-making:not(:has(.peel-making)) {display: none}
+.st-key-making [data-testid=stVerticalBlock] {gap: 0.3rem}
+.st-key-making pre {padding: 0.35rem 0.6rem}
 .peel-making {font-size: 0.86rem; line-height: 1.4; overflow-wrap: anywhere;
     font-variant-numeric: tabular-nums}
 .peel-making :is(i, b) {display: block; height: 3px; border-radius: 2px}
@@ -53,6 +55,17 @@ def show(run: Path | None, key: Key | None) -> None:
         if there:
             every = _EVERY if any(making.alive for making in there) else None
             st.fragment(_bar, run_every=every)(run, key)
+
+
+def to_begin_with(runs: list[Path]) -> str | None:
+    """The run that a reader who names none is shown: of those with tables one whose captions are
+    all there and scored, if there is one.
+    """
+    published = [run.name for run in runs if run_data.is_published(run)]
+    alive = [making for making in list_making(results_folder()) if making.alive]
+    unready = {name for making in alive for name in set(making.runs) - set(making.ready)}
+    whole = [name for name in published if name not in unready]
+    return next(iter([*whole, *published]), None)
 
 
 def instead(run: Path | str, what: str) -> bool:

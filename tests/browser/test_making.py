@@ -69,19 +69,19 @@ def test_nothing_moves_when_it_comes_and_goes(tab, run, address, making):
     tab.goto(f"{address}/layers")
     tab.locator(BAR, has_text="Making books").wait_for()
     settled(tab)
-    places = [box(tab, selector) for selector in ("h2", "[data-testid=stSelectbox]")]
+    places = [box(tab, selector) for selector in ("h2", "[data-testid=stVegaLiteChart]")]
     remove_making(run.parent, making)
     tab.locator(BAR, has_text="Making books").wait_for(state="hidden")
     tab.reload()
     tab.locator("h2").first.wait_for()
     settled(tab)
     assert not tab.locator(BAR).is_visible()
-    assert [box(tab, selector) for selector in ("h2", "[data-testid=stSelectbox]")] == places
+    assert [box(tab, selector) for selector in ("h2", "[data-testid=stVegaLiteChart]")] == places
 
 
 def test_what_is_new_is_offered_and_what_is_being_written_stays(tab, run, address, making):
     tab.goto(f"{address}/image?run={run.name}")
-    note = tab.get_by_label("Note")
+    note = tab.get_by_placeholder("what you see in this picture")
     note.click()
     note.press_sequentially("a half-written th")
     published_again(run)

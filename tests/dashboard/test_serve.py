@@ -88,7 +88,7 @@ def test_a_server_that_breaks_down_ends_the_command_too(tmp_path):
     with together(results, tmp_path / "log", *makes(results, after=WAITS)) as both:
         both.says("Peel is at")
         assert len(both.left()) == 3, "itself, the server and the command"
-        os.kill(both.pid_of("streamlit"), signal.SIGKILL)
+        os.kill(both.pid_of("dashboard.warm"), signal.SIGKILL)
         assert both.ends() == 1
     assert "The server ended by itself" in both.said
     assert "stopped between two parts" in (results / "making.log").read_text()

@@ -80,6 +80,17 @@ def test_a_run_without_tables_is_not_shown_before_one_that_has_some(tmp_path, mo
     assert "2 of 2 images" in words(at)
 
 
+def test_a_run_whose_captions_are_not_all_scored_is_not_shown_first(tmp_path, monkeypatch):
+    monkeypatch.setenv("PEEL_RESULTS", str(tmp_path))
+    first = make_run(tmp_path, "a-first", n_images=2)
+    second = make_run(tmp_path, "b-second", n_images=3)
+    told(first, runs=(first.name, second.name), ready=(second.name,))
+    assert "3 of 3 images" in words(app().run())
+    assert "2 of 2 images" in words(app("images", {"run": first.name}).run())
+    told(first, runs=(first.name, second.name), ready=(first.name, second.name))
+    assert "2 of 2 images" in words(app().run())
+
+
 def alone(run, key, waits):
     """The bar as it asks again by itself, on a page that shows this generation."""
 
