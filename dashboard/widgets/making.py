@@ -58,8 +58,9 @@ def show(run: Path | None, key: Key | None) -> None:
 
 
 def to_begin_with(runs: list[Path]) -> str | None:
-    """The run that a reader who names none is shown: of those with tables one whose captions are
-    all there and scored, if there is one.
+    """The run that a reader who names none is shown; None if none has tables.
+
+    One whose captions are all there and scored comes before one that is just begun.
     """
     published = [run.name for run in runs if run_data.is_published(run)]
     alive = [making for making in list_making(results_folder()) if making.alive]
