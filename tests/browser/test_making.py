@@ -80,21 +80,23 @@ def test_nothing_moves_when_it_comes_and_goes(tab, run, address, making):
 
 
 def test_what_is_new_is_offered_and_what_is_being_written_stays(tab, run, address, making):
-    tab.goto(f"{address}/image?run={run.name}")
-    note = tab.get_by_placeholder("what you see in this picture")
-    note.click()
-    note.press_sequentially("a half-written th")
+    tab.goto(f"{address}/?run={run.name}")
+    words = tab.get_by_placeholder("words of a caption")
+    words.click()
+    words.press_sequentially("tea")
     published_again(run)
     offer = tab.get_by_role("button", name="Show what is new")
     offer.wait_for()
-    note.press_sequentially("ought")
+    words.press_sequentially("po")
     write_making(run.parent, replace(making, done=5))
     tab.locator(BAR, has_text="5 of 8 pictures").wait_for()
-    assert note.input_value() == "a half-written thought"
-    note.blur()
-    settled(tab)  # a choice of the reader's draws the page anew: it shows what is new
-    assert note.input_value() == "a half-written thought"
+    words.press_sequentially("t")
+    assert words.input_value() == "teapot"
+    picture(tab, "making-new")
+    words.press("Enter")  # a choice of the reader's draws the page anew, with what is new
     offer.wait_for(state="hidden")
+    settled(tab)
+    assert words.input_value() == "teapot" and "teapot" in tab.url
 
 
 def test_a_page_that_waits_loads_by_itself(tab, run, address, making):
