@@ -82,7 +82,7 @@ def test_tables_that_are_refused_wait_for_the_end(run, stage, monkeypatch):
 
 def test_nothing_is_published_while_published_parts_are_on_their_way_back(tmp_path, publishes):
     run, publishing = make_run(tmp_path, n_images=2), Publishing()
-    part = next((run / "parts").glob("capture-*/*"))
+    part = next((run / "parts").glob("capture-*/*/part.json")).parent
     lost = part.rename(tmp_path / "lost")
     publishing.at_once(run)
     assert publishes == []
