@@ -6,7 +6,7 @@ python = $(shell for one in python$(1) "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/
 PYTHON ?= $(or $(firstword $(foreach version,$(VERSIONS),$(call python,$(version)))),python3)
 RESULTS ?= $(or $(PEEL_RESULTS),results)
 # Not written into commands, whose shell would read a name with quotes otherwise.
-demo-run precompute serve test-browser: export PEEL_RESULTS := $(RESULTS)
+demo demo-run precompute serve test-browser: export PEEL_RESULTS := $(RESULTS)
 BACKEND ?= huggingface
 CONFIG ?= precompute/configs/$(if $(filter lavis,$(BACKEND)),whoops-lavis,whoops).toml
 PORT ?= 8501
@@ -14,14 +14,18 @@ PORT ?= 8501
 VENV ?= .venv
 BIN := $(VENV)/bin
 PEEL := $(BIN)/python -m precompute
+SERVE = $(BIN)/python -m dashboard.serve --port $(PORT) $(if $(BASE),--base "$(BASE)")
 
 .PHONY: demo demo-run precompute setup-lavis test-lavis rehearse dashboard serve train-demo bench bench-store stress test test-fast \
 	test-pythons lint test-browser locks audit clean
 
-demo: demo-run serve
+# The page opens as soon as there is something to see; what remains is made meanwhile.
+DEMO := run precompute/configs/demo.toml
+demo: $(VENV)/demo
+	@$(SERVE) -- $(PEEL) $(DEMO)
 
-demo-run: .venv/all
-	$(PEEL) run precompute/configs/demo.toml
+demo-run: $(VENV)/demo
+	$(PEEL) $(DEMO)
 
 # LAVIS lives in an environment of its own, which BACKEND=lavis chooses. Its warnings are for those
 # who maintain it.
@@ -38,9 +42,7 @@ dashboard: $(VENV)/dashboard serve
 
 # BASE=/lab/peel: below that path of an address, as a proxy hands it on.
 serve:
-	@echo "Peel is at http://127.0.0.1:$(PORT)$(BASE) (Ctrl-C ends it)"
-	PYTHONPATH=. $(BIN)/streamlit run dashboard/app.py $(if $(BASE),--server.baseUrlPath "$(BASE)") \
-		--server.address 127.0.0.1 --server.port $(PORT) --server.headless true
+	@$(SERVE)
 
 # Trains the small captioner that the demo reads, for up to HOURS; EVAL_ONLY=1 only measures it.
 train-demo: .venv/all
@@ -108,34 +110,57 @@ test-lavis: .venv/all .venv-lavis/all
 
 # Starts the real server on the demo's results; needs Debian's chromium. A test that fails is run once
 # more: the summary names it.
-test-browser: demo-run
+test-browser: .venv/all demo-run
 	$(BIN)/python -m pytest -n 2 --dist loadfile --reruns 1 -raR -m browser
 
 clean:
 	rm -rf .venv .venv-lavis .venv-tools $(addprefix .venv-,$(VERSIONS))
 
-# A reader's laptop gets no torch: `make dashboard` installs the first, all else the second. A lock
-# names every package and the hashes of its files: pip takes nothing else.
-INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check
+# A reader's laptop gets no torch: `make dashboard` installs the first, `make demo` the second, all
+# else the third. A lock names every package and the hashes of its files: pip takes nothing else.
+# What pip says is shown where it fails. Of the modules that are installed the fewest are ever
+# imported: those of the first minute are compiled by importing them once, the others when they are.
+INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --no-compile
 LOCKED = $(INSTALL) --no-deps --require-hashes
+quietly = @echo "$(1)"; log=$$(mktemp); $(2) >$$log 2>&1 || { tail -n 20 $$log; rm -f $$log; exit 1; }; rm -f $$log
+IMPORTS := dashboard.views.image.page, dashboard.views.images.page, streamlit.web.bootstrap
+trying = $(call quietly,Trying it out,env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -c "import $(IMPORTS)$(1)")
+OF_A_RUN := , precompute.__main__, bert_score.utils
+packages = $$(grep -c '^[a-z0-9].*==' $(1)) packages
 $(VENV)/dashboard: requirements-dashboard.lock | $(VENV)/bin/python
-	$(LOCKED) -r $<
+	$(call quietly,Installing $(call packages,$<) for the dashboard,$(LOCKED) -r $<)
+	$(trying)
 	@touch $@
 
-# Which build of torch fits, with or without CUDA, is the machine's affair: its version alone is held.
-.venv/all: requirements.lock requirements.txt | .venv/bin/python
-	$(LOCKED) -r $<
-	grep '^torch==' requirements.txt | xargs $(INSTALL)
-	@touch $@ .venv/dashboard
+$(VENV)/demo: requirements-demo.lock requirements-demo.txt | $(VENV)/bin/python
+	$(call quietly,Installing $(call packages,$<): a minute or two,$(LOCKED) -r $<)
+	$(torch)
+	$(call trying,$(OF_A_RUN))
+	@touch $@ $(VENV)/dashboard
 
-# After a change of requirements: both locks, for all of VERSIONS and every platform. The override
-# takes torch out, with all that its CUDA builds want; sympy and networkx are what every build wants.
+.venv/all: requirements.lock requirements.txt | .venv/bin/python
+	$(call quietly,Installing $(call packages,$<): two minutes or three,$(LOCKED) -r $<)
+	$(torch)
+	$(call trying,$(OF_A_RUN))
+	@touch $@ .venv/demo .venv/dashboard
+
+# Which build of torch fits, with or without CUDA, is the machine's affair: its version alone is held.
+torch = $(call quietly,Installing torch: 200 MB$(comma) or gigabytes where pip takes the build for GPUs,\
+	grep '^torch==' requirements-demo.txt | xargs $(INSTALL))
+comma := ,
+
+# After a change of requirements: all locks, for all of VERSIONS and every platform. Overrides take
+# torch out, with all that its CUDA builds want; sympy and networkx are what every build wants. And
+# of the demo what two packages name and nothing of theirs imports that is used here.
 LOCK = .venv-tools/bin/uv pip compile --quiet --universal --generate-hashes --no-header \
 	--custom-compile-command "make locks" --python-version $(firstword $(VERSIONS))
 locks: .venv-tools/all
 	$(LOCK) requirements-dashboard.txt --output-file requirements-dashboard.lock
 	printf 'sympy\nnetworkx\n' | $(LOCK) requirements.txt - --output-file requirements.lock \
 		--overrides .venv-tools/without-torch
+	cp requirements.lock requirements-demo.lock  # of each package the same version
+	printf 'sympy\nnetworkx\n' | $(LOCK) requirements-demo.txt - --output-file requirements-demo.lock \
+		--overrides .venv-tools/without-torch --overrides .venv-tools/without-unused
 
 # Known faults of what is locked, as its database on the network has them; what it cannot look up fails.
 audit: .venv-tools/all
@@ -144,6 +169,7 @@ audit: .venv-tools/all
 .venv-tools/all: | .venv-tools/bin/python
 	.venv-tools/bin/pip install --quiet --disable-pip-version-check uv==0.13.9 pip-audit==2.10.1
 	@echo 'torch; python_version < "3"' > .venv-tools/without-torch
+	@printf '%s; python_version < "3"\n' sentence-transformers pycocotools > .venv-tools/without-unused
 	@touch $@
 
 # What LAVIS's dependencies are built with has to be there before them; 5 GB with torch's for CUDA.
@@ -162,5 +188,5 @@ WANTED = $(VERSIONS)
 	case " $(WANTED) " in *" $$version "*) ;; *) \
 		echo "Peel's pinned requirements want Python $(WANTED); $(PYTHON) is $$version." \
 		"Name one that is: make PYTHON=/path/to/python3.11"; exit 1;; esac && \
-	echo "$*: Python $$version, $(PYTHON)"
-	$(PYTHON) -m venv $*
+	echo "Setting up $*: Python $$version, $(PYTHON)"
+	@$(PYTHON) -m venv $*

@@ -12,7 +12,7 @@ from dashboard.views.image import page as image_page
 from dashboard.views.images import page as images_page
 from dashboard.views.images import welcome
 from dashboard.views.interventions import page as interventions_page
-from dashboard.widgets import copy_link, link, menus, navigation, problems, turns
+from dashboard.widgets import copy_link, link, making, menus, navigation, problems, turns
 from dashboard.widgets import text as plain_text
 from store.errors import StoreError
 from store.query import DatabaseError
@@ -135,6 +135,7 @@ try:
         finally:  # the ways to other pages are there whatever is wrong with the run
             with ways:
                 navigation.show(pages, page, place.run.name if place else None)
+            making.show(place.run if place else None, place.key if place else None)
         page.run()
     with st.sidebar:
         copy_link.show()

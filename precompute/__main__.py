@@ -4,7 +4,7 @@ import shlex
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -27,7 +27,14 @@ from precompute.commands import (
     verify,
 )
 from precompute.config import Config, config_of, judge_config, read_config
-from precompute.estimate import NotReady, describe, require_ready, require_scorable, require_space
+from precompute.estimate import (
+    NotReady,
+    describe,
+    foretell,
+    require_ready,
+    require_scorable,
+    require_space,
+)
 from precompute.metrics import require_known
 from precompute.models import captioner_of
 from precompute.pipeline import execute, log_file
@@ -36,6 +43,8 @@ from precompute.runner import (
     Job,
     Maker,
     Plan,
+    Size,
+    Telling,
     Unfinished,
     Watch,
     open_engine,
@@ -110,14 +119,23 @@ def run(
         settings = read_config(config, overrides or ())
         plans = _ready(settings, results)
         captioner, complete, failures = captioner_of(settings.model), False, list[Failure]()
-        with open_engine(settings) as engine, Watch() as watch:
+        telling = _telling(results, plans, foretell(settings, plans, results))
+        with open_engine(settings) as engine, Watch(telling) as watch:
+
+            def job(planned: Plan) -> Job:
+                return Job(planned, results, captioner, Maker(watch, engine, share))
+
+            for planned in plans if len(plans) > 1 else ():  # each can be looked at early
+                execute(job(planned), accept_mismatch, baseline_only=True)
             for planned in plans:
                 begun = time.monotonic()
                 with _telling_unfinished(failures):
-                    job = Job(planned, results, captioner, Maker(watch, engine, share))
-                    folder = execute(job, accept_mismatch)
+                    folder = execute(job(planned), accept_mismatch)
                     typer.echo(_completed(folder, time.monotonic() - begun))
+                    telling.complete(planned.run_id)
                     complete = True
+            if failures:
+                telling.failed = f"{len(failures)} parts were given up"
         if complete:
             typer.echo(f"To look at it: {_dashboard(results)}")
         if failures:
@@ -140,7 +158,7 @@ def story(
         settings = own_config(read_config(config, overrides or ()), pictures)
         (planned,) = _ready(settings, results)
         captioner = captioner_of(settings.model)
-        with Watch() as watch:
+        with Watch(_telling(results, [planned], foretell(settings, [planned], results))) as watch:
             execute(Job(planned, results, captioner, Maker(watch)))
         typer.echo(f"`{_dashboard(results)}` shows:")
         typer.echo("\n".join(links(planned.run_id, planned.items)))
@@ -165,8 +183,9 @@ def score(
     """Score the stored captions of runs, with more metrics too. Needs no vision model."""
     with plain_errors():
         require_known(metrics or ())
-        with Watch() as watch:
-            for folder in runs_of(results, name):
+        folders = runs_of(results, name)
+        with Watch(Telling(results, [folder.name for folder in folders])) as watch:
+            for folder in folders:
                 settings = (
                     read_config(config) if config else config_of(folder.name, read_run(folder))
                 )
@@ -235,7 +254,7 @@ def judge(
             )
             typer.echo(f"{n} new replies")
         else:
-            with Watch() as watch:
+            with Watch(Telling(results, [folder.name])) as watch:
                 ask_all(folder, settings, watch, typer.echo, keep_asking)
 
 
@@ -248,7 +267,7 @@ def questions(config: ConfigPath, results: Results = Path("results")) -> None:
         if settings.questions is None:
             raise ValueError(f"{config} asks no questions; a section [questions] makes it.")
         captioner, failures = captioner_of(settings.model), list[Failure]()
-        with open_engine(settings) as engine, Watch() as watch:
+        with open_engine(settings) as engine, Watch(_telling(results, plans)) as watch:
             for planned in plans:
                 folder = find_run(results, planned.run_id)
                 with _telling_unfinished(failures), log_file(folder):
@@ -270,6 +289,13 @@ def _telling_unfinished(failures: list[Failure]) -> Iterator[None]:
     except Unfinished as error:
         typer.echo(error)
         failures += error.failures
+
+
+def _telling(
+    results: Path, plans: Sequence[Plan], sizes: Mapping[tuple[str, str], Size] | None = None
+) -> Telling:
+    """What dashboards hear of these runs."""
+    return Telling(results, [planned.run_id for planned in plans], sizes)
 
 
 def _ready(config: Config, results: Path) -> list[Plan]:

@@ -21,7 +21,7 @@ from precompute.readouts import (
     capture_images,
     keep_token_attention,
 )
-from precompute.runner import WHOLE, Job, PartFailed, Plan, Stopped, Unfinished
+from precompute.runner import WHOLE, Job, Maker, PartFailed, Plan, Stopped, Unfinished
 from precompute.scoring import score, score_answers, score_corpus
 from store.disk import create_run, read_run, require_plain
 from store.errors import StoreError
@@ -35,12 +35,13 @@ class ParityError(Exception):
     """The instrumented forward or its captions differ from the library's."""
 
 
-def execute(job: Job, accept_mismatch: bool = False) -> Path:
-    """Make what is missing of a run.
+def execute(job: Job, accept_mismatch: bool = False, baseline_only: bool = False) -> Path:
+    """Make what is missing of a run; the unedited model's captions are published before the rest.
 
     Args:
         job: the run.
         accept_mismatch: start though the certificate failed; the run says so ever after.
+        baseline_only: end when those captions are scored and published.
 
     Returns:
         The run's folder.
@@ -61,24 +62,38 @@ def execute(job: Job, accept_mismatch: bool = False) -> Path:
         create_run(job.results, plan.run_id, manifest)
     with log_file(run):
         remove_unfinished(run)
-        steps = _steps(job)  # what does not fit stops the run here
+        baseline, rest = _steps(job)  # what does not fit stops the run here
         log.info("%s: %d pictures, %s", plan.dataset.name, len(plan.items), plan.items.layout)
         try:
-            for step in steps:
-                with maker.if_whole():
-                    step()
-        except Exception:  # a second Ctrl-C stops at once: it is none
+            _carry_out(maker, baseline)
             if maker.shard == WHOLE:  # one share of several leaves that to the last
+                maker.publishing.at_once(run)
+                if maker.watch.telling:
+                    maker.watch.telling.ready(run.name)
+            if not baseline_only:
+                _carry_out(maker, rest)
+        except Exception:  # a second Ctrl-C stops at once: it is none
+            if maker.shard == WHOLE:
                 _publish_despite(run)
             raise
+        if baseline_only:
+            return run
         if not maker.waits:
             publish(run)
         maker.end_run(run)
     return run
 
 
-def _steps(job: Job) -> list[Callable[[], object]]:
-    """What a run does, in order.
+def _carry_out(maker: Maker, steps: Sequence[Callable[[], object]]) -> None:
+    for step in steps:
+        with maker.if_whole():
+            step()
+
+
+def _steps(job: Job) -> tuple[list[Callable[[], object]], list[Callable[[], object]]]:
+    """What a run does, in order: captions of the unedited model and their scores, then the rest.
+
+    Captions are scored twice: those that are there by then, and at the end all that came since.
 
     Raises:
         ValueError: experiments, heads or prunings do not fit the tower or the data set.
@@ -87,17 +102,20 @@ def _steps(job: Job) -> list[Callable[[], object]]:
     experiments = read_experiments(run, plan)
     check_layers(plan.config, read_run(run)["n_layers"])
     require_prunable(run, plan)
-    return [
-        functools.partial(capture_images, job),
+    scores = [
+        functools.partial(score, run, plan.config, maker),
+        functools.partial(score_corpus, run, plan.config, maker),
+    ]
+    early = scores if maker.shard == WHOLE else []  # of a share: when all are there
+    return [functools.partial(capture_images, job), *early], [
         functools.partial(keep_token_attention, job),
         functools.partial(run_experiments, job, experiments),
         functools.partial(measure_heads, job),
         functools.partial(prune, job),
         functools.partial(caption_heads, job),
         functools.partial(caption_floor, job),
-        functools.partial(score, run, plan.config, maker),
-        functools.partial(score_corpus, run, plan.config, maker),
         functools.partial(ask_questions, job),
+        *scores,
         functools.partial(score_answers, run, plan.config, maker),
     ]
 

@@ -21,9 +21,15 @@ def pins(*names):
     ("lock", "requirements"),
     [
         ("requirements-dashboard.lock", ["requirements-dashboard.txt"]),
+        ("requirements-demo.lock", ["requirements-demo.txt", "requirements-dashboard.txt"]),
         (
             "requirements.lock",
-            ["requirements.txt", "requirements-dashboard.txt", "requirements-ray.txt"],
+            [
+                "requirements.txt",
+                "requirements-demo.txt",
+                "requirements-dashboard.txt",
+                "requirements-ray.txt",
+            ],
         ),
     ],
 )
@@ -33,7 +39,9 @@ def test_a_lock_has_every_pin(lock, requirements):
     assert wanted - pins(lock) == set(), "run `make locks`"
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dashboard.lock"])
+@pytest.mark.parametrize(
+    "lock", ["requirements.lock", "requirements-demo.lock", "requirements-dashboard.lock"]
+)
 def test_every_package_of_a_lock_has_hashes_and_no_address(lock):
     text = (ROOT / lock).read_text()
     entries = re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)[1:]
@@ -44,4 +52,12 @@ def test_every_package_of_a_lock_has_hashes_and_no_address(lock):
 
 
 def test_what_a_reader_installs_is_what_everybody_installs():
-    assert pins("requirements-dashboard.lock") <= pins("requirements.lock")
+    dashboard, demo = pins("requirements-dashboard.lock"), pins("requirements-demo.lock")
+    assert dashboard < demo < pins("requirements.lock")
+
+
+def test_the_demo_installs_none_of_what_only_tests_judges_and_clusters_need():
+    beyond = {name for name, _ in pins("requirements.txt", "requirements-ray.txt")}
+    assert beyond >= {"pytest", "ray", "openai", "datasets", "mypy"}
+    # A library of the demo's may want one of them all the same.
+    assert beyond & {name for name, _ in pins("requirements-demo.lock")} <= {"httpx2"}

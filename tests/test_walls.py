@@ -35,6 +35,8 @@ ALLOWED = {
         "reader": {"charts", "names", "widgets"},
         "views": {"captions", "charts", "data", "figures", "names", "reader", "widgets"},
         "app": {"views", "widgets"},
+        "serve": {"names"},
+        "warm": set(),
         "report": {"captions", "charts", "figures", "names"},
     },
     "precompute": {

@@ -64,6 +64,15 @@ def key_of(run: Path) -> Key:
     return Key(str(run), number or 0, f"{there.st_ino} {there.st_mtime_ns}")
 
 
+def is_published(run: Path) -> bool:
+    """Whether a run has anything to show."""
+    try:
+        key_of(run)
+    except NotPublished:
+        return False
+    return True
+
+
 def _first(frame: pd.DataFrame) -> dict[str, Any]:
     """The first row; NULL is None."""
     row = frame.iloc[0].astype(object)

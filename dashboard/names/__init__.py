@@ -8,6 +8,7 @@ __all__ = [
     "intervals",
     "judges",
     "landmarks",
+    "making",
     "metrics",
     "provenance",
     "score_line",

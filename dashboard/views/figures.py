@@ -12,7 +12,7 @@ from dashboard.figures import display
 from dashboard.figures import paper as paper_figures
 from dashboard.figures.paper import ABSENT, About, Ask, Figure
 from dashboard.views.image import film_panel
-from dashboard.widgets import copy_command, link, menus, picture
+from dashboard.widgets import copy_command, link, making, menus, picture
 from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
 from store.query import conditions as condition_queries
@@ -29,6 +29,7 @@ def show(place: Place) -> None:
     with link.notes_above():
         paper = menus.choose_numbers()
         ask, about = partial(run_data.asked, key), About(place.run.name, place.condition, paper)
+        making.partly(place.run, "What is missing here")
         if image_id is not None:
             _strip(key, image_id, about)
         _figure2(key, ask, about)

@@ -13,7 +13,7 @@ from dashboard.figures import paper as paper_figures
 from dashboard.names import intervals, metrics
 from dashboard.names import landmarks as landmark_names
 from dashboard.names.sections import ABOUT, GLANCE, OF_STATES, PARTS, SETTLES, TITLES, by_section
-from dashboard.widgets import copy_command, link, menus
+from dashboard.widgets import copy_command, link, making, menus
 from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
 from store.metrics import CAPTION_SECTION
@@ -31,6 +31,8 @@ def show(place: Place) -> None:
     st.header("Layers")
     with link.notes_above():
         if curves.empty:
+            if making.instead(place.run, "Curves over layers"):
+                return
             plain_text.line(
                 "This run has no curves for this condition yet. Publishing it again makes them:"
             )

@@ -12,7 +12,7 @@ from dashboard.data import run as run_data
 from dashboard.data.run import Key
 from dashboard.figures import display, files
 from dashboard.names import metrics
-from dashboard.widgets import copy_command, link, menus
+from dashboard.widgets import copy_command, link, making, menus
 from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
 from store.query import conditions as condition_queries
@@ -34,6 +34,8 @@ def _draw(place: Place, key: Key) -> None:
     changes = run_data.asked(key, condition_queries.changes_of_kind, "prune")
     rows = pruning_tables.pruned(changes)
     if rows.empty:
+        if making.instead(place.run, "Pruned models"):
+            return
         plain_text.line(
             "This run has no pruned models. A section [[pruning]] in its configuration "
             "makes some; run it again, and only they are computed:"

@@ -1,10 +1,9 @@
-"""Where the numbers come from: provenance, certificate, counts, sizes, and what is under way."""
+"""Where the numbers come from: provenance, certificate, counts, sizes, and what was given up."""
 
 import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,10 @@ from dashboard.data import run as run_data
 from dashboard.data.run import Key
 from dashboard.names import metrics, provenance
 from dashboard.views import trust
-from dashboard.widgets import copy_command, link, menus
+from dashboard.widgets import copy_command, link, making, menus
 from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
-from store.disk import read_progress, read_run
+from store.disk import read_run
 from store.parts import read_failures
 from store.query import Selection
 from store.query import images as image_queries
@@ -36,7 +35,6 @@ def show(place: Place) -> None:
         "against.",
         "small",
     )
-    _progress(place.run)
     _given_up(place.run)
     info = read_run(place.run)
     if place.key is not None:
@@ -46,41 +44,17 @@ def show(place: Place) -> None:
     with left:
         _provenance(info)
     with right:
-        if place.key is None:
+        if place.key is None and not making.instead(place.run, "Tables"):
             plain_text.line(
                 "Nothing is published yet: the tables come with the first generation. This "
                 "publishes what there is:"
             )
             copy_command.show("python -m precompute publish")
-        else:
+        elif place.key is not None:
             _counts(place.key)
             _sizes(place.key)
     if place.key is not None:
         _skipped(place.key)
-
-
-@st.fragment(run_every="2s")
-def _progress(run: Path) -> None:
-    progress = read_progress(run)
-    if progress is None or progress.done >= progress.total:
-        return
-    if not progress.alive:
-        plain_text.line(
-            f"Stage {progress.stage} stopped at {progress.done} of {progress.total}. "
-            "Start the same command again: it does only what is missing.",
-            "note",
-        )
-        return
-    left = progress.seconds_left
-    about = "" if left is None else f", about {timedelta(seconds=round(left))} left"
-    rate = "" if progress.rate is None else f", {progress.rate:.2g} a second"
-    # The stage's name is a file name of our own; the label is Markdown all the same.
-    st.progress(min(progress.done / max(progress.total, 1), 1.0))
-    plain_text.line(
-        f"Under way: {progress.stage}, {progress.done} of {progress.total}{rate}{about}. "
-        "The pages show what is published next at the next click.",
-        "small",
-    )
 
 
 def _given_up(run: Path) -> None:

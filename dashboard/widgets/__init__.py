@@ -9,6 +9,7 @@ __all__ = [
     "copy_link",
     "groups",
     "link",
+    "making",
     "menus",
     "navigation",
     "notes",

@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard.data import run as run_data
 from dashboard.data.run import Key
 from dashboard.names import metrics
-from dashboard.widgets import link
+from dashboard.widgets import link, making
 from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
 from store.disk import read_run
@@ -31,6 +31,7 @@ def choose_run() -> Place | None:
                 "Run",
                 list(runs),
                 name="run",
+                default=making.to_begin_with(list(runs.values())),
                 look="radio" if len(runs) <= _LISTED else "select",
             )
         ]

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard.widgets import copy_command
+from dashboard.widgets import copy_command, making
 from dashboard.widgets import text as plain_text
 from store.disk import results_folder
 from store.errors import NotPublished, TableNotFound
@@ -10,6 +10,8 @@ from store.errors import NotPublished, TableNotFound
 
 def no_runs() -> None:
     """The results folder is empty, or not there."""
+    if making.first_run():
+        return
     st.header("No run yet")
     plain_text.line(
         "Peel shows what each layer of a vision transformer sees. It needs a run: pictures "
@@ -27,12 +29,11 @@ def no_runs() -> None:
 def show(error: Exception) -> None:
     """Say what an error means for who sees the page."""
     if isinstance(error, NotPublished):
+        if making.first_run():
+            return
         st.header("Nothing to show yet")
         plain_text.line(str(error))
-        st.markdown(
-            "The page **Runs** shows how far the run is. While it is under way it "
-            "publishes by itself; this shows now what there is:"
-        )
+        plain_text.line("No process is at work on it. This shows what there is:")
         copy_command.show("python -m precompute publish")
     elif isinstance(error, TableNotFound):
         st.header("This run's tables are of another version")

@@ -42,6 +42,7 @@ Overrides = Annotated[
         "decode.num_beams=1 or datasets.0.path=data/mine; several are allowed.",
     ),
 ]
+_BEYOND_THE_DEMO = ("accelerate", "datasets", "httpx2", "openai")
 RunName = Annotated[str | None, typer.Argument(help="A run of the results folder; all if none.")]
 
 
@@ -67,6 +68,16 @@ def plain_errors() -> Iterator[None]:
     """Errors that say what to do are shown without a traceback; others are bugs and keep it."""
     try:
         yield
+    except ModuleNotFoundError as lacking:
+        if lacking.name not in _BEYOND_THE_DEMO:
+            raise
+        typer.secho(
+            f"this needs the package {lacking.name}, which the demo does without: "
+            "`make .venv/all` installs everything.",
+            err=True,
+            fg=typer.colors.RED,
+        )
+        raise typer.Exit(1) from lacking
     except (
         NotReady,
         ParityError,

@@ -174,7 +174,7 @@ def _time(config: Config, size: ModelSize, work: Sequence[Workload], left: float
     """
     on_cpu = device_of(config.model) == "cpu"
     device = CPU if on_cpu else A100
-    seconds = [_seconds(config, size, one, device) for one in work]
+    seconds = [seconds_of(config, size, one, device) for one in work]
     rate = f"{work[0].kept / max(1e-9, sum(seconds)):.2g} images/s"
     seconds[0] *= left
     gpus = config.model.gpus
@@ -201,7 +201,7 @@ def _time(config: Config, size: ModelSize, work: Sequence[Workload], left: float
     )
 
 
-def _seconds(config: Config, size: ModelSize, work: Workload, device: Device) -> float:
+def seconds_of(config: Config, size: ModelSize, work: Workload, device: Device) -> float:
     """Time of one stage on one worker."""
     itemsize = dtype_of(config.model).itemsize
     batch = config.decode.batch_size

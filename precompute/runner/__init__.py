@@ -1,7 +1,8 @@
 """How parts get made: which run, which parts, who makes them, and what is lacking in the end.
 
 A stage is given a `Job`: the run's `Plan`, its captioner, and the `Maker`, which has the parts made
-here or by workers, shows how far it is, stops for Ctrl-C and publishes on the way. `capture_of` and
+here or by workers, shows how far it is and
+tells dashboards, stops for Ctrl-C and publishes on the way. `capture_of` and
 what lies beside it give a stage the capture to build on; `rows` words what was computed for the
 store. Nothing here knows what a stage computes. `ray_engine` is imported only where a configuration
 asks for Ray.
@@ -10,6 +11,7 @@ asks for Ray.
 from precompute.runner import stage_names
 from precompute.runner.captured import Captured, baseline_batches, capture_of, final_captions
 from precompute.runner.engine import Advance, PartFailed, Work, WorkersLost
+from precompute.runner.forecast import MODEL, Size
 from precompute.runner.job import Job
 from precompute.runner.lazy import Lazy
 from precompute.runner.open_engine import open_engine
@@ -18,9 +20,11 @@ from precompute.runner.rows import Row, caption_row, caption_rows, image_tensors
 from precompute.runner.shard import WHOLE, Shard, read_shard
 from precompute.runner.shortfall import Unfinished
 from precompute.runner.stage import Maker, make_parts, open_stage
+from precompute.runner.telling import Telling
 from precompute.runner.watch import Stopped, Watch
 
 __all__ = [
+    "MODEL",
     "WHOLE",
     "Advance",
     "Captured",
@@ -31,7 +35,9 @@ __all__ = [
     "Plan",
     "Row",
     "Shard",
+    "Size",
     "Stopped",
+    "Telling",
     "Unfinished",
     "Watch",
     "Work",

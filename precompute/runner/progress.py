@@ -18,14 +18,15 @@ from rich.progress import (
 from rich.text import Text
 
 from precompute.runner.engine import Advance
+from precompute.runner.telling import Telling
 from precompute.terminal import duration
-from store.disk import write_progress
 
 
 class Screen:
     """A terminal has two lines that change, and keeps none of them; a log gets a line a stage."""
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, console: Console | None = None, telling: Telling | None = None) -> None:
+        self._telling = telling
         self._console = console or Console(stderr=True, highlight=False)
         self._live = self._console.is_terminal and not self._console.is_dumb_terminal
         self._bar = self._new_bar()
@@ -49,7 +50,7 @@ class Screen:
         """Show how far a stage is, while the block lasts.
 
         Args:
-            run: the run's folder, where the dashboard finds it, too.
+            run: the run's folder.
             label: the stage's name.
             total: images in all.
             done: images that are there already.
@@ -64,9 +65,8 @@ class Screen:
             nonlocal done
             done += images
             self._bar.update(task, completed=done)
-            if run.is_dir():  # the certificate comes before its run
-                rate = (done - before) / (time.monotonic() - begun)
-                write_progress(run, label, done, total, rate)
+            if self._telling:
+                self._telling.advance(done)
 
         for ended in self._bar.task_ids:  # until now, so that the lines do not come and go
             self._bar.remove_task(ended)
@@ -74,9 +74,13 @@ class Screen:
             f"{run.name}  {label}", total=total, completed=done, before=done, unit=unit
         )
         self._bar.start()
+        if self._telling:
+            self._telling.stage(run.name, label, done, total, unit)
         try:
             yield advance
         finally:
+            if self._telling:
+                self._telling.end_stage()
             if not self._live:
                 self._log(run, label, f"{done - before:,} {unit}", time.monotonic() - begun)
 

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from store.errors import PublishRefused
-from store.publish import is_due, publish
+from store.publish import is_due, lost_parts, publish
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +21,12 @@ class Publishing:
 
     def after_part(self, run: Path) -> None:
         """Publish if it is time to."""
-        if self._refused or not is_due(run):
+        if is_due(run):
+            self.at_once(run)
+
+    def at_once(self, run: Path) -> None:
+        """Publish what there is by now, unless published parts are lost and on their way back."""
+        if self._refused or lost_parts(run):
             return
         try:
             publish(run)

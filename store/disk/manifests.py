@@ -73,16 +73,25 @@ class OwnerJson(Manifest):
     start: int
 
 
-class ProgressJson(Manifest):
-    """How far a stage is."""
+class MakingJson(BaseModel):
+    """What one process makes of the runs of a folder."""
 
-    stage: str
+    model_config = ConfigDict(extra="forbid")
+
+    runs: Annotated[list[Name], Field(max_length=1000)]
+    arguments: Annotated[list[Annotated[str, Field(max_length=10_000)]], Field(max_length=1000)]
+    run: Annotated[str, Field(max_length=255)]
+    stage: Annotated[str, Field(max_length=255)]
     done: Count
     total: Count
-    rate: float | None
-    pid: int
-    host: str
+    unit: Annotated[str, Field(max_length=40)]
+    seconds_left: Annotated[float, Field(ge=0, le=1e12)] | None
+    at_least: bool
+    ready: Annotated[list[Name], Field(max_length=1000)]
+    ended: Annotated[str, Field(max_length=10_000)] | None
+    began_at: float
     updated_at: float
+    host: Annotated[str, Field(max_length=255)]
     owner: OwnerJson
 
 

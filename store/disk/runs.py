@@ -1,27 +1,22 @@
-"""A run's folder: its name, run.json, and the progress of the process that fills it."""
+"""A run's folder: its name, and run.json."""
 
 import os
 import re
-import socket
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
-from store.disk.files import Owner, canonical, make_folder, short_hash, write_json
-from store.disk.gate import read_json, refuse_links, require_plain
-from store.disk.manifests import ProgressJson, RunJson
-from store.errors import FolderRefused, PartDamaged, RunMismatch, RunNotFound, RunRefused
+from store.disk.files import canonical, make_folder, short_hash, write_json
+from store.disk.gate import read_json, refuse_links
+from store.disk.manifests import RunJson
+from store.errors import FolderRefused, PartDamaged, RunMismatch, RunNotFound
 from store.schema import SCHEMA_VERSION, TABLES
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _FIXED = ("run_id", "decides", "created_at")
-FRESH_SECONDS = 120.0
-"""On another host, progress younger than this counts as alive."""
 
 
 def now() -> str:
@@ -177,72 +172,3 @@ def list_runs(results: Path) -> list[Path]:
     if not results.is_dir():
         return []
     return sorted(p.parent for p in results.glob("*/run.json") if not p.parent.name.startswith("."))
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a stage is.
-
-    Attributes:
-        stage: its name.
-        done: units done.
-        total: units in all.
-        rate: units a second, or None while it is not known.
-        pid: process that works on it.
-        host: where.
-        updated_at: seconds since 1970.
-        owner: that process, start included.
-    """
-
-    stage: str
-    done: int
-    total: int
-    rate: float | None
-    pid: int
-    host: str
-    updated_at: float
-    owner: Owner
-
-    @property
-    def alive(self) -> bool:
-        """Whether its process lives; on another host, whether it wrote within two minutes."""
-        if self.owner.is_here:
-            return not self.owner.known_dead
-        return time.time() - self.updated_at < FRESH_SECONDS
-
-    @property
-    def seconds_left(self) -> float | None:
-        """Time left at the present rate."""
-        return (self.total - self.done) / self.rate if self.rate else None
-
-
-def write_progress(run: Path, stage: str, done: int, total: int, rate: float | None = None) -> None:
-    """Say how far a stage is; one small file a stage, replaced by one rename."""
-    folder = require_plain(Path(run) / "progress", run)
-    folder.mkdir(exist_ok=True)
-    owner = Owner.here()
-    write_json(
-        folder / f"{check_name(stage, 'stage')}.json",
-        {
-            "stage": stage,
-            "done": done,
-            "total": total,
-            "rate": rate,
-            "pid": owner.pid,
-            "host": socket.gethostname(),
-            "updated_at": time.time(),
-            "owner": vars(owner),
-        },
-    )
-
-
-def read_progress(run: Path) -> Progress | None:
-    """The progress last written, by whichever stage; None if there is none to read."""
-    readable = []
-    for path in (Path(run) / "progress").glob("[!.]*.json"):
-        try:
-            value = read_json(require_plain(path, run), ProgressJson)
-            readable.append(Progress(**{**value, "owner": Owner(**value["owner"])}))
-        except (OSError, ValueError, TypeError, RunRefused):
-            continue  # removed meanwhile, or of another version: it is only a display
-    return max(readable, key=lambda progress: progress.updated_at, default=None)

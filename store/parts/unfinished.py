@@ -16,7 +16,7 @@ A_DAY = 86_400.0
 def unfinished(run: Path) -> Iterator[tuple[Path, Owner]]:
     """What processes are writing in a run, or have left half-written, and who they are."""
     run = Path(run)
-    folders = (run, run / "progress", run / FAILED, run / "parts", *(run / "parts").glob("*/"))
+    folders = (run, run / FAILED, run / "parts", *(run / "parts").glob("*/"))
     for folder in folders:
         for path in folder.iterdir() if folder.is_dir() else ():
             if owner := owner_of(path):

@@ -1,11 +1,9 @@
 """Every state in which a page has nothing or something wrong to show."""
 
-import json
-
 import duckdb
 import pytest
 
-from store.disk.runs import update_run, write_progress
+from store.disk.runs import update_run
 from store.parts.failures import Failure, write_failures
 from store.publish.generation import publish
 from tests.dashboard.opening import PAGES, words
@@ -23,16 +21,15 @@ def test_no_runs(visit, tmp_path, page):
 
 @pytest.mark.parametrize("page", (*PAGES, "judge"))
 def test_a_run_that_is_not_published(visit, tmp_path, page):
-    run = make_run(tmp_path, n_images=2, publish=False)
-    write_progress(run, "capture", 1, 2, 0.5)
+    make_run(tmp_path, n_images=2, publish=False)
     at = visit(page, tmp_path)
     assert not at.exception
     if page == "runs":
-        assert "Under way: capture, 1 of 2" in words(at)
         assert "Nothing is published yet" in words(at)
     else:
         assert at.header[0].value == "Nothing to show yet"
-        assert "page **Runs**" in words(at)
+        assert "No process is at work on it" in words(at)
+    assert "python -m precompute publish" in words(at)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -99,16 +96,6 @@ def test_the_certificate_is_shown_as_it_is(visit, tmp_path, parity, badge):
     assert badge in words(at)
     on_other_pages = badge in words(visit("images", tmp_path))
     assert on_other_pages == (badge != "passed")
-
-
-def test_a_stage_whose_process_is_gone_says_how_to_go_on(visit, tmp_path):
-    run = make_run(tmp_path, n_images=2)
-    write_progress(run, "score", 1, 9)
-    path = run / "progress" / "score.json"
-    progress = json.loads(path.read_text())
-    progress["owner"]["start"] = 1  # the same process id, another process
-    path.write_text(json.dumps(progress))
-    assert "stopped at 1 of 9" in words(visit("runs", tmp_path))
 
 
 def test_skipped_pictures_are_shown_with_their_reasons(visit, tmp_path):

@@ -9,7 +9,7 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from store.disk.runs import write_progress
+from store.disk.making import Making, write_making
 from tests.dashboard.opening import PAGES, app, words
 from tests.synthetic import make_run
 
@@ -65,10 +65,10 @@ def sql(*statements):
     return change
 
 
-def odd_progress(run):
-    write_progress(run, "capture", 1, 2)
-    path = run / "progress" / "capture.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"total": "many", "rate": [1]}))
+def odd_making(run):
+    write_making(run.parent, Making((run.name,), ("run", "x.toml")))
+    (path,) = (run.parent / ".making").iterdir()
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"total": "many", "runs": [[1]]}))
 
 
 def no_tensors(run):
@@ -105,7 +105,7 @@ BAD = {
     "another size": as_json("run.json", n_layers=40, n_heads=16, grid_h=16, grid_w=16),
     "huge size": as_json("run.json", n_layers=10**12),
     "sidecar": as_json("results-1.json", parts=3, bytes="x"),
-    "progress": odd_progress,
+    "making": odd_making,
     "no arrays": no_tensors,
     "no tables": no_tables,
     "cut tables": cut_tables,

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from precompute.config.settings import CaptureConfig, ScoreConfig
+from precompute.config.settings import CaptureConfig, ExperimentConfig, ScoreConfig
 from precompute.forward import parity
 from precompute.forward.capture import capture
+from precompute.interventions import run_experiments
 from precompute.metrics.rouge_l import rouge_l
 from precompute.pipeline import ParityError, execute, score
 from precompute.runner.engine import PartFailed
@@ -18,8 +19,10 @@ from precompute.runner.job import Job
 from precompute.runner.plan import plan_runs
 from precompute.runner.shard import WHOLE, Shard
 from precompute.runner.stage import Maker
+from precompute.runner.telling import Telling
 from precompute.runner.watch import Stopped, Watch
 from store import open_run
+from store.disk.making import list_making
 from store.publish.generation import publish
 
 
@@ -129,6 +132,40 @@ def test_ctrl_c_stops_after_the_part_and_the_next_run_goes_on(config, captioner,
         execute(Job(plan, tmp_path, lambda: captioner, Maker(watch)))
     with open_run(tmp_path) as opened:
         assert len(opened.table("image")) == 5
+
+
+def test_the_baseline_is_published_with_its_scores_before_the_rest_is_made(
+    config, captioner, tmp_path, monkeypatch
+):
+    skip = ExperimentConfig(name="deep", conditions=("skip:2",))
+    config = config.model_copy(update={"experiments": (skip,)})
+    (plan,) = plan_runs(config)
+    seen = []
+
+    def look(job, experiments):
+        with open_run(job.run) as opened:
+            seen.append((set(opened.table("score").metric), len(opened.table("image"))))
+            assert not opened.table("curve").empty
+        (making,) = list_making(tmp_path)
+        seen.append(making.runs)
+        return run_experiments(job, experiments)
+
+    monkeypatch.setattr("precompute.pipeline.run_experiments", look)
+    with Watch(Telling(tmp_path, [plan.run_id])) as watch:
+        job = Job(plan, tmp_path, lambda: captioner, Maker(watch))
+        execute(job, baseline_only=True)
+        assert seen == [] and watch.telling._making.ready == (plan.run_id,)
+        with open_run(job.run) as opened:
+            assert set(opened.table("condition").condition_id) == {"baseline"}
+        execute(Job(plan, tmp_path, lambda: captioner, Maker(watch)))
+    (metrics, n), runs = seen
+    assert metrics >= {"exact", "rouge_l"} and n == 5 and runs == (plan.run_id,)
+    with open_run(job.run) as opened:
+        scores = opened.table("score")
+        assert set(scores.condition_id) == {"baseline", "skip:2"}
+        assert not scores.duplicated(
+            ["condition_id", "image_id", "layer", "metric", "against"]
+        ).any()
 
 
 def test_a_failed_certificate_stops_the_run_unless_accepted(run, tmp_path, monkeypatch):

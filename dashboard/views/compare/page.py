@@ -18,11 +18,10 @@ from dashboard.names import intervals, metrics
 from dashboard.views.compare import floors, two_maps
 from dashboard.views.compare.floors import Floor
 from dashboard.views.compare.two_maps import Side
-from dashboard.widgets import link, menus, navigation, two_captions
+from dashboard.widgets import link, making, menus, navigation, two_captions
 from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
 from dashboard.widgets.thumbnail import thumbnail
-from store.errors import NotPublished
 from store.metrics import likeness
 from store.query import Compared
 from store.query import conditions as condition_queries
@@ -62,6 +61,8 @@ def show(place: Place) -> None:
     with link.notes_above():
         sides = _sides(place)
         if sides is None:
+            if making.instead(place.run, "Edits of the model to compare with"):
+                return
             plain_text.line(
                 "There is nothing to compare this with: the results folder has one run, "
                 "and that run no edited model. A section [[experiments]] in its "
@@ -81,7 +82,7 @@ def show(place: Place) -> None:
 def _sides(place: Place) -> _Sides | None:
     key = place.published
     mine = place.run.name
-    runs = {run.name: run for run in run_data.runs() if run == place.run or _published(run)}
+    runs = {run.name: run for run in run_data.runs() if run_data.is_published(run)}
     run_at, condition_at = st.columns(2)
     alone = len(run_data.conditions(key)) < 2
     if alone and len(runs) < 2:
@@ -120,14 +121,6 @@ def _most_layers(key: Key, known: list[str]) -> str:
         return BASELINE
     decoded = run_data.asked(key, condition_queries.decoded)["condition_id"]
     return next((str(name) for name in decoded if name in known), known[0])
-
-
-def _published(run: Path) -> bool:
-    try:
-        run_data.key_of(run)
-    except NotPublished:
-        return False
-    return True
 
 
 def _draw(sides: _Sides) -> None:

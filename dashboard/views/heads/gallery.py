@@ -17,7 +17,7 @@ from dashboard.figures import paper as paper_figures
 from dashboard.figures.files import Spec
 from dashboard.figures.head_gallery import Cell, around, gallery, head_cell
 from dashboard.names import metrics
-from dashboard.widgets import menus, picture, two_captions
+from dashboard.widgets import making, menus, picture, two_captions
 from dashboard.widgets import text as plain_text
 from dashboard.widgets.thumbnail import thumbnail
 from store.metrics import head_columns, likeness
@@ -40,6 +40,8 @@ def show(key: Key, image_id: str, condition: str) -> None:
         for layer in run_data.asked(key, condition_queries.layers_with_head_captions)["layer"]
     ]
     if not layers:
+        if making.partly(key.path, "What each head says"):
+            return
         plain_text.line(
             "No head was read by itself. A section [heads] in the configuration names the "
             "layers whose heads are.",

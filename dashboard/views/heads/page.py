@@ -10,7 +10,7 @@ from dashboard.figures import display, files
 from dashboard.figures import paper as paper_figures
 from dashboard.names import intervals, metrics
 from dashboard.views.heads import gallery
-from dashboard.widgets import copy_command, link, menus
+from dashboard.widgets import copy_command, link, making, menus
 from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
 from store.metrics import head_columns, head_menu
@@ -58,6 +58,8 @@ def _data_set(key: Key, condition: str) -> None:
     elif condition != BASELINE:
         plain_text.line(f"Under {condition}.", "small")
     if measures.empty:
+        if making.instead(key.path, "Means of heads"):
+            return
         plain_text.line("No means of heads yet: publishing again makes them.", "small")
         copy_command.show("python -m precompute publish")
         return

@@ -10,7 +10,7 @@ from dashboard.captions import text as caption_text
 from dashboard.data import run as run_data
 from dashboard.data.run import Key
 from dashboard.names.conditions import edit_name
-from dashboard.widgets import link, menus, picture, two_captions
+from dashboard.widgets import link, making, menus, picture, two_captions
 from dashboard.widgets import text as plain_text
 from store.interventions import KINDS, read_spec
 from store.query import conditions as condition_queries
@@ -27,6 +27,7 @@ def show(key: Key, image_id: str, condition: str) -> None:
     """
     edited = run_data.asked(key, condition_queries.edited_captions, image_id)
     if edited.empty:
+        making.partly(key.path, "This caption under edits of the model")
         return
     plain_text.line("What if the model were edited?", "heading")
     kinds = [kind for kind in KINDS if kind in set(edited["kind"])]

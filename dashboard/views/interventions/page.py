@@ -11,7 +11,7 @@ from dashboard.figures import display, files
 from dashboard.names import intervals, metrics
 from dashboard.names.conditions import resampled
 from dashboard.views.interventions import most_changed
-from dashboard.widgets import copy_command, link, menus, picture
+from dashboard.widgets import copy_command, link, making, menus, picture
 from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
 from store.interventions import KINDS, read_spec
@@ -35,6 +35,8 @@ def show(place: Place) -> None:
 def _draw(place: Place, key: Key) -> None:
     conditions = run_data.asked(key, condition_queries.conditions)
     if conditions.empty:
+        if making.instead(place.run, "Edits of the model"):
+            return
         plain_text.line(
             "This run has no edited models. A section [[experiments]] in its configuration "
             "names them; run it again, and only they are computed:"
@@ -107,13 +109,13 @@ def _changed_words(key: Key, conditions: pd.DataFrame, paper: bool) -> None:
         plain_text.line(metrics.word("repetition").meaning, "small")
         values = run_data.asked(key, condition_queries.at_last_layer, "repetition", "self")
         frame = condition_tables.sweep(conditions, values)
-        if frame.empty:
+        if frame.empty and not making.partly(key.path, "Repetition under edits"):
             plain_text.line(
                 "Not measured yet. With repetition among the metrics of [score], this measures it:",
                 "small",
             )
             copy_command.show("python -m precompute score")
-        else:
+        elif not frame.empty:
             floor = floor_queries.of_measure(
                 run_data.asked(key, floor_queries.at_last_layer), "repetition", "self"
             )

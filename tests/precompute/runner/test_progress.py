@@ -8,7 +8,6 @@ import pytest
 from rich.console import Console
 
 from precompute.runner.progress import Screen
-from store.disk.runs import read_progress
 
 LONG = "score.coco_rouge_l.pruning.algorithm1.controls"
 
@@ -97,17 +96,6 @@ def test_a_log_gets_a_line_a_stage_and_the_name_of_a_run_once(opened, tmp_path):
         "two",
         "  capture: 3 images in x s",
     ]
-
-
-def test_the_dashboard_finds_how_far_a_stage_is(opened, tmp_path):
-    with opened(False).stage(tmp_path, "capture", 5, 2) as advance:
-        advance(2)
-    got = read_progress(tmp_path)
-    assert (got.stage, got.done, got.total) == ("capture", 4, 5)
-    assert got.rate > 0
-    with opened(False).stage(tmp_path / "none", "certificate", 1, 0) as advance:
-        advance(1)  # a run without its run.json is none, and gets no folder
-    assert not (tmp_path / "none").exists()
 
 
 def test_a_stage_that_breaks_off_says_how_far_it_came(opened, tmp_path: Path):

@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from precompute.runner.publishing import Publishing
 from precompute.runner.shard import Shard
 from precompute.runner.shortfall import Unfinished
 from precompute.runner.stage import Maker, make_parts, open_stage
@@ -13,6 +14,7 @@ from store.disk.runs import create_run, read_run
 from store.errors import PublishRefused, StageIncomplete
 from store.parts.failures import Failure, read_failures
 from store.parts.write import is_complete, list_parts
+from tests.synthetic import make_run
 
 SIZES = {"a": 2, "b": 1, "c": 3}
 
@@ -76,6 +78,17 @@ def test_tables_that_are_refused_wait_for_the_end(run, stage, monkeypatch):
         make_parts(Maker(watch), run, stage, SIZES, note)
     assert names(stage) == list(SIZES)
     assert asked == [run]
+
+
+def test_nothing_is_published_while_published_parts_are_on_their_way_back(tmp_path, publishes):
+    run, publishing = make_run(tmp_path, n_images=2), Publishing()
+    part = next((run / "parts").glob("capture-*/*/part.json")).parent
+    lost = part.rename(tmp_path / "lost")
+    publishing.at_once(run)
+    assert publishes == []
+    lost.rename(part)
+    publishing.at_once(run)
+    assert publishes == [run]
 
 
 def test_a_share_makes_its_own_parts_publishes_none_and_says_what_it_waits_for(

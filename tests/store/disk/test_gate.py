@@ -9,7 +9,7 @@ import pytest
 
 from store import open_run
 from store.disk.generations import read_sidecar
-from store.disk.runs import create_run, read_progress, read_run, write_progress
+from store.disk.runs import create_run, read_run
 from store.errors import PartDamaged, RunRefused, StoreError
 from store.parts.failures import Failure, read_failures, write_failures
 from store.parts.read import list_parts
@@ -60,7 +60,7 @@ WRITING = {
 }
 
 
-@pytest.mark.parametrize("place", ["parts/x", "damaged", "progress", "failed", "judge", "run.log"])
+@pytest.mark.parametrize("place", ["parts/x", "damaged", "failed", "judge", "run.log"])
 @pytest.mark.parametrize("act", WRITING)
 def test_no_command_follows_moves_or_writes_through_a_link(run, outside, act, place):
     target = outside if place != "run.log" else outside / "work" / "thesis.tex"
@@ -75,12 +75,8 @@ def test_no_command_follows_moves_or_writes_through_a_link(run, outside, act, pl
 
 
 def test_single_files_are_not_written_through_a_linked_folder(run, outside):
-    shutil.rmtree(run / "progress", ignore_errors=True)
-    for name in ("progress", "failed"):
-        (run / name).symlink_to(outside)
+    (run / "failed").symlink_to(outside)
     before = everything(outside)
-    with pytest.raises(RunRefused):
-        write_progress(run, "capture", 1, 2)
     with pytest.raises(RunRefused):
         write_failures(run, "capture-1a2b", [Failure("capture-1a2b", "p", "e", 1, "h")])
     stage = next((run / "parts").glob("capture-*"))
@@ -194,11 +190,8 @@ def test_a_part_json_of_another_shape_is_a_sentence(run, change):
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"stage": 3}', DEEP, '{"failures": 3}'])
 def test_what_is_only_shown_is_left_out_if_it_is_of_another_shape(run, text):
-    write_progress(run, "capture", 1, 2)
     (run / "failed").mkdir(exist_ok=True)
-    for path in (*(run / "progress").glob("*.json"), run / "failed" / "x.json"):
-        path.write_text(text)
+    (run / "failed" / "x.json").write_text(text)
     (run / "results-1.json").write_text(text)
-    assert read_progress(run) is None
     assert read_failures(run) == []
     assert read_sidecar(run, 1) is None

@@ -1,7 +1,5 @@
-"""Names, run.json and progress."""
+"""Names and run.json."""
 
-import json
-import time
 from pathlib import Path
 
 import pytest
@@ -9,16 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store.disk import files
-from store.disk.files import Owner, write_json
 from store.disk.runs import (
     create_run,
     list_runs,
-    read_progress,
     read_run,
     require_usable,
     run_id,
     update_run,
-    write_progress,
 )
 from store.errors import FolderRefused, PartDamaged, RunMismatch, RunNotFound
 from store.parts.write import stage_folder
@@ -93,36 +88,6 @@ def test_missing_and_broken_runs(tmp_path: Path) -> None:
     with pytest.raises(PartDamaged, match="must be the run\\.json of a run"):
         read_run(tmp_path)
     assert list_runs(tmp_path / "none") == []
-
-
-def test_progress_is_what_was_written_last(tmp_path: Path) -> None:
-    run = create_run(tmp_path, "a-1", {"decides": {}})
-    assert read_progress(run) is None
-    write_progress(run, "capture", 3, 12, 1.5)
-    time.sleep(0.01)
-    write_progress(run, "score", 1, 5)
-    progress = read_progress(run)
-    assert progress is not None and progress.alive
-    assert (progress.stage, progress.done, progress.total, progress.rate) == ("score", 1, 5, None)
-    assert progress.seconds_left is None
-
-
-def test_progress_of_dead_and_of_distant_processes(tmp_path: Path) -> None:
-    run = create_run(tmp_path, "a-1", {"decides": {}})
-    write_progress(run, "capture", 3, 12, 1.5)
-    path = run / "progress" / "capture.json"
-    value = json.loads(path.read_text())
-    write_json(path, {**value, "owner": vars(Owner(Owner.here().host, 2**22 + 1, 1))})
-    dead = read_progress(run)
-    assert dead is not None and not dead.alive and dead.seconds_left == 6
-    write_json(path, {**value, "owner": vars(Owner("far+1", 1, 1))})
-    fresh = read_progress(run)
-    assert fresh is not None and fresh.alive
-    write_json(path, {**value, "owner": vars(Owner("far+1", 1, 1)), "updated_at": 0.0})
-    stale = read_progress(run)
-    assert stale is not None and not stale.alive
-    path.write_text("{half")
-    assert read_progress(run) is None
 
 
 @pytest.mark.parametrize("name", ["a?b", "a\\b", "caf\udce9"])

@@ -47,11 +47,10 @@ def test_sweep_removes_only_what_dead_processes_of_this_host_left(stage: Path) -
     for path in made.values():
         path.mkdir()
         (path / "x").touch()
-    files = {run / folder / tokens["dead"].token("x.json") for folder in ("failed", "progress")}
-    for path in files:
-        path.parent.mkdir()
-        path.touch()
-    assert set(remove_unfinished(run)) == {made["dead"], made["reused"], *files}
+    file = run / "failed" / tokens["dead"].token("x.json")
+    file.parent.mkdir()
+    file.touch()
+    assert set(remove_unfinished(run)) == {made["dead"], made["reused"], file}
     assert {path.name for path in hidden(stage)} == {made["elsewhere"].name, made["mine"].name}
 
 
