@@ -12,7 +12,7 @@ from PIL import Image
 from precompute.demo import drawing, scenes, sprites
 from precompute.demo.drawing import Picture
 from precompute.demo.oddities import Oddity, oddities
-from precompute.demo.scenes import Layout, Scene
+from precompute.demo.scenes import CLEAR, Layout, Scene
 from precompute.demo.sprites import Sprite
 from precompute.demo.vocabulary import BY_WORD, PAINTS, PLACES, SUBJECTS, Level
 from precompute.images.imagenet_classes import class_names
@@ -126,13 +126,12 @@ def imagenet_scenes(count: int = 48, seed: int = 4) -> tuple[tuple[str, Scene], 
         layout = sizes[rng.choice(3, p=(0.4, 0.35, 0.25))]
         place = list(PLACES)[rng.integers(len(PLACES))]
         paint = PAINTS[rng.integers(len(PAINTS))] if classes[k].recoloured else None
-        dimmed = scenes.dims(layout, rng) if number % 2 else ()
+        view = scenes.any_view(layout, rng) if number % 2 else CLEAR
         wnid = classes[k].wnid
         assert wnid is not None
         seed_of = int(rng.integers(2**62))
-        drawn.append(
-            (wnid, Scene((classes[k].word,), place, layout, (paint,), *dimmed, seed=seed_of))
-        )
+        scene = Scene((classes[k].word,), place, layout, (paint,), view, seed_of)
+        drawn.append((wnid, scene))
     return tuple(drawn)
 
 
@@ -202,7 +201,7 @@ def minimal_pairs(seed: int = 6) -> tuple[Change, ...]:
     for changed, count in (("subject", 9), ("place", 5), ("colour", 5), ("order", 5)):
         while sum(change[0] == changed for change in found) < count:
             drawn = scenes.sample(rng)
-            scene = replace(drawn, light=1.0, blur=0.0, grain=0.0, hidden=0.0)
+            scene = replace(drawn, view=CLEAR)
             other = _changed(scene, changed, rng)
             if other and scene.layout in ("large", "middle", "next", "above"):
                 found.append((changed, scene, other))

@@ -158,8 +158,8 @@ def draw(scene: Scene, sprites: dict[str, Sprite], side: int = SIDE) -> Picture:
         for behind in masks[k + 1 :]:
             behind.paste(0, corner, alpha)
         masks[k].paste(alpha, corner)
-    if scene.hidden:
-        mound = _mound(side, *spots[0], scene.hidden)
+    if scene.view.hidden:
+        mound = _mound(side, *spots[0], scene.view.hidden)
         earth = without.crop((0, side * 3 // 4, side, side)).resize((1, 1), Image.Resampling.BOX)
         shade = tuple(round(0.85 * value) for value in np.asarray(earth)[0, 0])
         for shown in (image, without):
@@ -167,8 +167,8 @@ def draw(scene: Scene, sprites: dict[str, Sprite], side: int = SIDE) -> Picture:
         masks[0].paste(0, (0, 0), mound)
     image, without = (_dim(shown, scene, side) for shown in (image, without))
     bits = _bits_of(image, without, masks, scene)
-    if scene.grain:
-        image = _with_grain(image, scene.grain, noise)
+    if scene.view.grain:
+        image = _with_grain(image, scene.view.grain, noise)
     return Picture(
         scene, image, tuple(masks),
         bits if len(bits) == len(scene.subjects) else (max(bits),),
@@ -178,15 +178,16 @@ def draw(scene: Scene, sprites: dict[str, Sprite], side: int = SIDE) -> Picture:
 
 def _dim(image: Image.Image, scene: Scene, side: int) -> Image.Image:
     """Night, which leaves a little more of blue, and blur."""
-    if scene.light < 1:
-        left = [scene.light, scene.light, 0.75 * scene.light + 0.25 * scene.light**0.5]
+    light, blur = scene.view.light, scene.view.blur
+    if light < 1:
+        left = [light, light, 0.75 * light + 0.25 * light**0.5]
         bands = [
             band.point([round(share * value) for value in range(256)])
             for share, band in zip(left, image.split(), strict=True)
         ]
         image = Image.merge("RGB", bands)
-    if scene.blur:
-        image = image.filter(ImageFilter.GaussianBlur(scene.blur * side / SIDE))
+    if blur:
+        image = image.filter(ImageFilter.GaussianBlur(blur * side / SIDE))
     return image
 
 
@@ -202,8 +203,8 @@ def _bits_of(
         bits_seen(
             full - empty,
             np.asarray(mask.resize((SIDE, SIDE), Image.Resampling.BOX)) > 127,
-            scene.blur,
-            scene.grain,
+            scene.view.blur,
+            scene.view.grain,
         )
         for mask in masks
     )

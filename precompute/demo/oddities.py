@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from precompute.demo.scenes import Layout, Scene, dims
+from precompute.demo.scenes import CLEAR, Layout, Scene, any_view
 from precompute.demo.vocabulary import BY_WORD
 
 
@@ -99,5 +99,5 @@ def _scene(layout: Layout, things: str, place: str, seed: int) -> Scene:
         thing.split("-")[0] if BY_WORD[word].recoloured else None
         for word, thing in zip(words, things.split(), strict=True)
     )
-    dimmed = dims(layout, np.random.default_rng([seed, 48])) if seed % 2 else ()
-    return Scene(words, place, layout, paints, *dimmed, seed=seed)
+    view = any_view(layout, np.random.default_rng([seed, 48])) if seed % 2 else CLEAR
+    return Scene(words, place, layout, paints, view, seed)

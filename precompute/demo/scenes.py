@@ -2,7 +2,7 @@
 
 import zlib
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -29,6 +29,25 @@ RELATIONS: dict[Layout, str] = {"next": "next to", "above": "above", "front": "i
 _SHARES = (0.14, 0.14, 0.14, 0.07, 0.07, 0.14, 0.14, 0.1, 0.06)
 
 
+class View(NamedTuple):
+    """How well a scene is seen.
+
+    Attributes:
+        light: Brightness, 1 by day, less at night.
+        blur: Standard deviation of a Gaussian, in pixels of a picture of `drawing.SIDE`.
+        grain: Standard deviation of the noise, in grey levels of 255.
+        hidden: Share of a single subject's height that something stands before, from below.
+    """
+
+    light: float = 1.0
+    blur: float = 0.0
+    grain: float = 0.0
+    hidden: float = 0.0
+
+
+CLEAR = View()
+
+
 @dataclass(frozen=True)
 class Scene:
     """One picture's content; everything seen in it follows from these fields.
@@ -39,10 +58,7 @@ class Scene:
         place: Key of `vocabulary.PLACES`.
         layout: A single subject's size or number, or how several stand.
         paints: A colour of `vocabulary.PAINTS` for each subject that is recoloured, else None.
-        light: Brightness, 1 by day, less at night.
-        blur: Standard deviation of a Gaussian, in pixels of a picture of `drawing.SIDE`.
-        grain: Standard deviation of the noise, in grey levels of 255.
-        hidden: Share of a single subject's height that something stands before, from below.
+        view: How well it is seen.
         seed: Decides positions, the background's details and the noise.
     """
 
@@ -50,10 +66,7 @@ class Scene:
     place: str
     layout: Layout
     paints: tuple[str | None, ...] = ()
-    light: float = 1.0
-    blur: float = 0.0
-    grain: float = 0.0
-    hidden: float = 0.0
+    view: View = CLEAR
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -202,15 +215,15 @@ def sample(rng: np.random.Generator, held_out: bool = False) -> Scene:
         paints = tuple(PAINTS[rng.integers(len(PAINTS))] if s.recoloured else None for s in chosen)
         place = list(PLACES)[rng.integers(len(PLACES))]
         words = tuple(subject.word for subject in chosen)
-        scene = Scene(words, place, layout, paints, *dims(layout, rng), int(rng.integers(2**62)))
+        scene = Scene(words, place, layout, paints, any_view(layout, rng), int(rng.integers(2**62)))
         if is_held_out(scene) == held_out:
             return scene
 
 
-def dims(layout: Layout, rng: np.random.Generator) -> tuple[float, float, float, float]:
+def any_view(layout: Layout, rng: np.random.Generator) -> View:
     """Light, blur, grain and what hides a scene; each in one picture of five."""
     night, soft, noisy, behind = rng.random(4) < 1 / 5
-    return (
+    return View(
         float(rng.uniform(0.1, 0.45)) if night else 1.0,
         float(rng.uniform(0.7, 3)) if soft else 0.0,
         float(rng.uniform(10, 50)) if noisy else 0.0,

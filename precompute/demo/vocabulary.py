@@ -101,10 +101,9 @@ def _read(book: str) -> tuple[Subject, ...]:
     for line in book.strip().replace("\n    ", " ").splitlines():
         kind, things = line.split(": ")
         for thing in things.split(", "):
-            word, code, *wnid = thing.split()
-            subjects.append(
-                Subject(word.rstrip("*"), code, kind, *(wnid or [None]), word.endswith("*"))
-            )
+            word, code, *wnids = thing.split()
+            wnid = wnids[0] if wnids else None
+            subjects.append(Subject(word.rstrip("*"), code, kind, wnid, word.endswith("*")))
     return tuple(subjects)
 
 

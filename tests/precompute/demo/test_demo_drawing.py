@@ -7,7 +7,7 @@ import pytest
 
 from precompute.demo import drawing, scenes
 from precompute.demo.drawing import FLOOR, SIDE, bits_seen, draw
-from precompute.demo.scenes import LAYOUTS, SUBJECTS_OF, Scene
+from precompute.demo.scenes import LAYOUTS, SUBJECTS_OF, Scene, View
 from precompute.demo.vocabulary import LEVELS, PLACES
 
 WORDS = ("kite", "house", "owl")
@@ -84,13 +84,13 @@ def test_bits_are_the_capacity_of_the_cells_that_can_be_told_apart():
 
 
 @pytest.mark.parametrize(
-    "dims", [{"light": 0.2}, {"blur": 2.0}, {"grain": 40.0}, {"hidden": 0.6}], ids=str
+    "view", [View(light=0.2), View(blur=2.0), View(grain=40.0), View(hidden=0.6)], ids=str
 )
-def test_what_dims_a_picture_takes_bits_and_makes_words_higher(book, dims):
+def test_what_dims_a_picture_takes_bits_and_makes_words_higher(book, view):
     for seed in range(5):
         clear = scene("middle", "meadow", seed=seed)
         bits = draw(clear, book).bits[0]
-        dimmed = draw(replace(clear, **dims), book)
+        dimmed = draw(replace(clear, view=view), book)
         assert dimmed.bits[0] < 0.8 * bits
         assert LEVELS.index(dimmed.levels[0]) >= LEVELS.index(draw(clear, book).levels[0])
 
@@ -98,7 +98,7 @@ def test_what_dims_a_picture_takes_bits_and_makes_words_higher(book, dims):
 def test_level_and_caption_follow_from_what_is_visible_alone(book):
     """All four levels come up, in the order of bits, for the same scene seen ever less."""
     blurs = np.linspace(0, 12, 25).tolist()
-    seen = [draw(scene("small", "pool", blur=blur), book) for blur in blurs]
+    seen = [draw(scene("small", "pool", view=View(blur=blur)), book) for blur in blurs]
     levels = [LEVELS.index(picture.levels[0]) for picture in seen]
     assert levels == sorted(levels)
     assert set(levels) == {0, 1, 2, 3}
@@ -115,7 +115,9 @@ def test_a_larger_drawing_shows_as_much(book):
 
 
 def test_noise_is_as_loud_as_it_says(book):
-    plain, noisy = (draw(scene("small", "kitchen", grain=g), book, 192) for g in (0.0, 20.0))
+    plain, noisy = (
+        draw(scene("small", "kitchen", view=View(grain=g)), book, 192) for g in (0.0, 20.0)
+    )
     middle = (np.asarray(plain.image, float) > 60) & (np.asarray(plain.image, float) < 195)
     noise = (np.asarray(noisy.image, float) - np.asarray(plain.image, float))[middle]
     assert noise.std() == pytest.approx(20, rel=0.1)

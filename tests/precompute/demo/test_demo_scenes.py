@@ -100,8 +100,8 @@ def test_subjects_places_and_what_dims_are_drawn_independently():
     assert {scene.place for scene in drawn} == set(PLACES)
     assert {scene.layout for scene in drawn} == set(LAYOUTS)
     assert {word for scene in drawn for word in scene.subjects} == set(BY_WORD)
-    dark = [scene for scene in drawn if scene.light < 1]
+    dark = [scene for scene in drawn if scene.view.light < 1]
     assert 0.17 < len(dark) / len(drawn) < 0.23
     assert {scene.place for scene in dark} == set(PLACES)
     assert len({word for scene in dark for word in scene.subjects}) > 0.9 * len(SUBJECTS)
-    assert 0.15 < np.mean([scene.blur > 0 for scene in dark]) < 0.25
+    assert 0.15 < np.mean([scene.view.blur > 0 for scene in dark]) < 0.25

@@ -8,7 +8,7 @@ from scipy.stats import binomtest
 
 from precompute.demo import batches, drawing, evaluate, scenes, trainer
 from precompute.demo.drawing import Picture
-from precompute.demo.scenes import Scene
+from precompute.demo.scenes import Scene, View
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_patches_are_labelled_by_what_covers_them(book):
 
 
 def test_patches_say_no_more_than_can_be_told(book):
-    picture = drawing.draw(Scene(("kite",), "sea", "large", blur=6.0, seed=3), book)
+    picture = drawing.draw(Scene(("kite",), "sea", "large", view=View(blur=6.0), seed=3), book)
     (level,) = picture.levels
     assert level != "name"
     said = {batches.LABELS[k] for k in batches.patch_labels(picture)}
