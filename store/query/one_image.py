@@ -61,6 +61,24 @@ def texts_at(
     )
 
 
+def reworded(run: Source, image_id: str, kind: str) -> pd.DataFrame:
+    """The conditions of a kind under which one image's last layer says something else.
+
+    Returns:
+        condition_id, layers (those that are edited, as a list) and spec; fewest layers first, then
+        the lowest.
+    """
+    return ask(
+        run,
+        "WITH last AS (SELECT condition_id, text FROM caption WHERE image_id = ? "
+        "AND layer = (SELECT max(n_layers) FROM run)) "
+        "SELECT condition_id, layers, spec FROM last JOIN condition USING (condition_id) "
+        "WHERE kind = ? AND text <> (SELECT text FROM last WHERE condition_id = ?) "
+        "ORDER BY len(layers), layers, condition_id",
+        (image_id, kind, BASELINE),
+    )
+
+
 def scores(run: Source, image_id: str, layer: int, condition: str = BASELINE) -> pd.DataFrame:
     """One image's scores at a layer: metric, against, value.
 

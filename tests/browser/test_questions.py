@@ -69,17 +69,18 @@ def test_of_which_pictures_the_decoder_is_sure_and_wrong(tab, server, browser):
 
 
 def test_what_averaging_a_layer_does_to_the_caption(tab, server, browser):
-    ask(tab, server, "What does averaging layer 5 do to this caption?")
-    expect(tab.get_by_text("final caption, mean:5")).to_be_visible()
-    expect(tab.get_by_role("radio", name="layer 5", exact=True)).to_be_checked()
+    ask(tab, server, re.compile("What does averaging layer"))
+    edit = re.search(r"condition=mean%3A(\d+)", tab.url)[1]
+    expect(tab.get_by_text(f"final caption, mean:{edit}", exact=True)).to_be_visible()
+    expect(tab.get_by_role("radio", name=f"layer {edit}", exact=True)).to_be_checked()
     picture(tab, "question-averaging")
     tab.get_by_role("radio", name="confusion").click()
     settled(tab)
-    tab.get_by_role("radio", name="layer 5", exact=True).click()
-    expect(tab.get_by_text("final caption, confuse:5")).to_be_visible()
+    tab.get_by_role("radio", name=f"layer {edit}", exact=True).click()
+    expect(tab.get_by_text(f"final caption, confuse:{edit}")).to_be_visible()
     settled(tab)
     picture(tab, "question-confusion")
-    reopened(browser, tab, "final caption, confuse:5")
+    reopened(browser, tab, f"final caption, confuse:{edit}")
 
 
 def test_the_picture_of_a_card_opens_it(tab, server):

@@ -11,14 +11,16 @@ from streamlit.navigation.page import Page
 from dashboard.charts import maps
 from dashboard.data import run as run_data
 from dashboard.data.run import Key
+from dashboard.names.conditions import edit_name
 from dashboard.reader.payload import BOX_METRIC
 from dashboard.views.images import presets
 from dashboard.widgets import picture
 from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import MEAN, Place
 from dashboard.widgets.thumbnail import thumbnail
+from store.interventions import read_spec
 from store.query import Predicate, Quantity, Selection, Sort, format_predicates
-from store.query import conditions as condition_queries
+from store.query import one_image as one_image_queries
 from store.schema import BASELINE
 
 _LATE = "Late correction"  # a preset
@@ -116,13 +118,14 @@ def _ways(place: Place, example: Example, top: int) -> list[_Way]:
                 )
             )
             break
-    edit = _edit(key)
-    if edit is not None:
+    reworded = run_data.asked(key, one_image_queries.reworded, example.image_id, "mean")
+    for edit in reworded.head(1).itertuples():
+        averaged = edit_name(str(edit.condition_id), read_spec(edit.spec))
         ways.append(
             _Way(
-                f"What does averaging layer {edit.removeprefix('mean:')} do to this caption?",
+                f"What does averaging {averaged} do to this caption?",
                 image,
-                one | {"condition": edit},
+                one | {"condition": str(edit.condition_id)},
             )
         )
     return ways
@@ -170,10 +173,3 @@ def _looked_at(key: Key, example: Example) -> str:
     top, left = divmod(int(sums.argmax()), sums.shape[1])
     first, last = top * columns + left, (top + high - 1) * columns + left + wide - 1
     return str(first) if first == last else f"{first}-{last}"
-
-
-def _edit(key: Key) -> str | None:
-    """The condition that averages layer 5, or the first single layer that was averaged."""
-    known = run_data.asked(key, condition_queries.conditions)["condition_id"].astype(str)
-    single = [name for name in known if name.removeprefix("mean:").isdigit()]
-    return "mean:5" if "mean:5" in single else next(iter(single), None)

@@ -24,6 +24,28 @@ def test_the_first_page_asks_a_newcomer_what_the_run_can_answer(visit, edited):
         assert "which is not here" not in words(there), label
 
 
+def test_the_edit_that_is_asked_about_changes_the_words(visit, edited):
+    """And no edit of fewer layers does: by the captions themselves."""
+    ways = [link.proto for link in visit("images", edited).get("page_link")]
+    (asked,) = (way for way in ways if way.label.startswith("What does averaging layer"))
+    query = parse_qs(asked.query_string)
+    image, edit = query["image"][0], query["condition"][0]
+    with open_run(list_runs(edited)[0]) as opened:
+        captions, conditions = opened.table("caption"), opened.table("condition")
+        top = int(opened.table("run")["n_layers"][0])
+    last = captions[(captions["layer"] == top) & (captions["image_id"] == image)]
+    text = dict(zip(last["condition_id"], last["text"], strict=True))
+    assert text[edit] != text["baseline"]
+    layers = {
+        name: len(edited_layers)
+        for name, kind, edited_layers in zip(
+            conditions["condition_id"], conditions["kind"], conditions["layers"], strict=True
+        )
+        if kind == "mean" and text.get(name, text["baseline"]) != text["baseline"]
+    }
+    assert layers[edit] == min(layers.values())
+
+
 def test_heads_are_asked_for_where_most_came_from(visit, edited):
     """The box against every box of its size, summed in loops."""
     ways = {link.proto.label: link.proto for link in visit("images", edited).get("page_link")}
