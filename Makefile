@@ -44,9 +44,10 @@ dashboard: $(VENV)/dashboard serve
 serve:
 	@$(SERVE)
 
-# Trains the small captioner that the demo reads, for up to HOURS; EVAL_ONLY=1 only measures it.
+# Trains the small captioner that the demo reads, for up to HOURS; FURTHER=1 begins with the weights
+# that are there, EVAL_ONLY=1 only measures them.
 train-demo: .venv/all
-	$(BIN)/python -m precompute.demo.train $(if $(EVAL_ONLY),--eval-only) $(if $(HOURS),--hours $(HOURS))
+	$(BIN)/python -m precompute.demo.train $(if $(EVAL_ONLY),--eval-only) $(if $(FURTHER),--further) $(if $(HOURS),--hours $(HOURS))
 
 bench: .venv/all
 	$(BIN)/python -m bench

@@ -22,12 +22,24 @@ STATE = HERE / ".training" / "state.pt"
 log = logging.getLogger(__name__)
 
 
-def train(settings: Settings, resume: bool, state: Path = STATE) -> None:
-    """Train until the time is spent, keeping the best checkpoint on held-out scenes."""
+def train(
+    settings: Settings, resume: bool, state: Path = STATE, further: Path | None = None
+) -> None:
+    """Train until the time is spent, keeping the best checkpoint on held-out scenes.
+
+    Args:
+        settings: What decides the run.
+        resume: Whether to go on where `state` was left.
+        state: Where a run is kept.
+        further: A checkpoint whose weights are trained on, in place of fresh ones.
+    """
     trainer = Trainer(settings)
+    book = sprites.load()
     if resume and state.exists():
         trainer.load(state)
-    book = sprites.load()
+    elif further:
+        trainer.take_weights(further)
+        keep_if_better(trainer, book)
     rng = np.random.default_rng([settings.seed, trainer.step])
     saved = evaluated = trainer.spent
     with ThreadPoolExecutor(1) as ahead:
@@ -88,12 +100,16 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=Settings.hours, help="time to train for")
     parser.add_argument("--eval-only", action="store_true", help="only measure the checkpoint")
     parser.add_argument("--fresh", action="store_true", help="do not resume")
+    parser.add_argument(
+        "--further", action="store_true", help="begin with the weights of the checkpoint"
+    )
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     if options.eval_only:
         report(CHECKPOINT)
         return
-    train(Settings(hours=options.hours), not options.fresh)
+    further = CHECKPOINT if options.further else None
+    train(Settings(hours=options.hours), not options.fresh, further=further)
 
 
 if __name__ == "__main__":

@@ -130,6 +130,12 @@ class Trainer:
         self.averages = {k: v.clone() for k, v in self.model.state_dict().items()}
         self.step, self.spent, self.best = 0, 0.0, -1.0
 
+    def take_weights(self, checkpoint: Path) -> None:
+        """Begin with a checkpoint's weights; readouts and optimizers begin anew."""
+        weights = InstructBlipForConditionalGeneration.from_pretrained(checkpoint).state_dict()
+        self.model.load_state_dict(weights)
+        self.averages = {name: weight.clone() for name, weight in weights.items()}
+
     def save(self, path: Path) -> None:
         """Write everything that a restart needs, by one rename."""
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -76,6 +76,18 @@ def test_steps_lower_the_loss_and_a_restart_goes_on_alike(small, book, tmp_path)
         torch.testing.assert_close(weight, restarted.averages[name], rtol=1e-2, atol=1e-3)
 
 
+def test_training_goes_further_from_a_checkpoint(small, book, tmp_path):
+    first = small()
+    first.advance(draw(first, book))
+    first.model.save_pretrained(tmp_path)
+    further = small()
+    further.take_weights(tmp_path)
+    assert (further.step, further.spent) == (0, 0.0)
+    for name, weight in first.model.state_dict().items():
+        torch.testing.assert_close(further.model.state_dict()[name], weight, rtol=0, atol=0)
+        torch.testing.assert_close(further.averages[name], weight, rtol=0, atol=0)
+
+
 def test_every_weight_is_trained_once(small):
     run = small()
     groups = [p for o in run.optimizers for group in o.param_groups for p in group["params"]]
