@@ -1,10 +1,13 @@
 """The door to transformers: what goes through the processor, and what the traps are."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from precompute.demo.model import IMAGE_SIDE
 from precompute.models import huggingface
 from precompute.models.captioner import Captioner, Placement
 
@@ -28,7 +31,8 @@ def test_the_short_projection_gives_the_length_of_v_w_o(captioner):
 
 
 def test_the_model_input_is_the_picture_it_saw(captioner):
-    gradient = np.linspace(0, 255, 64 * 64 * 3).reshape(64, 64, 3).astype(np.uint8)
+    shape = IMAGE_SIDE, IMAGE_SIDE, 3
+    gradient = np.linspace(0, 255, math.prod(shape)).reshape(shape).astype(np.uint8)
     (back,) = captioner.model_input(captioner.pixels([Image.fromarray(gradient)]))
     assert np.abs(np.asarray(back).astype(int) - gradient).max() <= 1
 

@@ -11,7 +11,7 @@ from transformers import (
     T5Config,
 )
 
-from precompute.demo.model import build_config, build_processor
+from precompute.demo.model import IMAGE_SIDE, PATCH, build_config, build_processor
 
 
 def shaken(model, seed=1):
@@ -63,7 +63,8 @@ def blip(layers=3, width=32):
     }  # fmt: skip
     vision = {
         "hidden_size": width, "intermediate_size": 2 * width, "num_hidden_layers": layers,
-        "num_attention_heads": 4, "image_size": 64, "patch_size": 8, "initializer_range": 0.2,
+        "num_attention_heads": 4, "image_size": IMAGE_SIDE, "patch_size": PATCH,
+        "initializer_range": 0.2,
     }  # fmt: skip
     torch.manual_seed(0)
     model = BlipForConditionalGeneration(BlipConfig(text_config=text, vision_config=vision))
