@@ -106,7 +106,7 @@ ALLOWED = {
             "commands",
             "terminal",
         },
-        "demo": {"images"},
+        "demo": {"images", "metrics"},
         "rehearse": {"config", "models", "forward", "demo"},
     },
 }

@@ -14,7 +14,7 @@ from precompute.demo.evaluate import kinds_named, place_named, subjects_named, u
 from precompute.demo.model import MAX_NEW_TOKENS
 from precompute.demo.sprites import Sprite
 from precompute.demo.vocabulary import CAPTION_PROMPT
-from precompute.metrics.lexical import noun_depth
+from precompute.metrics import noun_depth
 
 Share = tuple[float, float, float]
 """A mean over scenes and the ends of its 95% interval."""

@@ -28,6 +28,7 @@ __all__ = [
     "Score",
     "bertscore",
     "coco_corpus",
+    "noun_depth",
     "require_known",
     "tokeniser",
     "versions_of",
