@@ -63,7 +63,7 @@ stress: .venv/all
 
 # A process a core, up to four, and a thread a process: threads that wait for each other cost most.
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not browser"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal -m "not browser"
 
 # A part in under a minute. Left out: all that publishes, opens a page, trains, is killed or wants
 # many steps of the model; that is, most of the other folders.

@@ -14,3 +14,15 @@ from tests.shapes import checked, modules
 install_import_hook(modules(), f"{checked.__module__}.checked")
 # The check holds its function by a weak reference, which workers elsewhere get as one.
 copyreg.pickle(weakref.ReferenceType, lambda reference: (weakref.ref, (reference(),)))
+
+_LONGEST = (
+    "tests/test_stress.py",
+    "tests/precompute/runner/test_ray_engine.py",
+    "tests/test_first_minute.py",
+    "tests/test_readers.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    """The longest come first, so that at the end no core waits for one that began late."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONGEST))

@@ -18,7 +18,7 @@ def test_a_filter_leaves_fewer_images_and_a_link_that_reopens_them(tab, server, 
     count = tab.get_by_text(re.compile(r"^\d+ of \d+ images$"))
     expect(count).to_be_visible()
     everything = count.inner_text()
-    tab.get_by_role("textbox", name="Filters").fill("rouge_l:final@1<0.9;attn_entropy>=0")
+    tab.get_by_role("textbox", name="Filters").fill("rouge_l:final@8<0.9;attn_entropy>=0")
     tab.keyboard.press("Enter")
     expect(count).not_to_have_text(everything)
     expect(tab.locator("[data-testid=stVegaLiteChart]")).to_have_count(2)
@@ -31,7 +31,7 @@ def test_a_filter_leaves_fewer_images_and_a_link_that_reopens_them(tab, server, 
         again.goto(tab.url)
         expect(again.get_by_text(filtered)).to_be_visible()
         expect(again.get_by_role("textbox", name="Filters")).to_have_value(
-            "rouge_l:final@1<0.9;attn_entropy>=0"
+            "rouge_l:final@8<0.9;attn_entropy>=0"
         )
 
 
