@@ -1,5 +1,6 @@
 """What is being made, in words."""
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -8,12 +9,13 @@ from dashboard.names import making as words
 from store.disk.files import Owner
 from store.disk.making import Making
 
-PLAIN = Making(("books-1a2b", "photos-3c4d"), ("run", "x.toml"))
 FAR = Owner("far+1", 1, 1)
 
 
-def making(**changes):
-    return replace(PLAIN, **changes)
+def making(silent=0.0, **changes):
+    """What a process said so many seconds ago."""
+    said = Making(("books-1a2b", "photos-3c4d"), ("run", "x.toml"), **changes)
+    return replace(said, updated_at=time.time() - silent)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +61,7 @@ def test_a_line_says_what_is_made_how_far_it_is_and_for_how_long_still():
 
 
 def test_a_process_that_was_not_heard_from_says_for_how_long():
-    now = making(owner=FAR, host="gpu-7", updated_at=PLAIN.updated_at - 90)
+    now = making(owner=FAR, host="gpu-7", silent=90)
     assert "last heard from 2 min ago, on gpu-7" in words.under_way(now, None)
 
 
@@ -69,7 +71,7 @@ def test_what_ended_says_why():
     )
     dead = making(stage="capture", done=1, total=9)
     assert "ended without a word, at captions of every layer, 1 of 9" in words.over(dead)
-    far = replace(dead, owner=FAR, host="gpu-7", updated_at=PLAIN.updated_at - 180)
+    far = making(silent=180, stage="capture", done=1, total=9, owner=FAR, host="gpu-7")
     assert "last heard from 3 min ago, on gpu-7" in words.over(far)
 
 
