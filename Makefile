@@ -84,7 +84,7 @@ test-python-%:
 
 .PHONY: test-reader
 test-reader: $(VENV)/dashboard
-	grep -E '^(beartype|hypothesis|jaxtyping|pytest|pytest-xdist)==' requirements.txt | \
+	grep -hE '^(beartype|hypothesis|jaxtyping|pytest|pytest-xdist)==' requirements.txt requirements-demo.txt | \
 		xargs $(BIN)/pip install --quiet --disable-pip-version-check
 	! $(BIN)/python -c "import torch" 2>/dev/null
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 -q $(TESTS)

@@ -14,8 +14,8 @@ FAR = Owner("far+1", 1, 1)
 
 def making(silent=0.0, **changes):
     """What a process said so many seconds ago."""
-    said = Making(("books-1a2b", "photos-3c4d"), ("run", "x.toml"), **changes)
-    return replace(said, updated_at=time.time() - silent)
+    said = Making(("books-1a2b", "photos-3c4d"), ("run", "x.toml"))
+    return replace(said, updated_at=time.time() - silent, **changes)
 
 
 @pytest.mark.parametrize(
