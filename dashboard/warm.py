@@ -5,7 +5,7 @@ Our modules with caches and components are left to the first page, as they regis
 
 import sys
 
-import altair  # noqa: F401
+import altair  # noqa: F401  # which draws the charts of nearly every page
 from streamlit.web.cli import main
 
 import store  # noqa: F401  # and with it pandas, DuckDB and h5py

@@ -59,19 +59,12 @@ def tokenize(
     return features
 
 
-def nouns(picture: Picture) -> list[str]:
-    """What each subject of a picture can be called."""
-    seen = zip(picture.scene.subjects, picture.levels, strict=True)
-    return [scenes.noun(word, level) for word, level in seen]
-
-
 def patch_labels(picture: Picture) -> list[int]:
     """Label each patch by what covers a third of it, as far as that can be told, else by place."""
     labels = np.full((GRID, GRID), _INDEX[picture.scene.place])
-    called = nouns(picture)
     for k, mask in enumerate(picture.masks):
         cover = np.asarray(mask.resize((GRID, GRID), Image.Resampling.BOX))
-        labels[cover > 85] = _INDEX[called[k % len(called)]]
+        labels[cover > 85] = _INDEX[picture.nouns[k % len(picture.nouns)]]
     return [int(label) for label in labels.ravel()]
 
 
@@ -88,7 +81,7 @@ def draw_batch(
     for row, picture in enumerate(book):
         # Without the layout, "above" and "next to" stay confused for a thousand steps and more:
         # the order of two subjects can be inferred without knowing how they stand.
-        for label in (*nouns(picture), picture.scene.place, picture.scene.layout):
+        for label in (*picture.nouns, picture.scene.place, picture.scene.layout):
             present[row, _INDEX[label]] = 1
     asked = list(range(0, size, 2))
     quizzes = [book[row].questions[rng.integers(len(book[row].questions))] for row in asked]

@@ -172,13 +172,12 @@ def write_masks(folder: Path, drawn: Mapping[str, Picture]) -> None:
         for k, mask in enumerate(picture.masks):
             values[np.asarray(mask) > 127] = k + 1
             subject = k % len(picture.scene.subjects)
-            word, level = picture.scene.subjects[subject], picture.levels[subject]
-            one = BY_WORD[word]
+            one = BY_WORD[picture.scene.subjects[subject]]
             rows.append(
                 dict(
                     zip(
                         THINGS,
-                        (name, k + 1, word, one.kind, one.realm, scenes.noun(word, level),
+                        (name, k + 1, one.word, one.kind, one.realm, picture.nouns[subject],
                          picture.colours[subject], f"{picture.bits[subject]:.2f}"),
                         strict=True,
                     )

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 from PIL import Image, ImageDraw, ImageFilter
 
 from precompute.demo.backgrounds import paint
-from precompute.demo.scenes import Layout, Scene, caption, questions
+from precompute.demo.scenes import Layout, Scene, caption, noun, questions
 from precompute.demo.sprites import Sprite
 from precompute.demo.vocabulary import Level
 
@@ -46,6 +46,12 @@ class Picture:
     def levels(self) -> tuple[Level, ...]:
         """How far each subject can be named."""
         return tuple(level_of(bits) for bits in self.bits)
+
+    @cached_property
+    def nouns(self) -> tuple[str, ...]:
+        """What each subject can be called."""
+        seen = zip(self.scene.subjects, self.levels, strict=True)
+        return tuple(noun(word, level) for word, level in seen)
 
     @property
     def caption(self) -> str:

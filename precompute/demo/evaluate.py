@@ -12,7 +12,7 @@ from precompute.demo import drawing, scenes
 from precompute.demo.drawing import Picture
 from precompute.demo.model import MAX_NEW_TOKENS
 from precompute.demo.sprites import Sprite
-from precompute.demo.vocabulary import CAPTION_PROMPT, PLACES, SUBJECTS, plural
+from precompute.demo.vocabulary import BY_WORD, CAPTION_PROMPT, PLACES, SUBJECTS, plural
 
 
 @dataclass(frozen=True)
@@ -39,33 +39,30 @@ class Quality:
         return "  ".join(f"{one.name} {getattr(self, one.name):.1%}" for one in fields(self))
 
 
-_OF_KIND: dict[str, set[str]] = {}
-for _one in SUBJECTS:
-    _words = {_one.word, plural(_one.word), _one.kind, plural(_one.kind)}
-    _OF_KIND.setdefault(_one.kind, set()).update(_words)
+_KIND_OF = {
+    form: one.kind
+    for one in SUBJECTS
+    for word in (one.word, one.kind)
+    for form in (word, plural(word))
+}
+"""Word of the book, in either number -> its kind."""
 
 
 def subjects_named(caption: str, picture: Picture) -> list[bool]:
     """Whether a caption calls each subject what it should be called, in whatever order."""
-    seen = zip(picture.scene.subjects, picture.levels, strict=True)
-    words = caption.split()
-    nouns = [scenes.noun(word, level) for word, level in seen]
+    words = set(caption.split())
     # What is only seen as a colour is "something red" or "two red things".
     return [
-        (colour in words) if level == "colour" else bool({said, plural(said)} & set(words))
-        for said, level, colour in zip(nouns, picture.levels, picture.colours, strict=True)
+        (colour in words) if level == "colour" else bool({said, plural(said)} & words)
+        for said, level, colour in zip(picture.nouns, picture.levels, picture.colours, strict=True)
     ]
 
 
 def kinds_named(caption: str, picture: Picture) -> list[bool]:
     """For each subject that can be told by kind: whether a word of its kind is said."""
-    words = set(caption.split())
+    kinds = {_KIND_OF.get(word) for word in caption.split()}
     seen = zip(picture.scene.subjects, picture.levels, strict=True)
-    return [
-        bool(_OF_KIND[scenes.noun(word, "kind")] & words)
-        for word, level in seen
-        if level in ("name", "kind")
-    ]
+    return [BY_WORD[word].kind in kinds for word, level in seen if level in ("name", "kind")]
 
 
 def place_named(caption: str, picture: Picture) -> bool:

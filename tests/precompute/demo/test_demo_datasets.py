@@ -7,7 +7,9 @@ import pytest
 from PIL import Image
 
 from precompute.demo import datasets, drawing, sprites
+from precompute.demo.backgrounds import paint
 from precompute.demo.oddities import oddities
+from precompute.demo.scenes import Scene
 from precompute.demo.vocabulary import BY_WORD
 from precompute.images import load
 from precompute.images.imagenet_classes import class_names
@@ -82,9 +84,6 @@ def test_masks_say_where_everything_is(name):
 
 def test_masks_cover_what_stands_out_of_the_place(book):
     """Where the mask is, the picture differs from the empty place; elsewhere it does not."""
-    from precompute.demo.backgrounds import paint
-    from precompute.demo.scenes import Scene
-
     picture = drawing.draw(Scene(("kite", "owl"), "cave", "front", seed=2), book, 192)
     empty = paint("cave", 192, np.random.default_rng([2, 0]))
     differs = (np.asarray(picture.image) != np.asarray(empty)).any(2)

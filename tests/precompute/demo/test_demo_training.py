@@ -35,7 +35,7 @@ def test_a_batch_says_what_is_in_its_pictures(small, book):
     assert captions == [picture.caption for picture in expected]
     for row, picture in zip(batch.present, expected, strict=True):
         present = {batches.LABELS[k] for k in row.nonzero().flatten()}
-        called = {*batches.nouns(picture), picture.scene.place, picture.scene.layout}
+        called = {*picture.nouns, picture.scene.place, picture.scene.layout}
         assert present == called
     assert batch.asked.tolist() == [0, 2, 4]
     assert len(batch.answers["labels"]) == 3

@@ -26,6 +26,14 @@ def clock(monkeypatch):
     return passes
 
 
+def make(forecast, clock, run, label, seconds):
+    """A whole stage, which takes so long."""
+    forecast.begin(run, label, 0.0)
+    clock(seconds)
+    forecast.advance(1.0)
+    forecast.end()
+
+
 def test_nothing_is_known_before_the_model_has_done_anything(clock):
     forecast = Forecast(SIZES)
     assert forecast.left == (None, True)
@@ -39,14 +47,8 @@ def test_nothing_is_known_before_the_model_has_done_anything(clock):
 
 def test_every_kind_has_a_pace_of_its_own(clock):
     forecast = Forecast(SIZES)
-    forecast.begin("a", "capture", 0.0)
-    clock(8)
-    forecast.advance(1.0)
-    forecast.end()
-    forecast.begin("a", "score.exact", 0.0)
-    clock(20)
-    forecast.advance(1.0)
-    forecast.end()
+    make(forecast, clock, "a", "capture", 8)
+    make(forecast, clock, "a", "score.exact", 20)
     seconds, at_least = forecast.left
     assert seconds == pytest.approx(40 * 0.8 + 50 * 0.2)
     assert not at_least
@@ -62,10 +64,7 @@ def test_what_is_there_already_took_no_time(clock):
 
 def test_a_run_that_is_complete_leaves_nothing(clock):
     forecast = Forecast(SIZES)
-    forecast.begin("b", "capture", 0.0)
-    clock(10)
-    forecast.advance(1.0)
-    forecast.end()
+    make(forecast, clock, "b", "capture", 10)
     forecast.drop("a")
     assert forecast.left == (0.0, False)
 
