@@ -103,7 +103,7 @@ def stable(settings: dict[str, Any]) -> str:
             f"many heads at random would share {by_chance:.0%}), and"
         )
     words.append(
-        f"its order of heads has a rank correlation of {round(sum(ranks) / len(ranks), 2) + 0:.2f}"
+        f"its order of heads has a rank correlation of {sum(ranks) / len(ranks):z.2f}"
         if ranks
         else "no order of heads can be compared"
     )
