@@ -8,7 +8,15 @@ against the library. Nothing here knows runs, parts, data sets, or why a block i
 from precompute.forward.batches import BatchSize, DoesNotFit, fitting
 from precompute.forward.capture import Capture, Columns, capture, capture_edited
 from precompute.forward.decode import Caption, decode_layers, decode_states
-from precompute.forward.layers import NO_EDIT, Attention, LayerEdit, attend, constant, run_states
+from precompute.forward.layers import (
+    NO_EDIT,
+    Attention,
+    LayerEdit,
+    attend,
+    constant,
+    full_pattern,
+    run_states,
+)
 from precompute.forward.parity import certificate
 
 __all__ = [
@@ -28,5 +36,6 @@ __all__ = [
     "decode_layers",
     "decode_states",
     "fitting",
+    "full_pattern",
     "run_states",
 ]

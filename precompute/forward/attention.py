@@ -1,6 +1,7 @@
 """Pure functions on attention and on token norms: Eq. 7-8 of the paper, entropy, map shift.
 
-All take the CLS token's pattern [..., head, token], token 0 being CLS itself.
+A pattern is what CLS gives to every token, or, in a tower without CLS, what each patch receives;
+but for `attn_to_patches` all take what there is of the patches alone.
 """
 
 import torch
@@ -18,35 +19,34 @@ def attn_to_patches(pattern: Float[Tensor, "*batch head token"]) -> Float[Tensor
     return pattern[..., 1:].sum(-1)
 
 
-def patch_map(pattern: Float[Tensor, "*batch token"]) -> Float[Tensor, "*batch patch"]:
-    """The pattern over patches alone, normalised to sum 1."""
-    patches = pattern[..., 1:]
+def patch_map(patches: Float[Tensor, "*batch patch"]) -> Float[Tensor, "*batch patch"]:
+    """The pattern over patches, normalised to sum 1."""
     return patches / patches.sum(-1, keepdim=True).clamp_min(torch.finfo(patches.dtype).tiny)
 
 
-def entropy(pattern: Float[Tensor, "*batch token"]) -> Float[Tensor, "*batch"]:
+def entropy(patches: Float[Tensor, "*batch patch"]) -> Float[Tensor, "*batch"]:
     """Shannon entropy of the patch map in nats, in [0, ln N]: 0 is one patch, ln N all alike."""
-    terms: Tensor = torch.special.entr(patch_map(pattern))
+    terms: Tensor = torch.special.entr(patch_map(patches))
     return terms.sum(-1)
 
 
 def map_shift(
-    pattern: Float[Tensor, "*batch head token"], previous: Float[Tensor, "*batch head token"]
+    patches: Float[Tensor, "*batch head patch"], previous: Float[Tensor, "*batch head patch"]
 ) -> Float[Tensor, "*batch"]:
     """Total variation distance between two layers' head-mean patch maps, in [0, 1].
 
     A^l is one number a layer and cannot show that the map moved; this does.
     """
-    here, before = patch_map(pattern.mean(-2)), patch_map(previous.mean(-2))
+    here, before = patch_map(patches.mean(-2)), patch_map(previous.mean(-2))
     return (here - before).abs().sum(-1) / 2
 
 
-def n_outliers(token_norm: Float[Tensor, "*batch token"]) -> Int[Tensor, "*batch"]:
-    """Number of patch tokens whose norm lies `OUTLIER_MADS` scaled MADs above the median.
+def n_outliers(patch_norm: Float[Tensor, "*batch patch"]) -> Int[Tensor, "*batch"]:
+    """Number of patches whose norm lies `OUTLIER_MADS` scaled MADs above the median.
 
     The median and the MAD are those of the picture's own patches at this layer.
     """
-    norms = token_norm[..., 1:].float()
+    norms = patch_norm.float()
     median = norms.quantile(0.5, -1, keepdim=True)
     mad = (norms - median).abs().quantile(0.5, -1, keepdim=True)
     return (norms > median + OUTLIER_MADS * MAD_TO_SIGMA * mad).sum(-1)

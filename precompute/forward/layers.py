@@ -1,7 +1,8 @@
 """The one instrumented forward: Eq. 1-6 of the paper over a borrowed vision tower.
 
 The stream runs through fused attention, as in the library. The CLS row of the attention pattern is
-computed beside it, one query a head, which is 1/(N+1) of the work of the full pattern.
+computed beside it, one query a head, which is 1/(N+1) of the work of the full pattern. A tower
+without CLS has no such row: there the mean over all queries is taken, image by image.
 No hooks, no patched modules, no `output_attentions`.
 """
 
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
@@ -81,9 +82,11 @@ class LayerRecord:
         attn_out: MSA(LN1(Z^{l-1})), b_O included.
         mlp_out: MLP(LN2(resid_mid)).
         resid_post: Z^l.
-        cls_pattern: attention of the CLS token after the softmax, float32, rows sum to 1.
-        contribution: |x_i^{l,h}|, the length of what token i gives to CLS through head h (Eq. 3).
-        head_out: sum_i x_i^{l,h}, what head h gives to CLS; with b_O they sum to MSA_cls.
+        pattern: attention of the CLS token after the softmax, float32, rows sum to 1; in a tower
+            without CLS what each patch receives, the mean over queries, which sums to 1 as well.
+        contribution: |x_i^{l,h}|, the length of what token i gives through head h to CLS (Eq. 3),
+            or to the mean patch.
+        head_out: sum_i x_i^{l,h}, what head h gives to it; with b_O they sum to its MSA.
     """
 
     layer: int
@@ -91,7 +94,7 @@ class LayerRecord:
     attn_out: Float[Tensor, "batch token width"]
     mlp_out: Float[Tensor, "batch token width"]
     resid_post: Float[Tensor, "batch token width"]
-    cls_pattern: Float[Tensor, "batch head token"]
+    pattern: Float[Tensor, "batch head token"]
     contribution: Float[Tensor, "batch head token"]
     head_out: Float[Tensor, "batch head width"]
 
@@ -114,6 +117,38 @@ def cls_pattern(heads: Heads) -> Float[Tensor, "batch head token"]:
     return ((k @ q.transpose(2, 3)).squeeze(3) * scale).softmax(-1)
 
 
+def full_pattern(
+    heads: Heads, mask: Bool[Tensor, "token token"] | None
+) -> Float[Tensor, "batch head token token2"]:
+    """Every token's attention over all tokens, after the softmax, in float32: rows sum to 1."""
+    q, k = heads.q.float(), heads.k.float()
+    scale: float = q.shape[-1] ** -0.5
+    scores = q @ k.transpose(2, 3) * scale
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -torch.inf)
+    return scores.softmax(-1)
+
+
+def received_pattern(
+    heads: Heads, mask: Bool[Tensor, "token token"] | None
+) -> Float[Tensor, "batch head token"]:
+    """The attention that each token receives: the mean over queries."""
+    return by_image(lambda q, k: full_pattern(Heads(q, k, k), mask).mean(2), heads.q, heads.k)
+
+
+def pattern_of(tower: VisionTower, block: Block, heads: Heads) -> Float[Tensor, "batch head token"]:
+    """The attention that the summary is read from: CLS's own, or what each patch receives.
+
+    Raises:
+        ValueError: CLS of a tower with windows, which no family has.
+    """
+    if not tower.class_token:
+        return received_pattern(heads, block.mask)
+    if block.mask is not None:
+        raise ValueError("expected a tower with CLS to attend without windows; got a mask.")
+    return cls_pattern(heads)
+
+
 def contribution_norms(
     block: Block,
     pattern: Float[Tensor, "batch head token"],
@@ -132,7 +167,8 @@ def attend(tower: VisionTower, layer: int, state: Float[Tensor, "batch token wid
     """Queries, keys, values of block `layer` on Z^{l-1}, and what attention makes of them."""
     block = tower.blocks[layer - 1]
     heads = tower.split_heads(block, block.norm1(state))
-    return Attention(heads, scaled_dot_product_attention(heads.q, heads.k, heads.v))
+    z = scaled_dot_product_attention(heads.q, heads.k, heads.v, attn_mask=block.mask)
+    return Attention(heads, z)
 
 
 def constant(
@@ -163,10 +199,12 @@ def run_layers(
         first: the first block to run, 1..L. Starting above 1 reuses a stored state.
 
     Raises:
-        ValueError: an edit or `first` names a layer that the tower does not have.
+        ValueError: an edit or `first` names a layer that the tower does not have, or a state has
+            other tokens than the tower.
     """
     edits = edits or {}
     require_layers({first, *edits}, 1, tower.n_layers, "edited layers")
+    require_tokens(tower, state)
     return _records(tower, state, edits, first)
 
 
@@ -187,11 +225,30 @@ def run_states(
         attention: of block `first` on `state`, where the caller has it already.
 
     Raises:
-        ValueError: an edit or `first` names a layer that the tower does not have.
+        ValueError: an edit or `first` names a layer that the tower does not have, or a state has
+            other tokens than the tower.
     """
     edits = edits or {}
     require_layers({first, *edits}, 1, tower.n_layers, "edited layers")
+    require_tokens(tower, state)
     return _states(tower, state, edits, first, attention)
+
+
+def require_tokens(tower: VisionTower, state: Float[Tensor, "batch token width"]) -> None:
+    """Hold a state against what its tower says of itself.
+
+    A tower that is wrongly said to have CLS, or not to have it, would take a patch for CLS.
+
+    Raises:
+        ValueError: another number of tokens.
+    """
+    if state.shape[1] != tower.n_tokens:
+        rows, columns = tower.grid
+        raise ValueError(
+            f"expected {rows} x {columns} patches and {'a' if tower.class_token else 'no'} class "
+            f"token, {tower.n_tokens} tokens; got {state.shape[1]}. The view of this tower "
+            "(precompute/models) says otherwise than its library computes."
+        )
 
 
 def _records(
@@ -257,8 +314,7 @@ def _run_mlp(
 
 def _project(block: Block, z: Tensor, head_scale: Tensor | None) -> Tensor:
     """Heads side by side through W_O and b_O."""
-    out: Tensor = block.proj(_scaled(z, head_scale).transpose(1, 2).flatten(2))
-    return out
+    return block.project(_scaled(z, head_scale).transpose(1, 2).flatten(2))
 
 
 def _scaled(z: Tensor, head_scale: Tensor | None) -> Tensor:
@@ -276,7 +332,7 @@ def _record(tower: VisionTower, layer: int, state: Tensor, edit: LayerEdit) -> L
         mlp_out=mlp_out,
         resid_post=resid_post,
         # A constant is a batch of one, whatever the number of images.
-        cls_pattern=seen.cls_pattern.expand(n_images, -1, -1),
+        pattern=seen.pattern.expand(n_images, -1, -1),
         contribution=seen.contribution.expand(n_images, -1, -1),
         head_out=seen.head_out.expand(n_images, -1, -1),
     )
@@ -287,7 +343,7 @@ class _Observed(NamedTuple):
 
     resid_pre: Tensor
     attn_out: Tensor
-    cls_pattern: Tensor
+    pattern: Tensor
     contribution: Tensor
     head_out: Tensor
 
@@ -303,10 +359,11 @@ def _attend_and_observe(
         over_width = unknown.expand(-1, -1, tower.width)
         return _Observed(resid_pre, attn_out, over_tokens, over_tokens, over_width)
     block = tower.blocks[layer - 1]
-    pattern = cls_pattern(attention.heads)
+    pattern = pattern_of(tower, block, attention.heads)
     contribution = contribution_norms(block, pattern, attention.heads.v)
     if edit.head_scale is not None:
         contribution = contribution * edit.head_scale.to(contribution).abs()[..., None]
-    z = _scaled(attention.z[:, :, :1], edit.head_scale)[:, :, 0]
+    z = attention.z[:, :, :1] if tower.class_token else attention.z.mean(2, keepdim=True)
+    z = _scaled(z, edit.head_scale)[:, :, 0]
     head_out = torch.einsum("bhe,hed->bhd", z, block.w_o)
     return _Observed(resid_pre, attn_out, pattern, contribution, head_out)

@@ -57,7 +57,7 @@ def certificate(
     patterns, contributions = list[float](), list[float]()
     final, theirs = tower.embed(pixels), captioner.library_patterns(pixels)
     for record, pattern in zip(run_layers(tower, final), theirs, strict=True):
-        patterns.append(float((record.cls_pattern - pattern.float()).abs().max()))
+        patterns.append(float((record.pattern - pattern.float()).abs().max()))
         contributions.append(_relative(*_explicit(tower, record)))
         final = record.resid_post
     checks = [
@@ -71,16 +71,21 @@ def certificate(
             "attention",
             _worst(patterns),
             _PATTERN[tower.dtype],
-            f"largest |share of CLS's attention - library's|, {tower.n_layers} layers x "
-            f"{tower.n_heads} heads",
+            f"largest |share of {'CLS' if tower.class_token else 'received'} attention - the "
+            f"library's|, {tower.n_layers} layers x {tower.n_heads} heads",
         ),
         _within(
             "contributions",
             _worst(contributions),
             bound,
-            "sum over heads and tokens of Eq. 3, plus b_O, against MSA of CLS",
+            "sum over heads and tokens of Eq. 3, plus b_O, against MSA of "
+            + ("CLS" if tower.class_token else "the mean patch"),
         ),
         _captions(captioner, images, final, config),
+        *(
+            _within(name, value, 0.0 if exact else bound, detail)
+            for name, value, exact, detail in captioner.own_checks(images, config.prompt)
+        ),
     ]
     return {"passed": all(c.passed for c in checks), "checks": [asdict(c) for c in checks]}
 
@@ -105,8 +110,8 @@ def _explicit(
     """Eq. 3 written out, token by token, next to the MSA it has to sum to."""
     block = tower.blocks[record.layer - 1]
     values = tower.split_heads(block, block.norm1(record.resid_pre)).v.float()
-    contribution = torch.einsum("bht,bhte,hed->bd", record.cls_pattern, values, block.w_o.float())
-    return contribution + block.proj.bias.float(), record.attn_out[:, 0]
+    contribution = torch.einsum("bht,bhte,hed->bd", record.pattern, values, block.w_o.float())
+    return contribution + block.b_o.float(), tower.summary(record.attn_out)
 
 
 def _captions(

@@ -232,7 +232,7 @@ def read_means(
             f"{total.sums.shape[1:]}. Remove that folder and run again."
         )
     # Not like W_O: in LAVIS's mixed precision that is float16, and the states are float32.
-    like = next(tower.final_norm.parameters())
+    like = next(tower.blocks[0].norm1.parameters())
     means = {}
     for state in states:
         mean = torch.from_numpy(total.mean(state))

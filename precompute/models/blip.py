@@ -19,7 +19,7 @@ from transformers import AutoConfig, BlipForConditionalGeneration, BlipProcessor
 from transformers.utils import logging
 
 from precompute.config import Generation
-from precompute.models.captioner import Memory, Placement, mean_logprob, to_end
+from precompute.models.captioner import Memory, OwnCheck, Placement, mean_logprob, to_end
 from precompute.models.checkpoint import require_all_read, safetensors
 from precompute.models.size import ModelSize
 from precompute.models.tower import VisionTower
@@ -106,6 +106,10 @@ class BlipCaptioner:
     ) -> list[Float[Tensor, "batch head token"]]:
         """The CLS token's attention in every block, by the library's eager attention."""
         return library_patterns(self.model.vision_model, pixels)
+
+    def own_checks(self, images: Sequence[Image.Image], prompt: str) -> Sequence[OwnCheck]:
+        """Nothing is true of this family alone."""
+        return ()
 
     def library_captions(
         self, images: Sequence[Image.Image], prompt: str, generation: Generation

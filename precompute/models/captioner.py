@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -44,6 +44,22 @@ class Memory:
     hidden: Float[Tensor, "batch source model"]
     mask: Int[Tensor, "batch source"]
     prefix: tuple[int, ...] = ()
+
+
+class OwnCheck(NamedTuple):
+    """A measurement of the certificate that one family alone has.
+
+    Attributes:
+        name: of the check.
+        value: a difference; relative to the largest magnitude, where it need not be 0.
+        exact: whether it has to be 0, not only within rounding.
+        detail: what was held against what.
+    """
+
+    name: str
+    value: float
+    exact: bool
+    detail: str
 
 
 @runtime_checkable
@@ -92,13 +108,20 @@ class Captioner(Protocol):
     def library_patterns(
         self, pixels: Float[Tensor, "batch 3 y x"]
     ) -> list[Float[Tensor, "batch head token"]]:
-        """The CLS token's attention in every block, by the library's own softmax."""
+        """The CLS token's attention in every block, by the library's own softmax.
+
+        In a tower without CLS: what each patch receives, the mean over queries.
+        """
         ...
 
     def library_captions(
         self, images: Sequence[Image.Image], prompt: str, generation: Generation
     ) -> list[list[int]]:
         """Captions by the library's own processor and `generate`."""
+        ...
+
+    def own_checks(self, images: Sequence[Image.Image], prompt: str) -> Sequence[OwnCheck]:
+        """What is true of this family alone, measured."""
         ...
 
 

@@ -26,7 +26,7 @@ from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils import logging
 
 from precompute.config import Generation
-from precompute.models.captioner import Memory, Placement, mean_logprob, to_end
+from precompute.models.captioner import Memory, OwnCheck, Placement, mean_logprob, to_end
 from precompute.models.checkpoint import fit_image_tokens, require_all_read, safetensors
 from precompute.models.gpus import device_map, require_gpus
 from precompute.models.size import ModelSize
@@ -148,6 +148,10 @@ class HuggingFaceCaptioner:
     ) -> list[Float[Tensor, "batch head token"]]:
         """The CLS token's attention in every block, by the library's eager attention."""
         return library_patterns(self.model.vision_model, pixels)
+
+    def own_checks(self, images: Sequence[Image.Image], prompt: str) -> Sequence[OwnCheck]:
+        """Nothing is true of this family alone."""
+        return ()
 
     def library_captions(
         self, images: Sequence[Image.Image], prompt: str, generation: Generation

@@ -25,7 +25,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers.modeling_outputs import BaseModelOutput
 
 from precompute.config import Generation
-from precompute.models.captioner import Memory, Placement, mean_logprob, to_end
+from precompute.models.captioner import Memory, OwnCheck, Placement, mean_logprob, to_end
 from precompute.models.hooks import kept_outputs
 from precompute.models.lavis_files import Files, describe, read_weights, weight_files
 from precompute.models.lavis_model import assemble, fill
@@ -168,6 +168,10 @@ class LavisCaptioner:
         with kept_outputs(modules, lambda output: output[:, :, 0].clone()) as patterns:
             self.library_final_state(pixels)
         return patterns
+
+    def own_checks(self, images: Sequence[Image.Image], prompt: str) -> Sequence[OwnCheck]:
+        """Nothing is true of this family alone."""
+        return ()
 
     def library_captions(
         self, images: Sequence[Image.Image], prompt: str, generation: Generation

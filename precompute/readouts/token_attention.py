@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from precompute.forward import BatchSize, attend, fitting, run_states
+from precompute.forward import BatchSize, attend, fitting, full_pattern, run_states
 from precompute.images import ImageItem, readable
-from precompute.models import Captioner, Heads, VisionTower
+from precompute.models import Captioner, VisionTower
 from precompute.runner import Advance, Job, make_parts, open_stage
 from store.parts import PartWriter, token_attention
 
@@ -94,13 +94,7 @@ def mean_patterns(
     patterns = []
     for layer in range(1, tower.n_layers + 1):
         attention = attend(tower, layer, state)
-        patterns.append(mean_pattern(attention.heads))
+        mask = tower.blocks[layer - 1].mask
+        patterns.append(full_pattern(attention.heads, mask).mean(1))
         state = next(run_states(tower, state, first=layer, attention=attention))
     return torch.stack(patterns, 1)
-
-
-def mean_pattern(heads: Heads) -> Float[Tensor, "batch token token2"]:
-    """Attention of every token over all tokens, mean over heads."""
-    q, k = heads.q.float(), heads.k.float()
-    scale: float = q.shape[-1] ** -0.5
-    return (q @ k.transpose(2, 3) * scale).softmax(-1).mean(1)

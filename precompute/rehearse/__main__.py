@@ -63,7 +63,7 @@ def rehearse(
     assert pixels.shape == (1, 3, 224, 224)
     assert len(taken.states) == 40
     assert all(state.shape == (1, 257, 1408) for state in taken.states)
-    assert taken.cls_attention.shape == taken.contribution.shape == (1, 39, 16, 257)
+    assert taken.attention.shape == taken.contribution.shape == (1, 39, 16, 257)
 
     # The last of them is the image's final state, which is decoded first.
     chosen = [taken.states[layer] for layer in (0, 13, 26, 39)]

@@ -55,7 +55,7 @@ def numbers(captioner):
     return {
         "pixels": pixels.numpy(),
         "states": torch.stack(made.states).numpy(),
-        "cls_pattern": made.cls_attention.numpy(),
+        "cls_pattern": made.attention.numpy(),
         "contribution": made.contribution.numpy(),
         "memory": memory.hidden.numpy(),
         "tokens": tokens(captions),

@@ -61,7 +61,7 @@ def test_states_and_patterns_equal_hooks_on_lavis(captioner):
     made = capture(captioner.tower, pixels)
     for mine, theirs in zip(made.states[1:], states, strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(made.cls_attention, torch.stack(patterns, 1), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(made.attention, torch.stack(patterns, 1), rtol=1e-5, atol=1e-6)
 
 
 @torch.inference_mode()

@@ -82,9 +82,9 @@ def test_head_shares_with_bias_and_mlp_make_the_whole_step(captioner, pixels, ta
 def test_arrays_have_the_towers_shape(captioner, taken, pictures):
     tower = captioner.tower
     n, layers, heads, tokens = len(pictures), tower.n_layers, tower.n_heads, tower.n_tokens
-    assert taken.cls_attention.shape == taken.contribution.shape == (n, layers, heads, tokens)
+    assert taken.attention.shape == taken.contribution.shape == (n, layers, heads, tokens)
     assert taken.token_norm.shape == (n, layers + 1, tokens)
-    assert taken.cls_state.shape == (n, layers + 1, tower.width)
+    assert taken.summary_state.shape == (n, layers + 1, tower.width)
     assert len(taken.states) == layers + 1
 
 

@@ -55,7 +55,7 @@ def test_stream_equals_the_librarys(records, hooked):
 
 def test_cls_pattern_equals_eager_attention(records, hooked):
     for record, pattern in zip(records, hooked["patterns"], strict=True):
-        torch.testing.assert_close(record.cls_pattern, pattern[:, :, 0], atol=1e-6, rtol=1e-5)
+        torch.testing.assert_close(record.pattern, pattern[:, :, 0], atol=1e-6, rtol=1e-5)
 
 
 def test_contributions_equal_equation_3_token_by_token(captioner, records, hooked):

@@ -117,7 +117,7 @@ def test_a_capture_under_edits_is_a_capture_from_the_bottom(captioner, plain, zb
     got = capture_edited(captioner.tower, plain, edits)
     again = capture_edited(captioner.tower, plain, {1: LayerEdit(), **edits})
     assert len(got.states) == len(plain.states)
-    for name in ("cls_attention", "contribution", "token_norm", "cls_state"):
+    for name in ("attention", "contribution", "token_norm", "summary_state"):
         torch.testing.assert_close(
             getattr(got, name), getattr(again, name), equal_nan=True, atol=1e-5, rtol=1e-5
         )
