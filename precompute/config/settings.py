@@ -34,14 +34,36 @@ class ModelConfig(Section):
         device: where it runs; `auto` takes CUDA if there is one.
         dtype: of the weights; `auto` is bfloat16 on a GPU that has it, else float32.
         gpus: over how many GPUs the language model is spread.
+        deepstack: of Qwen3-VL alone, whose language model gets states from within the tower, too:
+            what stands for them when a layer is read. Nothing, or that layer's own state.
     """
 
-    backend: Literal["huggingface", "blip", "lavis"] = "huggingface"
+    backend: Literal[
+        "huggingface",
+        "blip",
+        "lavis",
+        "llava",
+        "llava_onevision",
+        "smolvlm",
+        "idefics3",
+        "paligemma",
+        "gemma3",
+        "internvl",
+        "qwen2_5_vl",
+        "qwen3_vl",
+    ] = "huggingface"
     path: str
     revision: str | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     gpus: int = Field(default=1, ge=1)
+    deepstack: Literal["drop", "from-state"] = "drop"
+
+    @model_validator(mode="after")
+    def _deepstack_is_qwens(self) -> "ModelConfig":
+        if self.deepstack != "drop" and self.backend != "qwen3_vl":
+            raise ValueError(f"deepstack is of backend = 'qwen3_vl' alone; got {self.backend!r}")
+        return self
 
 
 class DatasetConfig(Section):

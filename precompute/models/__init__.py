@@ -148,7 +148,7 @@ def load_captioner(config: ModelConfig) -> Captioner:
         CheckpointMissing: the weights are not on this machine.
         ValueError: the checkpoint does not fit the back end or the device.
     """
-    placement = Placement(device_of(config), dtype_of(config), config.gpus)
+    placement = Placement(device_of(config), dtype_of(config), config.gpus, config.deepstack)
     return _back_end(config).load(_folder(config), placement)
 
 

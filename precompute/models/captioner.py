@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -21,11 +21,13 @@ class Placement:
         device: `cpu` or `cuda`.
         dtype: of the weights.
         gpus: over how many GPUs the language model is spread.
+        deepstack: of Qwen3-VL alone: what stands for the states from within its tower.
     """
 
     device: str
     dtype: torch.dtype
     gpus: int = 1
+    deepstack: Literal["drop", "from-state"] = "drop"
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,7 @@ def mean_logprob(
     return total
 
 
-def to_end(ids: list[int], end: int) -> list[int]:
-    """A caption's tokens without what follows its end token."""
-    return ids[: ids.index(end) + 1] if end in ids else ids
+def to_end(ids: list[int], *ends: int) -> list[int]:
+    """A caption's tokens without what follows the first of its end tokens."""
+    at = [ids.index(end) for end in ends if end in ids]
+    return ids[: min(at) + 1] if at else ids

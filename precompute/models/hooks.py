@@ -1,4 +1,4 @@
-"""What a library's own modules give while they run, for the certificate."""
+"""What a library's own modules give while they run, and what is given in their place."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -26,3 +26,34 @@ def kept_outputs(
         for module in modules:
             hooks.callback(module.register_forward_hook(hook).remove)
         yield kept
+
+
+@contextmanager
+def doubled(modules: Iterable[nn.Module]) -> Iterator[None]:
+    """Let modules give twice what they give: whoever reads them sees a difference."""
+    with ExitStack() as hooks:
+        for module in modules:
+            handle = module.register_forward_hook(lambda _, __, output: output * 2)
+            hooks.callback(handle.remove)
+        yield
+
+
+@contextmanager
+def given(module: Any, output: Any) -> Iterator[None]:
+    """Let a module give something without running."""
+    module.forward = lambda *_, **__: output
+    try:
+        yield
+    finally:
+        del module.forward
+
+
+@contextmanager
+def eager(vision: Any) -> Iterator[None]:
+    """Let a library's tower attend eagerly, since fused attention has no pattern to give."""
+    setting = vision.config._attn_implementation
+    vision.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        vision.set_attn_implementation(setting)

@@ -19,6 +19,8 @@ class ModelSize:
         decoder_layers: blocks of the decoder.
         decoder_width: of keys, and of values, of one of those blocks.
         vocabulary: words that the decoder chooses between.
+        class_token: whether the tower has one.
+        decoder_only: whether the source is read by the decoder itself, as tokens before the prompt.
     """
 
     n_layers: int
@@ -32,11 +34,13 @@ class ModelSize:
     decoder_layers: int
     decoder_width: int
     vocabulary: int
+    class_token: bool = True
+    decoder_only: bool = False
 
     @property
     def n_tokens(self) -> int:
-        """The CLS token and one token a patch."""
-        return self.grid[0] * self.grid[1] + 1
+        """One token a patch, and CLS where there is one."""
+        return self.grid[0] * self.grid[1] + self.class_token
 
     @property
     def weights(self) -> int:

@@ -24,8 +24,23 @@ class Stacked(nn.Module):
         return torch.cat([part(normed) for part in self.parts], -1)
 
 
+def native_layer(config: Any) -> int:
+    """The layer whose state a model reads by `vision_feature_layer`, an index of `hidden_states`.
+
+    Raises:
+        ValueError: it reads several.
+    """
+    at, n_layers = config.vision_feature_layer, config.vision_config.num_hidden_layers
+    if not isinstance(at, int):
+        raise ValueError(
+            f"expected a model that reads one layer of its tower; vision_feature_layer is {at}. "
+            "Models that read several are not read."
+        )
+    return at if at >= 0 else n_layers + 1 + at
+
+
 def view_split_vit(
-    vision: Any, *, embed: nn.Module, final_norm: nn.Module, class_token: bool, n_dead: int = 0
+    vision: Any, *, embed: nn.Module, final_norm: nn.Module, class_token: bool, n_layers: int
 ) -> VisionTower:
     """A tower whose blocks have CLIP's names, which SigLIP and Idefics3 took over.
 
@@ -34,7 +49,7 @@ def view_split_vit(
         embed: pixels -> Z^0.
         final_norm: what the model applies to the state that it reads.
         class_token: whether token 0 is CLS.
-        n_dead: blocks at the top whose states the model never reads.
+        n_layers: the native layer: the model reads its state, and none above.
     """
     config = vision.config
     side = config.image_size // config.patch_size
@@ -50,7 +65,7 @@ def view_split_vit(
                 mlp=layer.mlp,
                 n_heads=config.num_attention_heads,
             )
-            for layer in layers[: len(layers) - n_dead]
+            for layer in layers[:n_layers]
         ),
         final_norm=final_norm,
         n_heads=config.num_attention_heads,
@@ -61,7 +76,7 @@ def view_split_vit(
             vision.embeddings.position_embedding.weight,
             *(
                 module.weight
-                for layer in layers[: len(layers) - n_dead]
+                for layer in layers[:n_layers]
                 for module in (
                     layer.self_attn.q_proj,
                     layer.self_attn.k_proj,
@@ -73,5 +88,5 @@ def view_split_vit(
             ),
         ),
         class_token=class_token,
-        n_dead=n_dead,
+        n_dead=len(layers) - n_layers,
     )

@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from precompute.config import Generation
-from precompute.models.hooks import kept_outputs
+from precompute.models.hooks import eager, kept_outputs
 from precompute.models.tower import VisionTower, block
 
 
@@ -51,6 +51,11 @@ def view_tower(vision: Any) -> VisionTower:
     )
 
 
+def squashed(images: Sequence[Image.Image], side: int) -> list[Image.Image]:
+    """Pictures as squares, for processors that would keep their shape."""
+    return [image.convert("RGB").resize((side, side), Image.Resampling.BICUBIC) for image in images]
+
+
 def to_pixels(
     image_processor: Any, images: Sequence[Image.Image], device: torch.device, dtype: torch.dtype
 ) -> Float[Tensor, "batch 3 y x"]:
@@ -88,18 +93,13 @@ def library_final_state(
 def library_patterns(
     vision: Any, pixels: Float[Tensor, "batch 3 y x"]
 ) -> list[Float[Tensor, "batch head token"]]:
-    """The CLS token's attention in every block, by the library's eager attention.
-
-    Fused attention has no pattern to give; the library's setting is put back.
-    """
-    setting = vision.config._attn_implementation
+    """The CLS token's attention in every block, by the library's eager attention."""
     modules = [layer.self_attn for layer in vision.encoder.layers]
-    vision.set_attn_implementation("eager")
-    try:
-        with kept_outputs(modules, lambda output: output[1][:, :, 0].clone()) as patterns:
-            library_final_state(vision, pixels)
-    finally:
-        vision.set_attn_implementation(setting)
+    with (
+        eager(vision),
+        kept_outputs(modules, lambda output: output[1][:, :, 0].clone()) as patterns,
+    ):
+        library_final_state(vision, pixels)
     return patterns
 
 

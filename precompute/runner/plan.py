@@ -84,6 +84,8 @@ def shared_decisions(config: Config) -> dict[str, object]:
             "decoder": config.decode.batch_size,
         },
         "versions": versions(config.model),
+        # Only where it means anything: what decided other models' runs before is what does now.
+        **({"deepstack": config.model.deepstack} if config.model.backend == "qwen3_vl" else {}),
     }
 
 

@@ -1,0 +1,60 @@
+"""PaliGemma of transformers: a SigLIP, its final norm, a matrix; its prompt attends both ways.
+
+It has no chat template: its prompts are tasks, "caption en" or "answer en where is the cat".
+"""
+
+from functools import partial
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from transformers import PaliGemmaForConditionalGeneration, PaliGemmaProcessor
+from transformers.modeling_outputs import BaseModelOutputWithPooling, ModelOutput
+
+from precompute.models.decoder_only import DecoderOnlyCaptioner
+from precompute.models.family import LIBRARIES, load_family, size_of_family, weight_files
+from precompute.models.split_vit import view_split_vit
+from precompute.models.tower import VisionTower
+
+
+class PaliGemmaCaptioner(DecoderOnlyCaptioner):
+    """A PaliGemma of either version."""
+
+    model_types = ("paligemma",)
+    model_class = PaliGemmaForConditionalGeneration
+    processor_class = PaliGemmaProcessor
+
+    @classmethod
+    def view(cls, model: Any) -> VisionTower:
+        """The whole SigLIP, whose last state is normed once."""
+        vision = model.model.vision_tower
+        return view_split_vit(
+            vision,
+            embed=vision.embeddings,
+            final_norm=vision.post_layernorm,
+            class_token=False,
+            n_layers=vision.config.num_hidden_layers,
+        )
+
+    @property
+    def vision(self) -> Any:
+        """The library's SigLIP."""
+        return self.model.model.vision_tower
+
+    def encoded(self, hidden: Float[Tensor, "batch source model"]) -> ModelOutput:
+        """Embeddings of images as one tensor."""
+        return BaseModelOutputWithPooling(pooler_output=hidden)
+
+    def beside(self, ids: Int[Tensor, "batch token"], n_prompt: int) -> dict[str, Tensor]:
+        """0 in the prompt, which attends both ways, 1 in the caption, which does not."""
+        written = torch.arange(ids.shape[1], device=ids.device) >= n_prompt
+        return {"token_type_ids": written.long().expand_as(ids)}
+
+
+load, size_of = (
+    partial(load_family, PaliGemmaCaptioner),
+    partial(size_of_family, PaliGemmaCaptioner),
+)
+
+__all__ = ["LIBRARIES", "PaliGemmaCaptioner", "load", "size_of", "weight_files"]

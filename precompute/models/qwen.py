@@ -1,0 +1,271 @@
+"""What the towers of Qwen2.5-VL and Qwen3-VL share: order of patches, rotated positions, windows.
+
+The library keeps the patches of a picture in blocks that it later merges, and Qwen2.5-VL those in
+windows. Here they follow each other row by row: attention does not ask for an order, and every
+token takes its rotation and its window along. A picture is squashed to a square of one size, so
+that all of a run have one grid.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Bool, Float, Int
+from PIL import Image
+from torch import Tensor, nn
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+from transformers.vision_utils import get_vision_position_ids
+
+from precompute.models.decoder_only import DecoderOnlyCaptioner
+from precompute.models.hooks import kept_outputs
+from precompute.models.tower import Heads, VisionTower, block
+from precompute.models.vision import squashed
+
+
+class Turned(nn.Module):
+    """Rotate queries and keys by their patches' places, with the library's own function.
+
+    Args:
+        rotate: the library's `apply_rotary_pos_emb_vision`.
+        rotary: the library's module of angles.
+        places: row and column of every patch.
+    """
+
+    def __init__(self, rotate: Any, rotary: nn.Module, places: Int[Tensor, "patch 2"]) -> None:
+        super().__init__()
+        self.rotate, self.rotary = rotate, rotary
+        self.register_buffer("places", places, persistent=False)
+
+    def forward(self, heads: Heads) -> Heads:
+        """The same with q and k turned."""
+        cos, sin = self.rotary(heads.v, self.places)
+        # The library has tokens before heads.
+        q, k = self.rotate(heads.q.transpose(1, 2), heads.k.transpose(1, 2), cos, sin)
+        return Heads(q.transpose(1, 2), k.transpose(1, 2), heads.v)
+
+
+class Patches(nn.Module):
+    """Patches of a still picture, which the library takes for two frames, row by row.
+
+    Args:
+        proj: the library's convolution over frames, rows and columns.
+        positions: what is added to every patch; None where positions are only rotated.
+    """
+
+    def __init__(self, proj: nn.Conv3d, positions: nn.Module | None = None) -> None:
+        super().__init__()
+        self.proj, self.positions = proj, positions
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Z^0."""
+        frames = pixels[:, :, None].expand(-1, -1, self.proj.kernel_size[0], -1, -1)
+        states: Tensor = self.proj(frames.to(self.proj.weight.dtype)).flatten(2).transpose(1, 2)
+        return states if self.positions is None else states + self.positions().to(states.dtype)
+
+
+def places_of(grid: tuple[int, int]) -> Int[Tensor, "patch 2"]:
+    """Row and column of every patch, row by row."""
+    rows, columns = (torch.arange(n, device="cpu") for n in grid)
+    return torch.cartesian_prod(rows, columns)
+
+
+class QwenCaptioner(DecoderOnlyCaptioner):
+    """What both versions share."""
+
+    side: ClassVar[int] = 448
+    """Pixels of a picture's side: 32 by 32 patches of 14, or 28 by 28 of 16."""
+
+    @classmethod
+    def grid(cls, vision: Any) -> tuple[int, int]:
+        """Patches as (rows, columns)."""
+        n = cls.side // vision.config.patch_size
+        return n, n
+
+    @classmethod
+    def order(cls, vision: Any) -> Int[Tensor, " patch"]:
+        """The raster index of every patch in the order in which the library merges them."""
+        grid = cls.grid(vision)
+        places = get_vision_position_ids(thw(grid, 1), vision.config.spatial_merge_size)
+        order: Tensor = places[:, 0] * grid[1] + places[:, 1]
+        return order
+
+    @property
+    def vision(self) -> Any:
+        """The library's tower, merger included."""
+        return self.model.model.visual
+
+    @property
+    def library_blocks(self) -> Sequence[nn.Module]:
+        """The library's blocks."""
+        blocks: Sequence[nn.Module] = self.vision.blocks
+        return blocks
+
+    @staticmethod
+    def image_tokens(tower: VisionTower, config: Any) -> int:
+        """Patches, merged into fewer."""
+        n_tokens: int = tower.n_tokens // config.vision_config.spatial_merge_size**2
+        return n_tokens
+
+    def inputs(self, images: Sequence[Image.Image], texts: Sequence[str]) -> Mapping[str, Tensor]:
+        """Each picture as a square of one size."""
+        made: Mapping[str, Tensor] = self.processor(
+            images=[[image] for image in squashed(images, self.side)],
+            text=list(texts),
+            return_tensors="pt",
+            do_resize=False,
+        )
+        return made
+
+    def pictures(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "batch 3 y x"]:
+        """Pictures put together again from their patches, which hold two frames of each."""
+        config = self.vision.config
+        rows, columns = self.tower.grid
+        merge, size = config.spatial_merge_size, config.patch_size
+        patches = inputs["pixel_values"].reshape(
+            -1, rows // merge, columns // merge, merge, merge, 3, config.temporal_patch_size,
+            size, size,
+        )  # fmt: skip
+        stills = patches[:, :, :, :, :, :, 0].permute(0, 5, 1, 3, 6, 2, 4, 7)
+        return stills.reshape(len(stills), 3, rows * size, columns * size)
+
+    def beside(self, ids: Int[Tensor, "batch token"], n_prompt: int) -> dict[str, Tensor]:
+        """Where images are, and how large, for the rotation of the language model."""
+        return {
+            "mm_token_type_ids": (ids == self.model.config.image_token_id).long(),
+            "image_grid_thw": thw(self.tower.grid, len(ids)).to(ids.device),
+        }
+
+    def merged(self, states: Float[Tensor, "batch token width"]) -> Tensor:
+        """States in the order in which the library merges them, one picture after the other."""
+        return states[:, self.order(self.vision).to(states.device)].flatten(0, 1)
+
+    def run_library_tower(self, pixels: Float[Tensor, "batch 3 y x"]) -> None:
+        """The library's tower on the patches of pictures, in its own order."""
+        size, frames = self.vision.config.patch_size, self.vision.config.temporal_patch_size
+        patches = pixels.unfold(2, size, size).unfold(3, size, size).permute(0, 2, 3, 1, 4, 5)
+        flat = patches[:, :, :, :, None].expand(-1, -1, -1, -1, frames, -1, -1).flatten(3)
+        self.vision(
+            self.merged(flat.flatten(1, 2)),
+            grid_thw=thw(self.tower.grid, len(pixels)).to(pixels.device),
+        )
+
+    def run_order(self) -> Int[Tensor, " patch"]:
+        """The raster index of every patch in the order in which the library's blocks run."""
+        return self.order(self.vision)
+
+    def library_final_state(
+        self, pixels: Float[Tensor, "batch 3 y x"]
+    ) -> Float[Tensor, "batch token width"]:
+        """Z^L by the library, back in raster order."""
+        with kept_outputs([self.library_blocks[-1]], lambda output: output.clone()) as states:
+            self.run_library_tower(pixels)
+        back = self.run_order().argsort().to(pixels.device)
+        return states[0].reshape(len(pixels), len(back), -1)[:, back]
+
+    def library_patterns(
+        self, pixels: Float[Tensor, "batch 3 y x"]
+    ) -> list[Float[Tensor, "batch head token"]]:
+        """What each patch receives, by the library's eager attention, one picture at a time.
+
+        The library attends in pieces: a picture, or a window of one. What a piece's patches
+        receive within it is what they receive at all; it counts by the piece's queries.
+        """
+        back = self.run_order().argsort().to(pixels.device)
+        return [
+            torch.cat(of_block)
+            for of_block in zip(*(self._received(one[None], back) for one in pixels), strict=True)
+        ]
+
+    def _received(self, picture: Tensor, back: Tensor) -> list[Tensor]:
+        n_tokens = self.tower.n_tokens
+        received: list[list[Tensor]] = []
+        with eager_patterns(self.vision) as pieces:
+            self.run_library_tower(picture)
+        for piece in pieces:
+            if not received or sum(x.shape[-1] for x in received[-1]) == n_tokens:
+                received.append([])
+            received[-1].append(piece.sum(2) / n_tokens)
+        return [torch.cat(parts, -1)[..., back] for parts in received]
+
+
+@contextmanager
+def eager_patterns(vision: Any) -> Iterator[list[Tensor]]:
+    """Keep every pattern that the library's eager attention makes, in order.
+
+    Its modules drop them, so that the function that makes them is asked: it is registered under a
+    name of its own for as long.
+    """
+    module = import_module(type(vision).__module__)
+    kept: list[Tensor] = []
+
+    def keeping(*arguments: Any, **named: Any) -> tuple[Tensor, Tensor]:
+        out, pattern = module.eager_attention_forward(*arguments, **named)
+        kept.append(pattern)
+        return out, pattern
+
+    setting = vision.config._attn_implementation
+    ALL_ATTENTION_FUNCTIONS.register("peel_keeping", keeping)
+    vision.config._attn_implementation = "peel_keeping"
+    try:
+        yield kept
+    finally:
+        vision.config._attn_implementation = setting
+
+
+def thw(grid: tuple[int, int], n_images: int) -> Int[Tensor, "image 3"]:
+    """Frames, rows and columns of pictures of one size, as the library takes them."""
+    return torch.tensor([[1, *grid]] * n_images, device="cpu")
+
+
+def view_qwen(
+    vision: Any, *, grid: tuple[int, int], final_norm: nn.Module, embed: nn.Module,
+    rotate: Any, masks: Sequence[Bool[Tensor, "token token"] | None],
+    more_matrices: tuple[nn.Parameter, ...] = (),
+) -> VisionTower:  # fmt: skip
+    """The tower of either version.
+
+    Args:
+        vision: the library's tower.
+        grid: of a picture.
+        final_norm: what decoding applies once beside the merger.
+        embed: pixels -> Z^0, row by row.
+        rotate: the library's `apply_rotary_pos_emb_vision`.
+        masks: of every block; None where all patches see each other.
+        more_matrices: weights of positions.
+    """
+    turn = Turned(rotate, vision.rotary_pos_emb, places_of(grid).to(vision.device))
+    n_heads = vision.config.num_heads
+    return VisionTower(
+        embed=embed,
+        blocks=tuple(
+            block(
+                norm1=layer.norm1,
+                qkv=layer.attn.qkv,
+                proj=layer.attn.proj,
+                norm2=layer.norm2,
+                mlp=layer.mlp,
+                n_heads=n_heads,
+                turn=turn,
+                mask=mask,
+            )
+            for layer, mask in zip(vision.blocks, masks, strict=True)
+        ),
+        final_norm=final_norm,
+        n_heads=n_heads,
+        grid=grid,
+        width=vision.config.hidden_size,
+        matrices=(
+            vision.patch_embed.proj.weight,
+            *more_matrices,
+            *(
+                weight
+                for layer in vision.blocks
+                for module in (layer.attn.qkv, layer.attn.proj, layer.mlp)
+                for weight in module.parameters()
+                if weight.ndim == 2
+            ),
+        ),
+        class_token=False,
+    )
