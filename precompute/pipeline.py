@@ -11,7 +11,14 @@ from PIL import Image
 
 from precompute.config import check_layers
 from precompute.forward import BatchSize, certificate, fitting
-from precompute.heads import caption_heads, measure_heads, prune, require_prunable
+from precompute.heads import (
+    caption_heads,
+    explain_heads,
+    measure_heads,
+    prune,
+    require_prunable,
+    require_text_space,
+)
 from precompute.images import ImageItem, readable
 from precompute.interventions import read_experiments, run_experiments
 from precompute.models import Captioner
@@ -23,6 +30,7 @@ from precompute.readouts import (
 )
 from precompute.runner import WHOLE, Job, Maker, PartFailed, Plan, Stopped, Unfinished
 from precompute.scoring import score, score_answers, score_corpus
+from precompute.texts import texts_of
 from store.disk import create_run, read_run, require_plain
 from store.errors import StoreError
 from store.parts import remove_unfinished
@@ -102,6 +110,7 @@ def _steps(job: Job) -> tuple[list[Callable[[], object]], list[Callable[[], obje
     experiments = read_experiments(run, plan)
     check_layers(plan.config, read_run(run)["n_layers"])
     require_prunable(run, plan)
+    require_text_space(plan)
     scores = [
         functools.partial(score, run, plan.config, maker),
         functools.partial(score_corpus, run, plan.config, maker),
@@ -113,6 +122,7 @@ def _steps(job: Job) -> tuple[list[Callable[[], object]], list[Callable[[], obje
         functools.partial(measure_heads, job),
         functools.partial(prune, job),
         functools.partial(caption_heads, job),
+        functools.partial(explain_heads, job),
         functools.partial(caption_floor, job),
         functools.partial(ask_questions, job),
         *scores,
@@ -158,6 +168,7 @@ def _manifest(
         "versions": decides["versions"],
         "parity": parity,
         "decides": decides,
+        **({"texts": list(texts_of(config.model.texts))} if config.model.texts else {}),
     }
 
 

@@ -206,6 +206,19 @@ TABLES: dict[str, Table] = {
         key=tuple(_AT_HEAD),
         order=("condition_id", "image_id", "layer", "head"),
     ),
+    # What explains a head of a CLIP over the data set; `explained` and both controls are shares of
+    # its variance that texts up to this rank explain, `spread` its share of the embedding's.
+    "head_text": Table(
+        {
+            "condition_id": _S,
+            **dict.fromkeys(("layer", "head", "rank"), _I),
+            "text": _S,
+            **dict.fromkeys(("explained", "control", "control_high", "spread"), _F),
+            "n": _I,
+        },
+        key=("condition_id", "layer", "head", "rank"),
+        order=("condition_id", "layer", "head", "rank"),
+    ),
     "answer_score": Table(
         {**_AT, "question": _S, "metric": _S, "value": _F},
         key=(*_AT, "question", "metric"),

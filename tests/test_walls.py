@@ -44,9 +44,10 @@ ALLOWED = {
         "config": set(),
         "metrics": {"config"},
         "images": {"config", "metrics"},
-        "models": {"config"},
+        "texts": {"config", "images", "metrics"},
+        "models": {"config", "texts"},
         "forward": {"config", "models"},
-        "runner": {"config", "images", "models", "forward", "terminal"},
+        "runner": {"config", "images", "models", "forward", "terminal", "texts"},
         "readouts": {"config", "images", "models", "forward", "runner"},
         "interventions": {"config", "images", "models", "forward", "runner"},
         "scoring": {"config", "images", "metrics", "runner"},
@@ -69,6 +70,7 @@ ALLOWED = {
             "runner",
             "interventions",
             "terminal",
+            "texts",
         },
         "pipeline": {
             "config",
@@ -80,6 +82,7 @@ ALLOWED = {
             "interventions",
             "heads",
             "scoring",
+            "texts",
         },
         "commands": {
             "config",

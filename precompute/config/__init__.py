@@ -10,6 +10,7 @@ from precompute.config.experiments import (
     FloorConfig,
     HeadEffectConfig,
     HeadsConfig,
+    HeadTextsConfig,
     PruningConfig,
 )
 from precompute.config.judge import JudgeConfig, judge_config
@@ -32,6 +33,7 @@ from precompute.config.settings import (
     QuestionsConfig,
     ScaleConfig,
     ScoreConfig,
+    TextsConfig,
     config_of,
     local_path,
     read_config,
@@ -52,6 +54,7 @@ __all__ = [
     "FloorConfig",
     "Generation",
     "HeadEffectConfig",
+    "HeadTextsConfig",
     "HeadsConfig",
     "JudgeConfig",
     "ModelConfig",
@@ -59,6 +62,7 @@ __all__ = [
     "QuestionsConfig",
     "ScaleConfig",
     "ScoreConfig",
+    "TextsConfig",
     "check_layers",
     "config_of",
     "judge_config",

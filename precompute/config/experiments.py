@@ -64,6 +64,24 @@ class HeadEffectConfig(Section):
     seed: Seed = 0
 
 
+class HeadTextsConfig(Section):
+    """Which texts explain what each head of a CLIP adds to its CLS token (TextSpan).
+
+    Attributes:
+        n: over how many images, drawn with `seed`; over all if there are fewer. More than a head
+            is wide, or any few texts would explain all of it.
+        texts: how many a head.
+        controls: lists of random directions, as long as that of texts, of which as many are chosen
+            in the same way.
+        seed: of the draws.
+    """
+
+    n: int = Field(default=1000, ge=2)
+    texts: int = Field(default=5, ge=1, le=50)
+    controls: int = Field(default=5, ge=1, le=1000)
+    seed: Seed = 0
+
+
 class FloorConfig(Section):
     """How much a caption owes to the decoder alone: captions of towers with permuted weights.
 

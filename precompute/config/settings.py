@@ -12,6 +12,7 @@ from precompute.config.experiments import (
     FloorConfig,
     HeadEffectConfig,
     HeadsConfig,
+    HeadTextsConfig,
     PruningConfig,
 )
 from precompute.config.judge import JudgeConfig
@@ -22,6 +23,31 @@ PROJECT = Path(__file__).resolve().parents[2]
 """Paths in a configuration are relative to this folder, so that a run starts from anywhere."""
 
 _HUB = "hub:"
+
+
+class TextsConfig(Section):
+    """The texts that a CLIP's states are read against; the template is the prompt of [decode].
+
+    Attributes:
+        list: `classes` are the names of ImageNet's 1,000 classes, or of those that the data set at
+            `path` names; `nouns` the most frequent of WordNet; `file` a user's own.
+        path: of `classes` the folder of a data set of kind imagenet, of `file` the file, a text a
+            line; relative to the project.
+        n: how many nouns.
+    """
+
+    list: Literal["classes", "nouns", "file"] = "classes"
+    path: str = ""
+    n: int = Field(default=4000, ge=2)
+
+    @model_validator(mode="after")
+    def _path_fits(self) -> Self:
+        if (self.list == "file") > bool(self.path) or (self.list == "nouns" and self.path):
+            raise ValueError(
+                "list = 'file' needs a path, 'classes' may have one, 'nouns' has none; got "
+                f"list = {self.list!r} with path = {self.path!r}"
+            )
+        return self
 
 
 class ModelConfig(Section):
@@ -36,6 +62,7 @@ class ModelConfig(Section):
         gpus: over how many GPUs the language model is spread.
         deepstack: of Qwen3-VL alone, whose language model gets states from within the tower, too:
             what stands for them when a layer is read. Nothing, or that layer's own state.
+        texts: of the back end clip alone, which needs it: what states are read against.
     """
 
     backend: Literal[
@@ -51,6 +78,7 @@ class ModelConfig(Section):
         "internvl",
         "qwen2_5_vl",
         "qwen3_vl",
+        "clip",
     ] = "huggingface"
     path: str
     revision: str | None = None
@@ -58,6 +86,16 @@ class ModelConfig(Section):
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     gpus: int = Field(default=1, ge=1)
     deepstack: Literal["drop", "from-state"] = "drop"
+    texts: TextsConfig | None = None
+
+    @model_validator(mode="after")
+    def _texts_are_clips(self) -> "ModelConfig":
+        if (self.texts is not None) != (self.backend == "clip"):
+            raise ValueError(
+                "a section [model.texts] is of backend = 'clip', which needs one, and of no other; "
+                f"got backend = {self.backend!r} {'without' if self.texts is None else 'with'} it"
+            )
+        return self
 
     @model_validator(mode="after")
     def _deepstack_is_qwens(self) -> "ModelConfig":
@@ -145,7 +183,10 @@ class Generation(Section):
 
 
 class DecodeConfig(Section):
-    """The instruction, how captions are generated, and how many states a batch holds."""
+    """The instruction, how captions are generated, and how many states a batch holds.
+
+    Of the back end clip the instruction is the template of its texts, `{}` where the text goes.
+    """
 
     prompt: str
     batch_size: int = Field(default=64, ge=1)
@@ -225,6 +266,7 @@ class Config(Section):
     experiments: tuple[ExperimentConfig, ...] = ()
     heads: HeadsConfig | None = None
     head_effect: HeadEffectConfig | None = None
+    head_texts: HeadTextsConfig | None = None
     pruning: tuple[PruningConfig, ...] = ()
     judge: JudgeConfig | None = None
     scale: ScaleConfig = ScaleConfig()
@@ -239,6 +281,29 @@ class Config(Section):
                     f"expected different names under [[{section}]]; got {', '.join(twice)} more "
                     "than once. Rename one."
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _fits_a_list_of_texts(self) -> Self:
+        """What a CLIP without a decoder cannot do is said before any work."""
+        if self.model.backend != "clip":
+            if self.head_texts:
+                raise ValueError("[head_texts] is of backend = 'clip' alone, which has texts")
+            return self
+        if self.decode.prompt.count("{}") != 1:
+            raise ValueError(
+                "with backend = 'clip' decode.prompt is the template of the texts and has {} once, "
+                f"where the text goes, such as 'a photo of a {{}}.'; got {self.decode.prompt!r}"
+            )
+        if self.decode.generation != Generation():
+            raise ValueError(
+                "with backend = 'clip' nothing is generated, one text of the list is chosen: beams "
+                "and lengths mean nothing. Leave [decode.generation] out"
+            )
+        if self.questions:
+            raise ValueError(
+                "with backend = 'clip' nothing answers questions: leave [questions] out"
+            )
         return self
 
 

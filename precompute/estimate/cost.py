@@ -40,6 +40,27 @@ def _blip(*, n_layers: int, n_heads: int, width: int, tower: int, decoder: int) 
     )
 
 
+def _clip(
+    *, n_layers: int, n_heads: int, patches: int, width: int, tower: int, reader: int, beside: int
+) -> ModelSize:
+    """A CLIP at 224 pixels."""
+    return ModelSize(
+        n_layers=n_layers,
+        n_heads=n_heads,
+        grid=(patches, patches),
+        width=width,
+        tower=tower,
+        reader=reader,
+        decoder=0,
+        source=1,
+        decoder_layers=0,
+        decoder_width=0,
+        vocabulary=0,
+        beside=beside,
+    )
+
+
+_BASE = {"n_layers": 12, "n_heads": 12, "width": 768}
 _XL = {"decoder": 1_626_229_760, "decoder_width": 2048}
 _XXL = {"decoder": 6_373_021_696, "decoder_width": 4096}
 _BLIP2_XL = _with_t5(reader=1_264_466_432, **_XL)
@@ -55,6 +76,18 @@ PUBLISHED = {
     ),
     "Salesforce/blip-image-captioning-large": _blip(
         n_layers=24, n_heads=16, width=1024, tower=303_690_752, decoder=142_599_740
+    ),
+    "openai/clip-vit-base-patch32": _clip(
+        **_BASE, patches=7, tower=87_456_000, reader=393_216, beside=63_428_097
+    ),
+    "openai/clip-vit-large-patch14": _clip(
+        n_layers=24,
+        n_heads=16,
+        patches=16,
+        width=1024,
+        tower=303_179_776,
+        reader=786_432,
+        beside=123_650_305,
     ),
 }
 """Models whose dimensions are known without a file, from their published configurations."""
@@ -145,7 +178,8 @@ def caption_seconds(
     A step of generation reads all of the decoder's weights, which its batch shares, and computes
     one word for every beam; the slower of the two counts, or the least that a step takes.
     """
-    beams, words = generation.num_beams, generation.max_new_tokens
+    # Without a decoder the caption is the nearest text of a list: one step.
+    beams, words = generation.num_beams, generation.max_new_tokens if size.decoder else 1
     cache = (size.source + words / 2) * 2 * size.decoder_layers
     word = max(
         2 * size.decoder * beams / device.flops,

@@ -16,6 +16,7 @@ from precompute.metrics import require_known
 from precompute.metrics.bertscore import PACKAGE, is_here
 from precompute.models import missing_weights, size_of
 from precompute.runner import Plan
+from precompute.texts import texts_of
 
 _DEMO = "`make demo` shows everything on the small captioner that comes with the project."
 _MARGIN = 1.25  # arrays are four fifths of what a run writes; the rest is tables and pictures
@@ -40,6 +41,7 @@ def require_ready(config: Config) -> None:
     missing = [
         *(() if config.scale.engine == "ray" else _device(config.model)),
         *_weights(config.model),
+        *_texts(config.model),
         *(line for dataset in config.datasets for line in _images(dataset)),
         *_unscorable(config.score, sorted(metrics)),
     ]
@@ -63,6 +65,14 @@ def _device(model: ModelConfig) -> Iterator[str]:
 def _weights(model: ModelConfig) -> Iterator[str]:
     if what := missing_weights(model):
         yield f"the weights: {what}"
+
+
+def _texts(model: ModelConfig) -> Iterator[str]:
+    try:
+        if model.texts:
+            texts_of(model.texts)
+    except ValueError as error:
+        yield f"the texts: {error}"
 
 
 def _images(dataset: DatasetConfig) -> Iterator[str]:

@@ -81,6 +81,8 @@ def workload(
         work += _pruning(pruning, size, n_images, plain)
     if config.heads:
         work.append(_heads(stage_names.HEADS, config.heads.layers, size, n_images, plain))
+    if config.head_texts:
+        work.append(Workload(stage_names.HEAD_TEXTS, min(config.head_texts.n, n_images)))
     if config.floor:
         n_drawn = min(config.floor.n, n_images)
         work += [

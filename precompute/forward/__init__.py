@@ -15,6 +15,7 @@ from precompute.forward.layers import (
     attend,
     constant,
     full_pattern,
+    run_layers,
     run_states,
 )
 from precompute.forward.parity import certificate
@@ -37,5 +38,6 @@ __all__ = [
     "decode_states",
     "fitting",
     "full_pattern",
+    "run_layers",
     "run_states",
 ]

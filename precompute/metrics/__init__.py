@@ -14,7 +14,7 @@ from precompute.metrics import bertscore, cider, coco_corpus, wordnet
 from precompute.metrics.bleu import bleu
 from precompute.metrics.coco import coco_bleu4, coco_rouge_l
 from precompute.metrics.exact import exact
-from precompute.metrics.label import label
+from precompute.metrics.label import class_name, label
 from precompute.metrics.lexical import n_nouns, noun_depth, repetition
 from precompute.metrics.metric import PAIRED, Corpus, Metric, Score, versions_of
 from precompute.metrics.ptb import tokeniser
@@ -66,10 +66,15 @@ def _bertscore(config: ScoreConfig, corpus: Corpus) -> Metric:
     return bertscore.prepare(config.bertscore)
 
 
-def _label(config: ScoreConfig, corpus: Corpus) -> Metric | None:
-    if corpus.references or not corpus.names:
-        return None
-    return Metric(lambda stage: label, ("label", "shuffled"))
+def _of_class(score: Score) -> Prepare:
+    """A metric that holds a caption against the names of its picture's class."""
+
+    def prepare(config: ScoreConfig, corpus: Corpus) -> Metric | None:
+        if corpus.references or not corpus.names:
+            return None
+        return Metric(lambda stage: score, ("label", "shuffled"))
+
+    return prepare
 
 
 def _uniqueness(config: ScoreConfig, corpus: Corpus) -> Metric:
@@ -84,7 +89,8 @@ METRICS: dict[str, Prepare] = {
     "coco_rouge_l": _coco(coco_rouge_l),
     "cider": _cider,
     "bertscore": _bertscore,
-    "label": _label,
+    "label": _of_class(label),
+    "class_name": _of_class(class_name),
     "uniqueness": _uniqueness,
     "repetition": _fixed(repetition, "self"),
     "n_nouns": _fixed(n_nouns, "self", packages=("wn",)),

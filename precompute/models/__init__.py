@@ -32,7 +32,9 @@ from precompute.models.checkpoint import (
 )
 from precompute.models.permuted import with_permuted_tower
 from precompute.models.size import ModelSize
+from precompute.models.text_space import HasTexts, TextSpace
 from precompute.models.tower import Block, Heads, VisionTower
+from precompute.texts import texts_of
 
 ATTENTION = "sdpa"
 """How the instrumented forward attends, and the library where it has it."""
@@ -148,7 +150,8 @@ def load_captioner(config: ModelConfig) -> Captioner:
         CheckpointMissing: the weights are not on this machine.
         ValueError: the checkpoint does not fit the back end or the device.
     """
-    placement = Placement(device_of(config), dtype_of(config), config.gpus, config.deepstack)
+    texts = texts_of(config.texts) if config.texts else ()
+    placement = Placement(device_of(config), dtype_of(config), config.gpus, config.deepstack, texts)
     return _back_end(config).load(_folder(config), placement)
 
 
@@ -188,9 +191,11 @@ __all__ = [
     "Block",
     "Captioner",
     "CheckpointMissing",
+    "HasTexts",
     "Heads",
     "Memory",
     "ModelSize",
+    "TextSpace",
     "VisionTower",
     "captioner_of",
     "checkpoint_sha256",

@@ -22,12 +22,14 @@ class Placement:
         dtype: of the weights.
         gpus: over how many GPUs the language model is spread.
         deepstack: of Qwen3-VL alone: what stands for the states from within its tower.
+        texts: of CLIP alone: what its states are read against.
     """
 
     device: str
     dtype: torch.dtype
     gpus: int = 1
     deepstack: Literal["drop", "from-state"] = "drop"
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

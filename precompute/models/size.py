@@ -21,6 +21,7 @@ class ModelSize:
         vocabulary: words that the decoder chooses between.
         class_token: whether the tower has one.
         decoder_only: whether the source is read by the decoder itself, as tokens before the prompt.
+        beside: weights that no state goes through: of a CLIP the tower of texts.
     """
 
     n_layers: int
@@ -36,6 +37,7 @@ class ModelSize:
     vocabulary: int
     class_token: bool = True
     decoder_only: bool = False
+    beside: int = 0
 
     @property
     def n_tokens(self) -> int:
@@ -45,4 +47,4 @@ class ModelSize:
     @property
     def weights(self) -> int:
         """All weights."""
-        return self.tower + self.reader + self.decoder
+        return self.tower + self.reader + self.decoder + self.beside

@@ -13,6 +13,7 @@ from precompute.models import (
     versions,
     weights_sha256,
 )
+from precompute.texts import texts_of, texts_sha256
 from store.disk import run_id
 
 
@@ -86,6 +87,7 @@ def shared_decisions(config: Config) -> dict[str, object]:
         "versions": versions(config.model),
         # Only where it means anything: what decided other models' runs before is what does now.
         **({"deepstack": config.model.deepstack} if config.model.backend == "qwen3_vl" else {}),
+        **({"texts": texts_sha256(texts_of(config.model.texts))} if config.model.texts else {}),
     }
 
 

@@ -11,6 +11,7 @@ HEAD_EFFECT = "head_effect"
 IMPORTANCE = "importance."
 PRUNING = "pruning."
 HEADS = "heads"
+HEAD_TEXTS = "head_texts"
 QUESTIONS = "questions"
 FLOOR = "floor."
 

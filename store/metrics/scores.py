@@ -126,6 +126,16 @@ SCORES: dict[str, Metric] = {
         quality=5,
         section=_GROUNDING,
     ),
+    "class_name": Metric(
+        "Right class",
+        "0 or 1",
+        "Whether the caption is the name of the picture's class: of a CLIP that chooses among "
+        "those names, its zero-shot accuracy.",
+        range=_ONE,
+        yes_or_no=True,
+        better="more",
+        section=_GROUNDING,
+    ),
     "uniqueness": Metric(
         "Unique captions",
         "share of images",
