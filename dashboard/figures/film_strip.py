@@ -64,7 +64,7 @@ def film_strip(
         SVG, on white.
     """
     tall = round(_CELL * grid[0] / grid[1])
-    scale = maps.common_scale(tensors.cls_attention.astype(np.float32).mean(1)[:, 1:])
+    scale = maps.common_scale(tensors.attention.astype(np.float32).mean(1)[:, 1:])
     cells = [] if 0 in layers else [_cell(_plain(tensors, tall), tall, "the picture", [])]
     for i, layer in enumerate(layers):
         before = captions.get(layers[i - 1], "") if i else None
@@ -206,7 +206,7 @@ def _plain(tensors: ImageTensors, tall: int) -> bytes:
 
 
 def _map(tensors: ImageTensors, layer: int, grid: tuple[int, int], scale: Scale) -> bytes:
-    tokens = maps.patch_map(maps.head_tokens(tensors.cls_attention, layer, None), grid)
+    tokens = maps.patch_map(maps.head_tokens(tensors.attention, layer, None), grid)
     pixels = maps.blend(
         tensors.model_input,
         tokens,

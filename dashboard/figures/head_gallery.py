@@ -46,7 +46,7 @@ def head_cell(
     """
     if head == NO_HEAD:
         return Cell(heads.NULL, tensors.model_input, text)
-    tokens = maps.patch_map(maps.head_tokens(tensors.cls_attention, layer, head), grid)
+    tokens = maps.patch_map(maps.head_tokens(tensors.attention, layer, head), grid)
     return Cell(
         f"head {head}",
         maps.png(

@@ -211,7 +211,7 @@ def figure6_of(
     """The caption of every head of a layer for one picture, of the baseline."""
     heads = ask(condition_queries.head_captions, image_id, layer)
     texts = heads["text"].map(caption_text.text)
-    scale = maps.shared_scale(tensors.cls_attention)
+    scale = maps.shared_scale(tensors.attention)
     cells = head_gallery.around(tensors.model_input, layer, captions, about.paper)
     cells += [
         head_gallery.head_cell(tensors, grid, scale, layer, int(head), text)

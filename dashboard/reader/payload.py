@@ -88,7 +88,7 @@ def maps(tensors: ImageTensors, grid: tuple[int, int], other: ImageTensors | Non
 
 
 def _array(tensors: ImageTensors, kind: str) -> Array:
-    return tensors.cls_attention if kind == "attention" else tensors.contribution
+    return tensors.attention if kind == "attention" else tensors.contribution
 
 
 def _ends(values: Array, marked: Array) -> dict[str, dict[str, float | bool]]:

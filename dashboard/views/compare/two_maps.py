@@ -48,7 +48,7 @@ def show(
     plain_text.line(f"{image_id}: what CLS attends to. Both maps share one colour scale.", "small")
     tensors = [_tensors(side, image_id) for side in (one, two)]
     captured = [arrays for arrays in tensors if arrays is not None]
-    scales = [maps.shared_scale(arrays.cls_attention) for arrays in captured]
+    scales = [maps.shared_scale(arrays.attention) for arrays in captured]
     scale = max(scales, key=lambda scale: scale.high, default=maps.Scale(0.0, 1.0, False))
     for column, side, layer, name, arrays in zip(
         st.columns(2, gap="medium"), (one, two), layers, names, tensors, strict=True
@@ -88,7 +88,7 @@ def _map(
     else:
         run = run_data.run_row(side.key)
         tokens = maps.patch_map(
-            maps.head_tokens(tensors.cls_attention, layer, head),
+            maps.head_tokens(tensors.attention, layer, head),
             (int(run["grid_h"]), int(run["grid_w"])),
         )
         st.image(

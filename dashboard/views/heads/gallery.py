@@ -77,7 +77,7 @@ def show(key: Key, image_id: str, condition: str) -> None:
             below, here, (f"the layer below, Z^{layer - 1}", f"this layer, Z^{layer}")
         )
     frame = _frame(key, image_id, layer)
-    scale = maps.shared_scale(run_data.tensors(key, image_id).cls_attention)
+    scale = maps.shared_scale(run_data.tensors(key, image_id).attention)
     cells = _cards(key, image_id, scale, layer, frame, here)
     colour_bar.show(
         scale, "attention of CLS a patch, share; one scale for all heads and layers of the picture"

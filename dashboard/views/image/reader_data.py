@@ -201,7 +201,7 @@ def _lines(
 ) -> dict[str, pd.Series]:
     layers, decoded = stats.set_index("layer"), captions.set_index("layer")
     return (
-        {name: layers[name] for name in LAYER_METRICS}
+        {name: layers[name] for name in LAYER_METRICS if name in layers}
         | {name: decoded[name] for name in CAPTION_METRICS}
         | scores
     )

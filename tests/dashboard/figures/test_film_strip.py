@@ -71,7 +71,7 @@ def test_the_papers_numbers_are_one_less(tensors):
 def test_maps_are_head_means_on_one_scale(tensors):
     """Every patch of a drawn map, decoded from the SVG, has the colour that its value says."""
     root = strip(tensors, dict.fromkeys((1, 4), ""), [1, 4])
-    means = tensors.cls_attention.astype(np.float64).mean(1)[:, 1:]
+    means = tensors.attention.astype(np.float64).mean(1)[:, 1:]
     high = np.quantile(means.astype(np.float32), 0.998)
     for picture, layer in zip(pictures(root)[1:], (1, 4), strict=True):
         drawn = np.asarray(picture, float)
