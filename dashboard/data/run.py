@@ -115,7 +115,7 @@ def run_row(key: Key) -> dict[str, Any]:
 
 
 def class_token(key: Key) -> bool:
-    """Whether the run's tower has a class token: which statistics and words it has."""
+    """Whether the run's tower has a class token: which statistics it has."""
     return _open(key).class_token
 
 

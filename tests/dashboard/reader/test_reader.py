@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from dashboard import reader
+from dashboard.names.towers import TOWERS
 from dashboard.reader import payload, place
 from dashboard.reader.payload import Payload
 from store.disk.runs import update_run
@@ -46,8 +47,9 @@ def sent(at):
 
 
 def tensors(rng, n_layers=3, n_heads=2, n=4):
-    attention = rng.random((n_layers, n_heads, n + 1)).astype(np.float16)
-    norms = np.ones((n_layers + 1, n + 1), np.float16) + 0.01 * rng.random((n_layers + 1, n + 1))
+    tokens = n + 1
+    attention = rng.random((n_layers, n_heads, tokens)).astype(np.float16)
+    norms = np.ones((n_layers + 1, tokens), np.float16) + 0.01 * rng.random((n_layers + 1, tokens))
     norms[2, 3] = 99
     return ImageTensors("a", attention, attention * 2, norms.astype(np.float16), None, b"jpeg!")
 
@@ -96,6 +98,21 @@ def test_maps_are_those_of_the_store_and_outliers_leave_the_second_scale():
     assert "difference.attention" not in made.header["scales"]
 
 
+def test_maps_without_a_class_token_begin_at_the_first_patch():
+    behind_cls = tensors(np.random.default_rng(1))
+    alone = replace(
+        behind_cls,
+        attention=behind_cls.attention[..., 1:],
+        contribution=behind_cls.contribution[..., 1:],
+        token_norm=behind_cls.token_norm[:, 1:],
+    )
+    one, other = (payload.maps(each, (2, 2), each) for each in (behind_cls, alone))
+    assert (one.header.pop("first_patch"), other.header.pop("first_patch")) == (1, 0)
+    assert one.header == other.header
+    np.testing.assert_array_equal(one.arrays["marked"], other.arrays["marked"])
+    np.testing.assert_array_equal(one.arrays["attention"][..., 1:], other.arrays["attention"])
+
+
 def test_the_other_conditions_maps_and_the_scale_of_their_difference():
     rng = np.random.default_rng(2)
     one, other = tensors(rng), tensors(rng)
@@ -122,7 +139,7 @@ def test_heads_without_a_measure_are_no_number():
             "contribution_share": [0.1, -0.2, 0.3],
         }
     )
-    made = payload.matrix(heads, 2, 2)
+    made = payload.matrix(heads, 2, 2, TOWERS[True])
     assert {about["id"]: about["signed"] for about in made.header["metrics"]} == {
         "contribution_share": True,
         "attn_entropy": False,
