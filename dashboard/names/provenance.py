@@ -16,6 +16,7 @@ _FACTS = (
     "n_heads",
     "grid_h",
     "grid_w",
+    "class_token",
     "prompt",
 )
 
