@@ -45,7 +45,7 @@ def everything(at):
 def of_cls(text):
     """What of a text is of CLS alone: the word itself, names of its statistics, their labels."""
     named = {METRICS[name].label for name in ("attn_to_patches", "map_shift", "attn_entropy")}
-    return {word for word in {"CLS", *OF_CLS, *named} if re.search(rf"\b{word}\b", text)}
+    return {word for word in {"CLS", *OF_CLS, *named} if re.search(rf"(?i)\b{word}\b", text)}
 
 
 def test_no_word_of_the_table_is_of_cls_and_every_kind_has_all_of_them():
