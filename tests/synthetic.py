@@ -48,7 +48,7 @@ PARITY = {
             "value": 3e-8,
             "bound": 1e-5,
             "passed": True,
-            "detail": "Eq. 3's sum against MSA_cls",
+            "detail": "Eq. 3's sum against MSA",
         },
     ],
 }

@@ -76,9 +76,8 @@ TOWERS = {
         contribution="Contribution to the mean patch",
         map="the attention received by each patch",
         legend="attention received by each patch, share",
-        about="This tower has no token that stands for the whole picture. A map shows the "
-        "attention that each patch receives from all patches, in the mean; contributions are to "
-        f"{_MEAN_PATCH}.",
+        about="No token stands for the whole picture here: a map shows what each patch receives of "
+        f"all patches' attention, and contributions are to {_MEAN_PATCH}.",
         states="This tower has no token that stands for the whole picture: updates are of "
         f"{_MEAN_PATCH}.",
         reads=f"{_READS} the patches. This tower has no token that stands for the whole picture: "
