@@ -162,6 +162,7 @@ def _manifest(
         "n_heads": tower.n_heads,
         "grid_h": tower.grid[0],
         "grid_w": tower.grid[1],
+        "class_token": tower.class_token,
         "prompt": config.decode.prompt,
         "generation": decides["generation"],
         "config": config.model_dump(mode="json"),
