@@ -39,6 +39,34 @@ def above_null(settings: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows).astype({"low": float, "high": float}) if rows else pd.DataFrame()
 
 
+def explained(frame: pd.DataFrame) -> pd.DataFrame:
+    """A row a head: its texts, and how much of its variance they explain beside the controls.
+
+    Args:
+        frame: of `store.query.conditions.head_texts`; its order is kept.
+
+    Returns:
+        layer, head, texts, and in percent: of the head's variance what the texts explain, and what
+        as many random directions do, in the mean and at most; of the embedding's variance what the
+        head has.
+    """
+    rows = []
+    for (layer, head), texts in frame.groupby(["layer", "head"], sort=False):
+        last = texts.iloc[-1]
+        rows.append(
+            {
+                "layer": layer,
+                "head": head,
+                "texts, the best first": "; ".join(texts["text"]),
+                "explained": 100 * last["explained"],
+                "random": 100 * last["control"],
+                "random, at most": 100 * last["control_high"],
+                "of the embedding": 100 * last["spread"],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
 def trusted(foretelling: pd.DataFrame) -> str:
     """How well the gradient foretells the effect of removing a head, in words.
 

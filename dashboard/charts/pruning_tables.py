@@ -15,6 +15,7 @@ TABLE1 = (
     ("cider", "reference"),
     ("bertscore", "reference"),
     ("rouge_l", "reference"),
+    ("class_name", "label"),
     ("label", "label"),
     ("convergence_layer", "self"),
 )

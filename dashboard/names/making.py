@@ -16,6 +16,7 @@ _STAGES = (
     ("importance.", "how much each head matters"),
     ("pruning.", "pruned models"),
     ("heads", "what each head says"),
+    ("head_texts", "texts that explain the heads"),
     ("floor.", "captions of a tower with permuted weights"),
     ("questions", "answers to questions"),
     ("score.answers.", "scores of the answers"),

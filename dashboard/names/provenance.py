@@ -21,6 +21,23 @@ _FACTS = (
 )
 
 
+def nearest(info: Mapping[str, Any]) -> str:
+    """That captions are texts of a list, in sentences; empty where a model writes them."""
+    texts = info.get("texts")
+    if not texts:
+        return ""
+    sigmoid = (
+        ""
+        if info.get("class_token", True)
+        else " SigLIP itself asks of each text alone whether it fits, which is not what is shown."
+    )
+    return (
+        "This model writes nothing: a caption is the nearest text to the picture of a list of "
+        f"{len(texts):,}, each put to it as “{info['prompt']}”. Log-probabilities are of the "
+        f"choice among these alone.{sigmoid}"
+    )
+
+
 def facts(info: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What decided a run's numbers: names and values of run.json, as far as it has them."""
     said = {name: info[name] for name in _FACTS if info.get(name) is not None}

@@ -33,8 +33,12 @@ def line(scores: pd.DataFrame, judged: pd.DataFrame) -> str:
     ][:_MOST]
     parts = [f"{', '.join(shown)} {metrics.held('reference')}"] if shown else []
     gain = next((gain for gain in gains() if (gain, "shuffled") in known), None)
-    if gain is not None and gain != "grounded_gain_label":  # the next line has that in words
+    # Of classes the next lines have that in words.
+    if gain is not None and gain not in ("grounded_gain_class_name", "grounded_gain_label"):
         parts.append(_number(gain, known[gain, "shuffled"]))
+    if ("class_name", "label") in known:
+        right = known["class_name", "label"] == 1
+        parts.append("Right class" if right else "Not the right class")
     if ("label", "label") in known:
         named = known["label", "label"] == 1
         parts.append("Names its class" if named else "Does not name its class")

@@ -10,7 +10,7 @@ from dashboard.charts import base as base_charts
 from dashboard.data import run as run_data
 from dashboard.figures import display, files
 from dashboard.figures import paper as paper_figures
-from dashboard.names import intervals, metrics
+from dashboard.names import intervals, metrics, provenance
 from dashboard.names import landmarks as landmark_names
 from dashboard.names.sections import (
     ABOUT,
@@ -71,6 +71,8 @@ def show(place: Place) -> None:
             f"before the first block. {tower.states}",
             "small",
         )
+        if nearest := provenance.nearest(run_data.run_row(place.published)["info"]):
+            plain_text.line(nearest, "small")
         plain_text.line(f"{ABOUT[section]} {tower.no_a if section == ATTENTION else ''}", "small")
         if section == GLANCE:
             _landmarks(place)

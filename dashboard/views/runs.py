@@ -23,7 +23,7 @@ from store.query import Selection
 from store.query import images as image_queries
 
 _PER_PAGE = 20  # skipped pictures
-_DETAILS = ("generation", "config", "versions", "decides")
+_DETAILS = ("generation", "texts", "config", "versions", "decides")
 
 
 def show(place: Place) -> None:

@@ -25,6 +25,9 @@ from precompute.scoring import read_corpus, synonyms
 from store.disk import read_run
 from store.parts import Part, PartWriter, iter_tables, require_complete
 
+_LENGTHS = ("contribution_norm", "mean_contribution_norm")
+"""Of what a head gives, to CLS or to the mean patch: a run has the one of its tower."""
+
 
 def require_prunable(run: Path, plan: Plan) -> None:
     """Check the prunings of a configuration against a run's tower and data set.
@@ -179,13 +182,16 @@ def _metric(plan: Plan, name: str, sources: Sequence[Part]) -> Metric:
 def contribution_norms(
     sources: Sequence[Part], sample: Sequence[str], layers: Sequence[int]
 ) -> dict[int, list[float]]:
-    """Layer -> mean over the sample of what each of its heads gives to CLS, as a length."""
+    """Layer -> mean over the sample of what each of its heads gives to CLS, as a length.
+
+    In a tower without CLS: to the mean patch.
+    """
     norms: dict[tuple[int, int], list[float]] = {}
     chosen = set(sample)
     for _, table in iter_tables(sources, "head_stat"):
-        rows = table.select(["image_id", "layer", "head", "contribution_norm"]).to_pylist()
-        for row in rows:
+        for row in table.select(["image_id", "layer", "head", *_LENGTHS]).to_pylist():
             if row["image_id"] in chosen and row["layer"] in layers:
-                norms.setdefault((row["layer"], row["head"]), []).append(row["contribution_norm"])
+                length = next(row[name] for name in _LENGTHS if row[name] is not None)
+                norms.setdefault((row["layer"], row["head"]), []).append(length)
     n_heads = 1 + max(head for _, head in norms)
     return {at: [float(np.mean(norms[at, head])) for head in range(n_heads)] for at in layers}

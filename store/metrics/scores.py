@@ -123,7 +123,7 @@ SCORES: dict[str, Metric] = {
         range=_ONE,
         yes_or_no=True,
         better="more",
-        quality=5,
+        quality=6,
         section=_GROUNDING,
     ),
     "class_name": Metric(
@@ -134,6 +134,7 @@ SCORES: dict[str, Metric] = {
         range=_ONE,
         yes_or_no=True,
         better="more",
+        quality=5,
         section=_GROUNDING,
     ),
     "uniqueness": Metric(

@@ -61,6 +61,18 @@ def at_last_layer(run: Source, metric: str, against: str) -> pd.DataFrame:
     )
 
 
+def head_texts(run: Source) -> pd.DataFrame:
+    """Texts that explain heads: layer, head, rank, text, explained, controls, spread, n.
+
+    The heads of which image embeddings vary most come first, each with its texts by rank.
+    """
+    return ask(
+        run,
+        "SELECT layer, head, rank, text, explained, control, control_high, spread, n "
+        "FROM head_text ORDER BY spread DESC, layer, head, rank",
+    )
+
+
 def phrase_share(run: Source, phrase: str) -> pd.DataFrame:
     """Of the last layer's captions, how many contain a phrase, and how many gained or lost it.
 

@@ -10,7 +10,7 @@ from dashboard.figures import display, files
 from dashboard.figures import paper as paper_figures
 from dashboard.names import intervals, metrics
 from dashboard.names.towers import TOWERS
-from dashboard.views.heads import gallery
+from dashboard.views.heads import gallery, texts
 from dashboard.widgets import copy_command, link, making, menus
 from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
@@ -32,6 +32,7 @@ def show(place: Place) -> None:
     with link.notes_above():
         _data_set(key, place.condition)
         _trust(key, place.condition)
+        texts.show(key, place.condition)
         if image_id is not None:
             gallery.show(key, image_id, place.condition)
 

@@ -5,7 +5,7 @@ import streamlit as st
 
 from dashboard.data import run as run_data
 from dashboard.data.run import Key
-from dashboard.names import score_line
+from dashboard.names import provenance, score_line
 from dashboard.views.image import edits, film_panel, reader_data, similar
 from dashboard.widgets import groups, link, menus, picture
 from dashboard.widgets import text as plain_text
@@ -34,6 +34,8 @@ def show(place: Place) -> None:
         against = _against(key, place.condition)
     captions = run_data.captions(key, image_id, place.condition)
     _headline(key, image_id, place.condition, captions)
+    if nearest := provenance.nearest(run_data.run_row(key)["info"]):
+        plain_text.line(nearest, "small")
     notes = st.container()
     here = reader_data.show(key, image_id, place.condition, against)
     edits.show(key, image_id, place.condition)

@@ -11,6 +11,7 @@ from streamlit.navigation.page import Page
 from dashboard.charts import maps
 from dashboard.data import run as run_data
 from dashboard.data.run import Key
+from dashboard.names import provenance
 from dashboard.names.conditions import edit_name
 from dashboard.reader.payload import BOX_METRIC
 from dashboard.views.images import presets
@@ -89,6 +90,11 @@ def show(place: Place) -> None:
 
 
 def _introduced(about: dict[str, Any], n: int) -> str:
+    if nearest := provenance.nearest(about["info"]):
+        return (
+            f"A model of pictures and texts was stopped at every one of its {about['n_layers']} "
+            f"layers, in {n:,} pictures of {about['dataset']}. {nearest}"
+        )
     return (
         f"A captioner was stopped at every one of its {about['n_layers']} layers and wrote what "
         f"it saw by then, in {n:,} pictures of {about['dataset']}. Go through the layers: "

@@ -122,7 +122,7 @@ def test_words_of_every_layer_equal_a_slow_loop_over_the_library(
 
 
 def test_maps_equal_those_of_a_truncated_library_tower(reader, coloured):
-    """CLS's row, or what each patch receives, by the library's eager attention, a layer at a time."""
+    """CLS's row, or what each patch receives, by the library's eager attention."""
     taken = capture(reader.tower, reader.pixels(coloured))
     vision = copy.deepcopy(reader.model).vision_model
     vision.set_attn_implementation("eager")
@@ -260,7 +260,9 @@ def written(family, folder):
     wnids = list(classes())
     for i, path in enumerate(sorted(DEMO.glob("*.JPEG"))[::4]):
         with Image.open(path) as picture:
-            ((nearest,),) = reader.library_captions([picture.convert("RGB")], TEMPLATE, Generation())
+            ((nearest,),) = reader.library_captions(
+                [picture.convert("RGB")], TEMPLATE, Generation()
+            )
         name = path.stem.rpartition("_")[0]
         wnid = wnids[nearest] if i % 2 else path.stem.rpartition("_")[2]
         shutil.copy(path, folder / "imagenet" / f"{name}_{wnid}.JPEG")

@@ -61,7 +61,7 @@ def test_every_tower_has_its_own_statistics_and_no_other_s():
 
 
 def test_lists_of_preference_are_those_of_the_pages():
-    assert quality() == ("cider", "bertscore", "rouge_l", "coco_rouge_l", "label")
+    assert quality() == ("cider", "bertscore", "rouge_l", "coco_rouge_l", "class_name", "label")
     assert likeness() == ("bertscore", "rouge_l", "bleu", "exact")
     assert gains()[0] == "grounded_gain_cider" and len(gains()) == len(quality())
 
