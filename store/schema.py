@@ -226,6 +226,12 @@ TABLES: dict[str, Table] = {
         key=tuple(_AT_HEAD),
         order=("condition_id", "image_id", "layer", "head"),
     ),
+    # The texts that are nearest to a state of a CLIP, the first of which is its caption.
+    "word": Table(
+        {**_AT, "rank": _I, "text": _S, "probability": _F},
+        key=(*_AT, "rank"),
+        order=("condition_id", "image_id", "layer", "rank"),
+    ),
     # What explains a head of a CLIP over the data set; `explained` and both controls are shares of
     # its variance that texts up to this rank explain, `spread` its share of the embedding's.
     "head_text": Table(

@@ -24,7 +24,7 @@ from transformers.utils import logging
 
 from precompute.config import Generation
 from precompute.models.captioner import Memory, OwnCheck, Placement, mean_logprob
-from precompute.models.checkpoint import require_all_read, safetensors
+from precompute.models.checkpoint import CheckpointMissing, require_all_read, safetensors
 from precompute.models.hooks import eager, kept_outputs
 from precompute.models.size import ModelSize
 from precompute.models.split_vit import view_split_vit
@@ -158,7 +158,7 @@ class ClipCaptioner:
     def own_checks(self, images: Sequence[Image.Image], prompt: str) -> Sequence[OwnCheck]:
         """That the logits are the library's, whose own bias (of SigLIP) is in both."""
         theirs = self._library_logits(images, prompt)
-        ours = self.read(self.tower_states(images), prompt).hidden[:, 0]
+        ours = self.read(self.library_final_state(self.pixels(images)), prompt).hidden[:, 0]
         ours = ours + getattr(self.model, "logit_bias", torch.zeros(1)).to(ours)
         value = (ours - theirs).abs().max() / theirs.abs().max()
         detail = (
@@ -166,14 +166,9 @@ class ClipCaptioner:
         )
         return [OwnCheck("logits", float(value), False, detail)]
 
-    def tower_states(self, images: Sequence[Image.Image]) -> Float[Tensor, "batch token width"]:
-        """Z^L of pictures by the library's own tower."""
-        return self.library_final_state(self.pixels(images))
-
     def _library_logits(self, images: Sequence[Image.Image], prompt: str) -> Tensor:
         """`logits_per_image` of the whole model's forward, over the list; float32."""
-        processed = self.processor.image_processor(images=list(images), return_tensors="pt")
-        pixels = processed["pixel_values"].to(self.model.device, self.tower.dtype)
+        pixels = self.pixels(images)
         logits = [
             self.model(pixel_values=pixels, **tokens).logits_per_image.float()
             for tokens in self._tokens(prompt)
@@ -224,6 +219,7 @@ def load(folder: Path, placement: Placement) -> ClipCaptioner:
     """Load a checkpoint of CLIP or SigLIP in evaluation mode.
 
     Raises:
+        CheckpointMissing: its tokenizer needs a package that is not here.
         ValueError: it is of another family, lacks weights, or several GPUs are asked for.
     """
     logging.disable_progress_bar()
@@ -243,7 +239,13 @@ def load(folder: Path, placement: Placement) -> ClipCaptioner:
         output_loading_info=True,
     )
     require_all_read(info, folder)
-    processor = processor_class.from_pretrained(folder)
+    try:
+        processor = processor_class.from_pretrained(folder)
+    except ImportError as error:
+        raise CheckpointMissing(
+            f"the tokenizer in {folder} needs a package that is not here: the first SigLIP's wants "
+            "`pip install sentencepiece`; CLIP's and SigLIP 2's do not."
+        ) from error
     model = model.eval().requires_grad_(False)
     return ClipCaptioner(model, processor, view(model), placement.texts)
 

@@ -14,6 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from precompute.models.captioner import Memory
+
 
 @dataclass(frozen=True)
 class TextSpace:
@@ -42,6 +44,10 @@ class HasTexts(Protocol):
     @property
     def texts(self) -> Sequence[str]:
         """The list."""
+        ...
+
+    def read(self, states: Float[Tensor, "batch token width"], prompt: str) -> Memory:
+        """The logit of every text for a state: `hidden` [batch, 1, text]."""
         ...
 
     def text_embeddings(self, prompt: str) -> Float[Tensor, "text embedding"]:

@@ -19,7 +19,8 @@ from precompute.images import (
     require_few_broken,
     shows_hidden_colours,
 )
-from precompute.models import Captioner
+from precompute.models import Captioner, HasTexts
+from precompute.readouts.words import nearest_texts, word_rows
 from precompute.runner import (
     Advance,
     Job,
@@ -145,6 +146,9 @@ def write_capture(
             stats["layer_stat"].append(stat_table(ids, taken.layer_stat, ("layer",)))
             stats["head_stat"].append(stat_table(ids, taken.head_stat, ("layer", "head")))
             rows["caption"] += caption_rows(ids, captions)
+            if isinstance(captioner, HasTexts):
+                words = nearest_texts(captioner, taken.states, config.decode.prompt)
+                rows.setdefault("word", []).extend(word_rows(ids, words))
             for image in image_tensors(ids, taken, captioner.model_input(pixels), keeps_states):
                 tensors.append(image)
             part.meta["batches"].append(ids)

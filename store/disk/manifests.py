@@ -49,6 +49,7 @@ class RunJson(Manifest):
     grid_w: int | None = Field(None, ge=1, le=1000)
     class_token: bool = True
     prompt: str | None = None
+    texts: list[str] | None = None
     config: dict[str, Any] | None = None
     stages: dict[Name, Name] = {}
     parity: Certificate | None = None

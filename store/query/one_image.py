@@ -49,6 +49,16 @@ def captions(run: Source, image_id: str, condition: str = BASELINE) -> pd.DataFr
     )
 
 
+def words(run: Source, image_id: str, layer: int) -> pd.DataFrame:
+    """The texts that are nearest to one image's state, the nearest first: text, probability."""
+    return ask(
+        run,
+        "SELECT text, probability FROM word WHERE condition_id = ? AND image_id = ? AND layer = ? "
+        "ORDER BY rank",
+        (BASELINE, image_id, layer),
+    )
+
+
 def texts_at(
     run: Source, image_ids: Sequence[str], layer: int, condition: str = BASELINE
 ) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
 from dashboard.widgets.thumbnail import thumbnail
 from store.query import judges as judge_queries
+from store.query import one_image as one_image_queries
 from store.schema import BASELINE
 
 _TRANSPARENT = (
@@ -38,6 +39,7 @@ def show(place: Place) -> None:
         plain_text.line(nearest, "small")
     notes = st.container()
     here = reader_data.show(key, image_id, place.condition, against)
+    _nearest(key, image_id, place.condition, int(here["layer"]))
     edits.show(key, image_id, place.condition)
     reader_data.scores(key, image_id, place.condition, int(here["layer"]))
     _film(key, image_id, place.condition)
@@ -54,6 +56,20 @@ def show(place: Place) -> None:
         if any(remarks):
             plain_text.line(" ".join(filter(None, remarks)), "note")
         link.show_notes()
+
+
+def _nearest(key: Key, image_id: str, condition: str, layer: int) -> None:
+    """The few texts that are nearest at the chosen layer, where a model chooses among texts."""
+    if condition != BASELINE or not run_data.run_row(key)["info"].get("texts"):
+        return
+    words = run_data.asked(key, one_image_queries.words, image_id, layer)
+    plain_text.line(f"Nearest texts at layer {layer}, and how probable each is", "heading")
+    plain_text.facts(
+        [
+            (f"{chance:.1%}", str(text))
+            for text, chance in zip(words["text"], words["probability"], strict=True)
+        ]
+    )
 
 
 def _film(key: Key, image_id: str, condition: str) -> None:

@@ -41,6 +41,12 @@ def test_a_class_is_named_or_not():
         )
 
 
+def test_a_class_is_the_right_one_or_not():
+    for value, line in ((1.0, "Right class"), (0.0, "Not the right class")):
+        rows = ("class_name", "label", value), ("grounded_gain_class_name", "shuffled", value)
+        assert score_line.line(scores(*rows), NOBODY) == line
+
+
 def test_what_was_not_scored_is_left_out():
     assert (
         score_line.line(scores(("cider", "reference", None), ("exact", "final", 1.0)), NOBODY) == ""

@@ -7,16 +7,18 @@ from transformers import (
     Blip2ForConditionalGeneration,
     BlipConfig,
     BlipForConditionalGeneration,
+    CLIPConfig,
+    CLIPModel,
     InstructBlipConfig,
     InstructBlipForConditionalGeneration,
     T5Config,
 )
 
 from precompute import models
-from precompute.config.settings import PROJECT, read_config
+from precompute.config.settings import PROJECT, Generation, read_config
 from precompute.estimate.cost import A100, PUBLISHED, array_bytes, caption_seconds, decoder_bytes
 from precompute.estimate.report import describe
-from precompute.models import blip, huggingface
+from precompute.models import blip, clip, huggingface
 
 CONFIGS = PROJECT / "precompute/configs"
 
@@ -56,6 +58,30 @@ def test_published_sizes_of_blip(end, vision):
     assert size.weights == sum(weight.numel() for weight in model.parameters())
 
 
+@pytest.mark.parametrize(("name", "config"), [
+    ("base-patch32", {}),
+    ("large-patch14", {
+        "vision_config": {"hidden_size": 1024, "intermediate_size": 4096, "patch_size": 14,
+                          "num_hidden_layers": 24, "num_attention_heads": 16},
+        "text_config": {"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12},
+        "projection_dim": 768,
+    }),
+])  # fmt: skip
+def test_published_sizes_of_clip(name, config):
+    config = CLIPConfig(**config)
+    size = PUBLISHED[f"openai/clip-vit-{name}"]
+    assert size == clip.size_of_config(config)
+    with torch.device("meta"):
+        model = CLIPModel(config)
+    assert size.weights == sum(weight.numel() for weight in model.parameters())
+
+
+def test_a_nearest_text_takes_one_step_however_long_captions_may_be():
+    size = PUBLISHED["openai/clip-vit-base-patch32"]
+    times = [caption_seconds(size, Generation(max_new_tokens=n), 64, A100, 4) for n in (1, 30)]
+    assert times[0] == times[1]
+
+
 def test_a_local_models_size_is_read_off_its_configuration(config, captioner):
     size = models.size_of(config.model)
     tower = captioner.tower
@@ -70,7 +96,9 @@ def test_the_arrays_of_an_image_are_the_designs_321_kilobytes_each():
     assert array_bytes(size, cls_state=False) == 2 * 320_736 + 2 * 40 * 257
 
 
-@pytest.mark.parametrize("name", ["whoops", "whoops-blip2-xxl", "photos-blip", "demo"])
+@pytest.mark.parametrize(
+    "name", ["whoops", "whoops-blip2-xxl", "photos-blip", "imagenet-clip", "demo"]
+)
 def test_every_configuration_has_a_plan_without_weights_or_data(name, tmp_path, monkeypatch):
     monkeypatch.setattr(models, "load_captioner", None)
     messages = describe(read_config(CONFIGS / f"{name}.toml"), tmp_path / "none")

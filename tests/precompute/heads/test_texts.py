@@ -222,6 +222,7 @@ def test_a_part_has_rows_of_the_drawn_images_alone(reader, config, whoops, tmp_p
         "head_texts": HeadTextsConfig(texts=2, controls=1),
     })  # fmt: skip
     done = []
+    (tmp_path / "head_texts-0").mkdir()
     with write_part(tmp_path / "head_texts-0", "all") as part:
         write_head_texts(part, reader, items, settings, done.append)
     rows = read_table(list_parts(tmp_path / "head_texts-0"), "head_text").to_pylist()
