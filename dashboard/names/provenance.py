@@ -33,7 +33,7 @@ def nearest(info: Mapping[str, Any]) -> str:
     )
     return (
         "This model writes nothing: a caption is the nearest text to the picture of a list of "
-        f"{len(texts):,}, each put to it as “{info.get('prompt')}”. Log-probabilities are of the "
+        f"{len(texts):,}, each put to it as “{info.get('prompt')}”; log-probabilities are of the "
         f"choice among these alone.{sigmoid}"
     )
 
