@@ -40,6 +40,9 @@ generation = {{ max_new_tokens = 4 }}
 [score]
 metrics = ["exact", "uniqueness"]
 
+[inner_words]
+images = 2
+
 [heads]
 layers = [2]
 
@@ -156,5 +159,5 @@ def test_every_stage_from_file_to_tables(name, photos, tmp_path):
         mean, cls = stats.mean_update_norm.notna().all(), stats.update_norm.notna().all()
         assert (mean, cls) == (not tower.class_token, tower.class_token)
         assert len(run.table("head_effect")) == 4 * tower.n_layers * tower.n_heads
-        for table in ("head_caption", "floor_caption", "curve", "change"):
+        for table in ("head_caption", "floor_caption", "inner_word", "curve", "change"):
             assert len(run.table(table)), table
