@@ -112,3 +112,26 @@ def head_stats(run: Source, image_id: str, condition: str, class_token: bool) ->
         "AND image_id = ? ORDER BY layer, head",
         (condition, image_id),
     )
+
+
+def inner_blocks(run: Source, image_id: str) -> pd.DataFrame:
+    """After which blocks of the language model words were read in an image: block, ascending."""
+    return ask(
+        run,
+        "SELECT DISTINCT block FROM inner_word WHERE image_id = ? ORDER BY block",
+        (image_id,),
+    )
+
+
+def inner_words(run: Source, image_id: str, block: int) -> pd.DataFrame:
+    """The words of every token of an image after one block, the most probable first.
+
+    Returns:
+        grid_row, grid_column (from 0), rank (from 1), word, probability in [0, 1].
+    """
+    return ask(
+        run,
+        "SELECT grid_row, grid_column, rank, word, probability FROM inner_word "
+        "WHERE image_id = ? AND block = ? ORDER BY grid_row, grid_column, rank",
+        (image_id, block),
+    )
