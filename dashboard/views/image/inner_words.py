@@ -61,11 +61,11 @@ def overlay(picture: bytes, words: pd.DataFrame) -> str:
         _cell(of_token) for _, of_token in words.groupby(["grid_row", "grid_column"], sort=True)
     )
     encoded = base64.b64encode(maps.thumbnail(picture, _WIDTH)).decode()
-    size = 11 if columns <= 16 else 8
+    size = 14 if columns <= 8 else 11 if columns <= 16 else 8
     return (
         f'<div style="position:relative;max-width:{_WIDTH}px">'
         f'<img src="data:image/jpeg;base64,{encoded}" '
-        'style="width:100%;display:block;opacity:0.45" '
+        'style="width:100%;display:block;opacity:0.7" '
         f'alt="The picture as the model saw it, behind {rows} by {columns} words.">'
         f'<div style="position:absolute;inset:0;display:grid;font-size:{size}px;line-height:1.1;'
         f"grid-template-columns:repeat({columns},minmax(0,1fr));"
@@ -79,6 +79,7 @@ def _cell(words: pd.DataFrame) -> str:
     hover = html.escape(", ".join(f"{word} {chance:.0%}" for word, chance in said))
     word, chance = said[0]
     return (
-        f'<span title="{hover}" style="overflow:hidden;white-space:nowrap;align-self:center;'
-        f'text-align:center;opacity:{0.35 + 0.65 * chance:.2f}">{html.escape(word)}</span>'
+        f'<span title="{hover}" style="overflow:hidden;white-space:nowrap;place-self:center;'
+        f"max-width:100%;padding:0 2px;border-radius:3px;background:rgba(255,255,255,0.8);"
+        f'color:rgba(0,0,0,{0.5 + 0.5 * chance:.2f})">{html.escape(word)}</span>'
     )
