@@ -27,6 +27,7 @@ from precompute.readouts import (
     caption_floor,
     capture_images,
     keep_token_attention,
+    read_inner_words,
 )
 from precompute.runner import WHOLE, Job, Maker, PartFailed, Plan, Stopped, Unfinished
 from precompute.scoring import score, score_answers, score_corpus
@@ -125,6 +126,7 @@ def _steps(job: Job) -> tuple[list[Callable[[], object]], list[Callable[[], obje
         functools.partial(explain_heads, job),
         functools.partial(caption_floor, job),
         functools.partial(ask_questions, job),
+        functools.partial(read_inner_words, job),
         *scores,
         functools.partial(score_answers, run, plan.config, maker),
     ]

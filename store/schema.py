@@ -216,6 +216,20 @@ TABLES: dict[str, Table] = {
         key=(*_AT, "question"),
         order=("condition_id", "image_id", "layer", "question"),
     ),
+    # What the language model's head reads in an image's own tokens, block by block: a logit lens.
+    "inner_word": Table(
+        {
+            "image_id": _S,
+            "block": _I,
+            "grid_row": _I,
+            "grid_column": _I,
+            "rank": _I,
+            "word": _S,
+            "probability": _F,
+        },
+        key=("image_id", "block", "grid_row", "grid_column", "rank"),
+        order=("image_id", "block", "grid_row", "grid_column", "rank"),
+    ),
     "question": Table({"question": _S, "detail": _S}, key=("question",), order=("question",)),
     "curve": _CURVES,
     # Beside `curve`, whose rows parts have, too: the band that holds all layers of a curve at once.
@@ -227,7 +241,7 @@ TABLES: dict[str, Table] = {
         order=("condition_id", "image_id", "layer", "head"),
     ),
     # The texts that are nearest to a state of a CLIP, the first of which is its caption.
-    "word": Table(
+    "near_text": Table(
         {**_AT, "rank": _I, "text": _S, "probability": _F},
         key=(*_AT, "rank"),
         order=("condition_id", "image_id", "layer", "rank"),

@@ -70,7 +70,7 @@ def first_patch(tokens: Floats, grid: tuple[int, int]) -> int:
             f"expected {n} tokens for a grid of {grid[0]} by {grid[1]} patches, or {n + 1} with "
             f"CLS; got shape {tokens.shape}"
         )
-    return tokens.shape[-1] - n
+    return int(tokens.shape[-1]) - n
 
 
 def patches_of(tokens: Floats, grid: tuple[int, int]) -> Floats:

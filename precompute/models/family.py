@@ -56,9 +56,9 @@ def size_of_config(family: type[DecoderOnlyCaptioner], config: Any) -> ModelSize
     """The dimensions of a model, which is laid out without memory to count its weights."""
     with torch.device("meta"):
         model = family.model_class(config)
-        tower = family.view(model)
+    tower = family.view(model)
     text, words = config.get_text_config(), model.get_output_embeddings()
-    language = model.model.language_model
+    language = model.get_decoder()
     decoder = n_weights(language) + n_weights(words) - n_weights(language.get_input_embeddings())
     in_tower = sum(weight.numel() for weight in tower.matrices)
     head = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
@@ -88,6 +88,11 @@ def without_video(processor_class: Any) -> Any:
         @classmethod
         def get_attributes(cls) -> list[str]:
             return [name for name in super().get_attributes() if name != "video_processor"]
+
+        @classmethod
+        def _get_arguments_from_pretrained(cls, *given: Any, **named: Any) -> list[Any]:
+            # The part for videos is the third argument; of SmolVLM it may not be left out.
+            return [*super()._get_arguments_from_pretrained(*given, **named), None]
 
     PicturesOnly.__name__ = processor_class.__name__
     return PicturesOnly

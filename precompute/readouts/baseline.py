@@ -20,7 +20,7 @@ from precompute.images import (
     shows_hidden_colours,
 )
 from precompute.models import Captioner, HasTexts
-from precompute.readouts.words import nearest_texts, word_rows
+from precompute.readouts.near_texts import near_rows, nearest_texts
 from precompute.runner import (
     Advance,
     Job,
@@ -147,8 +147,8 @@ def write_capture(
             stats["head_stat"].append(stat_table(ids, taken.head_stat, ("layer", "head")))
             rows["caption"] += caption_rows(ids, captions)
             if isinstance(captioner, HasTexts):
-                words = nearest_texts(captioner, taken.states, config.decode.prompt)
-                rows.setdefault("word", []).extend(word_rows(ids, words))
+                near = nearest_texts(captioner, taken.states, config.decode.prompt)
+                rows.setdefault("near_text", []).extend(near_rows(ids, near))
             for image in image_tensors(ids, taken, captioner.model_input(pixels), keeps_states):
                 tensors.append(image)
             part.meta["batches"].append(ids)

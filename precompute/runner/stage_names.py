@@ -13,6 +13,7 @@ PRUNING = "pruning."
 HEADS = "heads"
 HEAD_TEXTS = "head_texts"
 QUESTIONS = "questions"
+INNER_WORDS = "inner_words"
 FLOOR = "floor."
 
 OF_CONDITIONS = (SWEEP, PRUNING)

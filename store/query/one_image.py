@@ -49,11 +49,11 @@ def captions(run: Source, image_id: str, condition: str = BASELINE) -> pd.DataFr
     )
 
 
-def words(run: Source, image_id: str, layer: int) -> pd.DataFrame:
+def near_texts(run: Source, image_id: str, layer: int) -> pd.DataFrame:
     """The texts that are nearest to one image's state, the nearest first: text, probability."""
     return ask(
         run,
-        "SELECT text, probability FROM word WHERE condition_id = ? AND image_id = ? AND layer = ? "
+        "SELECT text, probability FROM near_text WHERE condition_id = ? AND image_id = ? AND layer = ? "
         "ORDER BY rank",
         (BASELINE, image_id, layer),
     )
@@ -121,4 +121,27 @@ def head_stats(run: Source, image_id: str, condition: str, class_token: bool) ->
         f"SELECT layer, head, {columns} FROM head_stat WHERE condition_id = ? "
         "AND image_id = ? ORDER BY layer, head",
         (condition, image_id),
+    )
+
+
+def inner_blocks(run: Source, image_id: str) -> pd.DataFrame:
+    """After which blocks of the language model words were read in an image: block, ascending."""
+    return ask(
+        run,
+        "SELECT DISTINCT block FROM inner_word WHERE image_id = ? ORDER BY block",
+        (image_id,),
+    )
+
+
+def inner_words(run: Source, image_id: str, block: int) -> pd.DataFrame:
+    """The words of every token of an image after one block, the most probable first.
+
+    Returns:
+        grid_row, grid_column (from 0), rank (from 1), word, probability in [0, 1].
+    """
+    return ask(
+        run,
+        "SELECT grid_row, grid_column, rank, word, probability FROM inner_word "
+        "WHERE image_id = ? AND block = ? ORDER BY grid_row, grid_column, rank",
+        (image_id, block),
     )

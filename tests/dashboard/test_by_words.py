@@ -45,7 +45,7 @@ def listed(tmp_path_factory):
         places = [(layer, head) for layer in (1, 2, 3) for head in (0, 1)]
         rows = [head_rows(*place, 0.01 * k) for k, place in enumerate(places)]
         part.table("head_text", [row for of_head in rows for row in of_head])
-        part.table("word", [
+        part.table("near_text", [
             {"condition_id": "baseline", "image_id": "img00001", "layer": layer, "rank": rank,
              "text": f"word {layer}-{rank}", "probability": 0.5**rank}
             for layer in range(4) for rank in (1, 2)

@@ -6,7 +6,7 @@ import streamlit as st
 from dashboard.data import run as run_data
 from dashboard.data.run import Key
 from dashboard.names import provenance, score_line
-from dashboard.views.image import edits, film_panel, reader_data, similar
+from dashboard.views.image import edits, film_panel, inner_words, reader_data, similar
 from dashboard.widgets import groups, link, menus, picture
 from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
@@ -43,6 +43,7 @@ def show(place: Place) -> None:
     edits.show(key, image_id, place.condition)
     reader_data.scores(key, image_id, place.condition, int(here["layer"]))
     _film(key, image_id, place.condition)
+    inner_words.show(key, image_id)
     similar.beside(key, image_id, place.condition)
     groups.ways(key, image_id, place.condition)
     with notes:
@@ -62,7 +63,7 @@ def _nearest(key: Key, image_id: str, condition: str, layer: int) -> None:
     """The few texts that are nearest at the chosen layer, where a model chooses among texts."""
     if condition != BASELINE or not run_data.run_row(key)["info"].get("texts"):
         return
-    words = run_data.asked(key, one_image_queries.words, image_id, layer)
+    words = run_data.asked(key, one_image_queries.near_texts, image_id, layer)
     plain_text.line(f"Nearest texts at layer {layer}, and how probable each is", "heading")
     plain_text.facts(
         [

@@ -89,7 +89,7 @@ def test_a_run_from_pictures_to_zero_shot_accuracy_by_layer(family, tmp_path):
         captions, curve = run.table("caption"), run.table("curve")
         labels = run.table("image").set_index("image_id").label
         effects, explained = run.table("head_effect"), run.table("head_text")
-        words = run.table("word")
+        words = run.table("near_text")
     listed = json.loads((tmp_path / "results" / name / "run.json").read_text())["texts"]
     assert listed == list(classes().values())
     for row in captions.itertuples():

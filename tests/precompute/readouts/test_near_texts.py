@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from precompute.forward.capture import capture
-from precompute.readouts.words import COUNT, nearest_texts, word_rows
+from precompute.readouts.near_texts import COUNT, near_rows, nearest_texts
 from tests.precompute.models.tiny_clip import MADE, TEMPLATE, TEXTS
 
 
@@ -13,7 +13,7 @@ def test_the_nearest_are_those_of_a_sort_over_all_texts(family, pictures):
     reader = MADE[family]()
     states = capture(reader.tower, reader.pixels(pictures)).states
     words = nearest_texts(reader, states, TEMPLATE)
-    rows = word_rows([str(i) for i in range(5)], words)
+    rows = near_rows([str(i) for i in range(5)], words)
     assert len(rows) == 4 * 5 * COUNT
     for layer, state in enumerate(states):
         memory = reader.read(state, TEMPLATE)

@@ -42,8 +42,8 @@ def nearest_texts(
     return words
 
 
-def word_rows(image_ids: Sequence[str], words: Sequence[Sequence[Words]]) -> list[Row]:
-    """Rows of `word` from words[layer][image] of the baseline."""
+def near_rows(image_ids: Sequence[str], words: Sequence[Sequence[Words]]) -> list[Row]:
+    """Rows of `near_text` from words[layer][image] of the baseline."""
     return [
         {
             "condition_id": BASELINE,
