@@ -315,9 +315,9 @@ class Config(Section):
                 "with backend = 'clip' nothing is generated, one text of the list is chosen: beams "
                 "and lengths mean nothing. Leave [decode.generation] out"
             )
-        if self.questions:
+        if self.questions or self.inner_words:
             raise ValueError(
-                "with backend = 'clip' nothing answers questions: leave [questions] out"
+                "backend = 'clip' has no language model: leave [questions] and [inner_words] out"
             )
         return self
 

@@ -53,8 +53,8 @@ def near_texts(run: Source, image_id: str, layer: int) -> pd.DataFrame:
     """The texts that are nearest to one image's state, the nearest first: text, probability."""
     return ask(
         run,
-        "SELECT text, probability FROM near_text WHERE condition_id = ? AND image_id = ? AND layer = ? "
-        "ORDER BY rank",
+        "SELECT text, probability FROM near_text WHERE condition_id = ? AND image_id = ? "
+        "AND layer = ? ORDER BY rank",
         (BASELINE, image_id, layer),
     )
 
