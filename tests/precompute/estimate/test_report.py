@@ -14,7 +14,8 @@ from transformers import (
 
 from precompute import models
 from precompute.config.settings import PROJECT, read_config
-from precompute.estimate.cost import A100, PUBLISHED, array_bytes, caption_seconds, decoder_bytes
+from precompute.estimate.cost import A100, array_bytes, caption_seconds, decoder_bytes
+from precompute.estimate.published import PUBLISHED
 from precompute.estimate.report import describe
 from precompute.models import blip, huggingface
 

@@ -6,7 +6,7 @@ from transformers import InstructBlipForConditionalGeneration
 
 from precompute.config.settings import DecodeConfig, Generation
 from precompute.demo.model import build_config, build_processor
-from precompute.estimate.cost import PUBLISHED
+from precompute.estimate.published import PUBLISHED
 from precompute.forward.parity import certificate
 from precompute.models.huggingface import HuggingFaceCaptioner, size_of_config
 from precompute.models.vision import view_tower

@@ -128,7 +128,7 @@ def llava_onevision():
     return _whole(
         LlavaOnevisionCaptioner,
         words,
-        {"model_type": "siglip_vision_model"},
+        {"model_type": "siglip_vision_model", "vision_use_head": False},
         {"model_type": "qwen2"},
         processor,
         image_grid_pinpoints=pinpoints,
