@@ -110,7 +110,7 @@ def sqlite_blobs(run: Path, path: Path, quantiles: Quantiles) -> Figures:
 
     def threshold() -> int:
         rows = con.execute("SELECT tensor FROM hook WHERE layer = 27").fetchall()
-        tokens = images[0].cls_attention.shape[-1]
+        tokens = images[0].attention.shape[-1]
         maps = (np.frombuffer(blob, np.float16).reshape(-1, tokens) for (blob,) in rows)
         return sum(bool(m[:16, 1:].sum(1).mean() > 0.5) for m in maps)
 
@@ -130,7 +130,7 @@ def _written_here(folder: Path, images: list[tensors.ImageTensors]) -> float:
     for start in range(0, len(images), _PART):
         with (
             write_part(stage, f"images-{start:06d}") as part,
-            tensors.TensorWriter(part.tensors_path, *images[0].cls_attention.shape) as writer,
+            tensors.TensorWriter(part.tensors_path, *images[0].attention.shape) as writer,
         ):
             for image in images[start : start + _PART]:
                 writer.append(image)
@@ -142,7 +142,7 @@ def _rows(image: tensors.ImageTensors) -> list[tuple[str, int, bytes]]:
     return [
         (image.image_id, layer + 1, np.concatenate([attention, contribution]).tobytes())
         for layer, (attention, contribution) in enumerate(
-            zip(image.cls_attention, image.contribution, strict=True)
+            zip(image.attention, image.contribution, strict=True)
         )
     ]
 

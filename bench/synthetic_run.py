@@ -23,7 +23,7 @@ from store.parts import (
     stage_folder,
     write_part,
 )
-from store.schema import BASELINE, LAYER_METRICS
+from store.schema import BASELINE, layer_columns
 
 N_LAYERS, N_HEADS, GRID = 39, 16, (16, 16)
 PART_SIZE = 256
@@ -118,7 +118,7 @@ def _capture(part: PartWriter, images: range, sample: int) -> None:
             }
         ),
     )
-    stats = {name: chance.normal(0, 1, len(ids) * N_LAYERS) for name in LAYER_METRICS}
+    stats = {name: chance.normal(0, 1, len(ids) * N_LAYERS) for name in layer_columns(True)}
     stats["attn_to_patches"] = chance.beta(5, 2, len(ids) * N_LAYERS)
     stats["delta_attn"] = chance.normal(0, 0.05, len(ids) * N_LAYERS)
     part.table(
@@ -138,7 +138,7 @@ def _capture(part: PartWriter, images: range, sample: int) -> None:
             {
                 **key,
                 "head": np.tile(np.arange(N_HEADS), len(ids) * N_LAYERS),
-                **{name: chance.gamma(2, 1, n) for name in head_columns("head_stat")},
+                **{name: chance.gamma(2, 1, n) for name in head_columns("head_stat", True)},
             }
         ),
     )

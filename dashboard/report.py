@@ -51,7 +51,7 @@ def report(run: Run, images: Sequence[str] = (), paper: bool = False) -> str:
     Raises:
         ImageNotFound: an image that the run does not have.
     """
-    ask, about = partial(_ask, run), About(run.run_id, paper=paper)
+    ask, about = partial(_ask, run), About(run.run_id, paper=paper, class_token=run.class_token)
     chosen = list(images) or [
         str(name)
         for name in run.table("image", "true ORDER BY image_id", limit=FIRST_IMAGES)["image_id"]
@@ -62,6 +62,7 @@ def report(run: Run, images: Sequence[str] = (), paper: bool = False) -> str:
         paper=paper,
         n_images=int(run.sql("SELECT count(*) AS n FROM image")["n"][0]),
         chosen=bool(images),
+        tower=about.tower,
         facts=provenance.facts(run.info),
         generation=run.generation,
         certificate=metrics.certificate(run.info.get("parity"))[0],
@@ -138,7 +139,9 @@ def _picture(run: Run, image_id: str, about: About) -> dict[str, Any]:
     tensors, captions = run.tensors(image_id), _captions(run, image_id)
     row = one_image_queries.image_row(run, image_id).iloc[0]
     layers = film_strip.turning_points(captions)
-    strip = film_strip.film_strip(tensors, captions, layers, _grid(run), paper=about.paper)
+    strip = film_strip.film_strip(
+        tensors, captions, layers, _grid(run), legend=about.tower.legend, paper=about.paper
+    )
     return {
         "image_id": image_id,
         "svg": _url("image/svg+xml", strip),

@@ -20,6 +20,7 @@ from precompute.readouts import (
     caption_floor,
     capture_images,
     keep_token_attention,
+    read_inner_words,
 )
 from precompute.runner import WHOLE, Job, Maker, PartFailed, Plan, Stopped, Unfinished
 from precompute.scoring import score, score_answers, score_corpus
@@ -115,6 +116,7 @@ def _steps(job: Job) -> tuple[list[Callable[[], object]], list[Callable[[], obje
         functools.partial(caption_heads, job),
         functools.partial(caption_floor, job),
         functools.partial(ask_questions, job),
+        functools.partial(read_inner_words, job),
         *scores,
         functools.partial(score_answers, run, plan.config, maker),
     ]
@@ -152,6 +154,7 @@ def _manifest(
         "n_heads": tower.n_heads,
         "grid_h": tower.grid[0],
         "grid_w": tower.grid[1],
+        "class_token": tower.class_token,
         "prompt": config.decode.prompt,
         "generation": decides["generation"],
         "config": config.model_dump(mode="json"),

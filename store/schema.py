@@ -10,11 +10,29 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from store.metrics import head_columns
+from store.metrics import METRICS, head_columns
 
-SCHEMA_VERSION = 1
-"""Version of the layout of parts; those of another one are refused. The first change of a column
-brings the step that lifts parts of version 1."""
+SCHEMA_VERSION = 2
+"""Version of the layout of parts. Those of an older one are read with NULL in the columns that came
+since (`lacking`); those of any other are refused."""
+
+_ADDED = {
+    # Towers without a class token.
+    2: {
+        "layer_stat": (
+            "received_entropy",
+            "received_shift",
+            "mean_resid_norm",
+            "mean_update_norm",
+            "mean_attn_norm",
+            "mean_mlp_norm",
+            "mean_attn_share",
+            "mean_cos_prev",
+        ),
+        "head_stat": ("received_entropy", "mean_contribution_norm", "mean_contribution_share"),
+    },
+}
+"""Version -> table -> the columns that it brought."""
 
 BASELINE = "baseline"
 """The condition in which nothing is edited."""
@@ -104,6 +122,7 @@ TABLES: dict[str, Table] = {
             "n_heads": _I,
             "grid_h": _I,
             "grid_w": _I,
+            "class_token": pa.bool_(),
             "prompt": _S,
             "generation": _S,
             "config": _S,
@@ -161,6 +180,7 @@ TABLES: dict[str, Table] = {
             "patch_attn_share": _F,
             "cos_prev": _F,
             "n_outlier_tokens": _I,
+            **dict.fromkeys(_ADDED[2]["layer_stat"], _F),
         },
         key=tuple(_AT),
         order=("condition_id", "layer", "image_id"),
@@ -195,6 +215,20 @@ TABLES: dict[str, Table] = {
         {**_AT, "question": _S, "text": _S, "expected": _S, "score": _F},
         key=(*_AT, "question"),
         order=("condition_id", "image_id", "layer", "question"),
+    ),
+    # What the language model's head reads in an image's own tokens, block by block: a logit lens.
+    "inner_word": Table(
+        {
+            "image_id": _S,
+            "block": _I,
+            "grid_row": _I,
+            "grid_column": _I,
+            "rank": _I,
+            "word": _S,
+            "probability": _F,
+        },
+        key=("image_id", "block", "grid_row", "grid_column", "rank"),
+        order=("image_id", "block", "grid_row", "grid_column", "rank"),
     ),
     "question": Table({"question": _S, "detail": _S}, key=("question",), order=("question",)),
     "curve": _CURVES,
@@ -308,3 +342,24 @@ LAYER_METRICS = tuple(
 )
 LAYER_COLUMNS = (*LAYER_METRICS, "n_outlier_tokens")
 CAPTION_METRICS = ("n_tokens", "mean_logprob", "final_logprob")
+
+
+def layer_columns(class_token: bool) -> tuple[str, ...]:
+    """The statistics of layers that a run has: with a class token it has others than without."""
+    return tuple(name for name in LAYER_COLUMNS if METRICS[name].is_of(class_token))
+
+
+def lacking(table: str, version: int) -> tuple[str, ...]:
+    """The columns of a table that parts of a version do not have: they are NULL in all their rows.
+
+    Raises:
+        ValueError: there is no such version, or it is a later one.
+    """
+    if not 1 <= version <= SCHEMA_VERSION:
+        raise ValueError(f"schema version must be in 1..{SCHEMA_VERSION}; got {version}.")
+    return tuple(
+        column
+        for since, tables in _ADDED.items()
+        if since > version
+        for column in tables.get(table, ())
+    )

@@ -48,7 +48,7 @@ PARITY = {
             "value": 3e-8,
             "bound": 1e-5,
             "passed": True,
-            "detail": "Eq. 3's sum against MSA_cls",
+            "detail": "Eq. 3's sum against MSA",
         },
     ],
 }
@@ -66,16 +66,18 @@ def make_run(
     publish: bool = True,
     part_size: int = 5,
     conditions: bool = False,
+    class_token: bool = True,
 ) -> Path:
     """Write a run of random numbers that look like a run.
 
-    With `conditions`, there are a sweep, a pruning, head captions and effects of heads, too.
+    With `conditions`, there are a sweep, a pruning, head captions and effects of heads, too;
+    without `class_token`, it is a run of a tower that has none.
 
     Returns:
         The run's folder. Layers 1..n_layers have stats, layers 0..n_layers captions; the pictures
         are 64 x 64.
     """
-    run = begin_run(Path(results), name, n_layers, n_heads, grid, seed)
+    run = begin_run(Path(results), name, n_layers, n_heads, grid, seed, class_token)
     settings = {"code": 1, "seed": seed}
     capture = stage_folder(run, "capture", settings)
     update_run(run, stages={"capture": capture.name})
@@ -83,7 +85,7 @@ def make_run(
     for start in range(0, n_images, part_size):
         images = list(range(start, min(start + part_size, n_images)))
         names.append(f"part-{start // part_size:05d}")
-        write_capture_part(capture, names[-1], images, n_layers, n_heads, grid, seed)
+        write_capture_part(capture, names[-1], images, n_layers, n_heads, grid, seed, class_token)
     mark_complete(capture, names)
     if with_scores:
         write_scores(run, capture)
@@ -95,7 +97,13 @@ def make_run(
 
 
 def begin_run(
-    results: Path, name: str, n_layers: int, n_heads: int, grid: tuple[int, int], seed: int
+    results: Path,
+    name: str,
+    n_layers: int,
+    n_heads: int,
+    grid: tuple[int, int],
+    seed: int,
+    class_token: bool = True,
 ) -> Path:
     """A run with its run.json and no parts."""
     decides = {
@@ -119,6 +127,7 @@ def begin_run(
             "n_heads": n_heads,
             "grid_h": grid[0],
             "grid_w": grid[1],
+            "class_token": class_token,
             "prompt": "A short image description.",
             "generation": {"num_beams": 1, "max_new_tokens": 12},
             "config": {"seed": seed},
@@ -141,13 +150,14 @@ def write_capture_part(
     n_heads: int,
     grid: tuple[int, int],
     seed: int = 0,
+    class_token: bool = True,
 ) -> None:
     """One part of the capture stage; the same arguments give the same rows."""
     expects = {"images": [image_id(i) for i in images]}
     with write_part(stage, name, expects) as part:
-        made = [_Scene(i, n_layers, n_heads, grid, seed) for i in images]
-        n_tokens = grid[0] * grid[1] + 1
-        with TensorWriter(part.tensors_path, n_layers, n_heads, n_tokens, width=8) as writer:
+        made = [_Scene(i, n_layers, n_heads, grid, seed, class_token) for i in images]
+        size = n_layers, n_heads, grid[0] * grid[1] + class_token
+        with TensorWriter(part.tensors_path, *size, width=8, class_token=class_token) as writer:
             for scene in made:
                 writer.append(scene.tensors)
         part.table("image", [scene.row for scene in made])
@@ -164,7 +174,13 @@ class _Scene:
     """One image: its arrays, and the rows that follow from them."""
 
     def __init__(
-        self, i: int, n_layers: int, n_heads: int, grid: tuple[int, int], seed: int
+        self,
+        i: int,
+        n_layers: int,
+        n_heads: int,
+        grid: tuple[int, int],
+        seed: int,
+        class_token: bool,
     ) -> None:
         self.id = image_id(i)
         self.L, self.H = n_layers, n_heads
@@ -172,12 +188,13 @@ class _Scene:
         self.subjects = self.rng.choice(SUBJECTS, 2, replace=False).tolist()
         self.place = str(self.rng.choice(PLACES))
         self.settles = int(self.rng.integers(0, n_layers + 1))
-        n = grid[0] * grid[1] + 1
+        self.class_token = class_token
+        n = grid[0] * grid[1] + class_token
         logits = self.rng.normal(0, 2, (n_layers, n_heads, n))
         self.attention = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
         contribution = self.attention * self.rng.uniform(0.5, 1.5, self.attention.shape)
         norms = self.rng.gamma(9.0, 1.0, (n_layers + 1, n))
-        norms[-2:, 1 + i % (n - 1)] *= 20  # an outlier token
+        norms[-2:, class_token + i % (n - class_token)] *= 20  # an outlier token
         self.tensors = ImageTensors(
             self.id,
             self.attention,
@@ -207,6 +224,8 @@ class _Scene:
         return f"a {other} {self.place}" if layer else "a a a a"
 
     def layer_stat(self) -> list[dict[str, Any]]:
+        if not self.class_token:
+            return [self._mean_patch(layer) for layer in range(1, self.L + 1)]
         attn = self.attention[:, :, 1:].sum(-1).mean(1)
         return [
             {
@@ -228,7 +247,38 @@ class _Scene:
             for layer in range(1, self.L + 1)
         ]
 
+    def _mean_patch(self, layer: int) -> dict[str, Any]:
+        """A row of `layer_stat` of a tower without a class token."""
+        maps = self.attention.mean(1)
+        now, below = maps[layer - 1], maps[layer - 2]
+        return {
+            **_at(self.id, layer),
+            "received_entropy": -(now * np.log(now)).sum(),
+            "received_shift": abs(now - below).sum() / 2 if layer > 1 else None,
+            "mean_resid_norm": 5.0 + layer,
+            "mean_update_norm": self.rng.gamma(3),
+            "mean_attn_norm": self.rng.gamma(2),
+            "mean_mlp_norm": self.rng.gamma(2),
+            "mean_attn_share": self.rng.normal(0.5, 0.2),
+            "patch_update_norm": self.rng.gamma(3),
+            "patch_attn_share": self.rng.normal(0.5, 0.2),
+            "mean_cos_prev": self.rng.uniform(0.5, 1),
+            "n_outlier_tokens": int(layer == self.L),
+        }
+
     def head_stat(self) -> list[dict[str, Any]]:
+        if not self.class_token:
+            return [
+                {
+                    **_at(self.id, layer),
+                    "head": head,
+                    "received_entropy": self.rng.uniform(0, 3),
+                    "mean_contribution_norm": self.rng.gamma(2),
+                    "mean_contribution_share": self.rng.normal(1 / self.H, 0.1),
+                }
+                for layer in range(1, self.L + 1)
+                for head in range(self.H)
+            ]
         return [
             {
                 **_at(self.id, layer),

@@ -54,22 +54,33 @@ class Scale:
         return f"{'≥ ' if self.clipped else ''}{self.high:.3g}"
 
 
-def patch_map(tokens: Floats, grid: tuple[int, int]) -> Floats:
-    """Token values without CLS, laid out as the patches lie in the picture.
+def first_patch(tokens: Floats, grid: tuple[int, int]) -> int:
+    """Which token is the first patch: 1 behind CLS, 0 where there is no class token.
 
     Args:
-        tokens: [N+1], token 0 being CLS.
+        tokens: [..., N+1], token 0 being CLS, or [..., N] of a tower without it.
         grid: rows and columns of patches.
 
     Raises:
         ValueError: the grid has another number of patches.
     """
-    if tokens.shape != (1 + grid[0] * grid[1],):
+    n = grid[0] * grid[1]
+    if tokens.shape[-1] not in (n, n + 1):
         raise ValueError(
-            f"expected {1 + grid[0] * grid[1]} tokens for a grid of {grid[0]} by "
-            f"{grid[1]} patches and CLS; got shape {tokens.shape}"
+            f"expected {n} tokens for a grid of {grid[0]} by {grid[1]} patches, or {n + 1} with "
+            f"CLS; got shape {tokens.shape}"
         )
-    patches: Floats = tokens[1:].astype(np.float32).reshape(grid)
+    return int(tokens.shape[-1]) - n
+
+
+def patches_of(tokens: Floats, grid: tuple[int, int]) -> Floats:
+    """Token values [..., N] without CLS, if there is one; see `first_patch`."""
+    return tokens[..., first_patch(tokens, grid) :]
+
+
+def patch_map(tokens: Floats, grid: tuple[int, int]) -> Floats:
+    """Values of one map's tokens as the patches lie in the picture; see `first_patch`."""
+    patches: Floats = patches_of(tokens, grid).astype(np.float32).reshape(grid)
     return patches
 
 
@@ -77,7 +88,7 @@ def head_tokens(values: Floats, layer: int, head: int | None) -> Floats:
     """Token values of one head, or of the mean over heads.
 
     Args:
-        values: [L, H, N+1].
+        values: [L, H, token].
         layer: 1..L.
         head: 0..H-1, or None for the mean.
     """
@@ -86,9 +97,9 @@ def head_tokens(values: Floats, layer: int, head: int | None) -> Floats:
     return tokens
 
 
-def shared_scale(values: Floats) -> Scale:
-    """One scale for every head and layer of an image; CLS, token 0, is left out."""
-    return common_scale(values[..., 1:])
+def shared_scale(values: Floats, grid: tuple[int, int]) -> Scale:
+    """One scale for every head and layer of an image; CLS is left out."""
+    return common_scale(patches_of(values, grid))
 
 
 def common_scale(patches: Floats) -> Scale:
@@ -106,7 +117,7 @@ def outliers(norms: Floats, grid: tuple[int, int]) -> Bools:
     """Which patches' norms lie `OUTLIER_MADS` scaled MADs above the picture's median.
 
     Args:
-        norms: [N+1], the token norms of one layer.
+        norms: [token], the token norms of one layer.
         grid: rows and columns of patches.
     """
     patches = patch_map(norms, grid)

@@ -27,7 +27,7 @@ from store.query import Export, Order, Quantity, Selection, image_export, open_g
 from store.query import checks as run_checks
 from store.query import images as image_queries
 from store.query import one_image as one_image_queries
-from store.schema import CAPTION_METRICS, LAYER_COLUMNS
+from store.schema import CAPTION_METRICS, layer_columns
 
 
 class Key(NamedTuple):
@@ -114,6 +114,11 @@ def run_row(key: Key) -> dict[str, Any]:
     return _first(image_queries.run_row(run)) | {"info": run.info}
 
 
+def class_token(key: Key) -> bool:
+    """Whether the run's tower has a class token: which statistics it has."""
+    return _open(key).class_token
+
+
 @st.cache_data(max_entries=16, show_spinner=False)
 def conditions(key: Key) -> list[str]:
     """Conditions, the baseline first."""
@@ -128,7 +133,7 @@ def quantities(key: Key) -> list[str]:
         metric if pd.isna(against) else f"{metric}:{against}"
         for metric, against in zip(scored["metric"], scored["against"], strict=True)
     ]
-    return [*names, *CAPTION_METRICS, *LAYER_COLUMNS]
+    return [*names, *CAPTION_METRICS, *layer_columns(class_token(key))]
 
 
 def has_layers(quantity: Quantity) -> bool:
@@ -232,13 +237,13 @@ def scores(key: Key, image_id: str, layer: int, condition: str) -> pd.DataFrame:
 @st.cache_data(max_entries=64, show_spinner=False)
 def layer_stats(key: Key, image_id: str, condition: str) -> pd.DataFrame:
     """One image's measures a layer."""
-    return one_image_queries.layer_stats(_open(key), image_id, condition)
+    return one_image_queries.layer_stats(_open(key), image_id, condition, class_token(key))
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def head_stats(key: Key, image_id: str, condition: str) -> pd.DataFrame:
     """One image's measures a layer and head."""
-    return one_image_queries.head_stats(_open(key), image_id, condition)
+    return one_image_queries.head_stats(_open(key), image_id, condition, class_token(key))
 
 
 @st.cache_data(max_entries=32, show_spinner=False)

@@ -43,6 +43,7 @@ def film_strip(
     layers: Sequence[int],
     grid: tuple[int, int],
     *,
+    legend: str,
     title: str = "",
     paper: bool = False,
 ) -> str:
@@ -57,6 +58,7 @@ def film_strip(
         layers: which are shown, 0..L. Layer 0 has no map but the picture itself, which comes first
             without it, too.
         grid: rows and columns of patches.
+        legend: what is coloured.
         title: above the strip.
         paper: number layers as the paper does, one less than here.
 
@@ -64,7 +66,7 @@ def film_strip(
         SVG, on white.
     """
     tall = round(_CELL * grid[0] / grid[1])
-    scale = maps.common_scale(tensors.cls_attention.astype(np.float32).mean(1)[:, 1:])
+    scale = maps.shared_scale(tensors.attention.astype(np.float32).mean(1), grid)
     cells = [] if 0 in layers else [_cell(_plain(tensors, tall), tall, "the picture", [])]
     for i, layer in enumerate(layers):
         before = captions.get(layers[i - 1], "") if i else None
@@ -86,7 +88,7 @@ def film_strip(
                 f'<g transform="translate({_PAD + i * (_CELL + _GAP)} {y})">{cell.markup}</g>'
             )
         y += max(cell.height for cell in row) + _GAP
-    body.append(_colour_bar(scale, y))
+    body.append(_colour_bar(scale, legend, y))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{y + 40}" '
         f'viewBox="0 0 {width} {y + 40}" font-family="Arial, Helvetica, Liberation Sans, '
@@ -206,7 +208,7 @@ def _plain(tensors: ImageTensors, tall: int) -> bytes:
 
 
 def _map(tensors: ImageTensors, layer: int, grid: tuple[int, int], scale: Scale) -> bytes:
-    tokens = maps.patch_map(maps.head_tokens(tensors.cls_attention, layer, None), grid)
+    tokens = maps.patch_map(maps.head_tokens(tensors.attention, layer, None), grid)
     pixels = maps.blend(
         tensors.model_input,
         tokens,
@@ -224,7 +226,7 @@ def _jpeg(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def _colour_bar(scale: Scale, y: int) -> str:
+def _colour_bar(scale: Scale, legend: str, y: int) -> str:
     stops = "".join(
         f'<stop offset="{i / (len(maps.INFERNO) - 1):.3f}" stop-color="{color}"/>'
         for i, color in enumerate(maps.INFERNO)
@@ -237,6 +239,6 @@ def _colour_bar(scale: Scale, y: int) -> str:
         f'<rect width="{_CELL}" height="9" fill="url(#{name})"/>'
         f'<text y="24" font-size="11">{scale.low:.3g}</text>'
         f'<text x="{_CELL}" y="24" font-size="11" text-anchor="end">{scale.end}</text>'
-        f'<text x="{_CELL + _GAP}" y="9" font-size="11">attention of CLS a patch, share; '
+        f'<text x="{_CELL + _GAP}" y="9" font-size="11">{html.escape(legend)}; '
         f"mean over heads; one scale for all layers</text></g>"
     )

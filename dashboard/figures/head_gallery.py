@@ -46,7 +46,7 @@ def head_cell(
     """
     if head == NO_HEAD:
         return Cell(heads.NULL, tensors.model_input, text)
-    tokens = maps.patch_map(maps.head_tokens(tensors.cls_attention, layer, head), grid)
+    tokens = maps.patch_map(maps.head_tokens(tensors.attention, layer, head), grid)
     return Cell(
         f"head {head}",
         maps.png(
@@ -72,8 +72,14 @@ def around(picture: bytes, layer: int, texts: Mapping[int, str], paper: bool = F
     ]
 
 
-def gallery(cells: list[Cell], scale: Scale) -> Chart:
-    """Pictures in rows of four, each with its title and caption; below them what colours mean."""
+def gallery(cells: list[Cell], scale: Scale, legend: str) -> Chart:
+    """Pictures in rows of four, each with its title and caption; below them what colours mean.
+
+    Args:
+        cells: the pictures.
+        scale: the ends of the colours.
+        legend: what is coloured.
+    """
     step, tall = _SIZE + _GAP, _SIZE + _TEXT
     frame = pd.DataFrame(
         [
@@ -107,7 +113,7 @@ def gallery(cells: list[Cell], scale: Scale) -> Chart:
             base.mark_text(baseline="top", lineHeight=14, **text).encode(
                 y=alt.Y("below:Q", **down), text="text:N"
             ),
-            *_bar(scale, end, across, down),
+            *_bar(scale, legend, end, across, down),
         )
         .properties(width=width, height=height)
         .configure_view(stroke=None)
@@ -115,11 +121,13 @@ def gallery(cells: list[Cell], scale: Scale) -> Chart:
     return chart
 
 
-def _bar(scale: Scale, top: int, across: dict[str, Any], down: dict[str, Any]) -> list[alt.Chart]:
+def _bar(
+    scale: Scale, what: str, top: int, across: dict[str, Any], down: dict[str, Any]
+) -> list[alt.Chart]:
     """The colours, the values at their ends, and what is coloured."""
     url = "data:image/png;base64," + base64.b64encode(colour_bar.picture(_SIZE)).decode()
     legend = [
-        "attention of CLS a patch, share; one scale for all heads",
+        f"{what}; one scale for all heads",
         "and layers of the picture",
     ]
     left = pd.DataFrame(

@@ -17,6 +17,7 @@ from dashboard.charts import judge as judge_charts
 from dashboard.figures import files, head_gallery
 from dashboard.names import intervals, metrics
 from dashboard.names import landmarks as landmark_names
+from dashboard.names.towers import TOWERS, Tower
 from store.interventions import KINDS
 from store.metrics import likeness
 from store.parts import ImageTensors
@@ -57,11 +58,18 @@ class About:
         condition: which edit of the model; Figure 2 and Table 1 compare all of them.
         paper: number layers as the paper does, one less than here. Z^0 then has no number and is
             left out.
+        class_token: whether the run's tower has one.
     """
 
     run: str
     condition: str = BASELINE
     paper: bool = False
+    class_token: bool = True
+
+    @property
+    def tower(self) -> Tower:
+        """What maps are called."""
+        return TOWERS[self.class_token]
 
     def numbered(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Rows with `layer` in these numbers."""
@@ -126,7 +134,8 @@ def figure2(ask: Ask, about: About, measure: tuple[str, str] | None = None) -> F
             f"edited. {shown} Curves: one layer at a time; bars: all layers under the bar at once."
             f"{dashed} Means over {images(frame)}. "
             f"{intervals.sentence(frame, 'Shades', of='condition')} "
-            f"{metrics.floor(floor, curves=False, made=not floors.empty)} Run {about.run}."
+            f"{metrics.floor(floor, curves=False, made=not floors.empty)} "
+            f"{f'{about.tower.no_a} ' if about.tower.no_a else ''}Run {about.run}."
         ),
         chart,
         frame,
@@ -211,7 +220,7 @@ def figure6_of(
     """The caption of every head of a layer for one picture, of the baseline."""
     heads = ask(condition_queries.head_captions, image_id, layer)
     texts = heads["text"].map(caption_text.text)
-    scale = maps.shared_scale(tensors.cls_attention)
+    scale = maps.shared_scale(tensors.attention, grid)
     cells = head_gallery.around(tensors.model_input, layer, captions, about.paper)
     cells += [
         head_gallery.head_cell(tensors, grid, scale, layer, int(head), text)
@@ -224,11 +233,11 @@ def figure6_of(
         (
             f"Picture {image_id}, {BASELINE}. The layer below and the layer itself; no head, the "
             "caption of the state in which none attends (b_O is kept), which the residual "
-            "connection carries; then each head: its attention, all on one scale, and the caption "
-            "of the state in which it alone attends. "
+            f"connection carries; then each head: {about.tower.map} through it, all on one scale, "
+            "and the caption of the state in which it alone attends. "
             f"{_null(ask, layer)}One picture, no interval. Run {about.run}."
         ),
-        files.svg(head_gallery.gallery(cells, scale)),
+        files.svg(head_gallery.gallery(cells, scale, about.tower.legend)),
         heads.assign(image_id=image_id, layer=layer),
     )
 

@@ -13,4 +13,5 @@ __all__ = [
     "provenance",
     "score_line",
     "sections",
+    "towers",
 ]

@@ -18,6 +18,7 @@ _STAGES = (
     ("heads", "what each head says"),
     ("floor.", "captions of a tower with permuted weights"),
     ("questions", "answers to questions"),
+    ("inner_words", "words inside the language model"),
     ("score.answers.", "scores of the answers"),
     ("corpus.", "scores of whole sets"),
     ("judge.", "a vision model's scores"),

@@ -11,7 +11,10 @@ GLANCE = "glance"
 SETTLES = "settles"
 """The section that has no curves: how many images settle at which layer."""
 
-OF_STATES = (SETTLES, "attention", "updates")
+ATTENTION = "attention"
+"""The section that has no curve of A where a tower has no class token."""
+
+OF_STATES = (SETTLES, ATTENTION, "updates")
 """Sections without means of captions, which alone may have a floor."""
 
 TITLES = {
@@ -19,7 +22,7 @@ TITLES = {
     CAPTION_SECTION: "What it says",
     "grounding": "Is it this picture",
     SETTLES: "Where captions settle",
-    "attention": "Where it looks",
+    ATTENTION: "Where it looks",
     "updates": "Who moves the state",
     "confidence": "How sure it is",
     "concreteness": "Abstract to concrete",
@@ -37,10 +40,7 @@ ABOUT = {
         "gain compares with other pictures' references."
     ),
     SETTLES: "From which layer on a picture's caption no longer changes.",
-    "attention": (
-        "CLS is the token that stands for the whole picture; its attention tells where the "
-        "layer looks."
-    ),
+    ATTENTION: "Where the layer looks, as its attention tells it.",
     "updates": "A layer adds attention and an MLP to the state that runs through all layers, the "
     "residual stream; here is how much each adds.",
     "confidence": (
@@ -49,9 +49,6 @@ ABOUT = {
     ),
     "concreteness": "From “an animal” to “a penguin”: proxies by WordNet, which need no judge.",
 }
-
-PARTS = {"update_norm": metrics.WHOLE, "attn_norm": metrics.ATTENTION, "mlp_norm": metrics.MLP}
-"""One chart: what a layer adds, and the two parts that make it."""
 
 
 def by_section(measured: Sequence[str]) -> dict[str, list[str]]:
@@ -80,7 +77,7 @@ def _glance() -> tuple[tuple[str, ...], ...]:
     return (
         (*likeness(), "cider"),
         (*gains(), "label"),
-        ("map_shift", "attn_to_patches"),
+        ("map_shift", "received_shift", "attn_to_patches"),
         ("final_logprob", "mean_logprob"),
-        ("update_norm",),
+        ("update_norm", "mean_update_norm"),
     )

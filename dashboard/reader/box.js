@@ -1,4 +1,4 @@
-// A box of patches on the picture, and which heads the CLS token looks at it with.
+// A box of patches on the picture, and which heads look at it.
 
 const BOX = "attn_to_box" // the measure of heads that is made here
 const RANKED = 6 // heads that are listed
@@ -81,21 +81,21 @@ function moveBox(reader, key) {
   if (fits) chooseBox(reader, boxText(box, columns))
 }
 
-// The share of every head's attention from the CLS token that lands in the box, or without one
-// on any patch; outlier tokens are left out where they are hidden. [layers * heads]
+// The share of every head's attention (the CLS token's, or without one all patches') that lands in
+// the box, or without a box on any patch; outlier tokens are left out where they are hidden. [layers * heads]
 function looks(reader) {
   const { at, header } = reader
   const { layers, heads, grid: [rows, columns] } = header
   const box = boxOf(reader) ?? { top: 0, left: 0, bottom: rows - 1, right: columns - 1 }
   const [attention, marked] = [reader.values("attention"), reader.values("marked")]
-  const n = rows * columns
+  const [n, first] = [rows * columns, header.first_patch]
   const shares = new Float32Array(layers * heads)
   for (let cell = 0; cell < shares.length; cell++) {
     const layer = Math.floor(cell / heads) + 1
     for (let row = box.top; row <= box.bottom; row++) {
       for (let i = row * columns + box.left; i <= row * columns + box.right; i++) {
         if (at.hide === "true" && marked[layer * n + i]) continue
-        shares[cell] += attention[cell * (n + 1) + i + 1]
+        shares[cell] += attention[cell * (n + first) + first + i]
       }
     }
   }
@@ -108,11 +108,11 @@ function boxName({ top, left, bottom, right }) {
   return `${span("row", top, bottom)}, ${span("column", left, right)}`
 }
 
-function buildLookers() {
+function buildLookers(reader) {
   const list = make("ol", { class: "lookers" })
   const even = make("div", { class: "small" })
   const parts = make("div", { hidden: "" }, make("div", { class: "ranked-title",
-    text: "Heads that look there most" }), list, even)
+    text: reader.header.tower.lookers }), list, even)
   return Object.assign(parts, { list, even })
 }
 
@@ -146,6 +146,6 @@ function fillLookers(reader, box) {
   }))
   const [rows, columns] = header.grid
   const size = (box.bottom - box.top + 1) * (box.right - box.left + 1)
-  lookers.even.textContent = `Share of the CLS token's attention in ${boxName(box)}. `
+  lookers.even.textContent = `${header.tower.share} in ${boxName(box)}. `
     + `Attention spread evenly would give ${percent(size / (rows * columns))}.`
 }

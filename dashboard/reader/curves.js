@@ -4,7 +4,7 @@ const PLOT = { w: 330, h: 118, left: 44, right: 10, top: 8, bottom: 20 }
 
 function buildCurves(reader) {
   const { header } = reader
-  const fixed = ["attn_to_patches", "delta_attn"].filter((name) =>
+  const fixed = header.tower.curves.filter((name) =>
     header.curves.some(({ id }) => id === name))
   reader.curves = []
   const plots = [...fixed, null].slice(header.curves.length ? 0 : 3).map((name, i) => {

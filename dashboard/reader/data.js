@@ -34,14 +34,15 @@ function half(bits) {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
 }
 
-// One map: the patches of a layer and head, or of the mean over heads (head null). CLS is left out.
-function patches(values, shape, layer, head) {
+// One map: the patches of a layer and head, or of the mean over heads (head null). `first` is the
+// first patch's token: 1 behind CLS, 0 where there is none.
+function patches(values, shape, layer, head, first) {
   const [, heads, tokens] = shape
   const from = (layer - 1) * heads * tokens
-  if (head !== null) return values.slice(from + head * tokens + 1, from + (head + 1) * tokens)
-  const mean = new Float32Array(tokens - 1)
+  if (head !== null) return values.slice(from + head * tokens + first, from + (head + 1) * tokens)
+  const mean = new Float32Array(tokens - first)
   for (let h = 0; h < heads; h++) {
-    const start = from + h * tokens + 1
+    const start = from + h * tokens + first
     for (let i = 0; i < mean.length; i++) mean[i] += values[start + i]
   }
   return mean.map((sum) => sum / heads)

@@ -10,7 +10,7 @@ function buildMaps(reader) {
   const parts = {
     canvas: canvas(), title: make("div", { class: "map-title" }), value: make("div",
       { class: "small value" }), bar: make("div"), note: make("div", { class: "note" }),
-    cls: make("div", { class: "small", text: "CLS is the token that stands for the whole picture." }),
+    about: make("div", { class: "small", text: header.tower.about }),
     hint: make("div", { class: "small", text: `Drag a box or click a patch: which heads look there${
       header.tokens ? ", and what does it attend to" : ""}?` }),
     clear: make("div", { class: "small" }, make("button", { type: "button", class: "link",
@@ -26,7 +26,7 @@ function buildMaps(reader) {
   reader.maps = parts
   return make("section", { class: "maps", "aria-label": "Map over the picture" },
     make("div", {}, parts.title, parts.canvas, parts.value, parts.bar, parts.note,
-      parts.cls, parts.hint, parts.clear),
+      parts.about, parts.hint, parts.clear),
     parts.patch)
 }
 
@@ -45,9 +45,10 @@ function chosenMap(reader) {
   if (layer === 0) return null
   const shape = header.arrays[at.map].shape
   const head = at.head === "mean" ? null : Number(at.head)
-  const values = patches(reader.values(at.map), shape, layer, head)
+  const first = header.first_patch
+  const values = patches(reader.values(at.map), shape, layer, head, first)
   if (at.difference !== "true") return values
-  const other = patches(reader.values(`other.${at.map}`), shape, layer, head)
+  const other = patches(reader.values(`other.${at.map}`), shape, layer, head, first)
   return values.map((value, i) => value - other[i])
 }
 
@@ -61,7 +62,7 @@ function drawMaps(reader) {
   const { at, header, maps } = reader
   reader.map = chosenMap(reader)
   const where = at.head === "mean" ? "mean over heads" : `head ${at.head}`
-  const what = at.map === "attention" ? "CLS attention" : "Contribution to CLS"
+  const what = header.tower[at.map]
   const than = at.difference === "true" ? `, minus ${header.compared}` : ""
   maps.title.textContent = reader.map ? `${what}${than} · layer ${at.layer}, ${where}`
     : "Layer 0: the patches before the first block"
@@ -171,13 +172,13 @@ function describe(reader, title) {
 }
 
 function drawValue(reader) {
-  const { at, maps, map } = reader
+  const { at, header, maps, map } = reader
   if (!map) { maps.value.textContent = "\u00a0"; return }
   const i = reader.over ?? largest(reader)
   const outlier = marks(reader)[i] ? (at.hide === "true"
     ? " · outlier token, drawn as its neighbours' median" : " · outlier token") : ""
   maps.value.textContent = `${reader.over === null ? "largest: " : ""}${figures(map[i])} at ${
-    place(reader, i)} (token ${i + 1})${outlier}`
+    place(reader, i)} (token ${header.first_patch + i})${outlier}`
 }
 
 function drawPatch(reader) {
@@ -194,7 +195,7 @@ function drawPatch(reader) {
   if (!come) return paint(maps.other, reader.picture, null)
   const tokens = header.arrays.patch.shape[1]
   const from = (Number(at.layer) - 1) * tokens
-  const values = reader.values("patch").subarray(from + 1, from + tokens)
+  const values = reader.values("patch").subarray(from + header.first_patch, from + tokens)
   const scale = { low: 0, high: extent(values)[1] || 1 }
   paint(maps.other, reader.picture, { values, columns: header.grid[1], scale,
     colours: reader.tables.map, opacity: Number(at.opacity), smooth: at.smooth === "true",

@@ -9,7 +9,7 @@ function buildMatrix(reader) {
   const size = { w: LEFT + cell.w * (header.heads + 1.5), h: TOP + cell.h * header.layers + 2 }
   const svg = drawn("svg", { viewBox: `0 0 ${size.w} ${size.h}`, class: "matrix", role: "img" })
   svg.style.maxWidth = `${size.w * 1.1}px`
-  const parts = { svg, cell, rects: [], lookers: buildLookers(), bar: make("div"), value: make("div", { class: "small value" }),
+  const parts = { svg, cell, rects: [], lookers: buildLookers(reader), bar: make("div"), value: make("div", { class: "small value" }),
     meaning: make("div", { class: "small" }), peak: make("div", { class: "small" }),
     chosen: drawn("rect", { class: "chosen", width: cell.w, height: cell.h, rx: 2 }) }
   const every = Math.ceil(9 / cell.h)

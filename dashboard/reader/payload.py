@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dashboard.charts.maps import common_scale, outliers
+from dashboard.charts.maps import common_scale, first_patch, outliers, patches_of
 from dashboard.names import metrics
+from dashboard.names.towers import Tower
 from store.metrics import head_menu
 from store.parts import ImageTensors
 
@@ -78,22 +79,22 @@ def maps(tensors: ImageTensors, grid: tuple[int, int], other: ImageTensors | Non
     for kind in KINDS:
         values = _array(tensors, kind)
         arrays[kind] = values.astype(np.float16)
-        scales[kind] = _ends(values, marked)
+        scales[kind] = _ends(patches_of(values, grid), marked)
         if other is not None:
             there = _array(other, kind)
             arrays[f"other.{kind}"] = there.astype(np.float16)
             apart = np.abs(values.astype(np.float32) - there.astype(np.float32))
-            scales[f"difference.{kind}"] = _ends(apart, marked)
-    return Payload({"scales": scales, "grid": list(grid)}, arrays)
+            scales[f"difference.{kind}"] = _ends(patches_of(apart, grid), marked)
+    first = first_patch(tensors.attention, grid)
+    return Payload({"scales": scales, "grid": list(grid), "first_patch": first}, arrays)
 
 
 def _array(tensors: ImageTensors, kind: str) -> Array:
-    return tensors.cls_attention if kind == "attention" else tensors.contribution
+    return tensors.attention if kind == "attention" else tensors.contribution
 
 
-def _ends(values: Array, marked: Array) -> dict[str, dict[str, float | bool]]:
+def _ends(patches: Array, marked: Array) -> dict[str, dict[str, float | bool]]:
     """The common scale of all maps, with all patches and without the outlier tokens."""
-    patches = values[..., 1:]
     shown = np.broadcast_to(~marked[1:, None, :], patches.shape)
     rest = patches[shown] if shown.any() else np.zeros(1, np.float32)
     return {
@@ -105,7 +106,7 @@ def _ends(values: Array, marked: Array) -> dict[str, dict[str, float | bool]]:
     }
 
 
-def matrix(heads: pd.DataFrame, n_layers: int, n_heads: int) -> Payload:
+def matrix(heads: pd.DataFrame, n_layers: int, n_heads: int, tower: Tower) -> Payload:
     """Every measure of heads that the run has, as one array [L, H] each; NaN where unmeasured.
 
     The last measure has no array: the browser sums the maps over the box.
@@ -119,7 +120,8 @@ def matrix(heads: pd.DataFrame, n_layers: int, n_heads: int) -> Payload:
         cells[rows - 1, columns] = heads[metric].to_numpy(np.float32)
         arrays[f"heads.{metric}"] = cells
         about.append({**_about(metric), "signed": metrics.word(metric).signed})
-    about.append({**_about(BOX_METRIC), "signed": metrics.word(BOX_METRIC).signed})
+    box = {"signed": metrics.word(BOX_METRIC).signed, "meaning": tower.box}
+    about.append({**_about(BOX_METRIC), **box})
     return Payload({"metrics": about}, arrays)
 
 

@@ -28,7 +28,8 @@ def show(place: Place) -> None:
     st.header("Figures")
     with link.notes_above():
         paper = menus.choose_numbers()
-        ask, about = partial(run_data.asked, key), About(place.run.name, place.condition, paper)
+        ask = partial(run_data.asked, key)
+        about = About(place.run.name, place.condition, paper, run_data.class_token(key))
         making.partly(place.run, "What is missing here")
         if image_id is not None:
             _strip(key, image_id, about)
@@ -46,8 +47,8 @@ def _strip(key: Key, image_id: str, about: About) -> None:
         plain_text.line("One picture, layer by layer (the paper's Figure 1)", "heading")
         film_panel.show(key, image_id, about.condition, about.paper)
         plain_text.line(
-            f"Picture {image_id}: attention of CLS and the caption of each layer, words "
-            f"that are new in it marked. {about.source}",
+            f"Picture {image_id}: {about.tower.map}, and the caption of each layer, words "
+            f"that are new in it marked. {about.tower.no_a} {about.source}",
             "small",
         )
 

@@ -1,6 +1,6 @@
 """The whole data set over layers: curves with their bootstrap intervals, by what they answer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import pandas as pd
@@ -12,7 +12,16 @@ from dashboard.figures import display, files
 from dashboard.figures import paper as paper_figures
 from dashboard.names import intervals, metrics
 from dashboard.names import landmarks as landmark_names
-from dashboard.names.sections import ABOUT, GLANCE, OF_STATES, PARTS, SETTLES, TITLES, by_section
+from dashboard.names.sections import (
+    ABOUT,
+    ATTENTION,
+    GLANCE,
+    OF_STATES,
+    SETTLES,
+    TITLES,
+    by_section,
+)
+from dashboard.names.towers import TOWERS
 from dashboard.widgets import copy_command, link, making, menus
 from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
@@ -43,6 +52,7 @@ def show(place: Place) -> None:
             plain_text.line(intervals.sentence(curves, "Intervals", of="measure"), "small")
             _one_layer(place, curves)
             return
+        tower = TOWERS[run_data.class_token(place.published)]
         there = by_section(list(dict.fromkeys(curves["metric"])))
         left, right = st.columns([3.4, 1])
         with left:
@@ -58,10 +68,10 @@ def show(place: Place) -> None:
         plain_text.line(
             f"Means over {int(curves['n'].max()):,} images. "
             f"{intervals.sentence(curves, band=band)}{_without(curves)} Layer 0 is the embedding, "
-            "before the first block; CLS is the token that stands for the whole picture.",
+            f"before the first block. {tower.states}",
             "small",
         )
-        plain_text.line(ABOUT[section], "small")
+        plain_text.line(f"{ABOUT[section]} {tower.no_a if section == ATTENTION else ''}", "small")
         if section == GLANCE:
             _landmarks(place)
         marks = landmark_names.marks(
@@ -72,7 +82,9 @@ def show(place: Place) -> None:
         of_captions = None if section in OF_STATES else not floors.empty
         if sentence := metrics.floor(floor, made=of_captions):
             plain_text.line(sentence, "small")
-        cards: Cards = [partial(_curve, metric, curves, marks, floor) for metric in there[section]]
+        cards: Cards = [
+            partial(_curve, metric, curves, marks, floor, tower.parts) for metric in there[section]
+        ]
         if section == CAPTION_SECTION:
             cards = [*_figure3(place), *cards]
         if section in (GLANCE, SETTLES):
@@ -191,14 +203,18 @@ def _figure3(place: Place) -> Cards:
 
 
 def _curve(
-    metric: str, curves: pd.DataFrame, marks: Sequence[tuple[int, str]], floor: pd.DataFrame
+    metric: str,
+    curves: pd.DataFrame,
+    marks: Sequence[tuple[int, str]],
+    floor: pd.DataFrame,
+    parts: Mapping[str, str],
 ) -> None:
     word = metrics.word(metric)
     plain_text.line(word.label, "heading")
     plain_text.line(word.meaning, "meaning")
-    if metric in PARTS:
-        frame = curves[curves["metric"].isin(PARTS)].assign(
-            series=lambda rows: rows["metric"].map(PARTS)
+    if metric in parts:
+        frame = curves[curves["metric"].isin(parts)].assign(
+            series=lambda rows: rows["metric"].map(parts)
         )
     else:
         frame = curves[curves["metric"] == metric].assign(
@@ -208,7 +224,7 @@ def _curve(
         base_charts.bands,
         frame,
         word.unit or "value",
-        None if metric in PARTS else "against",
+        None if metric in parts else "against",
         marks=marks,
         floor=floor[floor["metric"] == metric].assign(
             series=lambda rows: rows["against"].replace(metrics.SERIES)

@@ -14,13 +14,11 @@ from store.parts import ImageTensors
 from store.query import conditions as condition_queries
 from store.schema import BASELINE
 
-STRONGEST = {
-    "gradient": "By the gradient, this head changes the final caption's probability most.",
-    "contribution_share": (
-        "Of all heads it makes the largest part of its layer's update of the CLS token."
-    ),
-}
-"""By what the cell where a picture opens is chosen, the preferred one first, and so in words."""
+BY_GRADIENT = "By the gradient, this head changes the final caption's probability most."
+"""Why a picture opens at its cell, where there are gradients."""
+
+_STRONGEST = ("gradient", "contribution_share", "mean_contribution_share")
+"""By what that cell is chosen, the preferred one first."""
 
 _TAKEN = ("maps", "measures of heads", "measures of layers")
 
@@ -87,10 +85,10 @@ def strongest(heads: pd.DataFrame) -> tuple[int, int, str] | None:
     """The cell with the largest effect.
 
     Returns:
-        Layer, head, and by what: the first of `STRONGEST` that the run has, of the gradient its
+        Layer, head, and by what: the first of `_STRONGEST` that the run has, of the gradient its
         size. None without numbers.
     """
-    for metric in STRONGEST:
+    for metric in _STRONGEST:
         if metric not in heads:
             continue
         effect = heads[metric].astype(float)

@@ -195,6 +195,20 @@ class QuestionsConfig(Section):
     generation: Generation = Generation(max_new_tokens=10)
 
 
+class InnerWordsConfig(Section):
+    """Which words the language model's head reads in an image's own tokens (a logit lens).
+
+    Attributes:
+        images: of which images: their ids, or how many of a data set's first.
+        blocks: after which blocks of the language model, 0 being its input; all, if none are named.
+        top: how many of the most probable words of each token.
+    """
+
+    images: Annotated[int, Field(ge=0)] | tuple[str, ...] = 8
+    blocks: tuple[int, ...] | None = None
+    top: int = Field(default=3, ge=1, le=100)
+
+
 class ScaleConfig(Section):
     """Who makes the parts; it decides no numbers.
 
@@ -221,6 +235,7 @@ class Config(Section):
     decode: DecodeConfig
     score: ScoreConfig = ScoreConfig()
     questions: QuestionsConfig | None = None
+    inner_words: InnerWordsConfig | None = None
     floor: FloorConfig | None = None
     experiments: tuple[ExperimentConfig, ...] = ()
     heads: HeadsConfig | None = None

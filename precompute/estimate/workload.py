@@ -102,6 +102,10 @@ def workload(
                 generation=config.questions.generation,
             )
         )
+    if config.inner_words:
+        asked = config.inner_words.images
+        n_read = min(asked, n_images) if isinstance(asked, int) else len(asked)
+        work.append(Workload(stage_names.INNER_WORDS, n_read, forced=n_read))
     return work
 
 

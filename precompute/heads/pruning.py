@@ -99,7 +99,7 @@ def _conditions(
     }
     scales = weigh(heads, config)
     main = pruned(config.name, scales, origin, "importance")
-    norms = contribution_norms(sources, sample, layers)
+    norms = contribution_norms(sources, sample, layers, info["class_token"])
     # By id: where few heads are left, two ways to choose them may choose the same.
     equal = {c.id: c for c in controls(config, scales, norms, origin) if c.id != main.id}
     others = {c.id: c for c in curve(config, heads, norms, origin)}
@@ -177,15 +177,19 @@ def _metric(plan: Plan, name: str, sources: Sequence[Part]) -> Metric:
 
 
 def contribution_norms(
-    sources: Sequence[Part], sample: Sequence[str], layers: Sequence[int]
+    sources: Sequence[Part], sample: Sequence[str], layers: Sequence[int], class_token: bool
 ) -> dict[int, list[float]]:
-    """Layer -> mean over the sample of what each of its heads gives to CLS, as a length."""
+    """Layer -> mean over the sample of what each of its heads gives, as a length.
+
+    To CLS, or in a tower without one to the mean patch.
+    """
+    norm = "contribution_norm" if class_token else "mean_contribution_norm"
     norms: dict[tuple[int, int], list[float]] = {}
     chosen = set(sample)
     for _, table in iter_tables(sources, "head_stat"):
-        rows = table.select(["image_id", "layer", "head", "contribution_norm"]).to_pylist()
+        rows = table.select(["image_id", "layer", "head", norm]).to_pylist()
         for row in rows:
             if row["image_id"] in chosen and row["layer"] in layers:
-                norms.setdefault((row["layer"], row["head"]), []).append(row["contribution_norm"])
+                norms.setdefault((row["layer"], row["head"]), []).append(row[norm])
     n_heads = 1 + max(head for _, head in norms)
     return {at: [float(np.mean(norms[at, head])) for head in range(n_heads)] for at in layers}

@@ -250,6 +250,7 @@ def _tensor_files(
                 tower.n_heads,
                 tower.n_tokens,
                 width,
+                tower.class_token,
             )
         )
         for condition_id in (p.condition.id for p in prepared)

@@ -21,7 +21,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling, ModelOutpu
 
 from precompute.config import Generation
 from precompute.models.captioner import Memory, OwnCheck, mean_logprob, to_end
-from precompute.models.hooks import doubled, eager, given, kept_outputs
+from precompute.models.hooks import doubled, eager, given, kept_inputs, kept_outputs
 from precompute.models.tower import VisionTower
 from precompute.models.vision import generate_arguments, to_pictures
 
@@ -151,6 +151,49 @@ class DecoderOnlyCaptioner(ABC):
         """A caption's words, special tokens left out."""
         words: str = self.processor.tokenizer.decode(list(token_ids), skip_special_tokens=True)
         return words.strip()
+
+    def inner_words(
+        self, memory: Memory, blocks: Sequence[int], top: int
+    ) -> tuple[Float[Tensor, "batch block token top"], Int[Tensor, "batch block token top"]]:
+        """The most probable words of an image's own tokens inside the language model.
+
+        The model's own head, after its final norm, on the stream of every image token after each
+        block: a logit lens (nostalgebraist 2020), which trains nothing and reads few of these
+        tokens well (arXiv 2602.00462: 23%).
+
+        Args:
+            memory: of images, with the prompt.
+            blocks: after which blocks, 0 being the language model's input.
+            top: how many words.
+
+        Returns:
+            Probabilities, and ids of the words; tokens in the order in which the model has them.
+        """
+        words = self._words(memory, [()] * len(memory.hidden))
+        text, head = self.model.get_decoder(), self.model.get_output_embeddings()
+        with kept_inputs(text.layers) as streams, kept_inputs([text.norm]) as last:
+            self.model(**words, logits_to_keep=1, use_cache=False)
+        places = words["input_ids"][0] == self.model.config.image_token_id
+        cap = getattr(text.config, "final_logit_softcapping", None)
+        found = []
+        for block in blocks:
+            logits = head(text.norm([*streams, *last][block][:, places])).float()
+            chance = (logits if cap is None else cap * (logits / cap).tanh()).softmax(-1)
+            found.append(chance.topk(top))
+        values, ids = zip(*found, strict=True)
+        return torch.stack(values, 1), torch.stack(ids, 1)
+
+    @property
+    def n_language_blocks(self) -> int:
+        """Blocks of the language model."""
+        return len(self.model.get_decoder().layers)
+
+    @property
+    def token_grid(self) -> tuple[int, int]:
+        """How the image's tokens lie: rows and columns, each a patch or several merged ones."""
+        rows, columns = self.tower.grid
+        merged = round((rows * columns / self.image_tokens(self.tower, self.model.config)) ** 0.5)
+        return rows // merged, columns // merged
 
     def run_library_tower(self, pixels: Float[Tensor, "batch 3 y x"]) -> None:
         """The library's tower on pixels, for what is kept of it on the way."""

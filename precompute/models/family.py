@@ -94,6 +94,11 @@ def without_video(processor_class: Any) -> Any:
         def get_attributes(cls) -> list[str]:
             return [name for name in super().get_attributes() if name != "video_processor"]
 
+        @classmethod
+        def _get_arguments_from_pretrained(cls, *given: Any, **named: Any) -> list[Any]:
+            # The part for videos is the third argument; of SmolVLM it may not be left out.
+            return [*super()._get_arguments_from_pretrained(*given, **named), None]
+
     PicturesOnly.__name__ = processor_class.__name__
     return PicturesOnly
 

@@ -29,6 +29,20 @@ def kept_outputs(
 
 
 @contextmanager
+def kept_inputs(modules: Iterable[nn.Module]) -> Iterator[list[Tensor]]:
+    """Keep the first argument of each module, in the order in which they run."""
+    kept: list[Tensor] = []
+
+    def hook(_: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+        kept.append(arguments[0] if arguments else named["hidden_states"])
+
+    with ExitStack() as hooks:
+        for module in modules:
+            hooks.callback(module.register_forward_pre_hook(hook, with_kwargs=True).remove)
+        yield kept
+
+
+@contextmanager
 def doubled(modules: Iterable[nn.Module]) -> Iterator[None]:
     """Let modules give twice what they give: whoever reads them sees a difference."""
     with ExitStack() as hooks:

@@ -3,13 +3,15 @@
 It has no chat template: its prompts are tasks, "caption en" or "answer en where is the cat".
 """
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int
+from PIL import Image
 from torch import Tensor
-from transformers import PaliGemmaForConditionalGeneration, PaliGemmaProcessor
+from transformers import BatchFeature, PaliGemmaForConditionalGeneration, PaliGemmaProcessor
 from transformers.modeling_outputs import BaseModelOutputWithPooling, ModelOutput
 
 from precompute.models.decoder_only import DecoderOnlyCaptioner
@@ -41,6 +43,16 @@ class PaliGemmaCaptioner(DecoderOnlyCaptioner):
     def vision(self) -> Any:
         """The library's SigLIP."""
         return self.model.model.vision_tower
+
+    def inputs(self, images: Sequence[Image.Image], texts: Sequence[str]) -> Mapping[str, Tensor]:
+        """What the processor makes, put into tensors here.
+
+        The library makes labels of it, which nobody asked for, and by tensors in a way that numpy
+        is about to refuse.
+        """
+        made = self.processor(images=[[image] for image in images], text=list(texts))
+        tensors: Mapping[str, Tensor] = BatchFeature(made, tensor_type="pt")
+        return tensors
 
     def encoded(self, hidden: Float[Tensor, "batch source model"]) -> ModelOutput:
         """Embeddings of images as one tensor."""

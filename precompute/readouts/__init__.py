@@ -6,6 +6,7 @@ knows conditions, pruning or metrics.
 
 from precompute.readouts.baseline import capture_images
 from precompute.readouts.floor import caption_floor
+from precompute.readouts.inner_words import read_inner_words
 from precompute.readouts.questions import ask_questions
 from precompute.readouts.token_attention import keep_token_attention
 
@@ -14,4 +15,5 @@ __all__ = [
     "caption_floor",
     "capture_images",
     "keep_token_attention",
+    "read_inner_words",
 ]

@@ -135,6 +135,7 @@ def write_capture(
             tower.n_heads,
             tower.n_tokens,
             tower.width if keeps_states else None,
+            tower.class_token,
         ) as tensors,
     ):
         for batch, (pixels, taken) in fitting(pictures, of_tower, see):

@@ -71,9 +71,9 @@ def image_tensors(
         seen[i].save(jpeg, "JPEG", quality=_JPEG_QUALITY, subsampling="4:4:4")
         yield ImageTensors(
             image_id=image_id,
-            cls_attention=taken.attention[i].nan_to_num().numpy(),
+            attention=taken.attention[i].nan_to_num().numpy(),
             contribution=taken.contribution[i].nan_to_num().numpy(),
             token_norm=taken.token_norm[i].numpy(),
-            cls_state=taken.summary_state[i].numpy() if cls_state else None,
+            summary_state=taken.summary_state[i].numpy() if cls_state else None,
             model_input=jpeg.getvalue(),
         )

@@ -12,6 +12,7 @@ IMPORTANCE = "importance."
 PRUNING = "pruning."
 HEADS = "heads"
 QUESTIONS = "questions"
+INNER_WORDS = "inner_words"
 FLOOR = "floor."
 
 OF_CONDITIONS = (SWEEP, PRUNING)

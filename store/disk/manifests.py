@@ -47,6 +47,7 @@ class RunJson(Manifest):
     n_heads: int | None = Field(None, ge=1, le=1000)
     grid_h: int | None = Field(None, ge=1, le=1000)
     grid_w: int | None = Field(None, ge=1, le=1000)
+    class_token: bool = True
     prompt: str | None = None
     config: dict[str, Any] | None = None
     stages: dict[Name, Name] = {}

@@ -83,7 +83,8 @@ def create_run(results: Path, run_id: str, manifest: Mapping[str, Any]) -> Path:
         results: the folder of all runs; made if need be.
         run_id: from `run_id`.
         manifest: the columns of table `run` (objects stay objects) and ``decides``.
-            `run_id`, `created_at` and `schema_version` are filled in.
+            `run_id`, `created_at` and `schema_version` are filled in, `class_token` is true
+            unless given.
 
     Returns:
         The run's folder. An existing run.json is kept as it is.
@@ -102,7 +103,7 @@ def create_run(results: Path, run_id: str, manifest: Mapping[str, Any]) -> Path:
         if (run / "run.json").exists():
             _check_same(run, manifest["decides"])
         else:
-            columns = dict.fromkeys(TABLES["run"].columns)
+            columns = {**dict.fromkeys(TABLES["run"].columns), "class_token": True}
             fixed = {"run_id": run_id, "schema_version": SCHEMA_VERSION}
             write_json(run / "run.json", {**columns, "created_at": now(), **manifest, **fixed})
     return run
@@ -123,7 +124,7 @@ def _check_same(run: Path, decides: object) -> None:
 
 
 def read_run(run: Path) -> dict[str, Any]:
-    """A run's run.json.
+    """A run's run.json; its `class_token` is true where it does not say, as older ones do not.
 
     Raises:
         RunNotFound: there is no run.json.
@@ -131,7 +132,7 @@ def read_run(run: Path) -> dict[str, Any]:
     """
     path = Path(run) / "run.json"
     try:
-        return read_json(path, RunJson)
+        return {"class_token": True, **read_json(path, RunJson)}
     except (FileNotFoundError, NotADirectoryError) as error:
         raise RunNotFound(
             f"expected a run with its run.json in {run}; got none. "

@@ -22,6 +22,7 @@ LAYERS: dict[str, Metric] = {
         "the rest it gives to itself.",
         range=_ONE,
         section=_ATTENTION,
+        class_token=True,
     ),
     "delta_attn": Metric(
         "Change of attention ΔA",
@@ -29,6 +30,7 @@ LAYERS: dict[str, Metric] = {
         "A of this layer minus A of the layer below. There is none for layer 1.",
         range=(-1.0, 1.0),
         section=_ATTENTION,
+        class_token=True,
     ),
     "map_shift": Metric(
         "Map shift",
@@ -37,6 +39,7 @@ LAYERS: dict[str, Metric] = {
         "1 is a map on other patches altogether.",
         range=_ONE,
         section=_ATTENTION,
+        class_token=True,
     ),
     "attn_entropy": Metric(
         "Attention entropy",
@@ -45,6 +48,25 @@ LAYERS: dict[str, Metric] = {
         "ln N is all N patches alike.",
         range=_POSITIVE,
         section=_ATTENTION,
+        class_token=True,
+    ),
+    "received_entropy": Metric(
+        "Entropy of received attention",
+        "nats",
+        "How spread out the attention that patches receive is: 0 is all on one patch, "
+        "ln N is all N patches alike.",
+        range=_POSITIVE,
+        section=_ATTENTION,
+        class_token=False,
+    ),
+    "received_shift": Metric(
+        "Shift of received attention",
+        "distance, 0 to 1",
+        "How far the map of received attention moved since the layer below: 0 is the same map, "
+        "1 is a map on other patches altogether.",
+        range=_ONE,
+        section=_ATTENTION,
+        class_token=False,
     ),
     "n_outlier_tokens": Metric(
         "Outlier tokens",
@@ -59,6 +81,7 @@ LAYERS: dict[str, Metric] = {
         "Length of what this layer adds to the CLS token: attention and MLP together.",
         range=_POSITIVE,
         section=_UPDATES,
+        class_token=True,
     ),
     # The next two are lines of the chart of update_norm.
     "attn_norm": Metric(
@@ -67,6 +90,7 @@ LAYERS: dict[str, Metric] = {
         "Length of what the attention of this layer adds to the CLS token.",
         range=_POSITIVE,
         section=None,
+        class_token=True,
     ),
     "mlp_norm": Metric(
         "MLP norm",
@@ -74,6 +98,7 @@ LAYERS: dict[str, Metric] = {
         "Length of what the MLP of this layer adds to the CLS token.",
         range=_POSITIVE,
         section=None,
+        class_token=True,
     ),
     "attn_share": Metric(
         "Attention share of the update",
@@ -81,6 +106,7 @@ LAYERS: dict[str, Metric] = {
         "Part of the CLS token's update that attention makes; the MLP makes the rest. "
         "Outside 0 to 1 the two work against each other.",
         section=_UPDATES,
+        class_token=True,
     ),
     "resid_norm": Metric(
         "State norm",
@@ -88,6 +114,7 @@ LAYERS: dict[str, Metric] = {
         "Length of the CLS token's state Z^l.",
         range=_POSITIVE,
         section=_UPDATES,
+        class_token=True,
     ),
     "cos_prev": Metric(
         "Likeness to the layer below",
@@ -96,6 +123,58 @@ LAYERS: dict[str, Metric] = {
         "1 is the same direction.",
         range=(-1.0, 1.0),
         section=_UPDATES,
+        class_token=True,
+    ),
+    # The mean patch is the mean over the picture's patches of their vectors.
+    "mean_update_norm": Metric(
+        "Update norm, mean patch",
+        _NORM,
+        "Length of what this layer adds to the mean patch: attention and MLP together.",
+        range=_POSITIVE,
+        section=_UPDATES,
+        class_token=False,
+    ),
+    # The next two are lines of the chart of mean_update_norm.
+    "mean_attn_norm": Metric(
+        "Attention norm, mean patch",
+        _NORM,
+        "Length of what the attention of this layer adds to the mean patch.",
+        range=_POSITIVE,
+        section=None,
+        class_token=False,
+    ),
+    "mean_mlp_norm": Metric(
+        "MLP norm, mean patch",
+        _NORM,
+        "Length of what the MLP of this layer adds to the mean patch.",
+        range=_POSITIVE,
+        section=None,
+        class_token=False,
+    ),
+    "mean_attn_share": Metric(
+        "Attention share of the mean patch's update",
+        _SHARE,
+        "Part of the mean patch's update that attention makes; the MLP makes the rest. "
+        "Outside 0 to 1 the two work against each other.",
+        section=_UPDATES,
+        class_token=False,
+    ),
+    "mean_resid_norm": Metric(
+        "State norm, mean patch",
+        _NORM,
+        "Length of the mean patch's state: the mean of the patches' vectors in Z^l.",
+        range=_POSITIVE,
+        section=_UPDATES,
+        class_token=False,
+    ),
+    "mean_cos_prev": Metric(
+        "Likeness to the layer below, mean patch",
+        "cosine",
+        "Cosine between the mean patch's states of this layer and the one below: "
+        "1 is the same direction.",
+        range=(-1.0, 1.0),
+        section=_UPDATES,
+        class_token=False,
     ),
     "patch_update_norm": Metric(
         "Update norm, patches",
@@ -167,6 +246,7 @@ HEADS: dict[str, HeadStatistic] = {
             "Length of what a head adds to the CLS token; on a patch, of what that patch gives "
             "to the CLS token through the head.",
             range=_POSITIVE,
+            class_token=True,
         ),
     ),
     "contribution_share": HeadStatistic(
@@ -177,6 +257,31 @@ HEADS: dict[str, HeadStatistic] = {
             _SHARE,
             "Part of the CLS token's update at this layer that the head makes; "
             "below 0 it works against the update.",
+            class_token=True,
+        ),
+    ),
+    "received_entropy": HeadStatistic("head_stat", 9, LAYERS["received_entropy"]),
+    "mean_contribution_norm": HeadStatistic(
+        "head_stat",
+        8,
+        Metric(
+            "Contribution norm, mean patch",
+            _NORM,
+            "Length of what a head adds to the mean patch; on a patch, of what that patch gives "
+            "to the mean patch through the head.",
+            range=_POSITIVE,
+            class_token=False,
+        ),
+    ),
+    "mean_contribution_share": HeadStatistic(
+        "head_stat",
+        7,
+        Metric(
+            "Contribution share, mean patch",
+            _SHARE,
+            "Part of the mean patch's update at this layer that the head makes; "
+            "below 0 it works against the update.",
+            class_token=False,
         ),
     ),
     "gradient": HeadStatistic(
@@ -204,11 +309,20 @@ HEADS: dict[str, HeadStatistic] = {
 """The one declaration of heads' statistics, in the order of the tables' columns."""
 
 
-def head_columns(table: str) -> tuple[str, ...]:
-    """The statistics that are columns of a table of heads, in its order."""
-    return tuple(name for name, statistic in HEADS.items() if statistic.table == table)
+def head_columns(table: str, class_token: bool | None = None) -> tuple[str, ...]:
+    """The statistics that are columns of a table of heads, in its order.
+
+    Args:
+        table: its name.
+        class_token: only those that a tower with a class token has, or one without.
+    """
+    return tuple(
+        name
+        for name, statistic in HEADS.items()
+        if statistic.table == table and (class_token is None or statistic.metric.is_of(class_token))
+    )
 
 
 def head_menu() -> tuple[str, ...]:
-    """All statistics of heads as menus have them, the default first."""
+    """All statistics of heads as menus have them, the default first; a run has some of them."""
     return tuple(sorted(HEADS, key=lambda name: HEADS[name].rank))

@@ -24,6 +24,8 @@ class Metric:
             likewise.
         yes_or_no: whether it is 0 or 1 of every image, so that a mean is a share of images.
         section: of the page Layers, by its id in links; None if it has no curve of its own there.
+        class_token: the kind of tower that it is defined for, with a class token or without; None
+            if both.
     """
 
     label: str
@@ -35,8 +37,13 @@ class Metric:
     likeness: int | None = None
     yes_or_no: bool = False
     section: str | None = CAPTION_SECTION
+    class_token: bool | None = None
 
     @property
     def signed(self) -> bool:
         """Whether it has values on both sides of 0."""
         return self.range[0] < 0 < self.range[1]
+
+    def is_of(self, class_token: bool) -> bool:
+        """Whether a tower with a class token, or one without, has this number."""
+        return self.class_token in (None, class_token)

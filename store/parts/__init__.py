@@ -7,7 +7,7 @@ schema and the disk; nothing of what is published from parts, or asked of it.
 from store.parts import tensors, token_attention
 from store.parts.failures import Failure, read_failures, write_failures
 from store.parts.means import MEANS_FILE, StateSums, add_up, read_dataset, read_sums, write_sums
-from store.parts.read import check_sizes, check_version
+from store.parts.read import check_sizes, check_version, is_readable, require_columns
 from store.parts.tables import table_named
 from store.parts.tensors import TENSORS_FILE, ImageTensors, TensorWriter, condition_file, read_image
 from store.parts.unfinished import A_DAY, remove_unfinished, unfinished_of_other_hosts
@@ -44,6 +44,7 @@ __all__ = [
     "condition_file",
     "has_part",
     "is_complete",
+    "is_readable",
     "iter_tables",
     "list_parts",
     "mark_complete",
@@ -54,6 +55,7 @@ __all__ = [
     "read_sums",
     "read_table",
     "remove_unfinished",
+    "require_columns",
     "require_complete",
     "stage_folder",
     "stage_settings",

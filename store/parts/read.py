@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from store.disk import file_sha256, manifests, read_json, require_plain
 from store.errors import PartDamaged, SchemaTooNew
 from store.parts.tables import table_named
-from store.schema import SCHEMA_VERSION
+from store.schema import SCHEMA_VERSION, lacking
 
 
 @dataclass(frozen=True)
@@ -121,29 +121,64 @@ def verify_part(part: Part) -> list[str]:
     return problems
 
 
+def is_readable(part: Part) -> bool:
+    """Whether a part is of this schema or of one before it; there is none before the first."""
+    return 1 <= int(part.manifest["schema_version"]) <= SCHEMA_VERSION
+
+
 def check_version(part: Part) -> None:
-    """Refuse a part of another schema; there is none before the first.
+    """Refuse a part of a schema that this program does not know.
 
     Raises:
         SchemaTooNew: naming both versions.
     """
-    if (version := part.manifest["schema_version"]) != SCHEMA_VERSION:
+    if not is_readable(part):
         raise SchemaTooNew(
-            f"part {part.path} must be of schema version {SCHEMA_VERSION}; got {version}. "
-            "Update this program."
+            f"part {part.path} must be of schema version 1 to {SCHEMA_VERSION}; got "
+            f"{part.manifest['schema_version']}. Update this program."
         )
+
+
+def require_columns(part: Part, table: str, there: Iterable[str]) -> tuple[str, ...]:
+    """Refuse a table with other columns than its part's version has.
+
+    Args:
+        part: the part.
+        table: the table's name.
+        there: the columns of its file.
+
+    Returns:
+        The columns that came after the part was written: NULL in all its rows.
+
+    Raises:
+        PartDamaged: naming both.
+        SchemaTooNew: see `check_version`.
+    """
+    check_version(part)
+    later = lacking(table, part.manifest["schema_version"])
+    expected = [column for column in table_named(table).columns if column not in later]
+    if (got := list(there)) != expected:
+        raise PartDamaged(
+            f"{part.id}/{table}.parquet must have the columns {', '.join(expected)}; got "
+            f"{', '.join(got)}. Remove the part and run again."
+        )
+    return later
 
 
 def _read(part: Part, table: str) -> pa.Table:
     check_version(part)
     check_sizes(part)
     try:
-        return pq.read_table(part.path / f"{table}.parquet", partitioning=None)
+        data = pq.read_table(part.path / f"{table}.parquet", partitioning=None)
     except (OSError, pa.ArrowException) as error:
         raise PartDamaged(
             f"{part.id}/{table}.parquet must be a Parquet file; got: {error}. Remove the part and "
             "run again."
         ) from error
+    for column in require_columns(part, table, data.column_names):
+        kind = table_named(table).columns[column]
+        data = data.append_column(pa.field(column, kind), pa.nulls(data.num_rows, kind))
+    return data.select(list(table_named(table).columns))
 
 
 def iter_tables(parts: Iterable[Part], table: str) -> Iterator[tuple[Part, pa.Table]]:

@@ -1,5 +1,7 @@
 """The arrays of a part: one HDF5 file, one chunk an image. HDF5's names live here alone.
 
+In a file, the arrays of a tower with a class token have other names than those of one without.
+
 No compression: attention in float16 barely compresses, and reads several times slower.
 """
 
@@ -36,21 +38,33 @@ def condition_file(condition_id: str) -> str:
 class ImageTensors:
     """What a run keeps of one image. L blocks, H heads, N patches, width d.
 
+    Tokens are CLS and the patches, N+1; or, of a tower without a class token, the patches, N.
+
     Attributes:
         image_id: the image.
-        cls_attention: float16 [L, H, N+1], what CLS gives to every token, in [0, 1].
-        contribution: float16 [L, H, N+1], the norm of every token's contribution to CLS (Eq. 3).
-        token_norm: float16 [L+1, N+1], the norm of every token of Z^0..Z^L.
-        cls_state: float16 [L+1, d], the CLS token of Z^0..Z^L, or None if not kept.
+        attention: float16 [L, H, token], in [0, 1]: what CLS gives to every token; without CLS,
+            what every patch receives, the mean over queries, which sums to 1.
+        contribution: float16 [L, H, token], the norm of every token's contribution to CLS (Eq. 3);
+            without CLS, to the mean patch.
+        token_norm: float16 [L+1, token], the norm of every token of Z^0..Z^L.
+        summary_state: float16 [L+1, d], the CLS token of Z^0..Z^L; without CLS, the mean patch, the
+            mean over patches of their vectors. None if not kept.
         model_input: the picture as the model saw it, JPEG bytes.
     """
 
     image_id: str
-    cls_attention: Array
+    attention: Array
     contribution: Array
     token_norm: Array
-    cls_state: Array | None
+    summary_state: Array | None
     model_input: bytes
+
+
+_NAMES = {
+    True: {"attention": "cls_attention", "summary_state": "cls_state"},
+    False: {"attention": "received_attention", "summary_state": "mean_state"},
+}
+"""Whether the tower has a class token -> field -> its name in a file; others are called alike."""
 
 
 class TensorWriter:
@@ -60,23 +74,26 @@ class TensorWriter:
         path: the file to make, as a rule `PartWriter.tensors_path`.
         n_layers: L, the number of blocks.
         n_heads: H.
-        n_tokens: N+1, with CLS.
-        width: d, or None to keep no `cls_state`.
+        n_tokens: N+1, with CLS; N, without.
+        width: d, or None to keep no `summary_state`.
+        class_token: whether the tower has a class token.
     """
 
     def __init__(
-        self, path: Path, n_layers: int, n_heads: int, n_tokens: int, width: int | None = None
+        self,
+        path: Path,
+        n_layers: int,
+        n_heads: int,
+        n_tokens: int,
+        width: int | None = None,
+        class_token: bool = True,
     ) -> None:
-        self._shapes: dict[str, tuple[int, ...]] = {
-            "cls_attention": (n_layers, n_heads, n_tokens),
-            "contribution": (n_layers, n_heads, n_tokens),
-            "token_norm": (n_layers + 1, n_tokens),
-        }
-        if width is not None:
-            self._shapes["cls_state"] = (n_layers + 1, width)
+        self._shapes = _shapes((n_layers, n_heads, n_tokens), width)
+        self._names = _NAMES[class_token]
         self._n = 0
         self._file = NewFile(path)
-        for name, shape in self._shapes.items():
+        for field, shape in self._shapes.items():
+            name = self._names.get(field, field)
             self._file.create_dataset(
                 name, shape=(0, *shape), maxshape=(None, *shape), chunks=(1, *shape), dtype="f2"
             )
@@ -88,8 +105,8 @@ class TensorWriter:
 
     @property
     def keeps_cls_state(self) -> bool:
-        """Whether every image brings its `cls_state`."""
-        return "cls_state" in self._shapes
+        """Whether every image brings its `summary_state`."""
+        return "summary_state" in self._shapes
 
     def append(self, image: ImageTensors) -> int:
         """Add an image.
@@ -106,7 +123,8 @@ class TensorWriter:
         """
         arrays = self._checked(image)
         row = self._n
-        for name, value in arrays.items():
+        for field, value in arrays.items():
+            name = self._names.get(field, field)
             self._file[name].resize(row + 1, axis=0)
             self._file[name][row] = value
         self._file.require_written()
@@ -114,10 +132,10 @@ class TensorWriter:
         return row
 
     def _checked(self, image: ImageTensors) -> dict[str, Any]:
-        if (image.cls_state is None) != ("cls_state" not in self._shapes):
+        if (image.summary_state is None) == self.keeps_cls_state:
             raise RowsRefused(
-                f"{image.image_id}: cls_state must be given exactly if the writer has a width; "
-                f"got {'none' if image.cls_state is None else 'one'}."
+                f"{image.image_id}: summary_state must be given exactly if the writer has a width; "
+                f"got {'none' if image.summary_state is None else 'one'}."
             )
         if not image.model_input:
             raise RowsRefused(f"{image.image_id}: model_input must be JPEG bytes; got none.")
@@ -175,26 +193,34 @@ def read_ids(path: Path) -> list[str]:
         return [str(value) for value in file["image_id"].asstr()[:]]
 
 
-def read_image(path: Path, row: int, shape: tuple[int, int, int] | None = None) -> ImageTensors:
+def read_image(
+    path: Path,
+    row: int,
+    shape: tuple[int, int, int] | None = None,
+    class_token: bool | None = None,
+) -> ImageTensors:
     """One image's arrays, as `TensorWriter.append` got them, in float16.
 
     Args:
         path: a part's tensors.h5.
         row: 0-based; table `image` has it as `row_in_part`.
-        shape: L, H, N+1, as the run says; any, if None.
+        shape: L, H and the number of tokens, as the run says; any, if None.
+        class_token: whether the run's tower has a class token; either, if None.
 
     Raises:
         ImageNotFound: no such file or row.
         PartDamaged: the file cannot be read, or holds something else.
     """
     with open_file(path) as file:
-        _check_arrays(file, shape or file["cls_attention"].shape[1:])
+        names = _NAMES[_kind(file, class_token)]
+        _check_arrays(file, names, shape or file[names["attention"]].shape[1:])
         n = len(file["image_id"])
         if not 0 <= row < n:
             raise ImageNotFound(f"row must be in 0..{n - 1} in {path}; got {row}. Publish again.")
         arrays: dict[str, Any] = {
-            field.name: file[field.name][row] if field.name in file else None
+            field.name: file[name][row] if name in file else None
             for field in fields(ImageTensors)
+            for name in [names.get(field.name, field.name)]
         }
         arrays["image_id"] = arrays["image_id"].decode()
         arrays["model_input"] = arrays["model_input"].tobytes()
@@ -202,21 +228,43 @@ def read_image(path: Path, row: int, shape: tuple[int, int, int] | None = None) 
         return ImageTensors(**arrays)
 
 
-def _check_arrays(file: Mapping[str, Any], shape: tuple[int, ...]) -> None:
+def _shapes(shape: tuple[int, ...], width: int | None) -> dict[str, tuple[int, ...]]:
+    """The shape of every float array of an image, by field."""
+    n_layers, n_heads, n_tokens = shape
+    shapes: dict[str, tuple[int, ...]] = {
+        "attention": (n_layers, n_heads, n_tokens),
+        "contribution": (n_layers, n_heads, n_tokens),
+        "token_norm": (n_layers + 1, n_tokens),
+    }
+    return shapes if width is None else {**shapes, "summary_state": (n_layers + 1, width)}
+
+
+def _kind(file: Mapping[str, Any], class_token: bool | None) -> bool:
+    """Whether a file is of a tower with a class token.
+
+    Raises:
+        ValueError: of neither kind or of both, or not of the one that is asked for.
+    """
+    got = [kind for kind, names in _NAMES.items() if {*names.values()} & set(file)]
+    if len(got) != 1 or class_token not in (None, got[0]):
+        there = ", ".join(name for kind in got for name in _NAMES[kind].values() if name in file)
+        wanted = [_NAMES[kind]["attention"] for kind in _NAMES if class_token in (None, kind)]
+        raise ValueError(f"{there or 'no attention'}, where {' or '.join(wanted)} must be")
+    return got[0]
+
+
+def _check_arrays(
+    file: Mapping[str, Any], names: Mapping[str, str], shape: tuple[int, ...]
+) -> None:
     """Before anything is read: types, and one shape for all arrays.
 
     Raises:
         ValueError: another type or shape.
     """
-    n_layers, n_heads, n_tokens = shape
-    expected: dict[str, tuple[int, ...]] = {
-        "cls_attention": (n_layers, n_heads, n_tokens),
-        "contribution": (n_layers, n_heads, n_tokens),
-        "token_norm": (n_layers + 1, n_tokens),
-    }
-    if "cls_state" in file:
-        expected["cls_state"] = (n_layers + 1, file["cls_state"].shape[-1])
-    for name, wanted in expected.items():
+    state = names["summary_state"]
+    expected = _shapes(shape, file[state].shape[-1] if state in file else None)
+    for field, wanted in expected.items():
+        name = names.get(field, field)
         array = file[name]
         if array.dtype != np.float16 or array.shape != (len(file["image_id"]), *wanted):
             raise ValueError(

@@ -26,7 +26,7 @@ def write(
 
     Args:
         path: the file to make.
-        shape: L, N+1, N+1.
+        shape: L, N+1, N+1; without a class token L, N, N.
         images: image_id, and its attention of that shape, any float type.
 
     Raises:
@@ -51,7 +51,8 @@ def write(
 def read(path: Path, image_id: str) -> NDArray[np.float16] | None:
     """An image's attention [L, N+1, N+1], mean over heads; None if the file does not have it.
 
-    Row i is what token i gives to every token; token 0 is CLS. Rows sum to 1.
+    Row i is what token i gives to every token; token 0 is CLS. Rows sum to 1. A tower without a
+    class token has [L, N, N].
 
     Raises:
         ImageNotFound: no such file.

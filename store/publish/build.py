@@ -12,13 +12,14 @@ import pyarrow.parquet as pq
 
 from store.disk import file_sha256
 from store.errors import PartDamaged, PublishRefused
-from store.parts import Part, check_sizes, check_version
+from store.parts import Part, check_sizes, check_version, require_columns
 from store.schema import BASELINE, TABLES
 
 SHARED = ("condition", "skipped")
 """Tables that several parts may say the same row of."""
 
 _SQL_TYPES = {
+    pa.bool_(): "BOOLEAN",
     pa.int32(): "INTEGER",
     pa.float32(): "FLOAT",
     pa.float64(): "DOUBLE",
@@ -38,12 +39,14 @@ class TableFile:
     """One part's file of one table.
 
     Attributes:
-        path: a Parquet file with the columns of the present schema.
+        path: a Parquet file.
         rows: how many rows it has.
+        lacking: columns of the present schema that it is too old to have.
     """
 
     path: Path
     rows: int
+    lacking: tuple[str, ...] = ()
 
 
 def table_files(parts: Iterable[Part]) -> dict[str, list[TableFile]]:
@@ -53,8 +56,8 @@ def table_files(parts: Iterable[Part]) -> dict[str, list[TableFile]]:
         parts: the parts to publish.
 
     Raises:
-        PartDamaged: a Parquet file is not the one that was written; large arrays are only looked
-            at for their size here, `verify` hashes them.
+        PartDamaged: a Parquet file is not the one that was written, or has other columns than its
+            version; large arrays are only looked at for their size here, `verify` hashes them.
         SchemaTooNew: a part that this version cannot read.
     """
     files_of: dict[str, list[TableFile]] = {name: [] for name in TABLES}
@@ -68,7 +71,10 @@ def table_files(parts: Iterable[Part]) -> dict[str, list[TableFile]]:
                     "that part and run again."
                 )
             path = part.path / f"{name}.parquet"
-            files_of[name].append(TableFile(path, pq.read_metadata(path).num_rows))
+            written = pq.read_metadata(path)
+            columns = written.schema.to_arrow_schema().names
+            later = require_columns(part, name, columns)
+            files_of[name].append(TableFile(path, written.num_rows, later))
     return files_of
 
 
@@ -104,7 +110,7 @@ def fill(con: duckdb.DuckDBPyConnection, files_of: Mapping[str, Sequence[TableFi
         distinct = "DISTINCT" if name in SHARED else ""
         for some in _together(name, files):
             con.execute(
-                f"INSERT INTO {name} SELECT {distinct} {_columns(name)} {_FILES} "
+                f"INSERT INTO {name} SELECT {distinct} {_columns(name, some[0].lacking)} {_FILES} "
                 f"ORDER BY {', '.join(TABLES[name].order)}",
                 {"files": [str(file.path) for file in some]},
             )
@@ -119,13 +125,15 @@ def _together(name: str, files: Sequence[TableFile]) -> Iterator[list[TableFile]
     """Files that are sorted together: sorting all at once would go through the disk.
 
     What is sorted by metric or layer before the image stays together with its stage, or a metric
-    of one layer would lie scattered; what is sorted by image first is cut between parts.
+    of one layer would lie scattered; what is sorted by image first is cut between parts. Files of
+    an older schema, with fewer columns, are sorted by themselves.
     """
     by_image = TABLES[name].order[:2] == ("condition_id", "image_id")
     group: list[TableFile] = []
     for file in files:
         same = bool(group) and group[-1].path.parent.parent == file.path.parent.parent
-        if sum(one.rows for one in group) >= _SORTED and (by_image or not same):
+        many = sum(one.rows for one in group) >= _SORTED and (by_image or not same)
+        if many or (group and group[-1].lacking != file.lacking):
             yield group
             group = []
         group.append(file)
@@ -148,14 +156,16 @@ def _may_repeat(con: duckdb.DuckDBPyConnection, name: str, files: Sequence[Table
     return bool(repeated[0][0])
 
 
-def values_of(name: str) -> list[str]:
+def values_of(name: str, lacking: Sequence[str] = ()) -> list[str]:
     """What the columns of a table are made of, as SQL over a part's rows; none of an image's place.
 
-    A floating column's NaN becomes NULL, which alone means "not there": in SQL a NaN is larger than
-    every number.
+    Columns that the rows are too old to have, `lacking`, are NULL. A floating column's NaN becomes
+    NULL, which alone means "not there": in SQL a NaN is larger than every number.
     """
     return [
-        f'CASE WHEN isnan("{column}") THEN NULL ELSE "{column}" END AS "{column}"'
+        f'NULL::{_SQL_TYPES[kind]} AS "{column}"'
+        if column in lacking
+        else f'CASE WHEN isnan("{column}") THEN NULL ELSE "{column}" END AS "{column}"'
         if pa.types.is_floating(kind)
         else f'"{column}"'  # quoted: `at` is a word of SQL, too
         for column, kind in TABLES[name].columns.items()
@@ -163,13 +173,13 @@ def values_of(name: str) -> list[str]:
     ]
 
 
-def _columns(name: str) -> str:
+def _columns(name: str, lacking: Sequence[str]) -> str:
     # Where an image's arrays are: known here, not when the part was written; its last columns.
     place = [
         f"regexp_replace(regexp_extract(filename, '{_PART_ID}'), '{_PART_ID}', '\\1/\\2') AS part",
         "file_row_number::INTEGER AS row_in_part",
     ]
-    return ", ".join(values_of(name) + (place if name == "image" else []))
+    return ", ".join(values_of(name, lacking) + (place if name == "image" else []))
 
 
 def count(con: duckdb.DuckDBPyConnection, table: str) -> int:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from store.metrics import head_columns
 from store.query.ask import Source, ask, quoted
-from store.schema import BASELINE, LAYER_COLUMNS
+from store.schema import BASELINE, layer_columns
 
 
 def groups(run: Source) -> pd.DataFrame:
@@ -92,9 +92,9 @@ def scores(run: Source, image_id: str, layer: int, condition: str = BASELINE) ->
     )
 
 
-def layer_stats(run: Source, image_id: str, condition: str = BASELINE) -> pd.DataFrame:
-    """One image's measures a layer: layer and every metric of `layer_stat`."""
-    columns = quoted(LAYER_COLUMNS)
+def layer_stats(run: Source, image_id: str, condition: str, class_token: bool) -> pd.DataFrame:
+    """One image's measures a layer: layer, and the metrics of `layer_stat` of a kind of tower."""
+    columns = quoted(layer_columns(class_token))
     return ask(
         run,
         f"SELECT layer, {columns} FROM layer_stat WHERE condition_id = ? "
@@ -103,12 +103,35 @@ def layer_stats(run: Source, image_id: str, condition: str = BASELINE) -> pd.Dat
     )
 
 
-def head_stats(run: Source, image_id: str, condition: str = BASELINE) -> pd.DataFrame:
-    """One image's measures of every layer and head: layer, head and every metric of `head_stat`."""
-    columns = quoted(head_columns("head_stat"))
+def head_stats(run: Source, image_id: str, condition: str, class_token: bool) -> pd.DataFrame:
+    """One image's measures of every layer and head: layer, head, and the metrics of `head_stat`."""
+    columns = quoted(head_columns("head_stat", class_token))
     return ask(
         run,
         f"SELECT layer, head, {columns} FROM head_stat WHERE condition_id = ? "
         "AND image_id = ? ORDER BY layer, head",
         (condition, image_id),
+    )
+
+
+def inner_blocks(run: Source, image_id: str) -> pd.DataFrame:
+    """After which blocks of the language model words were read in an image: block, ascending."""
+    return ask(
+        run,
+        "SELECT DISTINCT block FROM inner_word WHERE image_id = ? ORDER BY block",
+        (image_id,),
+    )
+
+
+def inner_words(run: Source, image_id: str, block: int) -> pd.DataFrame:
+    """The words of every token of an image after one block, the most probable first.
+
+    Returns:
+        grid_row, grid_column (from 0), rank (from 1), word, probability in [0, 1].
+    """
+    return ask(
+        run,
+        "SELECT grid_row, grid_column, rank, word, probability FROM inner_word "
+        "WHERE image_id = ? AND block = ? ORDER BY grid_row, grid_column, rank",
+        (image_id, block),
     )

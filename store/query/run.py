@@ -48,6 +48,11 @@ class Run:
         """The run's name in full."""
         return self.path.name
 
+    @property
+    def class_token(self) -> bool:
+        """Whether the tower has a class token; it decides which statistics there are."""
+        return bool(self.info["class_token"])
+
     def sql(self, query: str, params: Params | None = None) -> pd.DataFrame:
         """The result of a query; it can read this run's tables and nothing else.
 
@@ -138,8 +143,9 @@ class Run:
 
     def _read(self, path: Path, row: int, image_id: str) -> ImageTensors:
         size = [self.info.get(name) or 0 for name in ("n_layers", "n_heads", "grid_h", "grid_w")]
-        shape = (size[0], size[1], size[2] * size[3] + 1) if all(size) else None
-        image = tensors.read_image(path, row, shape)
+        n_tokens = size[2] * size[3] + self.class_token
+        shape = (size[0], size[1], n_tokens) if all(size) else None
+        image = tensors.read_image(path, row, shape, self.class_token)
         if image.image_id != image_id:
             raise ImageNotFound(
                 f"row {row} of {path} must be {image_id!r}; got {image.image_id!r}: the parts "
@@ -152,7 +158,8 @@ class Run:
 
         Returns:
             [L, N+1, N+1]: of each layer, row i is what token i gives to every token (0 is CLS);
-            rows sum to 1. None if the run did not keep it for this image.
+            rows sum to 1. Without a class token [L, N, N], patches alone. None if the run did not
+            keep it for this image.
 
         Raises:
             ImageNotFound: no such image.
@@ -237,7 +244,7 @@ def open_run(run_or_results: Path | str, name: str | None = None) -> Run:
     >>> with open_run("results", "whoops") as run:
     ...     captions = run.table("caption", "condition_id = ? AND layer = ?", ["baseline", 2])
     ...     first = captions.image_id[0]
-    ...     layers, heads, tokens = run.tensors(first).cls_attention.shape
+    ...     layers, heads, tokens = run.tensors(first).attention.shape
     >>> list(captions.columns[:4])
     ['condition_id', 'image_id', 'layer', 'text']
     >>> layers == run.info["n_layers"]

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from store.metrics import GAIN
-from store.schema import CAPTION_METRICS, LAYER_METRICS
+from store.schema import CAPTION_METRICS, LAYER_METRICS, layer_columns
 from store.statistics import intervals, judged, landmarks
 from store.statistics.bootstrap import Array, Summary, sample_means
 from store.statistics.convergence import ALL_LAYERS
@@ -14,6 +14,7 @@ from store.statistics.matrices import (
     Values,
     appended,
     families,
+    has_class_token,
     insert,
     matrices,
     named_columns,
@@ -42,13 +43,17 @@ def _of_captions(floor: str = "") -> tuple[Values, ...]:
     )
 
 
-_SOURCES = (
-    Values(
+def _of_layers(class_token: bool) -> Values:
+    there = set(LAYER_METRICS) & set(layer_columns(class_token))
+    return Values(
         "SELECT * FROM layer_stat",
         ("condition_id", "layer"),
-        tuple((metric, SELF) for metric in LAYER_METRICS),
+        tuple((metric, SELF) for metric in LAYER_METRICS if metric in there),
         family=("condition_id",),
-    ),
+    )
+
+
+_SOURCES = (
     *_of_captions(),
     *(
         Values(sql, _KEY, family=_CURVE)
@@ -86,7 +91,7 @@ def add_curves(con: duckdb.DuckDBPyConnection, weights: Array) -> None:
         con: the generation being built, after `bootstrap.prepare`.
         weights: from `bootstrap_weights`, of its images.
     """
-    for source in _SOURCES:
+    for source in (_of_layers(has_class_token(con)), *_SOURCES):
         for points, summary in summaries(con, source, weights):
             insert(con, "curve", [appended(points)])
             insert(con, "band", [_bands(points, summary)])

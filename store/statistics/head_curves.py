@@ -6,18 +6,25 @@ import numpy as np
 from store.metrics import head_columns
 from store.statistics import intervals
 from store.statistics.bootstrap import Array
-from store.statistics.matrices import Values, appended, families, insert, summaries
+from store.statistics.matrices import (
+    Values,
+    appended,
+    families,
+    has_class_token,
+    insert,
+    summaries,
+)
 
 _HEAD = ("condition_id", "layer", "head")
 _EFFECTS = "head_effect"
 """The table whose measures are 0 of a head that does nothing."""
 
 
-def _of_table(table: str) -> Values:
+def _of_table(table: str, class_token: bool) -> Values:
     return Values(
         f"SELECT * FROM {table}",
         _HEAD,
-        tuple((name, "self") for name in head_columns(table)),
+        tuple((name, "self") for name in head_columns(table, class_token)),
         family=("condition_id",),
     )
 
@@ -37,7 +44,8 @@ def add_head_curves(con: duckdb.DuckDBPyConnection, weights: Array) -> None:
         con: the generation being built, after `bootstrap.prepare`.
         weights: from `bootstrap_weights`, of its images.
     """
-    for source in (_of_table("head_stat"), _of_table(_EFFECTS), _SCORES):
+    tables = [_of_table(table, has_class_token(con)) for table in ("head_stat", _EFFECTS)]
+    for source in (*tables, _SCORES):
         for points, summary in summaries(con, source, weights):
             p = np.full(len(points), np.nan)
             if source.sql.endswith(_EFFECTS):

@@ -70,6 +70,11 @@ def prepare(con: duckdb.DuckDBPyConnection) -> int:
     return int(con.execute("SELECT count(*) FROM numbered").fetchall()[0][0])
 
 
+def has_class_token(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the run's tower has a class token: which statistics of layers and heads there are."""
+    return bool(con.execute("SELECT class_token FROM run").fetchall()[0][0])
+
+
 def summaries(
     con: duckdb.DuckDBPyConnection, values: Values, weights: Array
 ) -> Iterator[tuple[pa.Table, Summary]]:

@@ -1,6 +1,6 @@
 """Is a run what it says? Every part read and hashed again, and held against the tables."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,17 @@ import duckdb
 
 from store.disk import current_generation, file_sha256, generation_path, read_run, refuse_links
 from store.errors import NotPublished, StoreError
-from store.parts import Part, iter_tables, read_part, unfinished_of_other_hosts, verify_part
+from store.parts import (
+    Part,
+    is_readable,
+    iter_tables,
+    read_part,
+    unfinished_of_other_hosts,
+    verify_part,
+)
 from store.publish import COMPUTED, SHARED, published_manifest, values_of
-from store.query import open_run
-from store.schema import BASELINE, SCHEMA_VERSION, TABLES
+from store.query import Run, open_run
+from store.schema import BASELINE, TABLES, lacking
 
 _COMPUTED = ("run", *COMPUTED)
 """Tables that publish fills: their rows are not those of the parts."""
@@ -117,9 +124,8 @@ def _against_published(
         )
     waiting = sorted(set(parts) - set(published))
     notes = [f"{len(waiting)} parts are not published, first {waiting[0]}"] if waiting else []
-    current = all(part.manifest["schema_version"] == SCHEMA_VERSION for part in parts.values())
-    if not current:
-        notes.append("some parts are of an older schema: their rows are not counted")
+    if not all(map(is_readable, parts.values())):
+        notes.append("some parts are of another schema: their rows are not counted")
     elif whole and not problems:
         try:
             problems += _compare(run, [parts[name] for name in published])
@@ -148,7 +154,7 @@ def _compare(run: Path, parts: list[Part]) -> list[str]:
     with open_run(run) as opened, duckdb.connect() as con:
         for table in sorted(TABLES.keys() - {*_COMPUTED}):
             expected = _of_parts(con, parts, table)
-            query = _hashes(table, table)
+            query = _hashes(table, table, _too_old_for(opened, table))
             there = _sum(opened.sql(query).itertuples(index=False), table)
             if there != expected:
                 problems.append(
@@ -167,12 +173,18 @@ def _of_parts(con: duckdb.DuckDBPyConnection, parts: Iterable[Part], table: str)
     return _sum(hashes, table)
 
 
-def _hashes(table: str, source: str) -> str:
+def _too_old_for(run: Run, table: str) -> tuple[str, ...]:
+    """Columns that a published table lacks, since it was published before the schema had them."""
+    there = set(run.sql(f"FROM {table} LIMIT 0").columns)
+    return tuple(column for column in lacking(table, 1) if column not in there)
+
+
+def _hashes(table: str, source: str, without: Sequence[str] = ()) -> str:
     """SQL for rows of hash, count and sum; of a table that parts share, a row for each of its rows.
 
     Publishing adds the baseline to the conditions, where no part names it.
     """
-    rows = f"(SELECT {', '.join(values_of(table))} FROM {source}) AS r"
+    rows = f"(SELECT {', '.join(values_of(table, without))} FROM {source}) AS r"
     if table in SHARED:
         where = f"WHERE condition_id <> '{BASELINE}'" if table == "condition" else ""
         return f"SELECT DISTINCT hash(r)::VARCHAR, 1, hash(r)::VARCHAR FROM {rows} {where}"

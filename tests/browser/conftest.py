@@ -16,7 +16,7 @@ from tests.serving import serve
 from tests.synthetic import make_run
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def results(tmp_path_factory):
     """The folder of PEEL_RESULTS (the gate sets it to the demo's), else a synthetic run."""
     if "PEEL_RESULTS" in os.environ:
@@ -26,13 +26,13 @@ def results(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(results, tmp_path_factory):
     with serve(results, tmp_path_factory.mktemp("server") / "log") as address:
         yield address
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser():
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
@@ -46,7 +46,7 @@ def tab(browser):
         yield context.new_page()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def edited(tmp_path_factory):
     """Results: a run with conditions, whose second picture has the attention of its tokens."""
     folder = tmp_path_factory.mktemp("chosen")
@@ -64,7 +64,7 @@ def edited(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def chosen(edited, tmp_path_factory):
     """Its server."""
     with serve(edited, tmp_path_factory.mktemp("server") / "log") as address:

@@ -26,12 +26,32 @@ ARGS = [
 ]
 
 
+# What the reader will yet tell the server: it does so after 400 ms of rest.
+_RESTING = """{
+    const [start, end] = [window.setTimeout, window.clearTimeout]
+    const resting = window.resting = new Set()
+    window.setTimeout = (call, wait, ...rest) => {
+        if (wait !== 400) return start(call, wait, ...rest)
+        const timer = start(() => { resting.delete(timer); call(...rest) }, wait)
+        resting.add(timer)
+        return timer
+    }
+    window.clearTimeout = (timer) => { resting.delete(timer); end(timer) }
+}"""
+
+
 @contextmanager
 def window(browser, width=1280):
-    """A browser's window that remembers nothing, with room for 30 seconds on a busy machine."""
+    """A browser's window that remembers nothing, with room for 30 seconds on a busy machine.
+
+    Its reader wants little motion: to draw what moves while a page loads, 60 times a second and
+    without a graphics card, takes as long as all the rest.
+    """
     expect.set_options(timeout=30_000)
-    with browser.new_context(viewport={"width": width, "height": 800}) as context:
+    screen = {"width": width, "height": 800}
+    with browser.new_context(viewport=screen, reduced_motion="reduce") as context:
         context.set_default_timeout(30_000)
+        context.add_init_script(_RESTING)
         context.on("page", _listen)
         yield context
 
@@ -68,20 +88,37 @@ def _listen(tab):
     tab.on("websocket", opened)
 
 
-# Whether nothing changes during a while. A picture far below is not loaded before it is near.
+# Whether nothing changes for a while, within 5 seconds. What has a shadow tree may come late. A
+# picture far below is not loaded before it is near.
 _STILL = """(pause) => new Promise((done) => {
-    const roots = [document, ...[...document.querySelectorAll("*")].map((one) => one.shadowRoot)]
-    let still = true
-    const changes = new MutationObserver(() => { still = false })
-    for (const root of roots.filter(Boolean)) {
-        changes.observe(root, { attributes: true, characterData: true, childList: true,
-                                subtree: true })
+    const [seen, begun] = [new Set(), performance.now()]
+    let timer
+    const changes = new MutationObserver(() => wait())
+    const watch = () => {
+        const hosts = [...document.querySelectorAll("*")].filter((one) => one.shadowRoot)
+        const roots = [document, ...hosts.map((one) => one.shadowRoot)]
+        const found = roots.filter((root) => !seen.has(root))
+        for (const root of found) {
+            seen.add(root)
+            changes.observe(root, { attributes: true, characterData: true, childList: true,
+                                    subtree: true })
+        }
+        return found.length
     }
-    setTimeout(() => {
-        changes.disconnect()
+    const wait = () => {
+        clearTimeout(timer)
+        timer = setTimeout(look, pause)
+    }
+    const look = () => {
         const images = [...document.images].filter((image) => image.loading !== "lazy")
-        done(still && images.every((image) => image.complete))
-    }, pause)
+        const late = performance.now() - begun > 5000
+        if (!late && watch()) return wait()
+        changes.disconnect()
+        done(!late && !window.resting?.size && images.every((image) => image.complete))
+    }
+    watch()
+    wait()
+    setTimeout(() => { clearTimeout(timer); look() }, 5100)
 })"""
 
 
@@ -89,13 +126,11 @@ def settled(tab):
     """Wait until every question has its answer and all of it is drawn."""
     end = time.monotonic() + 60
     while time.monotonic() < end:
-        # The reader tells the server what was chosen after 400 ms of rest.
-        pause = 500 if tab.locator(".peel-reader").count() else 150
         if (
             not _owed[tab]
             and tab.locator("[data-test-script-state=notRunning]").count()
             and not tab.locator("[data-testid=stSkeleton]").count()
-            and tab.evaluate(_STILL, pause)
+            and tab.evaluate(_STILL, 150)
             and not _owed[tab]
         ):
             return

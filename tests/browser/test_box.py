@@ -43,7 +43,7 @@ def test_a_patch_shows_what_it_attends_to(tab, chosen):
 
 def test_a_box_ranks_the_heads_that_look_there(tab, edited, chosen, script):
     with open_run(list_runs(edited)[0]) as there:
-        attention = there.tensors("img00000").cls_attention.astype(float)
+        attention = there.tensors("img00000").attention.astype(float)
     opened(tab, chosen, "image=img00000&layer=1&head=0")
     canvas = tab.locator(".maps canvas").first
     canvas.scroll_into_view_if_needed()

@@ -34,6 +34,9 @@ def test_the_film_runs_through_the_layers_and_stops(tab, server):
 
 
 def test_the_film_runs_by_itself_to_the_last_layer(tab, server):
+    tab.emulate_media(
+        reduced_motion="no-preference"
+    )  # the one page that is seen with all that moves
     opened(tab, server, "layer=1&head=0")
     tab.get_by_role("button", name="Play through the layers").click()
     expect(layer(tab)).to_have_value(layer(tab).get_attribute("max"))

@@ -15,9 +15,13 @@ pytestmark = pytest.mark.browser
 BAR = ".st-key-making"
 
 
+def books(results):
+    return make_run(results, "books", n_images=8, n_layers=6, n_heads=3, grid=(8, 8))
+
+
 @pytest.fixture
 def run(tmp_path):
-    return make_run(tmp_path / "results", "books", n_images=8, n_layers=6, n_heads=3, grid=(8, 8))
+    return books(tmp_path / "results")
 
 
 @pytest.fixture
@@ -26,8 +30,8 @@ def address(run, tmp_path):
         yield server
 
 
-@pytest.fixture
-def making(run):
+def made(run):
+    """Say that the run is being made."""
     said = Making(
         (run.name, "photos-3c4d"),
         ("run", "precompute/configs/demo.toml"),
@@ -41,6 +45,20 @@ def making(run):
     return said
 
 
+@pytest.fixture
+def making(run):
+    return made(run)
+
+
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory):
+    """A server of a run that is being made, for tests that change nothing of it."""
+    folder = tmp_path_factory.mktemp("busy")
+    made(books(folder / "results"))
+    with serve(folder / "results", folder / "log") as server:
+        yield server
+
+
 def published_again(run):
     (run / "results-1.json").unlink()  # so that the same parts make another generation
     assert publish(run).number == 2
@@ -52,10 +70,10 @@ def box(tab, selector):
 
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("page", ["", "image", "pruning"])
-def test_the_bar_is_read_by_day_and_by_night(browser, address, making, width, page):
+def test_the_bar_is_read_by_day_and_by_night(browser, busy, width, page):
     with window(browser, width) as context:
         tab = context.new_page()
-        tab.goto(f"{address}/{page}")
+        tab.goto(f"{busy}/{page}")
         tab.locator(BAR, has_text="Making books: edits of the model, 3 of 8 pictures").wait_for()
         for scheme in day_and_night(tab):
             picture(tab, f"making-{page or 'images'}-{width}-{scheme}")

@@ -139,7 +139,7 @@ def test_the_value_under_the_cursor_is_the_one_on_disk(tab, server, results, scr
     box = canvas.bounding_box()
     canvas.hover(position={"x": box["width"] * 2.5 / columns, "y": box["height"] * 1.5 / rows})
     token = columns + 2 + 1
-    value = float(stored.cls_attention[1, 1, token])
+    value = float(stored.attention[1, 1, token])
     expect(tab.locator(".maps .value")).to_contain_text(
         f"{script('figures', value)} at row 2, column 3 (token {token})"
     )

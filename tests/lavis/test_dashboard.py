@@ -32,7 +32,7 @@ def test_the_run_is_whole_and_says_where_it_was_made(run):
         last = base[base.layer == info.n_layers]
         assert last.text.nunique() > RUNS[run] / 2
         image = last.image_id.iloc[0]
-        assert opened.tensors(image).cls_attention.shape == (info.n_layers, info.n_heads, 65)
+        assert opened.tensors(image).attention.shape == (info.n_layers, info.n_heads, 65)
         for table in ("score", "curve", "head_effect", "change", "head_caption"):
             assert len(opened.table(table))
 

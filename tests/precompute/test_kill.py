@@ -68,7 +68,7 @@ def test_a_killed_run_ends_in_the_same_tables(point, go, uninterrupted, tmp_path
     assert arrays.keys() == expected_arrays.keys()
     for image_id, kept in arrays.items():
         expected = expected_arrays[image_id]
-        for name in ("cls_attention", "contribution", "token_norm", "cls_state"):
+        for name in ("attention", "contribution", "token_norm", "summary_state"):
             assert (getattr(kept, name) == getattr(expected, name)).all(), name
         assert kept.model_input == expected.model_input
     leftovers = [p.name for p in tmp_path.rglob(".*") if "lock" not in p.name]

@@ -56,10 +56,10 @@ def test_rows_and_arrays_are_those_of_a_direct_computation(folder, captioner, pi
         kept = run.tensors("img-5")
         stats = run.table("layer_stat").query("image_id == 'img-5'").sort_values("layer")
     taken = capture(captioner.tower, captioner.pixels(pictures[4:5]))
-    np.testing.assert_allclose(kept.cls_attention, taken.attention[0], atol=1e-3)
+    np.testing.assert_allclose(kept.attention, taken.attention[0], atol=1e-3)
     np.testing.assert_allclose(kept.contribution, taken.contribution[0], rtol=2e-3, atol=1e-3)
     np.testing.assert_allclose(kept.token_norm, taken.token_norm[0], rtol=1e-3)
-    np.testing.assert_allclose(kept.cls_state, taken.summary_state[0], rtol=2e-3, atol=2e-3)
+    np.testing.assert_allclose(kept.summary_state, taken.summary_state[0], rtol=2e-3, atol=2e-3)
     for name, column in taken.layer_stat.items():
         expected = column[0].double().numpy()
         np.testing.assert_allclose(

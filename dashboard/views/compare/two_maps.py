@@ -7,6 +7,8 @@ import streamlit as st
 from dashboard.charts import colour_bar, maps
 from dashboard.data import run as run_data
 from dashboard.data.run import Key
+from dashboard.names import towers
+from dashboard.names.towers import TOWERS
 from dashboard.widgets import link, menus, picture, two_captions
 from dashboard.widgets import text as plain_text
 from store.parts import ImageTensors
@@ -45,13 +47,16 @@ def show(
     heads = ["mean", *map(str, range(min(n_heads)))]
     chosen = menus.menu("Head", heads, name="head")
     head = None if chosen == "mean" else int(chosen)
-    plain_text.line(f"{image_id}: what CLS attends to. Both maps share one colour scale.", "small")
+    kinds = [run_data.class_token(side.key) for side in (one, two)]
+    apart = towers.not_of_one_kind(*kinds)
+    alike = f"{TOWERS[kinds[0]].map}. Both maps share one colour scale."
+    plain_text.line(f"{image_id}: {alike}" if not apart else f"{image_id}. {apart}", "small")
     tensors = [_tensors(side, image_id) for side in (one, two)]
-    captured = [arrays for arrays in tensors if arrays is not None]
-    scales = [maps.shared_scale(arrays.cls_attention) for arrays in captured]
-    scale = max(scales, key=lambda scale: scale.high, default=maps.Scale(0.0, 1.0, False))
-    for column, side, layer, name, arrays in zip(
-        st.columns(2, gap="medium"), (one, two), layers, names, tensors, strict=True
+    scales = [_scale(side, arrays) for side, arrays in zip((one, two), tensors, strict=True)]
+    if not apart:
+        scales = [max(scales, key=lambda scale: scale.high)] * 2
+    for column, side, layer, name, arrays, scale in zip(
+        st.columns(2, gap="medium"), (one, two), layers, names, tensors, scales, strict=True
     ):
         with column:
             plain_text.line(f"{name}, layer {layer}", "heading")
@@ -67,6 +72,17 @@ def _tensors(side: Side, image_id: str) -> ImageTensors | None:
     if side.condition == BASELINE:
         return run_data.tensors(side.key, image_id)
     return run_data.condition_tensors(side.key, image_id, side.condition)
+
+
+def _grid(side: Side) -> tuple[int, int]:
+    run = run_data.run_row(side.key)
+    return int(run["grid_h"]), int(run["grid_w"])
+
+
+def _scale(side: Side, tensors: ImageTensors | None) -> maps.Scale:
+    if tensors is None:
+        return maps.Scale(0.0, 0.0, False)  # there is no map that it would be of
+    return maps.shared_scale(tensors.attention, _grid(side))
 
 
 def _map(
@@ -86,11 +102,7 @@ def _map(
             "small",
         )
     else:
-        run = run_data.run_row(side.key)
-        tokens = maps.patch_map(
-            maps.head_tokens(tensors.cls_attention, layer, head),
-            (int(run["grid_h"]), int(run["grid_w"])),
-        )
+        tokens = maps.patch_map(maps.head_tokens(tensors.attention, layer, head), _grid(side))
         st.image(
             maps.blend(
                 tensors.model_input,
@@ -104,4 +116,4 @@ def _map(
             output_format="PNG",
             alt=f"Attention at layer {layer}, {name}.",
         )
-        colour_bar.show(scale, "attention of CLS a patch, share")
+        colour_bar.show(scale, TOWERS[run_data.class_token(side.key)].legend)

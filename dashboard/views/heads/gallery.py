@@ -17,6 +17,7 @@ from dashboard.figures import paper as paper_figures
 from dashboard.figures.files import Spec
 from dashboard.figures.head_gallery import Cell, around, gallery, head_cell
 from dashboard.names import metrics
+from dashboard.names.towers import TOWERS
 from dashboard.widgets import making, menus, picture, two_captions
 from dashboard.widgets import text as plain_text
 from dashboard.widgets.thumbnail import thumbnail
@@ -77,17 +78,17 @@ def show(key: Key, image_id: str, condition: str) -> None:
             below, here, (f"the layer below, Z^{layer - 1}", f"this layer, Z^{layer}")
         )
     frame = _frame(key, image_id, layer)
-    scale = maps.shared_scale(run_data.tensors(key, image_id).cls_attention)
-    cells = _cards(key, image_id, scale, layer, frame, here)
-    colour_bar.show(
-        scale, "attention of CLS a patch, share; one scale for all heads and layers of the picture"
-    )
+    run, legend = run_data.run_row(key), TOWERS[run_data.class_token(key)].legend
+    grid = (int(run["grid_h"]), int(run["grid_w"]))
+    scale = maps.shared_scale(run_data.tensors(key, image_id).attention, grid)
+    cells = _cards(key, image_id, grid, scale, layer, frame, here)
+    colour_bar.show(scale, f"{legend}; one scale for all heads and layers of the picture")
     pictures = [
         *around(thumbnail(key, image_id), layer, {layer - 1: below, layer: here}),
         *cells,
     ]
     files.download_row(
-        _figure(key, image_id, layer, pictures, scale),
+        _figure(key, image_id, layer, pictures, scale, legend),
         frame.assign(image_id=image_id, layer=layer),
         "gallery",
     )
@@ -123,9 +124,11 @@ def _beside_null(key: Key, layer: int) -> None:
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def _figure(key: Key, image_id: str, layer: int, _pictures: list[Cell], _scale: Scale) -> Spec:
+def _figure(
+    key: Key, image_id: str, layer: int, _pictures: list[Cell], _scale: Scale, _legend: str
+) -> Spec:
     # The pictures are those of what is named; the figure took a third of a rerun.
-    return files.spec(gallery(_pictures, _scale))
+    return files.spec(gallery(_pictures, _scale, _legend))
 
 
 def _frame(key: Key, image_id: str, layer: int) -> pd.DataFrame:
@@ -145,11 +148,15 @@ def _frame(key: Key, image_id: str, layer: int) -> pd.DataFrame:
 
 
 def _cards(
-    key: Key, image_id: str, scale: Scale, layer: int, frame: pd.DataFrame, here: str
+    key: Key,
+    image_id: str,
+    grid: tuple[int, int],
+    scale: Scale,
+    layer: int,
+    frame: pd.DataFrame,
+    here: str,
 ) -> list[Cell]:
-    run = run_data.run_row(key)
     tensors = run_data.tensors(key, image_id)
-    grid = (int(run["grid_h"]), int(run["grid_w"]))
     metric = next((name for name in likeness() if f"{name}:{BASELINE}" in frame), None)
     made = []
     cells = st.grid("auto", min_column_width=145, gap="small")

@@ -9,6 +9,7 @@ from dashboard.data.run import Key
 from dashboard.figures import display, files
 from dashboard.figures import paper as paper_figures
 from dashboard.names import intervals, metrics
+from dashboard.names.towers import TOWERS
 from dashboard.views.heads import gallery
 from dashboard.widgets import copy_command, link, making, menus
 from dashboard.widgets import text as plain_text
@@ -25,9 +26,7 @@ def show(place: Place) -> None:
         image_id = menus.choose_image(key)
     st.header("Heads")
     plain_text.line(
-        "A layer's attention has several heads. Each reads the picture's patches, the "
-        "squares it is cut into, in its own way, and adds what it reads to CLS, the token "
-        "that stands for the whole picture.",
+        TOWERS[run_data.class_token(key)].reads,
         "small",
     )
     with link.notes_above():

@@ -6,6 +6,7 @@ import streamlit as st
 from dashboard.data import run as run_data
 from dashboard.data.run import Key
 from dashboard.figures import files, film_strip
+from dashboard.names.towers import TOWERS
 from dashboard.widgets import link, picture
 from dashboard.widgets import text as plain_text
 from store.schema import BASELINE
@@ -82,6 +83,7 @@ def strip(key: Key, image_id: str, condition: str, layers: tuple[int, ...], pape
         {layer: captions[layer] for layer in layers},
         layers,
         (int(run["grid_h"]), int(run["grid_w"])),
+        legend=TOWERS[run_data.class_token(key)].legend,
         title=f"{image_id}, {run['run_id']}{under}",
         paper=paper,
     )

@@ -6,7 +6,7 @@ import streamlit as st
 from dashboard.data import run as run_data
 from dashboard.data.run import Key
 from dashboard.names import score_line
-from dashboard.views.image import edits, film_panel, reader_data, similar
+from dashboard.views.image import edits, film_panel, inner_words, reader_data, similar
 from dashboard.widgets import groups, link, menus, picture
 from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
@@ -39,6 +39,7 @@ def show(place: Place) -> None:
     edits.show(key, image_id, place.condition)
     reader_data.scores(key, image_id, place.condition, int(here["layer"]))
     _film(key, image_id, place.condition)
+    inner_words.show(key, image_id)
     similar.beside(key, image_id, place.condition)
     groups.ways(key, image_id, place.condition)
     with notes:

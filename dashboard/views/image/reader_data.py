@@ -15,6 +15,7 @@ from dashboard.charts import maps
 from dashboard.data import run as run_data
 from dashboard.data.run import Key
 from dashboard.names import metrics
+from dashboard.names.towers import TOWERS, Tower
 from dashboard.reader import payload, place
 from dashboard.widgets import picture
 from dashboard.widgets import text as plain_text
@@ -25,6 +26,7 @@ from store.parts import ImageTensors
 from store.query import reader as reader_queries
 from store.schema import BASELINE, CAPTION_METRICS, LAYER_METRICS
 
+_TOWER_WORDS = ("attention", "contribution", "about", "lookers", "share", "curves")
 _PALETTES = {"map": maps.INFERNO, "matrix": base_charts.VIRIDIS, "diverging": base_charts.DIVERGING}
 
 
@@ -58,7 +60,7 @@ def _attended(key: Key, image_id: str, box: str, header: Mapping[str, Any]) -> p
         return payload.Payload({"patch": box}, {})
     tokens = run_data.token_attention(key, image_id)
     assert tokens is not None  # the header says so
-    rows = [patch + 1 for patch in place.patches(box, header["grid"][1])]  # token 0 is CLS
+    rows = [header["first_patch"] + patch for patch in place.patches(box, header["grid"][1])]
     return payload.Payload(
         {"patch": box}, {"patch": tokens[:, rows].mean(axis=1, dtype=np.float32).astype(np.float16)}
     )
@@ -74,18 +76,19 @@ def _shown(key: Key, image_id: str, condition: str, against: str | None) -> payl
     run, captions = run_data.run_row(key), run_data.captions(key, image_id, condition)
     seen = picture.look(key, image_id, condition)
     n_layers, grid = int(run["n_layers"]), (int(run["grid_h"]), int(run["grid_w"]))
-    other = _other_maps(key, image_id, seen, against)
+    other, tower = _other_maps(key, image_id, seen, against), TOWERS[run_data.class_token(key)]
     scores = _scores(key, image_id, condition)
     header = payload.Payload(
         _descriptions(key, image_id, condition, against)
         | {
             "layers": n_layers,
             "heads": int(run["n_heads"]),
+            "tower": {name: getattr(tower, name) for name in _TOWER_WORDS},
             "palettes": _PALETTES,
             "compared": against,
             "difference": other is not None,
             "tokens": condition == BASELINE and run_data.token_attention(key, image_id) is not None,
-            "peak": _peak(seen.heads),
+            "peak": _peak(seen.heads, tower),
             "words": ladder_rows.first_appearances(captions),
             "marks": ladder_rows.marks(captions, _gain(scores)),
             "rows": ladder_rows.rows(
@@ -109,7 +112,7 @@ def _shown(key: Key, image_id: str, condition: str, against: str | None) -> payl
     return payload.joined(
         header,
         payload.maps(seen.tensors, grid, other),
-        payload.matrix(seen.heads, n_layers, int(run["n_heads"])),
+        payload.matrix(seen.heads, n_layers, int(run["n_heads"]), tower),
         payload.curves(_lines(seen.stats, captions, scores), before, n_layers),
     )
 
@@ -201,7 +204,7 @@ def _lines(
 ) -> dict[str, pd.Series]:
     layers, decoded = stats.set_index("layer"), captions.set_index("layer")
     return (
-        {name: layers[name] for name in LAYER_METRICS}
+        {name: layers[name] for name in LAYER_METRICS if name in layers}
         | {name: decoded[name] for name in CAPTION_METRICS}
         | scores
     )
@@ -220,12 +223,16 @@ def _other_maps(key: Key, image_id: str, seen: Seen, against: str | None) -> Ima
     return run_data.condition_tensors(key, image_id, against)
 
 
-def _peak(heads: pd.DataFrame) -> dict[str, str] | None:
+def _peak(heads: pd.DataFrame, tower: Tower) -> dict[str, str] | None:
     cell = picture.strongest(heads)
     return (
         None
         if cell is None
-        else {"layer": str(cell[0]), "head": str(cell[1]), "why": picture.STRONGEST[cell[2]]}
+        else {
+            "layer": str(cell[0]),
+            "head": str(cell[1]),
+            "why": picture.BY_GRADIENT if cell[2] == "gradient" else tower.largest,
+        }
     )
 
 

@@ -53,7 +53,7 @@ def choose(key: Key, condition: str, top: int) -> tuple[Predicate, ...]:
         text = menus.text(
             "Filters",
             name="filter",
-            placeholder="none; for instance |delta_attn| > 0.1; rouge_l:final@2 < 0.5",
+            placeholder="none; for instance |patch_attn_share| > 1; rouge_l:final@2 < 0.5",
             more="metric[:against][@layer] < number; bars for the absolute value; @max and @min "
             "for the largest and the least over layers, no layer for any; several joined by "
             "a semicolon, an interval being two.",

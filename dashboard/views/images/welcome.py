@@ -162,7 +162,7 @@ def _example(key: Key, top: int) -> Example | None:
 
 
 def _looked_at(key: Key, example: Example) -> str:
-    """The box, a third of the picture high and wide, of which most came to CLS at its layer."""
+    """The box, a third of the picture high and wide, that contributes most at the layer."""
     run, tensors = run_data.run_row(key), run_data.tensors(key, example.image_id)
     rows, columns = int(run["grid_h"]), int(run["grid_w"])
     given = maps.patch_map(

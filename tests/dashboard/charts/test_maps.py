@@ -16,11 +16,12 @@ def jpeg(color=(200, 100, 50), size=(32, 32)):
     return buffer.getvalue()
 
 
-def test_patches_lie_row_by_row_and_cls_is_left_out():
-    shown = maps.patch_map(np.arange(7), (2, 3))
-    assert shown.tolist() == [[1, 2, 3], [4, 5, 6]]
-    with pytest.raises(ValueError, match="expected 10 tokens for a grid of 3 by 3"):
-        maps.patch_map(np.arange(7), (3, 3))
+def test_patches_lie_row_by_row_and_cls_is_left_out_where_there_is_one():
+    assert maps.patch_map(np.arange(7), (2, 3)).tolist() == [[1, 2, 3], [4, 5, 6]]
+    assert maps.patch_map(np.arange(6), (2, 3)).tolist() == [[0, 1, 2], [3, 4, 5]]
+    for n in (7, 8, 11):
+        with pytest.raises(ValueError, match="expected 9 tokens for a grid of 3 by 3"):
+            maps.patch_map(np.arange(n), (3, 3))
 
 
 def test_heads_and_their_mean():
@@ -36,8 +37,10 @@ def test_the_shared_scale_does_not_depend_on_the_cell_and_leaves_out_cls():
     values[..., 0] = 9
     values[0, 0, 1] = 1
     values[1, :, 2:500] = 0.25
-    assert maps.shared_scale(values) == Scale(0.0, 0.25, clipped=True)
-    assert maps.shared_scale(np.zeros((1, 1, 5))) == Scale(0.0, 1.0, clipped=False)
+    grid = (25, 40)
+    assert maps.shared_scale(values, grid) == Scale(0.0, 0.25, clipped=True)
+    assert maps.shared_scale(values[..., 1:], grid) == maps.shared_scale(values, grid)
+    assert maps.shared_scale(np.zeros((1, 1, 5)), (2, 2)) == Scale(0.0, 1.0, clipped=False)
 
 
 @given(st.floats(-1, 2))

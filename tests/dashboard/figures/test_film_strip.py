@@ -1,6 +1,7 @@
 import base64
 import io
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -28,7 +29,9 @@ def tensors():
 
 
 def strip(tensors, captions, layers, **options):
-    return ET.fromstring(film_strip.film_strip(tensors, captions, layers, GRID, **options))
+    return ET.fromstring(
+        film_strip.film_strip(tensors, captions, layers, GRID, legend="what is seen", **options)
+    )
 
 
 def texts(root):
@@ -71,7 +74,7 @@ def test_the_papers_numbers_are_one_less(tensors):
 def test_maps_are_head_means_on_one_scale(tensors):
     """Every patch of a drawn map, decoded from the SVG, has the colour that its value says."""
     root = strip(tensors, dict.fromkeys((1, 4), ""), [1, 4])
-    means = tensors.cls_attention.astype(np.float64).mean(1)[:, 1:]
+    means = tensors.attention.astype(np.float64).mean(1)[:, 1:]
     high = np.quantile(means.astype(np.float32), 0.998)
     for picture, layer in zip(pictures(root)[1:], (1, 4), strict=True):
         drawn = np.asarray(picture, float)
@@ -84,9 +87,21 @@ def test_maps_are_head_means_on_one_scale(tensors):
             np.testing.assert_allclose(at, expected, atol=6)
 
 
+def test_a_tower_without_a_class_token_has_the_same_patches(tensors):
+    """Of N tokens all are patches: what is drawn is what is drawn of them behind CLS."""
+    alone = replace(
+        tensors, attention=tensors.attention[..., 1:], token_norm=tensors.token_norm[:, 1:]
+    )
+    one, other = (strip(each, {1: "a", 4: "b"}, [1, 4]) for each in (tensors, alone))
+    assert ET.tostring(one) == ET.tostring(other)
+    assert "what is seen; mean over heads; one scale for all layers" in texts(one)
+
+
 @pytest.mark.parametrize("text", [*HOSTILE, "\x00\x0b\ud7ff", "word" * 200, "long " * 300, ""])
 def test_captions_are_text_that_stays_in_its_column(tensors, text):
-    svg = film_strip.film_strip(tensors, {1: "a", 2: text}, [1, 2], GRID, title=text)
+    svg = film_strip.film_strip(
+        tensors, {1: "a", 2: text}, [1, 2], GRID, legend="what is seen", title=text
+    )
     root = ET.fromstring(svg)
     assert {node.tag.removeprefix(SVG) for node in root.iter()} <= {
         "svg",

@@ -28,13 +28,14 @@ def test_the_figure_holds_every_picture_with_its_caption():
             ]
         )
     ]
-    chart = gallery(cells, Scale(0.0, 0.125, True))
+    chart = gallery(cells, Scale(0.0, 0.125, True), "what is seen")
     root = ET.fromstring(files.svg(chart))
     text = " ".join(node.text or "" for node in root.iter())
     assert all(f"head {i}" in text for i in range(6))
     assert "a red thing" in text
     assert "<script>x</script>" in text
     assert "…" in text
+    assert "what is seen; one scale for all heads" in text
     assert len([node for node in root.iter() if node.tag.endswith("image")]) == 6 + 1
     assert {"0", "≥ 0.125"} < {node.text for node in root.iter()}
     with Image.open(io.BytesIO(files.png(chart))) as image:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from dashboard import reader
+from dashboard.names.towers import TOWERS
 from dashboard.reader import payload, place
 from dashboard.reader.payload import Payload
 from store.disk.runs import update_run
@@ -46,8 +47,9 @@ def sent(at):
 
 
 def tensors(rng, n_layers=3, n_heads=2, n=4):
-    attention = rng.random((n_layers, n_heads, n + 1)).astype(np.float16)
-    norms = np.ones((n_layers + 1, n + 1), np.float16) + 0.01 * rng.random((n_layers + 1, n + 1))
+    tokens = n + 1
+    attention = rng.random((n_layers, n_heads, tokens)).astype(np.float16)
+    norms = np.ones((n_layers + 1, tokens), np.float16) + 0.01 * rng.random((n_layers + 1, tokens))
     norms[2, 3] = 99
     return ImageTensors("a", attention, attention * 2, norms.astype(np.float16), None, b"jpeg!")
 
@@ -76,15 +78,15 @@ def test_a_header_that_javascript_cannot_read_is_refused():
 def test_maps_are_those_of_the_store_and_outliers_leave_the_second_scale():
     rng = np.random.default_rng(1)
     one = tensors(rng)
-    one.cls_attention[1, 0, 3] = 50  # on the outlier token of layer 2
+    one.attention[1, 0, 3] = 50  # on the outlier token of layer 2
     made = payload.maps(one, (2, 2), None)
-    np.testing.assert_array_equal(made.arrays["attention"], one.cls_attention)
+    np.testing.assert_array_equal(made.arrays["attention"], one.attention)
     np.testing.assert_array_equal(made.arrays["contribution"], one.contribution)
     assert np.argwhere(made.arrays["marked"]).tolist() == [[2, 2]]
     scales = made.header["scales"]["attention"]
-    everything = [float(v) for v in one.cls_attention[:, :, 1:].ravel()]
+    everything = [float(v) for v in one.attention[:, :, 1:].ravel()]
     rest = [
-        float(one.cls_attention[layer, head, token])
+        float(one.attention[layer, head, token])
         for layer in range(3)
         for head in range(2)
         for token in range(1, 5)
@@ -96,6 +98,21 @@ def test_maps_are_those_of_the_store_and_outliers_leave_the_second_scale():
     assert "difference.attention" not in made.header["scales"]
 
 
+def test_maps_without_a_class_token_begin_at_the_first_patch():
+    behind_cls = tensors(np.random.default_rng(1))
+    alone = replace(
+        behind_cls,
+        attention=behind_cls.attention[..., 1:],
+        contribution=behind_cls.contribution[..., 1:],
+        token_norm=behind_cls.token_norm[:, 1:],
+    )
+    one, other = (payload.maps(each, (2, 2), each) for each in (behind_cls, alone))
+    assert (one.header.pop("first_patch"), other.header.pop("first_patch")) == (1, 0)
+    assert one.header == other.header
+    np.testing.assert_array_equal(one.arrays["marked"], other.arrays["marked"])
+    np.testing.assert_array_equal(one.arrays["attention"][..., 1:], other.arrays["attention"])
+
+
 def test_the_other_conditions_maps_and_the_scale_of_their_difference():
     rng = np.random.default_rng(2)
     one, other = tensors(rng), tensors(rng)
@@ -104,7 +121,7 @@ def test_the_other_conditions_maps_and_the_scale_of_their_difference():
     apart = [
         abs(float(a) - float(b))
         for a, b in zip(
-            one.cls_attention[..., 1:].ravel(), other.cls_attention[..., 1:].ravel(), strict=True
+            one.attention[..., 1:].ravel(), other.attention[..., 1:].ravel(), strict=True
         )
     ]
     assert made.header["scales"]["difference.attention"]["all"]["high"] == pytest.approx(
@@ -122,7 +139,7 @@ def test_heads_without_a_measure_are_no_number():
             "contribution_share": [0.1, -0.2, 0.3],
         }
     )
-    made = payload.matrix(heads, 2, 2)
+    made = payload.matrix(heads, 2, 2, TOWERS[True])
     assert {about["id"]: about["signed"] for about in made.header["metrics"]} == {
         "contribution_share": True,
         "attn_entropy": False,
@@ -269,7 +286,7 @@ def test_a_page_sends_the_picture_once_and_where_to_begin(open_page, edited):
     with open_run(edited) as run:
         stored = run.tensors("img00002")
         texts = run.table("caption", "condition_id = 'baseline' AND image_id = 'img00002'")
-    np.testing.assert_array_equal(arrays["attention"], stored.cls_attention)
+    np.testing.assert_array_equal(arrays["attention"], stored.attention)
     assert arrays["picture"].tobytes() == stored.model_input
     assert {row["layer"]: row["text"] for row in header["rows"]} == dict(
         zip(texts["layer"], texts["text"], strict=True)
@@ -300,11 +317,11 @@ def test_a_captured_condition_brings_both_maps(open_page, tmp_path):
         writer.append(replace(edited, image_id="img00001"))
     header, arrays = sent(open_page("image", tmp_path, image="img00001", condition=name))
     assert (header["compared"], header["difference"]) == (BASELINE, True)
-    np.testing.assert_array_equal(arrays["attention"], edited.cls_attention)
-    np.testing.assert_array_equal(arrays["other.attention"], before.cls_attention)
+    np.testing.assert_array_equal(arrays["attention"], edited.attention)
+    np.testing.assert_array_equal(arrays["other.attention"], before.attention)
     header, arrays = sent(open_page("image", tmp_path, image="img00001", versus=name))
     assert (header["compared"], header["difference"]) == (name, True)
-    np.testing.assert_array_equal(arrays["other.attention"], edited.cls_attention)
+    np.testing.assert_array_equal(arrays["other.attention"], edited.attention)
 
 
 def test_a_patch_brings_what_it_attends_to(open_page, tmp_path):

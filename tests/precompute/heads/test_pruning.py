@@ -113,7 +113,7 @@ def test_the_specification_has_the_null_and_how_stable_the_choice_is(folder):
 
 def test_norms_are_means_over_the_sample(folder):
     sources = list_parts(folder / "parts" / read_run(folder)["stages"]["capture"])
-    norms = contribution_norms(sources, ["img-0", "img-4"], [1, 3])
+    norms = contribution_norms(sources, ["img-0", "img-4"], [1, 3], class_token=True)
     with open_run(folder) as run:
         stats = run.table("head_stat").query("condition_id == 'baseline'")
     for layer, values in norms.items():

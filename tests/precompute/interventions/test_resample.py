@@ -68,8 +68,8 @@ def test_captions_are_those_of_the_hooked_library(
 
 def test_what_is_captured_is_that_of_the_other_image(folder, captioner, opened, others):
     with open_run(folder) as run:
-        got = run.condition_tensors("img-1", "mean:1~resample").cls_attention[0]
-        other = run.tensors(others.in_place(0)["img-1"]).cls_attention[0]
+        got = run.condition_tensors("img-1", "mean:1~resample").attention[0]
+        other = run.tensors(others.in_place(0)["img-1"]).attention[0]
     torch.testing.assert_close(torch.tensor(got), torch.tensor(other), atol=2e-3, rtol=1e-2)
 
 

@@ -119,8 +119,8 @@ def test_what_is_captured_lies_beside_the_baseline(folder):
         path = part / condition_file("skip:2")
         assert read_ids(path)[row.row_in_part] == row.image_id
         arrays = read_image(path, row.row_in_part)
-        assert not arrays.cls_attention[1].any()
-        mass = arrays.cls_attention[0, :, 1:].astype(float).sum(-1).mean()
+        assert not arrays.attention[1].any()
+        mass = arrays.attention[0, :, 1:].astype(float).sum(-1).mean()
         assert mass == pytest.approx(below["baseline"][row.image_id], abs=2e-3)
 
 

@@ -1,5 +1,8 @@
 """A run, a judge on loopback, and one that asks it."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from precompute.config.judge import JudgeConfig
@@ -16,10 +19,16 @@ def server():
     server.close()
 
 
+@pytest.fixture(scope="session")
+def unscored(tmp_path_factory):
+    """What `run` is a copy of."""
+    return make_run(tmp_path_factory.mktemp("unscored"), with_scores=False)
+
+
 @pytest.fixture
-def run(tmp_path):
-    """Twelve images, five layers, unpublished scores left out."""
-    return make_run(tmp_path, with_scores=False)
+def run(unscored, tmp_path):
+    """Twelve images, five layers, without scores."""
+    return Path(shutil.copytree(unscored, tmp_path / unscored.name, symlinks=True))
 
 
 @pytest.fixture

@@ -158,8 +158,8 @@ def test_a_folder_of_photographs_from_file_to_tables(blip_captioner, pictures, t
         captions = run.table("caption")
         assert len(captions) == len(pictures) * (blip_captioner.tower.n_layers + 1)
         tensors = run.tensors(captions.image_id[0])
-        assert tensors.cls_attention.shape == (3, 4, 65)
-        assert tensors.cls_state.shape == (4, 32)
+        assert tensors.attention.shape == (3, 4, 65)
+        assert tensors.summary_state.shape == (4, 32)
     info = json.loads((next((tmp_path / "results").iterdir()) / "run.json").read_text())
     assert info["parity"]["passed"]
     assert info["backend"] == "blip"

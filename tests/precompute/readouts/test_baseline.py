@@ -64,6 +64,6 @@ def test_array_bytes_are_those_on_disk(config, captioner, tmp_path):
     """What `plan` promises of the disk, against the arrays' size in a real part."""
     path, _ = made(config, captioner, tmp_path, "images-000000")
     image = read_image(path / "tensors.h5", 0)
-    arrays = (image.cls_attention, image.contribution, image.token_norm, image.cls_state)
+    arrays = (image.attention, image.contribution, image.token_norm, image.summary_state)
     expected = sum(array.nbytes for array in arrays)
     assert array_bytes(size_of(config.model), config.capture.cls_state) == expected

@@ -42,7 +42,7 @@ def test_a_run_keeps_it_for_chosen_images_alone(run, config, captioner, pictures
             assert kept.dtype == np.float16
             np.testing.assert_allclose(kept, eager(captioner.pixels([picture]))[0], atol=1e-3)
             assert kept.nbytes == token_attention_bytes(size_of(config.model))
-            cls = opened.tensors(image_id).cls_attention.astype(np.float32).mean(1)
+            cls = opened.tensors(image_id).attention.astype(np.float32).mean(1)
             np.testing.assert_allclose(kept[:, 0], cls, atol=1e-3)
         assert opened.token_attention("img-0") is None
         with pytest.raises(ImageNotFound, match="img-9"):

@@ -15,7 +15,7 @@ from store.metrics import (
     quality,
 )
 from store.metrics.inside import CAPTIONS, LAYERS
-from store.schema import CAPTION_METRICS, LAYER_COLUMNS, TABLES
+from store.schema import CAPTION_METRICS, LAYER_COLUMNS, TABLES, layer_columns
 from store.statistics.convergence import SCORES as SETTLING
 
 EVERY = [*METRICS.items(), *FAMILIES.items(), *CRITERIA.items(), *JUDGED.items()]
@@ -39,11 +39,25 @@ def test_heads_have_two_tables_whose_columns_keep_their_order():
         "attn_entropy",
         "contribution_norm",
         "contribution_share",
+        "received_entropy",
+        "mean_contribution_norm",
+        "mean_contribution_share",
     ]
     assert columns["head_effect"] == ["gradient", "without"]
     assert {table: list(head_columns(table)) for table in columns} == columns
     assert head_menu()[:3] == ("gradient", "without", "contribution_share")
     assert len({statistic.rank for statistic in HEADS.values()}) == len(HEADS) == len(head_menu())
+
+
+def test_every_tower_has_its_own_statistics_and_no_other_s():
+    cls, patches = set(layer_columns(True)), set(layer_columns(False))
+    assert cls | patches == set(LAYER_COLUMNS)
+    assert cls & patches == {"patch_update_norm", "patch_attn_share", "n_outlier_tokens"}
+    # Each of the CLS token's has its like of the mean patch, but A, which is 1 by definition.
+    assert len(cls) == len(patches) + len(("attn_to_patches", "delta_attn"))
+    assert not set(head_columns("head_stat", True)) & set(head_columns("head_stat", False))
+    for name in (patches - cls) | set(head_columns("head_stat", False)):
+        assert "CLS" not in METRICS[name].label + METRICS[name].meaning, name
 
 
 def test_lists_of_preference_are_those_of_the_pages():
@@ -73,7 +87,12 @@ def test_a_unit_that_names_ends_names_those_of_the_range():
 
 def test_a_metric_with_both_signs_is_drawn_around_0():
     signed = {name for name, statistic in HEADS.items() if statistic.metric.signed}
-    assert signed == {"gradient", "without", "contribution_share"}
+    assert signed == {
+        "gradient",
+        "without",
+        "contribution_share",
+        "mean_contribution_share",
+    }
 
 
 def test_what_settles_is_a_score_of_two_captions():

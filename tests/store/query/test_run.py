@@ -98,11 +98,11 @@ def test_arrays_under_a_condition_are_read_where_they_were_kept(tmp_path: Path) 
         part = folder / "parts" / opened.info["stages"]["sweep.deep"] / "part-00001"
         with TensorWriter(part / condition_file("skip:4"), 5, 3, 17) as writer:
             for image in ("img00005", "img00004"):
-                none = base.cls_attention * 0
-                writer.append(replace(base, image_id=image, cls_attention=none, cls_state=None))
+                none = base.attention * 0
+                writer.append(replace(base, image_id=image, attention=none, summary_state=None))
         got = opened.condition_tensors("img00005", "skip:4")
         assert got is not None and got.image_id == "img00005"
-        assert not got.cls_attention.any()
+        assert not got.attention.any()
         assert opened.condition_tensors("img00001", "skip:4") is None
         with pytest.raises(ImageNotFound, match=r"row 1 .* must be 'img00006'; got 'img00004'"):
             opened.condition_tensors("img00006", "skip:4")

@@ -1,0 +1,172 @@
+"""Every family with a decoder-only language model, against the library's own modules."""
+
+import copy
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from precompute.config.settings import DecodeConfig, Generation
+from precompute.forward.capture import capture
+from precompute.forward.decode import decode_layers
+from precompute.forward.layers import run_layers
+from precompute.forward.parity import certificate
+from precompute.interventions.apply import layer_edits
+from precompute.interventions.parse import Shape, parse
+from precompute.models.captioner import Captioner
+from precompute.models.permuted import with_permuted_tower
+from precompute.models.tower import VisionTower
+from tests.precompute.models.tiny_families import FAMILIES
+
+PROMPT = "a short image caption."
+DECODE = DecodeConfig(prompt=PROMPT, batch_size=5, generation=Generation(max_new_tokens=6))
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    """Of several shapes: a square is made of each."""
+    rng = np.random.default_rng(0)
+    shapes = ((50, 70), (64, 64), (90, 40))
+    return [Image.fromarray(rng.integers(0, 256, (*s, 3), dtype=np.uint8)) for s in shapes]
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def family(request):
+    return FAMILIES[request.param]()
+
+
+@pytest.fixture(scope="module")
+def taken(family, pictures):
+    return capture(family.tower, family.pixels(pictures))
+
+
+def test_it_is_a_captioner(family):
+    assert isinstance(family, Captioner)
+    assert family.tower.n_layers + family.tower.n_dead == 3
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_the_certificate_passes(family, pictures, beams):
+    generation = Generation(max_new_tokens=6, num_beams=beams)
+    result = certificate(family, pictures, DecodeConfig(prompt=PROMPT, generation=generation))
+    assert result["passed"], result
+    of = {check["name"]: check for check in result["checks"]}
+    assert of["captions"]["detail"] == "3 of 3 captions equal token for token"
+    assert of["nothing_leaks"]["value"] == 0
+    assert ("dead_layers" in of) == (family.tower.n_dead > 0)
+
+
+def test_what_is_read_depends_on_the_picture_and_the_layer(family, taken):
+    """Or the certificate would pass on a model that never looks."""
+    read = [family.read(states, PROMPT).hidden for states in taken.states]
+    for hidden in read:
+        assert not torch.allclose(hidden[0], hidden[1], atol=1e-3)
+    for below, above in pairwise(read):
+        assert not torch.allclose(below, above, atol=1e-3)
+
+
+def _shortened(family, layer):
+    """The library's model whose tower has only its first blocks, read at its end."""
+    model = copy.deepcopy(family.model)
+    shorter = replace(family, model=model)
+    blocks = shorter.library_blocks
+    while len(blocks) > layer:
+        del blocks[-1]
+    for config in (model.config, model.model.config):
+        config.vision_config.num_hidden_layers = layer
+        if hasattr(config, "vision_feature_layer"):
+            config.vision_feature_layer = -1
+    shorter.vision.config.num_hidden_layers = layer
+    return replace(shorter, tower=family.view(model))
+
+
+@pytest.mark.parametrize("layer", [1, 2])
+def test_captions_of_a_layer_are_those_of_a_model_that_ends_there(family, pictures, taken, layer):
+    """The library's whole model with fewer blocks, run by its own `generate`."""
+    with torch.inference_mode():
+        ours = decode_layers(family, taken.states, DECODE)[layer]
+        theirs = _shortened(family, layer).library_captions(pictures, PROMPT, DECODE.generation)
+    assert [list(caption.token_ids) for caption in ours] == theirs
+
+
+def test_log_probabilities_are_those_of_generation(family, pictures, taken):
+    """Against the scores that the library's `generate` gives for its own words."""
+    memory = family.read(taken.states[-1], PROMPT)
+    ids = family.generate(memory, DECODE.generation)
+    ours = family.logprob(memory, ids)
+    out = family.model.generate(
+        **family._words(memory, [()] * len(pictures)),
+        max_new_tokens=6,
+        do_sample=False,
+        output_scores=True,
+        return_dict_in_generate=True,
+    )
+    for i, caption in enumerate(ids):
+        scores = [out.scores[k][i].log_softmax(-1)[token] for k, token in enumerate(caption)]
+        assert float(ours[i]) == pytest.approx(float(sum(scores)) / len(caption), abs=1e-4)
+
+
+def test_captions_of_different_lengths_are_scored_as_alone(family, taken):
+    memory = family.read(taken.states[-1][:2], PROMPT)
+    long, short = family.generate(memory, DECODE.generation)[0], [7, 1]
+    together = family.logprob(memory, [long, short])
+    for row, ids in enumerate((long, short)):
+        alone = replace(memory, hidden=memory.hidden[[row]], mask=memory.mask[[row]])
+        assert float(together[row]) == pytest.approx(
+            float(family.logprob(alone, [ids])[0]), abs=1e-4
+        )
+
+
+def test_contributions_and_updates_add_up(family, taken, pictures):
+    """Heads, b_O and MLP make the summary's step, the library's states being given."""
+    tower = family.tower
+    for record in run_layers(tower, tower.embed(family.pixels(pictures))):
+        block = tower.blocks[record.layer - 1]
+        step = record.head_out.sum(1) + block.b_o + tower.summary(record.mlp_out)
+        after, before = tower.summary(record.resid_post), tower.summary(record.resid_pre)
+        torch.testing.assert_close(step, after - before, atol=2e-5, rtol=1e-4)
+        torch.testing.assert_close(
+            record.pattern.sum(-1), torch.ones_like(record.pattern[..., 0]), atol=1e-5, rtol=1e-5
+        )
+
+
+def test_every_kind_of_condition_runs(family, taken):
+    tower = family.tower
+    shape = Shape(tower.n_layers, tower.n_heads)
+    zbar = {layer: states.mean(0) for layer, states in enumerate(taken.states)}
+    plain = taken.states[-1]
+    for text in ("mean:1", "mean:1+2", "confuse:2", "heads:2-without-2", "skip:2"):
+        edits = layer_edits(tower, parse(text, shape), zbar)
+        *_, last = run_layers(tower, taken.states[0], edits)
+        assert last.resid_post.isfinite().all()
+        assert not torch.allclose(last.resid_post, plain, atol=1e-4), text
+
+
+def test_a_permuted_tower_says_something_else(family, taken, pictures):
+    """And leaves the captioner that it was made from as it was."""
+    pixels = family.pixels(pictures)
+    permuted = with_permuted_tower(family, 0)
+    assert not torch.allclose(permuted.tower.embed(pixels), taken.states[0], atol=1e-3)
+    again = capture(family.tower, pixels)
+    torch.testing.assert_close(again.states[-1], taken.states[-1])
+    for ours, theirs in zip(permuted.tower.blocks, family.tower.blocks, strict=True):
+        plain = torch.randn(1, family.tower.n_tokens, family.tower.width)
+        assert not torch.allclose(ours.qkv(plain), theirs.qkv(plain), atol=1e-3)
+
+
+def test_a_tower_that_is_wrongly_said_to_have_cls_is_refused(family, pictures):
+    """Else a patch would be taken for CLS, or CLS for a patch."""
+    tower = family.tower
+    wrong: VisionTower = replace(tower, class_token=not tower.class_token)
+    with pytest.raises(ValueError, match="class token"):
+        capture(wrong, family.pixels(pictures))
+
+
+def test_a_prompt_is_heard(family, taken):
+    one, other = (family.read(taken.states[-1], prompt) for prompt in (PROMPT, "how many cats ?"))
+    assert one.prefix != other.prefix
+    ids = [[7, 8, 9]] * 3
+    assert not torch.allclose(family.logprob(one, ids), family.logprob(other, ids), atol=1e-3)
