@@ -194,6 +194,7 @@ __all__ = [
     "VisionTower",
     "captioner_of",
     "checkpoint_sha256",
+    "decoder_only",
     "device_of",
     "dtype_of",
     "family",
