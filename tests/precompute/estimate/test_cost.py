@@ -3,7 +3,6 @@
 from types import SimpleNamespace
 
 import pytest
-import torch
 from PIL import Image
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
@@ -43,11 +42,10 @@ def counted(work):
 def family(request):
     captioner = FAMILIES[request.param]()
     size = size_of_config(type(captioner), captioner.model.config)
-    with torch.inference_mode():
-        pixels = captioner.pixels([Image.linear_gradient("L").convert("RGB")] * 2)
-        yield SimpleNamespace(
-            captioner=captioner, size=size, pixels=pixels, n_images=2, tower=captioner.tower
-        )
+    pixels = captioner.pixels([Image.linear_gradient("L").convert("RGB")] * 2)
+    return SimpleNamespace(
+        captioner=captioner, size=size, pixels=pixels, n_images=2, tower=captioner.tower
+    )
 
 
 def test_a_tiny_models_weights_are_all_counted_once(family):
