@@ -21,6 +21,10 @@ class ModelSize:
         vocabulary: words that the decoder chooses between.
         class_token: whether the tower has one.
         decoder_only: whether the source is read by the decoder itself, as tokens before the prompt.
+        output: those of the decoder's weights that are its output layer, where it reads the source;
+            only words whose scores are asked go through them.
+        idle: weights that nothing is multiplied by when a state is read: embeddings of words beside
+            an output layer of its own, blocks of the tower above those that the model reads.
     """
 
     n_layers: int
@@ -36,6 +40,8 @@ class ModelSize:
     vocabulary: int
     class_token: bool = True
     decoder_only: bool = False
+    output: int = 0
+    idle: int = 0
 
     @property
     def n_tokens(self) -> int:
@@ -45,4 +51,4 @@ class ModelSize:
     @property
     def weights(self) -> int:
         """All weights."""
-        return self.tower + self.reader + self.decoder
+        return self.tower + self.reader + self.decoder + self.idle
