@@ -35,8 +35,10 @@ precompute: $(if $(filter lavis,$(BACKEND)),.venv-lavis,.venv)/all
 		-m precompute run "$(CONFIG)"
 
 # InstructBLIP Flan-T5-XL at full size with random weights, on the CPU: minutes, within 22 GiB.
+# MODEL=smolvlm-256m, llava-onevision-0.5b or qwen3-vl-2b is another; DTYPE=bfloat16 takes half.
 rehearse: .venv/all
-	$(BIN)/python -m precompute.rehearse.__main__ --dtype $(or $(DTYPE),float32)
+	$(BIN)/python -m precompute.rehearse.__main__ --model $(or $(MODEL),instructblip) \
+		--dtype $(or $(DTYPE),float32)
 
 dashboard: $(VENV)/dashboard serve
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from precompute.config import Config
-from precompute.estimate.cost import A100, CPU, PUBLISHED
+from precompute.estimate.cost import A100, CPU
+from precompute.estimate.published import PUBLISHED
 from precompute.estimate.report import seconds_of
 from precompute.estimate.workload import workload
 from precompute.models import device_of, size_of

@@ -8,7 +8,7 @@ import torch
 from rich.filesize import decimal
 
 from precompute.config import Config, DatasetConfig, ModelConfig, ScoreConfig, local_path
-from precompute.estimate.cost import PUBLISHED
+from precompute.estimate.published import PUBLISHED
 from precompute.estimate.report import array_bytes_of
 from precompute.estimate.workload import workload
 from precompute.images import hub, load_dataset

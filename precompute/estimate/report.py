@@ -11,16 +11,18 @@ from precompute.config import Config, DatasetConfig, check_layers
 from precompute.estimate.cost import (
     A100,
     CPU,
-    PUBLISHED,
     Device,
     array_bytes,
     caption_seconds,
     decoder_bytes,
     forced_seconds,
+    observed_seconds,
+    pattern_bytes,
     state_bytes,
     token_attention_bytes,
     tower_seconds,
 )
+from precompute.estimate.published import PUBLISHED
 from precompute.estimate.workload import Workload, workload
 from precompute.images import load_dataset
 from precompute.models import ModelSize, device_of, dtype_of, missing_weights, size_of
@@ -155,13 +157,16 @@ def _memory(config: Config, size: ModelSize) -> list[str]:
     itemsize = dtype_of(config.model).itemsize
     weights = size.weights * itemsize
     states = state_bytes(size, config, itemsize)
+    pattern = pattern_bytes(size)
     decoder = decoder_bytes(size, config, itemsize)
+    total = decimal(weights + states + pattern + decoder)
+    seen = f"{decimal(pattern)} attention of one image, " if pattern else ""
     gpus = config.model.gpus
     where = "in memory" if device_of(config.model) == "cpu" else f"on {gpus} GPU{'s' * (gpus > 1)}"
     return [
-        f"  memory    {decimal(weights + states + decoder)} {where}: {decimal(weights)} weights "
+        f"  memory    {total} {where}: {decimal(weights)} weights "
         f"in {str(dtype_of(config.model)).removeprefix('torch.')}, {decimal(states)} states of "
-        f"{config.capture.batch_size} images, {decimal(decoder)} decoding "
+        f"{config.capture.batch_size} images, {seen}{decimal(decoder)} decoding "
         f"{config.decode.batch_size} states, num_beams = {config.decode.generation.num_beams}",
         "            batches that do not fit are halved while the run goes on",
     ]
@@ -208,4 +213,7 @@ def seconds_of(config: Config, size: ModelSize, work: Workload, device: Device) 
     plain = config.decode.generation
     a_caption = caption_seconds(size, work.generation or plain, batch, device, itemsize)
     forced = work.forced * forced_seconds(size, plain, device)
-    return work.passes * tower_seconds(size, device) + work.captions * a_caption + forced
+    # Of a sweep that keeps arrays, blocks below the edit run without being looked at.
+    observed = min(work.kept, work.passes) * observed_seconds(size, device)
+    tower = work.passes * tower_seconds(size, device) + observed
+    return tower + work.captions * a_caption + forced

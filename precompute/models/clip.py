@@ -297,7 +297,7 @@ def size_of_config(config: Any) -> ModelSize:
         decoder_width=0,
         vocabulary=0,
         class_token=of_clip,
-        beside=n_weights(model) - tower - n_weights(head),
+        idle=n_weights(model) - tower - n_weights(head),
     )
 
 

@@ -58,9 +58,12 @@ def size_of_config(family: type[DecoderOnlyCaptioner], config: Any) -> ModelSize
         model = family.model_class(config)
     tower = family.view(model)
     text, words = config.get_text_config(), model.get_output_embeddings()
-    language = model.get_decoder()
-    decoder = n_weights(language) + n_weights(words) - n_weights(language.get_input_embeddings())
+    language, looked_up = model.get_decoder(), n_weights(model.get_input_embeddings())
+    tied = model.get_input_embeddings().weight is words.weight
+    decoder = n_weights(language) + n_weights(words) - looked_up
+    dead = sum(map(n_weights, family(model, None, tower).library_blocks[tower.n_layers :]))
     in_tower = sum(weight.numel() for weight in tower.matrices)
+    idle = dead + (0 if tied else looked_up)
     head = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
     return ModelSize(
         n_layers=tower.n_layers,
@@ -68,7 +71,7 @@ def size_of_config(family: type[DecoderOnlyCaptioner], config: Any) -> ModelSize
         grid=tower.grid,
         width=tower.width,
         tower=in_tower,
-        reader=n_weights(model) - in_tower - decoder,
+        reader=n_weights(model) - in_tower - decoder - idle,
         decoder=decoder,
         source=family.image_tokens(tower, config),
         decoder_layers=text.num_hidden_layers,
@@ -76,6 +79,8 @@ def size_of_config(family: type[DecoderOnlyCaptioner], config: Any) -> ModelSize
         vocabulary=text.vocab_size,
         class_token=tower.class_token,
         decoder_only=True,
+        output=n_weights(words),
+        idle=idle,
     )
 
 

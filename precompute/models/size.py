@@ -21,7 +21,11 @@ class ModelSize:
         vocabulary: words that the decoder chooses between.
         class_token: whether the tower has one.
         decoder_only: whether the source is read by the decoder itself, as tokens before the prompt.
-        beside: weights that no state goes through: of a CLIP the tower of texts.
+        output: those of the decoder's weights that are its output layer, where it reads the source;
+            only words whose scores are asked go through them.
+        idle: weights that nothing is multiplied by when a state is read: embeddings of words beside
+            an output layer of its own, blocks of the tower above those that the model reads, of a
+            CLIP the tower of texts.
     """
 
     n_layers: int
@@ -37,7 +41,8 @@ class ModelSize:
     vocabulary: int
     class_token: bool = True
     decoder_only: bool = False
-    beside: int = 0
+    output: int = 0
+    idle: int = 0
 
     @property
     def n_tokens(self) -> int:
@@ -47,4 +52,4 @@ class ModelSize:
     @property
     def weights(self) -> int:
         """All weights."""
-        return self.tower + self.reader + self.decoder + self.beside
+        return self.tower + self.reader + self.decoder + self.idle

@@ -1,10 +1,18 @@
 """Every configuration that is shipped loads; one that does not fit says where and why."""
 
 import tomllib
+from typing import get_args
 
 import pytest
 
-from precompute.config.settings import PROJECT, Config, Generation, local_path, read_config
+from precompute.config.settings import (
+    PROJECT,
+    Config,
+    Generation,
+    ModelConfig,
+    local_path,
+    read_config,
+)
 from precompute.metrics import METRICS
 from store.disk import create_run, run_id
 from store.parts import stage_folder, write_failures, write_part
@@ -16,6 +24,12 @@ SHIPPED = sorted((PROJECT / "precompute/configs").glob("*.toml"))
 def test_shipped_configurations_load(path):
     config = read_config(path)
     assert set(config.score.metrics) <= set(METRICS)
+    assert (PROJECT / f"precompute/models/{config.model.backend}.py").is_file()
+
+
+def test_every_back_end_has_a_configuration():
+    back_ends = get_args(ModelConfig.model_fields["backend"].annotation)
+    assert {read_config(path).model.backend for path in SHIPPED} >= {*back_ends}
 
 
 def test_the_demo_is_shipped_with_its_model_and_pictures():

@@ -12,7 +12,7 @@ from precompute.config.settings import (
     QuestionsConfig,
     read_config,
 )
-from precompute.estimate.cost import PUBLISHED
+from precompute.estimate.published import PUBLISHED
 from precompute.estimate.workload import workload
 from precompute.forward import layers
 from precompute.models import size_of

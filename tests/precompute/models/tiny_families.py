@@ -3,12 +3,9 @@
 The real classes of transformers, every weight and bias random; words are those of the demo.
 """
 
-from importlib import import_module
-
 import torch
-from transformers import AutoConfig, GenerationConfig, PreTrainedTokenizerFast
+from transformers import AutoConfig, GenerationConfig
 
-from precompute.demo.model import build_processor
 from precompute.models.family import without_video
 from precompute.models.gemma3 import Gemma3Captioner
 from precompute.models.idefics3 import Idefics3Captioner
@@ -19,14 +16,11 @@ from precompute.models.paligemma import PaliGemmaCaptioner
 from precompute.models.qwen2_5_vl import Qwen25VLCaptioner
 from precompute.models.qwen3_vl import Qwen3VLCaptioner
 from precompute.models.smolvlm import SmolVLMCaptioner
+from precompute.rehearse import processors
+from precompute.rehearse.processors import PLAIN, image_processor, tokenizer
 from tests.precompute.models.tiny import shaken
 
 WIDTH, LAYERS, HEADS = 32, 3, 4
-_PLAIN = (
-    "{% for m in messages %}{% for c in m.content %}"
-    "{% if c.type == 'image' %}<image>{% else %}{{ c.text }}{% endif %}"
-    "{% endfor %}{% endfor %}"
-)
 _TEXT = {
     "hidden_size": WIDTH,
     "intermediate_size": 2 * WIDTH,
@@ -48,24 +42,6 @@ _VISION = {
 }
 
 
-def tokenizer(**special):
-    """The demo's words with a family's own tokens: name -> token."""
-    words = build_processor().tokenizer
-    return PreTrainedTokenizerFast(
-        tokenizer_object=words._tokenizer,
-        pad_token="<pad>",
-        eos_token="</s>",
-        unk_token="<unk>",
-        bos_token="<s>",
-        extra_special_tokens=special,
-    )
-
-
-def _image_processor(module, name, **settings):
-    found = import_module(f"transformers.models.{module}.image_processing_pil_{module}")
-    return getattr(found, name)(**settings)
-
-
 def _whole(family, words, vision, text, processor, **more):
     """A model of a family around a tokenizer."""
     text = _TEXT | text | {"vocab_size": len(words), "pad_token_id": 0, "eos_token_id": 1}
@@ -84,7 +60,7 @@ def llava():
     """LLaVA-1.5: the block above the native layer is dead."""
     words = tokenizer(image_token="<image>")
     size = {"height": 32, "width": 32}
-    images = _image_processor(
+    images = image_processor(
         "clip", "CLIPImageProcessorPil", size={"shortest_edge": 32}, crop_size=size
     )
     processor = LlavaCaptioner.processor_class(
@@ -93,7 +69,7 @@ def llava():
         patch_size=8,
         vision_feature_select_strategy="default",
         num_additional_image_tokens=1,
-        chat_template=_PLAIN,
+        chat_template=PLAIN,
     )
     return _whole(
         LlavaCaptioner,
@@ -109,29 +85,15 @@ def llava():
 
 def llava_onevision():
     """LLaVA-OneVision: SigLIP, read before its norm."""
-    words = tokenizer(image_token="<image>", video_token="<video>")
-    pinpoints = [[32, 32], [32, 64], [64, 32], [64, 64]]
-    images = _image_processor(
-        "llava_onevision",
-        "LlavaOnevisionImageProcessorPil",
-        size={"height": 32, "width": 32},
-        image_grid_pinpoints=pinpoints,
-    )
-    processor = without_video(LlavaOnevisionCaptioner.processor_class)(
-        images,
-        words,
-        None,
-        num_image_tokens=16,
-        vision_feature_select_strategy="full",
-        chat_template=_PLAIN,
-    )
+    processor = processors.llava_onevision(32, 16)
+    words = processor.tokenizer
     return _whole(
         LlavaOnevisionCaptioner,
         words,
-        {"model_type": "siglip_vision_model"},
+        {"model_type": "siglip_vision_model", "vision_use_head": False},
         {"model_type": "qwen2"},
         processor,
-        image_grid_pinpoints=pinpoints,
+        image_grid_pinpoints=processors.pinpoints(32),
         image_token_id=words.convert_tokens_to_ids("<image>"),
         video_token_id=words.convert_tokens_to_ids("<video>"),
         vision_feature_layer=-1,
@@ -139,32 +101,14 @@ def llava_onevision():
     )
 
 
-def smolvlm(family=SmolVLMCaptioner, name="smolvlm", prefix="SmolVLM"):
+def smolvlm(family=SmolVLMCaptioner):
     """SmolVLM, or Idefics3."""
-    special = {
-        "image_token": "<image>",
-        "fake_image_token": "<fake_token_around_image>",
-        "global_image_token": "<global-img>",
-        "end_of_utterance_token": "<end_of_utterance>",
-    }
-    words = tokenizer(**special)
-    images = _image_processor(
-        name,
-        f"{prefix}ImageProcessorPil",
-        size={"longest_edge": 64},
-        max_image_size={"longest_edge": 32},
-    )
-    processor = without_video(family.processor_class)(
-        images,
-        words,
-        *([None] if name == "smolvlm" else []),
-        image_seq_len=4,
-        chat_template=_PLAIN,
-    )
+    processor = processors.smolvlm(32, 4, family)
+    words = processor.tokenizer
     return _whole(
         family,
         words,
-        {"model_type": f"{name}_vision"},
+        {"model_type": f"{family.model_types[0]}_vision"},
         {"model_type": "llama"},
         processor,
         image_token_id=words.convert_tokens_to_ids("<image>"),
@@ -174,13 +118,13 @@ def smolvlm(family=SmolVLMCaptioner, name="smolvlm", prefix="SmolVLM"):
 
 def idefics3():
     """Idefics3."""
-    return smolvlm(Idefics3Captioner, "idefics3", "Idefics3")
+    return smolvlm(Idefics3Captioner)
 
 
 def paligemma():
     """PaliGemma: no chat template."""
     words = tokenizer(image_token="<image>")
-    images = _image_processor("siglip", "SiglipImageProcessorPil", size={"height": 32, "width": 32})
+    images = image_processor("siglip", "SiglipImageProcessorPil", size={"height": 32, "width": 32})
     images.image_seq_length = 16
     processor = PaliGemmaCaptioner.processor_class(images, words)
     return _whole(
@@ -199,12 +143,12 @@ def gemma3():
     words = tokenizer(
         boi_token="<start_of_image>", eoi_token="<end_of_image>", image_token="<image_soft_token>"
     )
-    images = _image_processor("gemma3", "Gemma3ImageProcessorPil", size={"height": 32, "width": 32})
+    images = image_processor("gemma3", "Gemma3ImageProcessorPil", size={"height": 32, "width": 32})
     processor = Gemma3Captioner.processor_class(
         images,
         words,
         image_seq_length=4,
-        chat_template=_PLAIN.replace("<image>", "<start_of_image>"),
+        chat_template=PLAIN.replace("<image>", "<start_of_image>"),
     )
     return _whole(
         Gemma3Captioner,
@@ -228,13 +172,13 @@ def internvl():
         video_token="<video>",
     )
     size = {"height": 32, "width": 32}
-    images = _image_processor("got_ocr2", "GotOcr2ImageProcessorPil", size=size)
+    images = image_processor("got_ocr2", "GotOcr2ImageProcessorPil", size=size)
     processor = without_video(InternVLCaptioner.processor_class)(
         images,
         words,
         None,
         image_seq_length=4,
-        chat_template=_PLAIN.replace("<image>", "<IMG_CONTEXT>"),
+        chat_template=PLAIN.replace("<image>", "<IMG_CONTEXT>"),
     )
     vision = {
         "model_type": "internvl_vision",
@@ -261,17 +205,7 @@ class SmallQwen25(Qwen25VLCaptioner):
 
 def qwen2_5_vl():
     """Qwen2.5-VL: windows in all blocks but the second."""
-    words = tokenizer(
-        image_token="<|image_pad|>",
-        video_token="<|video_pad|>",
-        vision_start="<|vision_start|>",
-        vision_end="<|vision_end|>",
-    )
-    images = _image_processor("qwen2_vl", "Qwen2VLImageProcessorPil")
-    template = _PLAIN.replace("<image>", "<|vision_start|><|image_pad|><|vision_end|>")
-    processor = without_video(SmallQwen25.processor_class)(
-        images, words, None, chat_template=template
-    )
+    processor = processors.qwen_vl(14, SmallQwen25)
     vision = {
         "model_type": "qwen2_5_vl_vision",
         "depth": LAYERS,
@@ -287,14 +221,11 @@ def qwen2_5_vl():
     }
     return _whole(
         SmallQwen25,
-        words,
+        processor.tokenizer,
         vision,
         text,
         processor,
-        image_token_id=words.image_token_id,
-        video_token_id=words.video_token_id,
-        vision_start_token_id=words.convert_tokens_to_ids("<|vision_start|>"),
-        vision_end_token_id=words.convert_tokens_to_ids("<|vision_end|>"),
+        **processors.qwen_tokens(processor),
     )
 
 
@@ -306,18 +237,7 @@ class SmallQwen3(Qwen3VLCaptioner):
 
 def qwen3_vl():
     """Qwen3-VL: two taps, after the first and the second block."""
-    words = tokenizer(
-        image_token="<|image_pad|>",
-        video_token="<|video_pad|>",
-        vision_start="<|vision_start|>",
-        vision_end="<|vision_end|>",
-    )
-    images = _image_processor("qwen2_vl", "Qwen2VLImageProcessorPil", patch_size=16)
-    template = _PLAIN.replace("<image>", "<|vision_start|><|image_pad|><|vision_end|>")
-    words.add_special_tokens({"additional_special_tokens": ["<|vision_start|>", "<|vision_end|>"]})
-    processor = without_video(SmallQwen3.processor_class)(
-        images, words, None, chat_template=template
-    )
+    processor = processors.qwen_vl(16, SmallQwen3)
     vision = {
         "model_type": "qwen3_vl_vision",
         "depth": LAYERS,
@@ -334,14 +254,11 @@ def qwen3_vl():
     }
     return _whole(
         SmallQwen3,
-        words,
+        processor.tokenizer,
         vision,
         text,
         processor,
-        image_token_id=words.image_token_id,
-        video_token_id=words.video_token_id,
-        vision_start_token_id=words.convert_tokens_to_ids("<|vision_start|>"),
-        vision_end_token_id=words.convert_tokens_to_ids("<|vision_end|>"),
+        **processors.qwen_tokens(processor),
     )
 
 
