@@ -98,7 +98,7 @@ def _prompt_tokens(size: ModelSize) -> int:
 
 def _decoder_model_width(size: ModelSize) -> int:
     """Width of a language model that reads the image; 0 of others, whose source is short."""
-    return size.output // size.vocabulary
+    return size.output // size.vocabulary if size.output else 0
 
 
 def tower_seconds(size: ModelSize, device: Device) -> float:
