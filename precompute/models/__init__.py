@@ -23,7 +23,7 @@ from typing import Protocol, cast, runtime_checkable
 import torch
 
 from precompute.config import ModelConfig, local_path
-from precompute.models.captioner import Captioner, Memory, Placement
+from precompute.models.captioner import Captioner, HasInnerWords, Memory, Placement
 from precompute.models.checkpoint import (
     CheckpointMissing,
     find_folder,
@@ -191,6 +191,7 @@ __all__ = [
     "Block",
     "Captioner",
     "CheckpointMissing",
+    "HasInnerWords",
     "HasTexts",
     "Heads",
     "Memory",

@@ -129,6 +129,27 @@ class Captioner(Protocol):
         ...
 
 
+@runtime_checkable
+class HasInnerWords(Captioner, Protocol):
+    """A captioner whose language model takes an image as tokens among others."""
+
+    @property
+    def n_language_blocks(self) -> int:
+        """Blocks of the language model."""
+        ...
+
+    @property
+    def token_grid(self) -> tuple[int, int]:
+        """How the image's tokens lie: rows and columns, each a patch or several merged ones."""
+        ...
+
+    def inner_words(
+        self, memory: Memory, blocks: Sequence[int], top: int
+    ) -> tuple[Float[Tensor, "batch block token top"], Int[Tensor, "batch block token top"]]:
+        """Probabilities and ids of the most probable words of an image's own tokens."""
+        ...
+
+
 def mean_logprob(
     logits: Float[Tensor, "batch token vocabulary"],
     tokens: Int[Tensor, "batch token"],

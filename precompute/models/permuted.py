@@ -46,6 +46,9 @@ def _permuted(tower: VisionTower, seed: int) -> VisionTower:
                 norm2=one.norm2,
                 mlp=one.mlp,
                 n_heads=copied.n_heads,
+                turn=one.turn,
+                mask=one.mask,
+                gain=one.gain,
             )
             for one in copied.blocks
         ),

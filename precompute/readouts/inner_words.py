@@ -13,8 +13,7 @@ from PIL import Image
 
 from precompute.config import InnerWordsConfig
 from precompute.images import ImageItem, readable
-from precompute.models import Captioner
-from precompute.models.decoder_only import DecoderOnlyCaptioner
+from precompute.models import Captioner, HasInnerWords
 from precompute.readouts.questions import tower_states
 from precompute.readouts.token_attention import chosen
 from precompute.runner import Advance, Job, Row, make_parts, open_stage, stage_names
@@ -62,7 +61,7 @@ def write_inner_words(
     Raises:
         ValueError: the model has no decoder-only language model, or not one of the blocks.
     """
-    if not isinstance(captioner, DecoderOnlyCaptioner):
+    if not isinstance(captioner, HasInnerWords):
         raise ValueError(
             "[inner_words] is of models that read an image as tokens of a decoder-only language "
             'model (docs/running.md, "Models"); this one does not. Take the section out.'
@@ -78,7 +77,7 @@ def write_inner_words(
 
 @torch.inference_mode()
 def inner_words(
-    captioner: DecoderOnlyCaptioner,
+    captioner: HasInnerWords,
     image_id: str,
     picture: Image.Image,
     blocks: Sequence[int],
@@ -116,7 +115,7 @@ def inner_words(
     ]
 
 
-def _blocks(captioner: DecoderOnlyCaptioner, config: InnerWordsConfig) -> Sequence[int]:
+def _blocks(captioner: HasInnerWords, config: InnerWordsConfig) -> Sequence[int]:
     n_blocks = captioner.n_language_blocks
     named = sorted(set(config.blocks or range(n_blocks + 1)))
     if not 0 <= named[0] <= named[-1] <= n_blocks:

@@ -157,6 +157,20 @@ def test_a_permuted_tower_says_something_else(family, taken, pictures):
         assert not torch.allclose(ours.qkv(plain), theirs.qkv(plain), atol=1e-3)
 
 
+def test_a_permuted_tower_is_the_librarys_with_the_same_weights(family, pictures):
+    """Positions, windows, LayerScale are kept: the library's own blocks on the copy's weights."""
+    model = copy.deepcopy(family.model)
+    theirs = replace(family, model=model, tower=family.view(model))
+    permuted = with_permuted_tower(family, 0).tower
+    for matrix, moved in zip(theirs.tower.matrices, permuted.matrices, strict=True):
+        matrix.copy_(moved)
+    pixels = family.pixels(pictures)
+    *_, last = run_layers(permuted, permuted.embed(pixels))
+    torch.testing.assert_close(
+        last.resid_post, theirs.library_final_state(pixels), atol=1e-4, rtol=1e-4
+    )
+
+
 def test_a_tower_that_is_wrongly_said_to_have_cls_is_refused(family, pictures):
     """Else a patch would be taken for CLS, or CLS for a patch."""
     tower = family.tower
