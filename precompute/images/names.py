@@ -51,4 +51,7 @@ def _composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-_FORMS = (_composed, lambda name: _composed(_composed(name).casefold()))
+_FORMS: tuple[Callable[[str], str], ...] = (
+    _composed,
+    lambda name: _composed(_composed(name).casefold()),
+)
