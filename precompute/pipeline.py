@@ -21,6 +21,7 @@ from precompute.heads import (
 )
 from precompute.images import ImageItem, readable
 from precompute.interventions import read_experiments, run_experiments
+from precompute.metrics import SLOW
 from precompute.models import Captioner
 from precompute.readouts import (
     ask_questions,
@@ -71,14 +72,16 @@ def execute(job: Job, accept_mismatch: bool = False, baseline_only: bool = False
         create_run(job.results, plan.run_id, manifest)
     with log_file(run):
         remove_unfinished(run)
-        baseline, rest = _steps(job)  # what does not fit stops the run here
+        first, scores, rest = _steps(job)  # what does not fit stops the run here
         log.info("%s: %d pictures, %s", plan.dataset.name, len(plan.items), plan.items.layout)
         try:
-            _carry_out(maker, baseline)
+            _carry_out(maker, first)
             if maker.shard == WHOLE:  # one share of several leaves that to the last
                 maker.publishing.at_once(run)
                 if maker.watch.telling:
                     maker.watch.telling.ready(run.name)
+                _carry_out(maker, scores)
+                maker.publishing.at_once(run)
             if not baseline_only:
                 _carry_out(maker, rest)
         except Exception:  # a second Ctrl-C stops at once: it is none
@@ -99,10 +102,14 @@ def _carry_out(maker: Maker, steps: Sequence[Callable[[], object]]) -> None:
             step()
 
 
-def _steps(job: Job) -> tuple[list[Callable[[], object]], list[Callable[[], object]]]:
-    """What a run does, in order: captions of the unedited model and their scores, then the rest.
+_Steps = list[Callable[[], object]]
 
-    Captions are scored twice: those that are there by then, and at the end all that came since.
+
+def _steps(job: Job) -> tuple[_Steps, _Steps, _Steps]:
+    """What a run does, in order.
+
+    First captions of the unedited model and what is quickly scored of them: then they can be looked
+    at. After that their other scores, then the rest, at whose end all is scored that came since.
 
     Raises:
         ValueError: experiments, heads or prunings do not fit the tower or the data set.
@@ -112,24 +119,31 @@ def _steps(job: Job) -> tuple[list[Callable[[], object]], list[Callable[[], obje
     check_layers(plan.config, read_run(run)["n_layers"])
     require_prunable(run, plan)
     require_text_space(plan)
-    scores = [
+    scores: _Steps = [
         functools.partial(score, run, plan.config, maker),
         functools.partial(score_corpus, run, plan.config, maker),
     ]
-    early = scores if maker.shard == WHOLE else []  # of a share: when all are there
-    return [functools.partial(capture_images, job), *early], [
-        functools.partial(keep_token_attention, job),
-        functools.partial(run_experiments, job, experiments),
-        functools.partial(measure_heads, job),
-        functools.partial(prune, job),
-        functools.partial(caption_heads, job),
-        functools.partial(explain_heads, job),
-        functools.partial(caption_floor, job),
-        functools.partial(ask_questions, job),
-        functools.partial(read_inner_words, job),
-        *scores,
-        functools.partial(score_answers, run, plan.config, maker),
-    ]
+    quick = [name for name in plan.config.score.metrics if name not in SLOW]
+    first: _Steps = [functools.partial(capture_images, job)]
+    if maker.shard == WHOLE and quick:  # of a share: when all are there
+        first.append(functools.partial(score, run, plan.config, maker, quick))
+    return (
+        first,
+        scores,
+        [
+            functools.partial(keep_token_attention, job),
+            functools.partial(run_experiments, job, experiments),
+            functools.partial(measure_heads, job),
+            functools.partial(prune, job),
+            functools.partial(caption_heads, job),
+            functools.partial(explain_heads, job),
+            functools.partial(caption_floor, job),
+            functools.partial(ask_questions, job),
+            functools.partial(read_inner_words, job),
+            *scores,
+            functools.partial(score_answers, run, plan.config, maker),
+        ],
+    )
 
 
 def _publish_despite(run: Path) -> None:

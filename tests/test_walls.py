@@ -81,6 +81,7 @@ ALLOWED = {
             "readouts",
             "interventions",
             "heads",
+            "metrics",
             "scoring",
             "texts",
         },

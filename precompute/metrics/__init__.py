@@ -98,6 +98,10 @@ METRICS: dict[str, Prepare] = {
 }
 
 
+SLOW = frozenset({"bertscore", "coco_bleu4", "coco_rouge_l", "cider"})
+"""Those that load a model or start Java: they are scored after captions can be looked at."""
+
+
 def require_known(names: Iterable[str]) -> None:
     """Check the names of metrics.
 

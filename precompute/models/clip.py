@@ -25,7 +25,7 @@ from transformers.utils import logging
 from precompute.config import Generation
 from precompute.models.captioner import Memory, OwnCheck, Placement, mean_logprob
 from precompute.models.checkpoint import CheckpointMissing, require_all_read, safetensors
-from precompute.models.hooks import eager, kept_outputs
+from precompute.models.hooks import kept_outputs, library_patterns
 from precompute.models.size import ModelSize
 from precompute.models.split_vit import view_split_vit
 from precompute.models.text_space import TextSpace, text_space
@@ -137,15 +137,10 @@ class ClipCaptioner:
     ) -> list[Float[Tensor, "batch head token"]]:
         """CLS's attention, or what each patch receives, by the library's eager attention."""
         vision = self.model.vision_model
-
-        def read(output: Any) -> Tensor:
-            pattern: Tensor = output[1]
-            return pattern[:, :, 0].clone() if self.tower.class_token else pattern.mean(2)
-
         modules = [layer.self_attn for layer in vision.encoder.layers]
-        with eager(vision), kept_outputs(modules, read) as patterns:
-            vision(pixel_values=pixels)
-        return patterns
+        return library_patterns(
+            vision, modules, self.tower, lambda some: vision(pixel_values=some), pixels
+        )
 
     def library_captions(
         self, images: Sequence[Image.Image], prompt: str, generation: Generation

@@ -9,7 +9,7 @@ it departs from the rest.
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import torch
@@ -21,7 +21,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling, ModelOutpu
 
 from precompute.config import Generation
 from precompute.models.captioner import Memory, OwnCheck, mean_logprob, to_end
-from precompute.models.hooks import doubled, eager, given, kept_inputs, kept_outputs
+from precompute.models.hooks import doubled, given, kept_inputs, kept_outputs, library_patterns
 from precompute.models.tower import VisionTower
 from precompute.models.vision import generate_arguments, to_pictures
 
@@ -48,6 +48,8 @@ class DecoderOnlyCaptioner(ABC):
     model: Any
     processor: Any
     tower: VisionTower
+    blank: dict[str, dict[str, Tensor]] = field(default_factory=dict, repr=False, compare=False)
+    """Prompt -> what the processor makes of it and a grey picture, once it was asked for."""
 
     model_types: ClassVar[tuple[str, ...]]
     """`model_type` of the configurations that the family reads."""
@@ -125,8 +127,9 @@ class DecoderOnlyCaptioner(ABC):
 
     def read(self, states: Float[Tensor, "batch token width"], prompt: str) -> Memory:
         """Z^l in the tower's place, then the library's way to the embeddings of an image."""
-        inputs = self._processed([_GREY], prompt)
-        n = len(states)
+        if prompt not in self.blank:
+            self.blank[prompt] = self._processed([_GREY], prompt)
+        inputs, n = self.blank[prompt], len(states)
         with given(self.vision, self.stand_in(states)):
             hidden = self._features({name: _repeated(t, n) for name, t in inputs.items()}, n)
         ones = torch.ones(hidden.shape[:2], dtype=torch.long, device=hidden.device)
@@ -134,10 +137,19 @@ class DecoderOnlyCaptioner(ABC):
 
     def generate(self, memory: Memory, generation: Generation) -> list[list[int]]:
         """The library's `generate`, the embeddings of the images being given."""
-        rows = self.model.generate(
-            **self._words(memory, [()] * len(memory.hidden)), **generate_arguments(generation)
-        )
+        words = self._words(memory, [()] * len(memory.hidden))
+        rows = self.model.generate(**words, **self.arguments(generation))
         return self._captions(rows.tolist(), len(memory.prefix))
+
+    def arguments(self, generation: Generation) -> dict[str, object]:
+        """What `generate` is called with: a caption may not hold an image's own token.
+
+        Where an early state leads to one, the library takes the caption for having a second image.
+        """
+        config, settings = self.model.config, self.model.generation_config
+        never = {*(settings.suppress_tokens or ()), config.image_token_id}
+        never |= {getattr(config, "video_token_id", None)} - {None}
+        return {**generate_arguments(generation), "suppress_tokens": sorted(never)}
 
     def logprob(self, memory: Memory, captions: Sequence[Sequence[int]]) -> Float[Tensor, " batch"]:
         """Mean log-probability a token, in nats, teacher-forced; that of the prompt left out."""
@@ -211,15 +223,10 @@ class DecoderOnlyCaptioner(ABC):
         self, pixels: Float[Tensor, "batch 3 y x"]
     ) -> list[Float[Tensor, "batch head token"]]:
         """CLS's attention, or what each patch receives, by the library's eager attention."""
-        of_cls = self.tower.class_token
-
-        def read(output: Any) -> Tensor:
-            pattern: Tensor = output[1]
-            return pattern[:, :, 0].clone() if of_cls else pattern.mean(2)
-
-        attention = [self.attention_of(block) for block in self.library_blocks]
-        with eager(self.vision), kept_outputs(attention, read) as patterns:
-            self.run_library_tower(pixels)
+        modules = [self.attention_of(block) for block in self.library_blocks]
+        patterns = library_patterns(
+            self.vision, modules, self.tower, self.run_library_tower, pixels
+        )
         return patterns[: self.tower.n_layers]
 
     def attention_of(self, block: Any) -> nn.Module:
@@ -232,7 +239,7 @@ class DecoderOnlyCaptioner(ABC):
     ) -> list[list[int]]:
         """Captions by the library's processor and the whole model's `generate`."""
         inputs = self._processed(images, prompt) | self.of_batch(len(images))
-        rows = self.model.generate(**inputs, **generate_arguments(generation))
+        rows = self.model.generate(**inputs, **self.arguments(generation))
         return self._captions(rows.tolist(), inputs["input_ids"].shape[1])
 
     def own_checks(self, images: Sequence[Image.Image], prompt: str) -> Sequence[OwnCheck]:
@@ -278,7 +285,10 @@ class DecoderOnlyCaptioner(ABC):
             tokenize=False,
             add_generation_prompt=True,
         )
-        return text
+        # Some templates begin with the token that the tokenizer puts first as well; once is enough.
+        words = self.processor.tokenizer
+        begins = words("")["input_ids"][:1] == [words.bos_token_id]
+        return text.removeprefix(words.bos_token) if begins and words.bos_token else text
 
     def _placed(self, value: Tensor) -> Tensor:
         """A tensor on the model's device; pixels in the dtype of its weights."""
@@ -307,9 +317,8 @@ class DecoderOnlyCaptioner(ABC):
     def _captions(self, rows: list[list[int]], n_prompt: int) -> list[list[int]]:
         """Rows of `generate` without the prompt and without what follows an end token."""
         ends = self.model.generation_config.eos_token_id
-        return [
-            to_end(row[n_prompt:], *([ends] if isinstance(ends, int) else ends)) for row in rows
-        ]
+        ends = [] if ends is None else [ends] if isinstance(ends, int) else ends
+        return [to_end(row[n_prompt:], *ends) for row in rows]
 
 
 def _kept(output: Tensor) -> Tensor:
@@ -317,4 +326,6 @@ def _kept(output: Tensor) -> Tensor:
 
 
 def _repeated(value: Tensor, times: int) -> Tensor:
+    if len(value) == 1:
+        return value.expand(times, *value.shape[1:])
     return value.repeat(times, *[1] * (value.ndim - 1))

@@ -1,10 +1,14 @@
 """What a library's own modules give while they run, and what is given in their place."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import torch
+from jaxtyping import Float
 from torch import Tensor, nn
+
+from precompute.models.tower import VisionTower
 
 
 @contextmanager
@@ -47,19 +51,27 @@ def doubled(modules: Iterable[nn.Module]) -> Iterator[None]:
     """Let modules give twice what they give: whoever reads them sees a difference."""
     with ExitStack() as hooks:
         for module in modules:
-            handle = module.register_forward_hook(lambda _, __, output: output * 2)
-            hooks.callback(handle.remove)
+            hooks.callback(module.register_forward_hook(_double).remove)
         yield
+
+
+def _double(_: nn.Module, __: object, output: Any) -> Tensor:
+    if not isinstance(output, Tensor):  # twice a tuple is no other state
+        raise TypeError(f"expected a block to give a tensor; it gives {type(output).__name__}")
+    return output * 2
 
 
 @contextmanager
 def given(module: Any, output: Any) -> Iterator[None]:
     """Let a module give something without running."""
+    before = vars(module).get("forward")
     module.forward = lambda *_, **__: output
     try:
         yield
     finally:
         del module.forward
+        if before is not None:
+            module.forward = before
 
 
 @contextmanager
@@ -71,3 +83,34 @@ def eager(vision: Any) -> Iterator[None]:
         yield
     finally:
         vision.set_attn_implementation(setting)
+
+
+def library_patterns(
+    vision: Any,
+    modules: Sequence[nn.Module],
+    tower: VisionTower,
+    run: Callable[[Tensor], object],
+    pixels: Float[Tensor, "batch 3 y x"],
+) -> list[Float[Tensor, "batch head token"]]:
+    """CLS's attention, or what each patch receives, by a library's eager attention, a block each.
+
+    One picture at a time: a full pattern is as many numbers a head as there are pairs of patches.
+
+    Args:
+        vision: the library's tower.
+        modules: its attention modules, whose second output is their pattern.
+        tower: our view of it.
+        run: runs the library's tower on pixels.
+        pixels: of a batch.
+    """
+
+    def read(output: Any) -> Tensor:
+        pattern: Tensor = output[1]
+        return pattern[:, :, 0].clone() if tower.class_token else pattern.float().mean(2)
+
+    of_pictures = []
+    for picture in pixels:
+        with eager(vision), kept_outputs(modules, read) as patterns:
+            run(picture[None])
+        of_pictures.append(patterns)
+    return [torch.cat(of_block) for of_block in zip(*of_pictures, strict=True)]

@@ -46,6 +46,12 @@ class InternVLCaptioner(DecoderOnlyCaptioner):
         config, n_layers = vision.config, native_layer(model.config)
         layers, n_heads = vision.encoder.layer, config.num_attention_heads
         attention = [layer.attention for layer in layers[:n_layers]]
+        if model.config.vision_feature_select_strategy != "default":
+            raise ValueError(
+                "expected an InternVL whose language model gets the patches alone "
+                "(vision_feature_select_strategy 'default'); got "
+                f"{model.config.vision_feature_select_strategy!r}, which is not read."
+            )
         if not isinstance(attention[0].q_norm, nn.Identity):
             raise ValueError(
                 "expected an InternVL whose queries and keys are not normed (InternViT-300M); "

@@ -26,13 +26,20 @@ class LlavaCaptioner(DecoderOnlyCaptioner):
     @classmethod
     def view(cls, model: Any) -> VisionTower:
         """The CLIP as far as the projector reads it."""
-        vision = model.model.vision_tower
+        vision, config = model.model.vision_tower, model.config
+        kind, strategy = config.vision_config.model_type, config.vision_feature_select_strategy
+        if (kind, strategy) != ("clip_vision_model", "default"):
+            raise ValueError(
+                "expected a LLaVA whose tower is a CLIP and whose language model gets the patches "
+                f"alone (vision_feature_select_strategy 'default'), as LLaVA-1.5; got {kind} and "
+                f"{strategy!r}. Others are not read."
+            )
         return view_split_vit(
             vision,
             embed=nn.Sequential(vision.embeddings, vision.pre_layrnorm),
             final_norm=nn.Identity(),
             class_token=True,
-            n_layers=native_layer(model.config),
+            n_layers=native_layer(config),
         )
 
     @property

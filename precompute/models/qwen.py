@@ -186,7 +186,7 @@ class QwenCaptioner(DecoderOnlyCaptioner):
         for piece in pieces:
             if not received or sum(x.shape[-1] for x in received[-1]) == n_tokens:
                 received.append([])
-            received[-1].append(piece.sum(2) / n_tokens)
+            received[-1].append(piece.float().sum(2) / n_tokens)
         return [torch.cat(parts, -1)[..., back] for parts in received]
 
 
@@ -212,6 +212,8 @@ def eager_patterns(vision: Any) -> Iterator[list[Tensor]]:
         yield kept
     finally:
         vision.config._attn_implementation = setting
+        # What is registered stays: not with all that was kept.
+        ALL_ATTENTION_FUNCTIONS.register("peel_keeping", module.eager_attention_forward)
 
 
 def thw(grid: tuple[int, int], n_images: int) -> Int[Tensor, "image 3"]:

@@ -6,6 +6,7 @@ enough of them to ask of a picture: where does this patch look?
 
 import logging
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,9 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from precompute.forward import BatchSize, attend, fitting, full_pattern, run_states
+from precompute.forward import BatchSize, attend, by_image, fitting, full_pattern, run_states
 from precompute.images import ImageItem, readable
-from precompute.models import Captioner, VisionTower
+from precompute.models import Captioner, Heads, VisionTower
 from precompute.runner import Advance, Job, make_parts, open_stage
 from store.parts import PartWriter, token_attention
 
@@ -71,8 +72,11 @@ def write_token_attention(
     tower = captioner.tower
     size = BatchSize(batch_size, "capture.batch_size")
 
+    @torch.inference_mode()
     def see(batch: list[tuple[ImageItem, Image.Image]]) -> Tensor:
-        return mean_patterns(tower, captioner.pixels([picture for _, picture in batch])).cpu()
+        patterns = mean_patterns(tower, captioner.pixels([picture for _, picture in batch]))
+        # As they are kept: what waits for the other layers takes half.
+        return torch.stack([pattern.half().cpu() for pattern in patterns], 1)
 
     def images() -> Iterator[tuple[str, NDArray[Any]]]:
         for batch, patterns in fitting(readable(items), size, see):
@@ -85,16 +89,20 @@ def write_token_attention(
     part.meta["batches"] = size.used
 
 
-@torch.inference_mode()
 def mean_patterns(
     tower: VisionTower, pixels: Float[Tensor, "batch 3 y x"]
-) -> Float[Tensor, "batch layer token token2"]:
-    """Every layer's attention after the softmax, mean over heads, in float32; rows sum to 1."""
+) -> Iterator[Float[Tensor, "batch token token2"]]:
+    """Every layer's attention after the softmax, mean over heads, in float32; rows sum to 1.
+
+    A layer at a time, and a picture at a time within it: all pairs of tokens are many numbers.
+    """
     state = tower.embed(pixels)
-    patterns = []
     for layer in range(1, tower.n_layers + 1):
         attention = attend(tower, layer, state)
         mask = tower.blocks[layer - 1].mask
-        patterns.append(full_pattern(attention.heads, mask).mean(1))
+        yield by_image(partial(_mean_pattern, mask), attention.heads.q, attention.heads.k)
         state = next(run_states(tower, state, first=layer, attention=attention))
-    return torch.stack(patterns, 1)
+
+
+def _mean_pattern(mask: Tensor | None, q: Tensor, k: Tensor) -> Tensor:
+    return full_pattern(Heads(q, k, k), mask).mean(1)

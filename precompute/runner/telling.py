@@ -75,7 +75,7 @@ class Telling:
         self._forecast.end()
 
     def ready(self, run: str) -> None:
-        """A run can be looked at: captions of the unedited model are scored and published."""
+        """A run can be looked at: captions of the unedited model are published."""
         self._set(ready=(*self._making.ready, run))
 
     def complete(self, run: str) -> None:

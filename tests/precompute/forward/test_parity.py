@@ -103,8 +103,11 @@ def test_another_pattern_is_seen_in_its_layer(captioner, pictures, monkeypatch, 
     monkeypatch.setattr(layers, "cls_pattern", wrong)
     check = outcome(captioner, pictures)["attention"]
     moved = (calls[layer - 1][:, 1] - calls[layer - 1][:, 1].flip(-1)).abs().max()
+    # Flipped back it is the library's, whose largest share the difference is held against.
+    right = calls[layer - 1].clone()
+    right[:, 1] = right[:, 1].flip(-1)
     assert not check["passed"]
-    assert check["value"] == pytest.approx(float(moved), abs=1e-5)
+    assert check["value"] == pytest.approx(float(moved / right.max()), abs=1e-5)
 
 
 @pytest.mark.parametrize("make", [tiny.blip2, tiny.blip], ids=["blip2", "blip"])

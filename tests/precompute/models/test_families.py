@@ -1,6 +1,7 @@
 """Every family with a decoder-only language model, against the library's own modules."""
 
 import copy
+import gc
 from dataclasses import replace
 from itertools import pairwise
 
@@ -8,8 +9,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tokenizers import processors
 
 from precompute.config.settings import DecodeConfig, Generation
+from precompute.forward import layers
 from precompute.forward.capture import capture
 from precompute.forward.decode import decode_layers
 from precompute.forward.layers import run_layers
@@ -21,6 +24,7 @@ from precompute.models.permuted import with_permuted_tower
 from precompute.models.tower import VisionTower
 from tests.precompute.models.tiny_families import FAMILIES
 
+_PICTURE = Image.new("RGB", (40, 40), (200, 30, 90))
 PROMPT = "a short image caption."
 DECODE = DecodeConfig(prompt=PROMPT, batch_size=5, generation=Generation(max_new_tokens=6))
 
@@ -99,13 +103,12 @@ def test_log_probabilities_are_those_of_generation(family, pictures, taken):
     ours = family.logprob(memory, ids)
     out = family.model.generate(
         **family._words(memory, [()] * len(pictures)),
-        max_new_tokens=6,
-        do_sample=False,
-        output_scores=True,
+        **family.arguments(DECODE.generation),
+        output_logits=True,
         return_dict_in_generate=True,
     )
     for i, caption in enumerate(ids):
-        scores = [out.scores[k][i].log_softmax(-1)[token] for k, token in enumerate(caption)]
+        scores = [out.logits[k][i].log_softmax(-1)[token] for k, token in enumerate(caption)]
         assert float(ours[i]) == pytest.approx(float(sum(scores)) / len(caption), abs=1e-4)
 
 
@@ -184,3 +187,67 @@ def test_a_prompt_is_heard(family, taken):
     assert one.prefix != other.prefix
     ids = [[7, 8, 9]] * 3
     assert not torch.allclose(family.logprob(one, ids), family.logprob(other, ids), atol=1e-3)
+
+
+def test_a_prompt_begins_once(family):
+    """Where both the chat template and the tokenizer put the token that begins a text."""
+    processor = copy.deepcopy(family.processor)
+    words, first = processor.tokenizer, "<s>"
+    words.add_special_tokens({"bos_token": first})
+    words._tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{first} $A", special_tokens=[(first, words.bos_token_id)]
+    )
+    if processor.chat_template:  # PaliGemma has none
+        processor.chat_template = "{{ bos_token }}" + processor.chat_template
+    ids = replace(family, processor=processor, blank={})._processed([_PICTURE], PROMPT)["input_ids"]
+    assert ids[0].tolist().count(words.bos_token_id) == 1 + (family.model_types == ("paligemma",))
+    # A template that begins with it where the tokenizer does not is left as it is.
+    words._tokenizer.post_processor = processors.TemplateProcessing(single="$A", special_tokens=[])
+    ids = replace(family, processor=processor, blank={})._processed([_PICTURE], PROMPT)["input_ids"]
+    assert ids[0].tolist().count(words.bos_token_id) == 1
+
+
+def test_no_caption_holds_an_images_token(family, taken):
+    """Whatever a state makes of it: the library would take the caption for a second image."""
+    image, head = family.model.config.image_token_id, family.model.get_output_embeddings()
+    before = head.weight.clone()
+    memory = family.read(taken.states[0], PROMPT)
+    ids = family.generate(memory, DECODE.generation)
+    head.weight[image] = 10 * head.weight[ids[0][0]]  # now the likeliest word
+    try:
+        for caption in family.generate(memory, DECODE.generation):
+            assert image not in caption
+    finally:
+        head.weight.copy_(before)
+
+
+def test_a_model_without_an_end_token_writes_to_the_limit(family, taken):
+    model = copy.deepcopy(family.model)
+    model.generation_config.eos_token_id = None
+    endless = replace(family, model=model)
+    ids = endless.generate(endless.read(taken.states[-1], PROMPT), DECODE.generation)
+    assert [len(caption) for caption in ids] == [6, 6, 6]
+
+
+@pytest.mark.parametrize("wrong", [torch.zeros_like, lambda pattern: pattern.flip(-1)])
+def test_another_pattern_fails_in_half_precision(family, pictures, monkeypatch, wrong):
+    """What a patch of many receives is little: the bound is a share of that."""
+    half = replace(family, model=copy.deepcopy(family.model).bfloat16())
+    half = replace(half, tower=family.view(half.model), blank={})
+    plain = certificate(half, pictures, DECODE)["checks"][1]
+    assert plain["name"] == "attention"
+    assert plain["passed"], plain
+    ours = layers.pattern_of
+    monkeypatch.setattr(layers, "pattern_of", lambda *given: wrong(ours(*given)))
+    assert not certificate(half, pictures, DECODE)["checks"][1]["passed"]
+
+
+def test_no_pattern_is_kept_when_the_certificate_is_done(family, pictures):
+    family.library_patterns(family.pixels(pictures))
+    gc.collect()
+    full = (family.tower.n_tokens, family.tower.n_tokens)
+    kept = [
+        one for one in gc.get_objects()
+        if type(one) is torch.Tensor and one.ndim == 4 and one.shape[-2:] == full
+    ]  # fmt: skip
+    assert not kept
