@@ -21,9 +21,9 @@ _RELATIVE = {torch.float32: 1e-4, torch.float16: 0.02, torch.bfloat16: 0.05}
 
 _PATTERN = {torch.float32: 1e-4, torch.float16: 0.02, torch.bfloat16: 0.1}
 """Largest difference allowed between two shares of attention, as a part of the layer's largest:
-what one of N patches gets is about 1/N. A library's eager attention rounds the scores before the softmax
-to the weights' dtype: of a score of 20 bfloat16 leaves 0.06, which moves a share by up to 6%; ours
-are float32."""
+what one of N patches gets is about 1/N. A library's eager attention rounds the scores before the
+softmax to the weights' dtype: of a score of 20 bfloat16 leaves 0.06, which moves a share by up to
+6%; ours are float32."""
 
 _NEAR_TIE = {torch.float32: 0.05, torch.float16: 0.3, torch.bfloat16: 0.3}
 """Nats. Two captions whose total log-probabilities on the same state lie closer than this may
@@ -72,8 +72,8 @@ def certificate(
             "attention",
             _worst(patterns),
             _PATTERN[tower.dtype],
-            f"largest |attention {'of CLS' if tower.class_token else 'received'} - library's| over a "
-            f"layer's largest, {tower.n_layers} layers x {tower.n_heads} heads",
+            f"largest |attention {'of CLS' if tower.class_token else 'received'} - library's| "
+            f"over a layer's largest, {tower.n_layers} layers x {tower.n_heads} heads",
         ),
         _within(
             "contributions",

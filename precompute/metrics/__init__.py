@@ -23,6 +23,7 @@ from precompute.metrics.uniqueness import open_uniqueness
 
 __all__ = [
     "METRICS",
+    "SLOW",
     "Corpus",
     "Metric",
     "Score",
