@@ -69,9 +69,9 @@ def test_gradients_equal_central_differences():
     for layer, head in product(range(1, tower.n_layers + 1), range(tower.n_heads)):
         up, down = (
             hooked_logprob(captioner, pixels, mine[::-1], layer, head, 1 + step)
-            for step in (0.03, -0.03)
+            for step in (0.01, -0.01)
         )
-        differences[:, layer - 1, head] = (up - down) / 0.06
+        differences[:, layer - 1, head] = (up - down) / 0.02
     largest = float(effects.gradient.abs().max())
     assert largest > 0.01
     torch.testing.assert_close(effects.gradient, differences, atol=0.003 * largest, rtol=0)
