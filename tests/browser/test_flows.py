@@ -39,7 +39,7 @@ def test_search_and_order_change_the_cards(tab, server):
     tab.goto(server)
     settled(tab)
     links = [link.get_attribute("href") for link in cards(tab).all()]
-    tab.get_by_label("Search in captions").fill(" next to a ")
+    tab.get_by_label("Search in captions").fill("large")
     tab.keyboard.press("Enter")
     expect(tab).to_have_url(re.compile("find="))
     choose(tab.get_by_role("combobox", name=re.compile("Sort by")), "Map shift")
