@@ -25,7 +25,7 @@ from transformers.utils import logging
 from precompute.config import Generation
 from precompute.models.captioner import Memory, OwnCheck, Placement, mean_logprob
 from precompute.models.checkpoint import CheckpointMissing, require_all_read, safetensors
-from precompute.models.hooks import kept_outputs, library_patterns
+from precompute.models.hooks import kept_outputs, kept_patterns
 from precompute.models.size import ModelSize
 from precompute.models.split_vit import view_split_vit
 from precompute.models.text_space import TextSpace, text_space
@@ -138,8 +138,8 @@ class ClipCaptioner:
         """CLS's attention, or what each patch receives, by the library's eager attention."""
         vision = self.model.vision_model
         modules = [layer.self_attn for layer in vision.encoder.layers]
-        return library_patterns(
-            vision, modules, self.tower, lambda some: vision(pixel_values=some), pixels
+        return kept_patterns(
+            vision, modules, self.tower.class_token, lambda some: vision(pixel_values=some), pixels
         )
 
     def library_captions(

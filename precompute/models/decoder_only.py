@@ -21,7 +21,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling, ModelOutpu
 
 from precompute.config import Generation
 from precompute.models.captioner import Memory, OwnCheck, mean_logprob, to_end
-from precompute.models.hooks import doubled, given, kept_inputs, kept_outputs, library_patterns
+from precompute.models.hooks import doubled, given, kept_inputs, kept_outputs, kept_patterns
 from precompute.models.tower import VisionTower
 from precompute.models.vision import generate_arguments, to_pictures
 
@@ -60,6 +60,9 @@ class DecoderOnlyCaptioner(ABC):
     processor_class: ClassVar[Any]
     """The library's processor."""
 
+    as_list: ClassVar[bool] = True
+    """Whether the library hands on the embeddings of images as a list, not as a tensor."""
+
     @classmethod
     @abstractmethod
     def view(cls, model: Any) -> VisionTower:
@@ -71,9 +74,9 @@ class DecoderOnlyCaptioner(ABC):
         return tower.grid[0] * tower.grid[1]
 
     @property
-    @abstractmethod
     def vision(self) -> Any:
         """The library's tower."""
+        return self.model.model.vision_tower
 
     @property
     def library_blocks(self) -> Sequence[nn.Module]:
@@ -107,7 +110,7 @@ class DecoderOnlyCaptioner(ABC):
 
     def encoded(self, hidden: Float[Tensor, "batch source model"]) -> ModelOutput:
         """The same as `generate` takes it: a list, or in some models a tensor."""
-        return BaseModelOutputWithPooling(pooler_output=list(hidden))
+        return BaseModelOutputWithPooling(pooler_output=list(hidden) if self.as_list else hidden)
 
     def beside(self, ids: Int[Tensor, "batch token"], n_prompt: int) -> dict[str, Tensor]:
         """What goes with token ids, as the processor would give it: types of tokens, grids."""
@@ -224,10 +227,8 @@ class DecoderOnlyCaptioner(ABC):
     ) -> list[Float[Tensor, "batch head token"]]:
         """CLS's attention, or what each patch receives, by the library's eager attention."""
         modules = [self.attention_of(block) for block in self.library_blocks]
-        patterns = library_patterns(
-            self.vision, modules, self.tower, self.run_library_tower, pixels
-        )
-        return patterns[: self.tower.n_layers]
+        of_cls, run = self.tower.class_token, self.run_library_tower
+        return kept_patterns(self.vision, modules, of_cls, run, pixels)[: self.tower.n_layers]
 
     def attention_of(self, block: Any) -> nn.Module:
         """The attention in one of the library's blocks, whose second output is its pattern."""

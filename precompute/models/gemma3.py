@@ -6,14 +6,13 @@ Tokens of an image attend both ways in the language model; a caption's do not.
 from functools import partial
 from typing import Any
 
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 from transformers import Gemma3ForConditionalGeneration, Gemma3Processor
-from transformers.modeling_outputs import BaseModelOutputWithPooling, ModelOutput
 
 from precompute.models.decoder_only import DecoderOnlyCaptioner
 from precompute.models.family import LIBRARIES, load_family, size_of_family, weight_files
-from precompute.models.split_vit import view_split_vit
+from precompute.models.split_vit import view_siglip
 from precompute.models.tower import VisionTower
 
 
@@ -23,27 +22,13 @@ class Gemma3Captioner(DecoderOnlyCaptioner):
     model_types = ("gemma3",)
     model_class = Gemma3ForConditionalGeneration
     processor_class = Gemma3Processor
+    as_list = False
 
     @classmethod
     def view(cls, model: Any) -> VisionTower:
         """The whole SigLIP, whose last state is normed once."""
         vision = model.model.vision_tower
-        return view_split_vit(
-            vision,
-            embed=vision.embeddings,
-            final_norm=vision.post_layernorm,
-            class_token=False,
-            n_layers=vision.config.num_hidden_layers,
-        )
-
-    @property
-    def vision(self) -> Any:
-        """The library's SigLIP."""
-        return self.model.model.vision_tower
-
-    def encoded(self, hidden: Float[Tensor, "batch source model"]) -> ModelOutput:
-        """Embeddings of images as one tensor."""
-        return BaseModelOutputWithPooling(pooler_output=hidden)
+        return view_siglip(vision, vision.embeddings)
 
     def beside(self, ids: Int[Tensor, "batch token"], n_prompt: int) -> dict[str, Tensor]:
         """1 where an image's token is, else 0."""

@@ -8,8 +8,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from precompute.models.tower import VisionTower
-
 
 @contextmanager
 def kept_outputs(
@@ -85,10 +83,10 @@ def eager(vision: Any) -> Iterator[None]:
         vision.set_attn_implementation(setting)
 
 
-def library_patterns(
+def kept_patterns(
     vision: Any,
     modules: Sequence[nn.Module],
-    tower: VisionTower,
+    class_token: bool,
     run: Callable[[Tensor], object],
     pixels: Float[Tensor, "batch 3 y x"],
 ) -> list[Float[Tensor, "batch head token"]]:
@@ -99,14 +97,14 @@ def library_patterns(
     Args:
         vision: the library's tower.
         modules: its attention modules, whose second output is their pattern.
-        tower: our view of it.
+        class_token: whether token 0 is CLS, whose attention is kept.
         run: runs the library's tower on pixels.
         pixels: of a batch.
     """
 
     def read(output: Any) -> Tensor:
         pattern: Tensor = output[1]
-        return pattern[:, :, 0].clone() if tower.class_token else pattern.float().mean(2)
+        return pattern[:, :, 0].clone() if class_token else pattern.float().mean(2)
 
     of_pictures = []
     for picture in pixels:

@@ -7,11 +7,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
 from transformers import InternVLForConditionalGeneration, InternVLProcessor
-from transformers.modeling_outputs import BaseModelOutputWithPooling, ModelOutput
 
 from precompute.models.decoder_only import DecoderOnlyCaptioner
 from precompute.models.family import LIBRARIES, load_family, size_of_family, weight_files
@@ -38,6 +36,7 @@ class InternVLCaptioner(DecoderOnlyCaptioner):
     model_types = ("internvl",)
     model_class = InternVLForConditionalGeneration
     processor_class = InternVLProcessor
+    as_list = False
 
     @classmethod
     def view(cls, model: Any) -> VisionTower:
@@ -98,11 +97,6 @@ class InternVLCaptioner(DecoderOnlyCaptioner):
         )
 
     @property
-    def vision(self) -> Any:
-        """The library's ViT."""
-        return self.model.model.vision_tower
-
-    @property
     def library_blocks(self) -> Sequence[nn.Module]:
         """The library's blocks."""
         blocks: Sequence[nn.Module] = self.vision.encoder.layer
@@ -122,10 +116,6 @@ class InternVLCaptioner(DecoderOnlyCaptioner):
             crop_to_patches=False,
         )
         return made
-
-    def encoded(self, hidden: Float[Tensor, "batch source model"]) -> ModelOutput:
-        """Embeddings of images as one tensor."""
-        return BaseModelOutputWithPooling(pooler_output=hidden)
 
     @staticmethod
     def image_tokens(tower: VisionTower, config: Any) -> int:

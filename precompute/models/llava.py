@@ -42,11 +42,6 @@ class LlavaCaptioner(DecoderOnlyCaptioner):
             n_layers=native_layer(config),
         )
 
-    @property
-    def vision(self) -> Any:
-        """The library's CLIP."""
-        return self.model.model.vision_tower
-
 
 load, size_of = partial(load_family, LlavaCaptioner), partial(size_of_family, LlavaCaptioner)
 

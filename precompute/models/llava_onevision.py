@@ -39,11 +39,6 @@ class LlavaOnevisionCaptioner(DecoderOnlyCaptioner):
             n_layers=native_layer(model.config),
         )
 
-    @property
-    def vision(self) -> Any:
-        """The library's SigLIP."""
-        return self.model.model.vision_tower
-
     def inputs(self, images: Sequence[Image.Image], texts: Sequence[str]) -> Mapping[str, Tensor]:
         """The whole picture alone, the first of the tiles that the processor makes.
 

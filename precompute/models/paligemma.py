@@ -8,15 +8,14 @@ from functools import partial
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from PIL import Image
 from torch import Tensor
 from transformers import BatchFeature, PaliGemmaForConditionalGeneration, PaliGemmaProcessor
-from transformers.modeling_outputs import BaseModelOutputWithPooling, ModelOutput
 
 from precompute.models.decoder_only import DecoderOnlyCaptioner
 from precompute.models.family import LIBRARIES, load_family, size_of_family, weight_files
-from precompute.models.split_vit import view_split_vit
+from precompute.models.split_vit import view_siglip
 from precompute.models.tower import VisionTower
 
 
@@ -26,23 +25,13 @@ class PaliGemmaCaptioner(DecoderOnlyCaptioner):
     model_types = ("paligemma",)
     model_class = PaliGemmaForConditionalGeneration
     processor_class = PaliGemmaProcessor
+    as_list = False
 
     @classmethod
     def view(cls, model: Any) -> VisionTower:
         """The whole SigLIP, whose last state is normed once."""
         vision = model.model.vision_tower
-        return view_split_vit(
-            vision,
-            embed=vision.embeddings,
-            final_norm=vision.post_layernorm,
-            class_token=False,
-            n_layers=vision.config.num_hidden_layers,
-        )
-
-    @property
-    def vision(self) -> Any:
-        """The library's SigLIP."""
-        return self.model.model.vision_tower
+        return view_siglip(vision, vision.embeddings)
 
     def inputs(self, images: Sequence[Image.Image], texts: Sequence[str]) -> Mapping[str, Tensor]:
         """What the processor makes, put into tensors here.
@@ -53,10 +42,6 @@ class PaliGemmaCaptioner(DecoderOnlyCaptioner):
         made = self.processor(images=[[image] for image in images], text=list(texts))
         tensors: Mapping[str, Tensor] = BatchFeature(made, tensor_type="pt")
         return tensors
-
-    def encoded(self, hidden: Float[Tensor, "batch source model"]) -> ModelOutput:
-        """Embeddings of images as one tensor."""
-        return BaseModelOutputWithPooling(pooler_output=hidden)
 
     def beside(self, ids: Int[Tensor, "batch token"], n_prompt: int) -> dict[str, Tensor]:
         """0 in the prompt, which attends both ways, 1 in the caption, which does not."""

@@ -15,7 +15,7 @@ from transformers import SmolVLMForConditionalGeneration, SmolVLMProcessor
 
 from precompute.models.decoder_only import DecoderOnlyCaptioner
 from precompute.models.family import LIBRARIES, load_family, size_of_family, weight_files
-from precompute.models.split_vit import view_split_vit
+from precompute.models.split_vit import view_siglip
 from precompute.models.tower import VisionTower
 from precompute.models.vision import squashed
 
@@ -46,13 +46,7 @@ class SmolVLMCaptioner(DecoderOnlyCaptioner):
     def view(cls, model: Any) -> VisionTower:
         """The whole SigLIP, whose last state is normed once."""
         vision = model.model.vision_model
-        return view_split_vit(
-            vision,
-            embed=WholePicture(vision.embeddings),
-            final_norm=vision.post_layernorm,
-            class_token=False,
-            n_layers=vision.config.num_hidden_layers,
-        )
+        return view_siglip(vision, WholePicture(vision.embeddings))
 
     @property
     def vision(self) -> Any:

@@ -39,6 +39,22 @@ def native_layer(config: Any) -> int:
     return at if at >= 0 else n_layers + 1 + at
 
 
+def view_siglip(vision: Any, embed: nn.Module) -> VisionTower:
+    """A SigLIP that is read to its end, its last state normed once.
+
+    Args:
+        vision: the library's vision model.
+        embed: pixels -> Z^0.
+    """
+    return view_split_vit(
+        vision,
+        embed=embed,
+        final_norm=vision.post_layernorm,
+        class_token=False,
+        n_layers=len(vision.encoder.layers),
+    )
+
+
 def view_split_vit(
     vision: Any, *, embed: nn.Module, final_norm: nn.Module, class_token: bool, n_layers: int
 ) -> VisionTower:

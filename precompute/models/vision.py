@@ -1,6 +1,7 @@
 """What BLIP, BLIP-2 and InstructBLIP of transformers share: pixels, tower, words of `generate`."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from precompute.config import Generation
-from precompute.models.hooks import eager, kept_outputs
+from precompute.models.hooks import kept_patterns
 from precompute.models.tower import VisionTower, block
 
 
@@ -95,12 +96,7 @@ def library_patterns(
 ) -> list[Float[Tensor, "batch head token"]]:
     """The CLS token's attention in every block, by the library's eager attention."""
     modules = [layer.self_attn for layer in vision.encoder.layers]
-    with (
-        eager(vision),
-        kept_outputs(modules, lambda output: output[1][:, :, 0].clone()) as patterns,
-    ):
-        library_final_state(vision, pixels)
-    return patterns
+    return kept_patterns(vision, modules, True, partial(library_final_state, vision), pixels)
 
 
 def generate_arguments(generation: Generation) -> dict[str, object]:
