@@ -24,13 +24,13 @@ from transformers.utils import logging
 
 from precompute.config import Generation
 from precompute.models.captioner import Memory, OwnCheck, Placement, mean_logprob
-from precompute.models.checkpoint import CheckpointMissing, require_all_read, safetensors
+from precompute.models.checkpoint import CheckpointMissing, safetensors
 from precompute.models.hooks import kept_outputs, kept_patterns
 from precompute.models.size import ModelSize
 from precompute.models.split_vit import view_split_vit
 from precompute.models.text_space import TextSpace, text_space
 from precompute.models.tower import VisionTower
-from precompute.models.vision import n_weights, to_pictures, to_pixels, tower_size
+from precompute.models.vision import n_weights, on_one_device, to_pictures, to_pixels, tower_size
 
 LIBRARIES = ("torch", "torchvision", "transformers", "tokenizers", "pillow")
 
@@ -218,22 +218,9 @@ def load(folder: Path, placement: Placement) -> ClipCaptioner:
         ValueError: it is of another family, lacks weights, or several GPUs are asked for.
     """
     logging.disable_progress_bar()
-    if placement.gpus != 1:
-        raise ValueError(
-            f"CLIP runs on one device; got gpus = {placement.gpus}. Leave gpus out of [model]."
-        )
     config = _config(folder)
     model_class, processor_class = _FAMILIES[config.model_type]
-    model, info = model_class.from_pretrained(
-        folder,
-        config=config,
-        dtype=placement.dtype,
-        attn_implementation="sdpa",
-        use_safetensors=True,
-        device_map={"": placement.device},
-        output_loading_info=True,
-    )
-    require_all_read(info, folder)
+    model = on_one_device(model_class, config, folder, placement)
     try:
         processor = processor_class.from_pretrained(folder)
     except ImportError as error:
@@ -241,7 +228,6 @@ def load(folder: Path, placement: Placement) -> ClipCaptioner:
             f"the tokenizer in {folder} needs a package that is not here: the first SigLIP's wants "
             "`pip install sentencepiece`; CLIP's and SigLIP 2's do not."
         ) from error
-    model = model.eval().requires_grad_(False)
     return ClipCaptioner(model, processor, view(model), placement.texts)
 
 

@@ -8,10 +8,10 @@ from transformers import AutoConfig
 from transformers.utils import logging
 
 from precompute.models.captioner import Placement
-from precompute.models.checkpoint import require_all_read, safetensors
+from precompute.models.checkpoint import safetensors
 from precompute.models.decoder_only import DecoderOnlyCaptioner
 from precompute.models.size import ModelSize
-from precompute.models.vision import n_weights
+from precompute.models.vision import n_weights, on_one_device
 
 Family = TypeVar("Family", bound=DecoderOnlyCaptioner)
 
@@ -26,24 +26,8 @@ def load_family(family: type[Family], folder: Path, placement: Placement) -> Fam
         ValueError: it is of another family, lacks weights, or several GPUs are asked for.
     """
     logging.disable_progress_bar()
-    if placement.gpus != 1:
-        raise ValueError(
-            f"{family.model_types[0]} runs on one device; got gpus = {placement.gpus}. Leave gpus "
-            "out of [model]."
-        )
-    config = _config(family, folder)
-    model, info = family.model_class.from_pretrained(
-        folder,
-        config=config,
-        dtype=placement.dtype,
-        attn_implementation="sdpa",
-        use_safetensors=True,
-        device_map={"": placement.device},
-        output_loading_info=True,
-    )
-    require_all_read(info, folder)
+    model = on_one_device(family.model_class, _config(family, folder), folder, placement)
     processor = without_video(family.processor_class).from_pretrained(folder)
-    model = model.eval().requires_grad_(False)
     return family(model, processor, family.view(model))
 
 

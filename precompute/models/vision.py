@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,6 +11,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from precompute.config import Generation
+from precompute.models.captioner import Placement
+from precompute.models.checkpoint import require_all_read
 from precompute.models.hooks import kept_patterns
 from precompute.models.tower import VisionTower, block
 
@@ -50,6 +53,36 @@ def view_tower(vision: Any) -> VisionTower:
             ),
         ),
     )
+
+
+def on_one_device(model_class: Any, config: Any, folder: Path, placement: Placement) -> Any:
+    """A model with all of its weights, in evaluation mode.
+
+    Args:
+        model_class: of transformers.
+        config: of the checkpoint.
+        folder: where it is.
+        placement: on one device.
+
+    Raises:
+        ValueError: several GPUs are asked for, or weights are missing.
+    """
+    if placement.gpus != 1:
+        raise ValueError(
+            f"{config.model_type} runs on one device; got gpus = {placement.gpus}. Leave gpus out "
+            "of [model]."
+        )
+    model, info = model_class.from_pretrained(
+        folder,
+        config=config,
+        dtype=placement.dtype,
+        attn_implementation="sdpa",
+        use_safetensors=True,
+        device_map={"": placement.device},
+        output_loading_info=True,
+    )
+    require_all_read(info, folder)
+    return model.eval().requires_grad_(False)
 
 
 def squashed(images: Sequence[Image.Image], side: int) -> list[Image.Image]:
