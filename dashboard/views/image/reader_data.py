@@ -238,15 +238,19 @@ def _peak(heads: pd.DataFrame, tower: Tower) -> dict[str, str] | None:
 
 def scores(key: Key, image_id: str, condition: str, layer: int) -> None:
     """What the chosen layer's caption scores."""
-    here = run_data.scores(key, image_id, layer, condition)
-    if here.empty:
+    # Scored and drawn when it is opened; a label that named the layer would close it at every move.
+    place = st.expander("Scores of the caption", key="scores", on_change="rerun")
+    if not place.open:
         return
-    table = here.assign(
-        score=[metrics.word(metric).label for metric in here["metric"]],
-        against=[metrics.held(name) for name in here["against"]],
-    ).pivot(index="score", columns="against", values="value")
-    # A label that named the layer would close the expander at every move.
-    with st.expander("Scores of the caption"):
+    here = run_data.scores(key, image_id, layer, condition)
+    with place:
+        if here.empty:
+            plain_text.line("Nothing has scored this caption.", "small")
+            return
+        table = here.assign(
+            score=[metrics.word(metric).label for metric in here["metric"]],
+            against=[metrics.held(name) for name in here["against"]],
+        ).pivot(index="score", columns="against", values="value")
         plain_text.line(f"Of the caption at layer {layer}.", "small")
         st.dataframe(
             table,

@@ -56,6 +56,8 @@ def test_what_was_not_scored_is_left_out():
 def test_they_stand_at_the_top_and_the_table_keeps_its_name_at_every_layer(open_page):
     at = open_page("image", image="img00003", layer="2")
     assert "ROUGE-L 1 against the references" in words(at)
+    at.session_state["scores"] = True
+    at.run()
     assert "Of the caption at layer 2." in words(at)
     labels = [box.label for box in at.expander]
     assert "Scores of the caption" in labels
