@@ -32,7 +32,8 @@ def _page(show: Callable[[link.Place], None]) -> Callable[[], None]:
 
 
 def _images(here: link.Place) -> None:
-    if set(st.query_params.to_dict()) <= set(navigation.SHARED):  # nothing is looked for yet
+    # Nothing is looked for yet; who moves the slider goes on from here.
+    if set(st.query_params.to_dict()) <= {*navigation.SHARED, "scrub", "overlay"}:
         welcome.show(here)
     images_page.show(here)
 

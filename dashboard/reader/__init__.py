@@ -10,7 +10,7 @@ from pathlib import Path
 
 import streamlit as st
 
-__all__ = ["KEY", "payload", "place", "script", "show"]
+__all__ = ["KEY", "payload", "piece", "place", "script", "show"]
 
 KEY = "reader"
 SCRIPTS = (
@@ -31,7 +31,12 @@ _HERE = Path(__file__).parent
 
 def script() -> str:
     """The component's JavaScript."""
-    return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    return "\n".join(piece(name) for name in SCRIPTS)
+
+
+def piece(name: str) -> str:
+    """One of its files: those that unpack and draw serve the gallery, too."""
+    return (_HERE / name).read_text(encoding="utf-8")
 
 
 _COMPONENT = st.components.v2.component(

@@ -68,14 +68,19 @@ def to_image(
         **place: what else the page is to show, such as layer and head; None takes out what would
             go along.
     """
+    st.page_link(
+        st.session_state["image_page"],
+        label="Open",
+        icon=icon,
+        query_params=image_query(key, image_id, condition, **place),
+    )
+
+
+def image_query(key: Key, image_id: str, condition: str, **place: str | None) -> dict[str, str]:
+    """The parameters of the link that `to_image` draws."""
     here = st.query_params.to_dict()
     query = {name: here[name] for name in _KEPT if here.get(name) not in (None, condition)}
     query |= {"run": Path(key.path).name, "image": image_id}
     if condition != BASELINE:
         query["condition"] = condition
-    st.page_link(
-        st.session_state["image_page"],
-        label="Open",
-        icon=icon,
-        query_params={name: value for name, value in (query | place).items() if value is not None},
-    )
+    return {name: value for name, value in (query | place).items() if value is not None}

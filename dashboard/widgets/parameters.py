@@ -47,6 +47,8 @@ PARAMETERS = {
     "sort_at": Parameter("layer", ("page",)),
     "order": Parameter("the direction", ("page",)),
     "page": Parameter("page"),
+    "scrub": Parameter("the layer of the slider"),
+    "overlay": Parameter("the maps over the pictures"),
     # The reader of one image.
     "map": Parameter("the map"),
     "cells": Parameter("the measure of heads"),

@@ -104,12 +104,12 @@ def _values(quantity: Quantity, condition: str) -> Sql:
     )
 
 
-def _bound(threshold: float) -> float:
+def as_stored(threshold: float) -> float:
     """The threshold as the tables would hold it, so that a stored 0.1 is not above 0.1."""
     return float(np.float32(threshold))
 
 
-def _matching(selection: Selection) -> Sql:
+def matching(selection: Selection) -> Sql:
     """`WHERE ...` on `image`, true for the images meant."""
     terms = ["true"]
     params: list[object] = []
@@ -118,7 +118,7 @@ def _matching(selection: Selection) -> Sql:
         terms.append(
             f"image_id IN (SELECT image_id FROM ({values.text}) WHERE value {predicate.op} ?)"
         )
-        params += [*values.params, _bound(predicate.threshold)]
+        params += [*values.params, as_stored(predicate.threshold)]
     search = selection.search
     if search is not None and search.text.strip():
         layer = "" if search.layer is None else " AND layer = ?"
@@ -146,7 +146,7 @@ def images_sql(
     selection: Selection, order: Order | None, limit: int | None = None, offset: int = 0
 ) -> Sql:
     """The query behind `filter_images`, as an export tells it."""
-    where = _matching(selection)
+    where = matching(selection)
     if order is None:
         by, join, value = "image_id", Sql(""), "NULL::DOUBLE"
     else:
@@ -198,13 +198,13 @@ def filter_images(
 
 def count_images(run: Source, selection: Selection) -> int:
     """How many images a selection has."""
-    where = _matching(selection)
+    where = matching(selection)
     return int(ask(run, f"SELECT count(*) AS n FROM image {where.text}", where.params)["n"][0])
 
 
 def predicate_values(run: Source, selection: Selection) -> pd.DataFrame:
     """For an export: image_id and, for each predicate, the value that it looked at."""
-    where = _matching(selection)
+    where = matching(selection)
     columns, joins = [], []
     params: list[object] = []
     for i, predicate in enumerate(selection.predicates):

@@ -186,4 +186,6 @@ def picture(tab, name):
 
 
 def cards(tab):
-    return tab.locator("[data-testid=stPageLink-NavLink]:visible", has_text="Open")
+    """The pictures of a page: under the slider, or each with a link of its own."""
+    links = tab.locator("[data-testid=stPageLink-NavLink]:visible", has_text="Open")
+    return links.or_(tab.locator(".peel-gallery .tile"))

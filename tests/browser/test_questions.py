@@ -6,7 +6,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.driving import picture, settled, window
+from tests.browser.driving import cards, picture, settled, window
 
 pytestmark = [
     pytest.mark.browser,
@@ -86,7 +86,7 @@ def test_what_averaging_a_layer_does_to_the_caption(tab, server, browser):
 def test_the_picture_of_a_card_opens_it(tab, server):
     tab.goto(server)
     settled(tab)
-    box = tab.locator("[class*=st-key-card-of] img").nth(1).bounding_box()
+    box = cards(tab).nth(1).locator("img").bounding_box()
     tab.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     expect(tab).to_have_url(re.compile("/image"))
     expect(tab.locator(".peel-reader canvas").first).to_be_visible()

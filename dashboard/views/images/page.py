@@ -5,18 +5,17 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from dashboard.captions import text as caption_text
 from dashboard.data import run as run_data
 from dashboard.data.run import Key
 from dashboard.names import metrics
 from dashboard.views.image import similar
-from dashboard.views.images import filters
-from dashboard.widgets import cards, groups, link, menus, notes
+from dashboard.views.images import filters, scrubbed
+from dashboard.views.images.right import measure
+from dashboard.widgets import groups, link, menus, notes
 from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
 from dashboard.widgets.thumbnail import thumbnail
 from store.query import Export, Order, Quantity, Search, Selection, Sort
-from store.query import one_image as one_image_queries
 
 _PER_PAGE = 24
 _ID = "id"
@@ -56,38 +55,16 @@ def _draw(place: Place, key: Key) -> None:
         number = menus.pages(math.ceil(count / _PER_PAGE), "page")
     rows = run_data.page(key, chosen, order, _PER_PAGE, (number - 1) * _PER_PAGE)
     with grid:
-        ids = list(rows["image_id"])
-        layer = filters.one_layer(predicates)
-        under = notes.under(key, ids)
-        for image_id, text in _layer_captions(key, ids, layer, place.condition).items():
-            under[image_id] = f"{text} {under.get(image_id, '')}"
-        cards.show(
-            key,
-            rows,
-            place.condition,
-            _title(order),
-            under,
-            None if layer is None else {"layer": str(layer), "head": link.MEAN},
-        )
+        under = notes.under(key, list(rows["image_id"]))
+        right = measure(key, predicates, top)
+        start = filters.one_layer(predicates)
+        scrubbed.show(key, rows, chosen, right, start, _title(order), under)
     with export:
         _export(
             lambda: run_data.export(
                 key, chosen, order, notes.everything(key), **({} if tag is None else {"tag": tag})
             )
         )
-
-
-def _layer_captions(
-    key: Key, image_ids: list[str], layer: int | None, condition: str
-) -> dict[str, str]:
-    """The images' captions at the one layer that the filters look at: the answer they look for."""
-    if layer is None:
-        return {}
-    captions = run_data.asked(key, one_image_queries.texts_at, tuple(image_ids), layer, condition)
-    return {
-        str(image_id): f"Layer {layer}: {caption_text.text(text) or caption_text.NONE}"
-        for image_id, text in zip(captions["image_id"], captions["text"], strict=True)
-    }
 
 
 def _search(top: int) -> Search | None:

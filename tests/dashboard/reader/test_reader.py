@@ -1,7 +1,5 @@
 """What the reader gets, against what the store has; and where it begins."""
 
-import json
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -19,31 +17,14 @@ from store.parts.write import stage_folder
 from store.query import reader as reader_queries
 from store.query.run import open_run
 from store.schema import BASELINE
+from tests.dashboard.opening import sent_to, unpacked
 from tests.synthetic import make_run
-
-
-def unpacked(packed):
-    """Header and arrays of a payload, read byte by byte."""
-    size = int.from_bytes(packed[:4], "little")
-    header = json.loads(packed[4 : 4 + size])
-    arrays = {}
-    for name, at in header["arrays"].items():
-        start = 4 + size + at["offset"]
-        assert start % 4 == 0
-        count = math.prod(at["shape"])
-        arrays[name] = np.frombuffer(packed, f"<{at['kind']}", count, start).reshape(at["shape"])
-    return header, arrays
 
 
 def sent(at):
     """What the reader on a page was sent."""
-    sent_bytes = [
-        element.proto.bytes
-        for element in at.get("bidi_component")
-        if element.proto.component_name == "peel_reader"
-    ]
-    assert len(sent_bytes) == 1
-    return unpacked(sent_bytes[0])
+    (packed,) = sent_to(at, "peel_reader")
+    return unpacked(packed)
 
 
 def tensors(rng, n_layers=3, n_heads=2, n=4):

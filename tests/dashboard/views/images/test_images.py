@@ -15,7 +15,6 @@ from dashboard.views.images import brush, filters
 from dashboard.views.images.brush import Bounds
 from dashboard.widgets import notes
 from store import notes as store_notes
-from store import open_run
 from store.disk.runs import list_runs
 from store.query import images as image_queries
 from store.query.image_export import PARQUET_KEY
@@ -64,21 +63,6 @@ def test_what_a_drag_means(ends, bounds):
 )
 def test_the_one_layer_that_filters_look_at(text, layer):
     assert filters.one_layer(parse_predicates(text)) == layer
-
-
-def test_cards_say_what_that_layer_says_and_lead_there(open_page, edited):
-    with open_run(list_runs(edited)[0]) as run:
-        frame = run.table("caption", "condition_id = 'baseline' AND layer = 2")
-    at = open_page("images", filter="map_shift@2>=0")
-    assert not at.exception
-    assert count(at) == 14
-    for text in frame["text"]:
-        assert html.escape(f"Layer 2: {text}") in words(at)
-    assert len(opened(at)) == 14
-    assert all((link["layer"], link["head"]) == ("2", "mean") for link in opened(at))
-    at = open_page("images", filter="map_shift@2>=0;map_shift@3>=0")
-    assert "Layer 2: " not in words(at)
-    assert not any("layer" in link for link in opened(at))
 
 
 def test_cards_lead_to_what_they_show(open_page):
@@ -174,7 +158,7 @@ def test_similar_images_come_nearest_first_and_the_image_itself_leads(open_page,
     at = open_page("images", similar_to="img00003")
     assert not at.exception
     assert "Those most like img00003 first" in words(at)
-    distances = [float(value) for value in re.findall(r"distance: ([\d.e-]+)<", words(at))]
+    distances = [float(value) for value in re.findall(r"distance: ([\d.e-]+)", words(at))]
     assert distances == sorted(distances)
     assert distances[0] == pytest.approx(0, abs=1e-3)
     next(button for button in at.button if button.label == "Another order").click().run()
