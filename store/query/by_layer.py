@@ -12,10 +12,10 @@ _THERE = "value IS NOT NULL AND NOT isnan(value)"
 
 
 def texts(run: Source, image_ids: Sequence[str], condition: str) -> pd.DataFrame:
-    """What every decoded layer says of some images: image_id, layer, text."""
+    """What every decoded layer says of some images: image_id, layer, text, mean_logprob."""
     return ask(
         run,
-        "SELECT image_id, layer, text FROM caption WHERE condition_id = ? "
+        "SELECT image_id, layer, text, mean_logprob FROM caption WHERE condition_id = ? "
         "AND list_contains(?::VARCHAR[], image_id) ORDER BY image_id, layer",
         (condition, list(image_ids)),
     )

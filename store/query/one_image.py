@@ -1,7 +1,5 @@
 """What readers ask of images: the groups they are in; of one, its row and all its measures."""
 
-from collections.abc import Sequence
-
 import pandas as pd
 
 from store.metrics import head_columns
@@ -56,18 +54,6 @@ def near_texts(run: Source, image_id: str, layer: int) -> pd.DataFrame:
         "SELECT text, probability FROM near_text WHERE condition_id = ? AND image_id = ? "
         "AND layer = ? ORDER BY rank",
         (BASELINE, image_id, layer),
-    )
-
-
-def texts_at(
-    run: Source, image_ids: Sequence[str], layer: int, condition: str = BASELINE
-) -> pd.DataFrame:
-    """What a layer says of some images: image_id, text."""
-    return ask(
-        run,
-        "SELECT image_id, text FROM caption WHERE condition_id = ? AND layer = ? "
-        "AND list_contains(?::VARCHAR[], image_id)",
-        (condition, layer, list(image_ids)),
     )
 
 

@@ -20,11 +20,13 @@ from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import MEAN, Place
 from dashboard.widgets.thumbnail import thumbnail
 from store.interventions import read_spec
-from store.query import Predicate, Quantity, Selection, Sort, format_predicates
+from store.query import Predicate, Quantity, Selection, Sort, by_layer, format_predicates
 from store.query import one_image as one_image_queries
 from store.schema import BASELINE
 
 _LATE = "Late correction"  # a preset
+_LOOKED_THROUGH = 12  # candidates for the picture
+_CHANGES = 4  # so many different captions are shown, and more make no better picture
 _DEPTH = 2 / 3  # of the tower: by then, or a little before, the decoder is sure and still wrong
 
 
@@ -34,12 +36,10 @@ class Example:
 
     Attributes:
         image_id: which.
-        caption: its final caption.
         layer: from which on its caption is the final one; the last if that is not known.
     """
 
     image_id: str
-    caption: str
     layer: int
 
 
@@ -68,11 +68,7 @@ def show(place: Place) -> None:
         with text:
             plain_text.line("What does each layer of a vision transformer see?", "title")
             plain_text.line(_introduced(about, run_data.count(key, Selection())))
-            plain_text.line(
-                f"The last layer's caption of this picture: “{example.caption}”. Four questions "
-                "to begin with:",
-                "small",
-            )
+            plain_text.line(f"{_trajectory(key, example)} Four questions to begin with:", "small")
             with st.container(gap=None, key="questions"):
                 # A link to the page that is open would be drawn as if one had gone there.
                 st.html(
@@ -141,7 +137,8 @@ def _ways(place: Place, example: Example, top: int) -> list[_Way]:
 def _example(key: Key, top: int) -> Example | None:
     """A picture whose caption was wrong for long and is right in the end.
 
-    If there is none, one that settled late; where that is not known, the first.
+    If there is none, one that settled late; where that is not known, the first. Of several, one
+    whose captions change, and of those the one whose last caption is surest.
     """
     late = next(preset for preset in presets.presets(key, BASELINE, top) if preset.name == _LATE)
     known, gain, settles = (
@@ -154,16 +151,36 @@ def _example(key: Key, top: int) -> Example | None:
     if "repetition:self" in known:
         right.append(Predicate(Quantity("repetition", "self", top), "<=", 0.0))
     pages = (
-        run_data.page(key, Selection(predicates), by, 1, 0)
+        run_data.page(key, Selection(predicates), by, _LOOKED_THROUGH, 0)
         for predicates in ((*late.predicates, *right), tuple(right), ())
     )
     rows = next((rows for rows in pages if not rows.empty), None)
     if rows is None:
         return None
-    image_id, layer = str(rows["image_id"].iloc[0]), rows["sort_value"].iloc[0]
-    captions = picture.texts_by_layer(key, image_id, BASELINE)
-    return Example(
-        image_id, captions.get(top, ""), top if by is None or pd.isna(layer) else int(layer)
+    said = run_data.asked(key, by_layer.texts, tuple(rows["image_id"]), BASELINE)
+    changes = said.groupby("image_id")["text"].nunique().clip(upper=_CHANGES)
+    sure = said[said["layer"] == top].set_index("image_id")["mean_logprob"]
+    ranked = rows.assign(
+        changes=rows["image_id"].map(changes), sure=rows["image_id"].map(sure)
+    ).sort_values(["changes", "sure"], ascending=False, kind="stable")
+    image_id, layer = str(ranked["image_id"].iloc[0]), ranked["sort_value"].iloc[0]
+    return Example(image_id, top if by is None or pd.isna(layer) else int(layer))
+
+
+def _trajectory(key: Key, example: Example) -> str:
+    """What a few layers say of the picture: those at which its caption changed last."""
+    texts = picture.texts_by_layer(key, example.image_id, BASELINE)
+    layers = sorted(texts)
+    turns = [
+        layer for i, layer in enumerate(layers) if i == 0 or texts[layer] != texts[layers[i - 1]]
+    ]
+    *before, last = turns
+    said = [f"at layer {layer} “{texts[layer]}”" for layer in before[-_CHANGES + 1 :]]
+    final = f"from layer {last} on “{texts[last]}”."
+    return (
+        f"Of this picture it wrote {', '.join(said)} and {final}"
+        if said
+        else (f"Of this picture it wrote {final}")
     )
 
 

@@ -73,3 +73,23 @@ def test_heads_are_asked_for_where_most_came_from(visit, edited):
 def test_who_looks_for_something_is_not_welcomed(visit):
     assert "What does each layer" in words(visit("images"))
     assert "What does each layer" not in words(visit("images", find="penguin"))
+
+
+def test_the_picture_is_one_whose_captions_change_and_they_are_told(visit, edited):
+    at = visit("images", edited)
+    (way,) = (
+        link.proto for link in at.get("page_link") if link.proto.label.startswith("At which layer")
+    )
+    image = parse_qs(way.query_string)["image"][0]
+    with open_run(list_runs(edited)[0]) as opened:
+        captions = opened.table("caption", "condition_id = 'baseline'")
+    distinct = captions.groupby("image_id")["text"].nunique()
+    assert distinct[image] >= min(4, distinct.max())
+    rows = captions[captions["image_id"] == image].sort_values("layer")
+    turns = rows[rows["text"] != rows["text"].shift()]
+    last = turns.iloc[-1]
+    assert f"from layer {last['layer']} on “{last['text']}”." in words(at)
+    for row in turns.iloc[-4:-1].itertuples():
+        assert f"at layer {row.layer} “{row.text}”" in words(at)
+    for row in turns.iloc[:-4].itertuples():
+        assert f"at layer {row.layer} “" not in words(at)
