@@ -15,8 +15,8 @@ from dashboard.data.run import Key
 from dashboard.names import making as words
 from dashboard.widgets import copy_command
 from dashboard.widgets import text as plain_text
-from store.disk import Making, list_making, results_folder
-from store.errors import NotPublished
+from store.disk import Making, list_making, read_run, results_folder
+from store.errors import NotPublished, StoreError
 
 _EVERY = 2.0  # seconds
 _WAITS = "waits for results"
@@ -60,13 +60,22 @@ def show(run: Path | None, key: Key | None) -> None:
 def to_begin_with(runs: list[Path]) -> str | None:
     """The run that a reader who names none is shown; None if none has tables.
 
-    One whose captions are all there and scored comes before one that is just begun.
+    One whose captions are all there and scored comes before one that is just begun; of those the
+    one that can answer most, which is the one of which most was computed.
     """
-    published = [run.name for run in runs if run_data.is_published(run)]
+    there = [run for run in runs if run_data.is_published(run)]
+    published = [run.name for run in sorted(there, key=_stages, reverse=True)]
     alive = [making for making in list_making(results_folder()) if making.alive]
     unready = {name for making in alive for name in set(making.runs) - set(making.ready)}
     whole = [name for name in published if name not in unready]
     return next(iter([*whole, *published]), None)
+
+
+def _stages(run: Path) -> int:
+    try:
+        return len(read_run(run).get("stages", {}))
+    except StoreError:
+        return 0
 
 
 def instead(run: Path | str, what: str) -> bool:

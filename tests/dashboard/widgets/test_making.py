@@ -168,3 +168,11 @@ def test_the_bar_is_gone_when_all_is_made(run):
     assert bar(at)
     remove_making(run.parent, making)
     assert bar(at.run()) == []
+
+
+def test_the_run_of_which_most_was_computed_is_shown_first(tmp_path, monkeypatch):
+    monkeypatch.setenv("PEEL_RESULTS", str(tmp_path))
+    little = make_run(tmp_path, "a-little", n_images=2).name
+    much = make_run(tmp_path, "much", n_images=2, conditions=True).name
+    assert app("runs").run().session_state["run"] == much
+    assert app("runs", {"run": little}).run().session_state["run"] == little
