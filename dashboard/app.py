@@ -127,7 +127,7 @@ page = st.navigation([*pages, alias], position="hidden")
 if page is alias:  # before a widget claims a parameter of the link
     st.switch_page(first, query_params=st.query_params.to_dict())
 with st.sidebar:
-    ways = st.container(gap=None)
+    ways = st.container(gap=None, key="ways")
 place = None
 try:
     with turns.turn():

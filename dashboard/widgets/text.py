@@ -80,6 +80,9 @@ def narrow_margins() -> None:
         "<style>.stMainBlockContainer {padding-left: 1.6rem; padding-right: 1.6rem}"
         "[role=tooltip] {pointer-events: none}"
         ".stMultiSelect [data-tag] {background: rgba(128, 128, 128, 0.22); color: inherit}"
+        # Rows as high as what marks the open page, while they load and after.
+        ".st-key-ways .stElementContainer {height: 30px}"
+        ".st-key-ways [data-testid=stSkeleton] {height: 26px}"
         "</style>"
     )
 
