@@ -12,7 +12,16 @@ from dashboard.views.image import page as image_page
 from dashboard.views.images import page as images_page
 from dashboard.views.images import welcome
 from dashboard.views.interventions import page as interventions_page
-from dashboard.widgets import copy_link, link, making, menus, navigation, problems, turns
+from dashboard.widgets import (
+    copy_link,
+    link,
+    making,
+    menus,
+    navigation,
+    problems,
+    saved_views,
+    turns,
+)
 from dashboard.widgets import text as plain_text
 from store.errors import StoreError
 from store.query import DatabaseError
@@ -140,5 +149,6 @@ try:
         page.run()
     with st.sidebar:
         copy_link.show()
+        saved_views.show(pages, page)
 except (StoreError, DatabaseError) as error:
     problems.show(error)

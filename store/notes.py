@@ -1,4 +1,4 @@
-"""What people write about pictures: tags and notes, in one SQLite file beside the runs.
+"""What people write: tags and notes of pictures, names of views; one SQLite file beside the runs.
 
 It is no part of a run: publishing again leaves it alone, copying the results folder copies it,
 and all runs of a data set share it. Readers open it read-only, and nothing makes it but a first
@@ -20,7 +20,7 @@ from typing import Any
 from store.errors import StoreError
 
 FILE_NAME = "notes.sqlite"
-TAG_LENGTH, NOTE_LENGTH = 40, 20_000
+TAG_LENGTH, NOTE_LENGTH, VIEW_LENGTH = 40, 20_000, 80
 """Characters."""
 
 _WAIT = 10.0  # seconds for another writer to end
@@ -30,6 +30,8 @@ _TABLES = (
     "CREATE TABLE IF NOT EXISTS note (id INTEGER PRIMARY KEY, dataset TEXT NOT NULL, "
     "image_id TEXT NOT NULL, text TEXT NOT NULL, at TEXT NOT NULL)",
     "CREATE INDEX IF NOT EXISTS note_of ON note (dataset, image_id)",
+    "CREATE TABLE IF NOT EXISTS view (name TEXT PRIMARY KEY, page TEXT NOT NULL, "
+    "query TEXT NOT NULL) WITHOUT ROWID",
 )
 
 
@@ -47,6 +49,56 @@ class Note:
 
     text: str
     at: str
+
+
+@dataclass(frozen=True)
+class View:
+    """A page and the parameters of its link (`a=1&b=2`), under a name."""
+
+    name: str
+    page: str
+    query: str
+
+
+def views(file: Path) -> list[View]:
+    """All views that were given a name, by name."""
+    if not _read(file, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'view'", ()):
+        return []  # written before there were views
+    return [View(*row) for row in _read(file, "SELECT name, page, query FROM view", ())]
+
+
+def save_view(file: Path, view: View) -> None:
+    """Give a view its name; one that had the name before is replaced.
+
+    Raises:
+        ValueError: no name, or too long a one.
+        NotesNotWritten: see `add_tag`.
+    """
+    with _writing(file) as con:
+        con.execute(
+            "INSERT OR REPLACE INTO view VALUES (?, ?, ?)",
+            (_name(view.name, VIEW_LENGTH, "the name of a view"), view.page, view.query),
+        )
+
+
+def forget_view(file: Path, name: str) -> None:
+    """Take a view's name away; nothing happens if there is none.
+
+    Raises:
+        NotesNotWritten: see `add_tag`.
+    """
+    with _writing(file) as con:
+        con.execute("DELETE FROM view WHERE name = ?", (name,))
+
+
+def _name(text: str, most: int, what: str) -> str:
+    name = " ".join(text.split())
+    if not name.isprintable() or not 1 <= len(name) <= most:
+        raise ValueError(
+            f"{what} is 1 to {most} characters that can be printed; "
+            f"got {len(name)}. Choose a shorter name."
+        )
+    return name
 
 
 def tags(file: Path, dataset: str, image_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -122,12 +174,7 @@ def add_tag(file: Path, dataset: str, image_id: str, tag: str) -> None:
         ValueError: no tag, or too long a one.
         NotesNotWritten: the folder is read-only, or the disk full.
     """
-    tag = " ".join(tag.split())
-    if not tag.isprintable() or not 1 <= len(tag) <= TAG_LENGTH:
-        raise ValueError(
-            f"a tag is 1 to {TAG_LENGTH} characters that can be printed; "
-            f"got {len(tag)}. Choose a shorter name."
-        )
+    tag = _name(tag, TAG_LENGTH, "a tag")
     with _writing(file) as con:
         con.execute("INSERT OR IGNORE INTO tag VALUES (?, ?, ?)", (dataset, image_id, tag))
 

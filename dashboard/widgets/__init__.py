@@ -16,6 +16,7 @@ __all__ = [
     "parameters",
     "picture",
     "problems",
+    "saved_views",
     "text",
     "thumbnail",
     "turns",

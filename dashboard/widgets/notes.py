@@ -98,7 +98,7 @@ def show(key: Key, image_id: str) -> None:
         before = notes.history(file(), dataset(key), image_id)
         if text == newest:
             return
-        _kept(lambda: notes.write_note(file(), dataset(key), image_id, text))
+        keep(lambda: notes.write_note(file(), dataset(key), image_id, text))
         if before != texts:
             link.note(
                 "This note was changed elsewhere meanwhile. Yours is shown; the other "
@@ -131,9 +131,9 @@ def _tags(key: Key, image_id: str, mine: tuple[str, ...], known: list[str], free
         # What changed since it was drawn, not all of it: another tab may have added one.
         now = {" ".join(tag.split()) for tag in st.session_state[name]}
         for tag in now.difference(mine):
-            _kept(partial(notes.add_tag, file(), dataset(key), image_id, tag))
+            keep(partial(notes.add_tag, file(), dataset(key), image_id, tag))
         for tag in set(mine) - now:
-            _kept(partial(notes.remove_tag, file(), dataset(key), image_id, tag))
+            keep(partial(notes.remove_tag, file(), dataset(key), image_id, tag))
 
     st.multiselect(
         "Tags",
@@ -147,7 +147,8 @@ def _tags(key: Key, image_id: str, mine: tuple[str, ...], known: list[str], free
     )
 
 
-def _kept(edit: Callable[[], None]) -> None:
+def keep(edit: Callable[[], None]) -> None:
+    """Make an edit of the file; where it could not be kept, a note says why."""
     try:
         edit()
     except (ValueError, NotesNotWritten) as error:

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from store import notes
-from store.notes import FILE_NAME, NotesDamaged, NotesNotWritten
+from store.notes import FILE_NAME, NotesDamaged, NotesNotWritten, View
 from tests.dashboard.test_injection import HOSTILE
 
 
@@ -138,3 +138,30 @@ def test_another_kind_of_file_is_reported_and_left_alone(file):
     with pytest.raises(NotesNotWritten):
         notes.add_tag(file, "d", "a", "t")
     assert file.read_bytes() == b"no database" * 500
+
+
+def test_a_view_is_kept_under_its_name_replaced_and_taken_away(file):
+    assert notes.views(file) == []
+    notes.add_tag(file, "d", "a", "kept")
+    notes.save_view(file, View("  late   ones ", "layers", "run=a&layer=3"))
+    notes.save_view(file, View("early", "", ""))
+    assert notes.views(file) == [
+        View("early", "", ""),
+        View("late ones", "layers", "run=a&layer=3"),
+    ]
+    notes.save_view(file, View("early", "heads", "run=b"))
+    notes.forget_view(file, "late ones")
+    assert notes.views(file) == [View("early", "heads", "run=b")]
+    for name in ("", "  ", "a\nb\x00", "x" * 81):
+        with pytest.raises(ValueError, match="the name of a view is 1 to 80"):
+            notes.save_view(file, View(name, "", ""))
+
+
+def test_a_file_from_before_there_were_views_has_none(file):
+    notes.add_tag(file, "d", "a", "kept")
+    with sqlite3.connect(file) as con:
+        con.execute("DROP TABLE view")
+    assert notes.views(file) == []
+    notes.save_view(file, View("first", "", "run=a"))
+    assert notes.views(file) == [View("first", "", "run=a")]
+    assert notes.tags(file, "d", ["a"]) == {"a": ("kept",)}
