@@ -53,18 +53,14 @@ class SmolVLMCaptioner(DecoderOnlyCaptioner):
         """The library's SigLIP."""
         return self.model.model.vision_model
 
-    def inputs(self, images: Sequence[Image.Image], texts: Sequence[str]) -> Mapping[str, Tensor]:
-        """Each picture as one tile. The processor would keep its shape and mask what it pads."""
-        side = self.vision.config.image_size
-        made: Mapping[str, Tensor] = self.processor(
-            images=[[image] for image in squashed(images, side)],
-            text=list(texts),
-            return_tensors="pt",
-            do_image_splitting=False,
-            size={"longest_edge": side},
-            max_image_size={"longest_edge": side},
-        )
-        return made
+    def prepared(self, images: Sequence[Image.Image]) -> list[Image.Image]:
+        """Squares. The processor would keep a picture's shape and mask what it pads."""
+        return squashed(images, self.vision.config.image_size)
+
+    def image_arguments(self) -> dict[str, Any]:
+        """One tile."""
+        side = {"longest_edge": self.vision.config.image_size}
+        return {"do_image_splitting": False, "size": side, "max_image_size": side}
 
     def pictures(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "batch 3 y x"]:
         """The one tile of every image."""

@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,8 @@ class Run:
         n_tokens = size[2] * size[3] + self.class_token
         shape = (size[0], size[1], n_tokens) if all(size) else None
         image = tensors.read_image(path, row, shape, self.class_token)
+        if image.grid is None and all(size):
+            image = replace(image, grid=(size[2], size[3]))
         if image.image_id != image_id:
             raise ImageNotFound(
                 f"row {row} of {path} must be {image_id!r}; got {image.image_id!r}: the parts "
