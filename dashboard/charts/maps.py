@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from store.parts import ImageTensors
 from store.schema import MAD_TO_SIGMA, OUTLIER_MADS
 
 Floats = NDArray[np.floating]
@@ -52,6 +53,17 @@ class Scale:
     def end(self) -> str:
         """What stands at the last colour: `0.25`, or `≥ 0.25` where larger values have it too."""
         return f"{'≥ ' if self.clipped else ''}{self.high:.3g}"
+
+
+def grid_of(tensors: ImageTensors) -> tuple[int, int]:
+    """Rows and columns of a picture's patches: its own, where pictures keep their shape.
+
+    Raises:
+        ValueError: neither the picture nor its run says.
+    """
+    if tensors.grid is None:
+        raise ValueError(f"expected the grid of {tensors.image_id}'s patches; its run has none")
+    return tensors.grid
 
 
 def first_patch(tokens: Floats, grid: tuple[int, int]) -> int:

@@ -50,7 +50,8 @@ class ImageTensors:
         summary_state: float16 [L+1, d], the CLS token of Z^0..Z^L; without CLS, the mean patch, the
             mean over patches of their vectors. None if not kept.
         model_input: the picture as the model saw it, JPEG bytes.
-        grid: rows and columns of its patches, where a run's images differ in them; else None.
+        grid: rows and columns of its patches. In a file only where a run's images differ in them;
+            a reader takes the run's where it has none.
     """
 
     image_id: str

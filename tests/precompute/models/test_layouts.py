@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -68,7 +69,7 @@ def slow_attention(module, hidden, named):
     q, k = turned(q), turned(k)
     bounds = named["cu_seqlens"].tolist()
     received = torch.zeros(n_heads, n_tokens)
-    for first, end in zip(bounds, bounds[1:], strict=False):
+    for first, end in pairwise(bounds):
         for head in range(n_heads):
             for query in range(first, end):
                 scores = torch.stack([q[query, head] @ k[key, head] for key in range(first, end)])
