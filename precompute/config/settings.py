@@ -66,6 +66,9 @@ class ModelConfig(Section):
         aspect: of Qwen2.5-VL and Qwen3-VL alone: whether a picture keeps its shape, and so has a
             grid of its own, or is squashed to a square. Squares are the default, since means and
             maps over positions need one grid.
+        tiles: of SmolVLM and Idefics3 alone: how many tiles long a picture's longer side is cut,
+            as their processor does, beside the whole picture; 1 does not cut. Cost grows with the
+            square. The default keeps one state a layer of one picture.
         texts: of the back end clip alone, which needs it: what states are read against.
     """
 
@@ -91,6 +94,7 @@ class ModelConfig(Section):
     gpus: int = Field(default=1, ge=1)
     deepstack: Literal["drop", "from-state", "keep"] = "drop"
     aspect: Literal["keep", "square"] = "square"
+    tiles: int = Field(default=1, ge=1, le=8)
     texts: TextsConfig | None = None
 
     @model_validator(mode="after")
@@ -106,6 +110,20 @@ class ModelConfig(Section):
     def _deepstack_is_qwens(self) -> "ModelConfig":
         if self.deepstack != "drop" and self.backend != "qwen3_vl":
             raise ValueError(f"deepstack is of backend = 'qwen3_vl' alone; got {self.backend!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _tiles_are_of_few(self) -> "ModelConfig":
+        if self.tiles > 1 and self.backend not in ("smolvlm", "idefics3"):
+            reason = {
+                "llava_onevision": "of LLaVA-OneVision's tiles the library cuts off what a "
+                "picture's own size leaves empty, so that images of one layout differ in tokens",
+                "internvl": "InternVL's tiles are not read yet",
+            }.get(self.backend, "its pictures have one tile")
+            raise ValueError(
+                f"tiles are of backend = 'smolvlm' or 'idefics3'; got {self.backend!r}: {reason}. "
+                "Leave tiles out"
+            )
         return self
 
     @model_validator(mode="after")

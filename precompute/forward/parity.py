@@ -134,7 +134,8 @@ def _explicit(
 ) -> tuple[Float[Tensor, "batch width"], Float[Tensor, "batch width"]]:
     """Eq. 3 written out, token by token, next to the MSA it has to sum to."""
     block = tower.blocks[record.layer - 1]
-    values = tower.split_heads(block, block.norm1(record.resid_pre)).v.float()
+    heads = tower.split_heads(block, block.norm1(record.resid_pre))
+    values = tower.seen(heads).v.float()
     contribution = torch.einsum("bht,bhte,hed->bd", record.pattern, values, block.w_o.float())
     return contribution + block.b_o.float(), tower.summary(record.attn_out)
 

@@ -96,7 +96,7 @@ def read_experiments(run: Path, plan: Plan) -> Experiments:
         sources[source.run_id] = source
         return source.run_id
 
-    keeps_shape = plan.config.model.aspect == "keep"
+    keeps_shape = plan.config.model.aspect == "keep" or plan.config.model.tiles > 1
     labels = {stage_names.SWEEP + experiment.name for experiment in plan.config.experiments}
     owners = dict(_of_other_settings(run, info, labels))
     taken = []

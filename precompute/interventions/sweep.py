@@ -268,7 +268,7 @@ def _tensor_files(
                 part.path / condition_file(condition_id),
                 tower.n_layers,
                 tower.n_heads,
-                tower.n_tokens,
+                tower.n_seen,
                 width,
                 tower.class_token,
                 grids=keeps_shape(captioner),

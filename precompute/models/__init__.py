@@ -161,7 +161,13 @@ def load_captioner(config: ModelConfig) -> Captioner:
     """
     texts = texts_of(config.texts) if config.texts else ()
     placement = Placement(
-        device_of(config), dtype_of(config), config.gpus, config.deepstack, config.aspect, texts
+        device_of(config),
+        dtype_of(config),
+        gpus=config.gpus,
+        deepstack=config.deepstack,
+        aspect=config.aspect,
+        tiles=config.tiles,
+        texts=texts,
     )
     return _back_end(config).load(_folder(config), placement)
 

@@ -23,6 +23,7 @@ class Placement:
         gpus: over how many GPUs the language model is spread.
         deepstack: of Qwen3-VL alone: what comes from taps above the layer that is read.
         aspect: of Qwen2.5-VL and Qwen3-VL alone: whether pictures keep their shape.
+        tiles: of SmolVLM and Idefics3 alone: how many tiles a picture's longer side has.
         texts: of CLIP alone: what its states are read against.
     """
 
@@ -31,6 +32,7 @@ class Placement:
     gpus: int = 1
     deepstack: Literal["drop", "from-state", "keep"] = "drop"
     aspect: Literal["keep", "square"] = "square"
+    tiles: int = 1
     texts: tuple[str, ...] = ()
 
 

@@ -131,6 +131,10 @@ class DecoderOnlyCaptioner(ABC):
         )
         return made
 
+    def shrunk(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What is needed of a blank picture's inputs where the tower's output is given."""
+        return inputs
+
     def pictures(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "batch 3 y x"]:
         """The picture of every image in what the processor made."""
         return inputs["pixel_values"]
@@ -172,7 +176,7 @@ class DecoderOnlyCaptioner(ABC):
         """Z^l in the tower's place, then the library's way to the embeddings of an image."""
         key = prompt, self.layout
         if key not in self.blank:
-            self.blank[key] = self._processed(self.squashed([_GREY]), prompt)
+            self.blank[key] = self.shrunk(self._processed(self.squashed([_GREY]), prompt))
         inputs, n = self.blank[key], len(states)
         with given(self.vision, self.stand_in(states)):
             hidden = self._features({name: _repeated(t, n) for name, t in inputs.items()}, n)
@@ -229,7 +233,8 @@ class DecoderOnlyCaptioner(ABC):
         text, head = self.model.get_decoder(), self.model.get_output_embeddings()
         with kept_inputs(text.layers) as streams, kept_inputs([text.norm]) as last:
             self.model(**words, logits_to_keep=1, use_cache=False)
-        places = words["input_ids"][0] == self.model.config.image_token_id
+        places = (words["input_ids"][0] == self.model.config.image_token_id).nonzero()[:, 0]
+        places = self.of_whole(places)
         cap = getattr(text.config, "final_logit_softcapping", None)
         found = []
         for block in blocks:
@@ -238,6 +243,10 @@ class DecoderOnlyCaptioner(ABC):
             found.append(chance.topk(top))
         values, ids = zip(*found, strict=True)
         return torch.stack(values, 1), torch.stack(ids, 1)
+
+    def of_whole(self, places: Int[Tensor, " token"]) -> Int[Tensor, " whole"]:
+        """Of an image's tokens those of the whole picture: all, where it has no tiles."""
+        return places
 
     @property
     def n_language_blocks(self) -> int:
@@ -248,7 +257,8 @@ class DecoderOnlyCaptioner(ABC):
     def token_grid(self) -> tuple[int, int]:
         """How the image's tokens lie: rows and columns, each a patch or several merged ones."""
         rows, columns = self.tower.grid
-        merged = round((rows * columns / self.image_tokens(self.tower, self.model.config)) ** 0.5)
+        n_tokens = self.image_tokens(self.tower, self.model.config)
+        merged = round((rows * columns * self.tower.tiles / n_tokens) ** 0.5)
         return rows // merged, columns // merged
 
     def run_library_tower(self, pixels: Float[Tensor, "batch 3 y x"]) -> None:
@@ -371,5 +381,5 @@ def _kept(output: Tensor) -> Tensor:
 
 def _repeated(value: Tensor, times: int) -> Tensor:
     if len(value) == 1:
-        return value.expand(times, *value.shape[1:])
+        return value.expand(times, *value.shape[1:]).contiguous()
     return value.repeat(times, *[1] * (value.ndim - 1))

@@ -144,7 +144,7 @@ def write_capture(
             part.tensors_path,
             tower.n_layers,
             tower.n_heads,
-            tower.n_tokens,
+            tower.n_seen,
             tower.width if keeps_states else None,
             tower.class_token,
             grids=alike is not None,

@@ -85,7 +85,7 @@ def write_token_attention(
                 yield item.image_id, pattern.numpy()
             advance(len(batch))
 
-    shape = (tower.n_layers, tower.n_tokens, tower.n_tokens)
+    shape = (tower.n_layers, tower.n_seen, tower.n_seen)
     token_attention.write(part.path / token_attention.FILE_NAME, shape, images())
     part.meta["batches"] = size.used
 
@@ -101,7 +101,8 @@ def mean_patterns(
     for layer in range(1, tower.n_layers + 1):
         attention = attend(tower, layer, state)
         mask = tower.blocks[layer - 1].mask
-        yield by_image(partial(_mean_pattern, mask), attention.heads.q, attention.heads.k)
+        seen = tower.seen(attention.heads)
+        yield by_image(partial(_mean_pattern, mask), seen.q, seen.k)
         state = next(run_states(tower, state, first=layer, attention=attention))
 
 
