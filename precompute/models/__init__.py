@@ -149,7 +149,7 @@ def size_of(config: ModelConfig) -> ModelSize | None:
     folder = find_folder(config)
     if folder is None or not (folder / "config.json").is_file():
         return None
-    return _back_end(config).size_of(folder)
+    return _back_end(config).size_of(folder).cut(config.tiles)
 
 
 def load_captioner(config: ModelConfig) -> Captioner:

@@ -136,10 +136,10 @@ class Qwen3VLCaptioner(QwenCaptioner):
         for layer in range(n_layers + 1):
             one, other = (
                 self.read(self.tapped(layer, [below] * (layer + 1) + [above] * n_layers), prompt)
-                for above in (below, 2 * below)
+                for above in (below, below.flip(1))  # not twice: mergers begin with a norm
             )
             moved.append(float((one.hidden - other.hidden).abs().max()))
-        detail = "largest change of what is read of a layer where all states above it are doubled"
+        detail = "largest change of what is read of a layer where all states above it are others"
         return [*common, OwnCheck("no_tap_from_above", max(moved), True, detail)]
 
 

@@ -1,7 +1,7 @@
 """A run of pictures that keep their shape, from files to tables and arrays."""
 
 import json
-import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -118,18 +118,36 @@ def test_a_mean_of_positions_is_refused_before_any_work(config, results):
             read_experiments(run.path, plan)
 
 
-def test_the_same_part_is_made_again(config, results, captioner, tmp_path):
-    """Batches are cut by shape, and by nothing else."""
-    shutil.copytree(results, tmp_path / "results")
-    (plan,) = plan_runs(read_config(config, []))
-    with open_run(results, "photos") as run:
-        before = run.table("caption")
-        stage = tmp_path / "results" / run.run_id / "parts" / run.info["stages"]["capture"]
-    for part in stage.glob("images*"):
-        shutil.rmtree(part)
+def test_a_run_in_tiles_has_maps_of_the_whole_picture(config, tmp_path):
+    """Of a SmolVLM: captions of all tiles, arrays of the first."""
+    family = replace(FAMILIES["smolvlm"](), tiles=2)
+    family.model.save_pretrained(tmp_path / "model")
+    family.processor.save_pretrained(tmp_path / "model")
+    text = _CONFIG.format(name="smolvlm", model=tmp_path / "model", photos=config.parent / "photos")
+    text = text.partition("[heads]")[0].replace('device = "cpu"', 'device = "cpu"\ntiles = 2')
+    edits = 'name = "e"\nconditions = ["mean:2~token", "mean:2~resample"]\ncapture = true\n'
+    (tmp_path / "config.toml").write_text(f"{text}\n[[experiments]]\n{edits}")
+    (plan,) = plan_runs(read_config(tmp_path / "config.toml", []))
     with Watch() as watch:
-        execute(
-            Job(plan, tmp_path / "results", lambda: captioner, Maker(watch)), baseline_only=True
-        )
+        execute(Job(plan, tmp_path / "results", lambda: family, Maker(watch)))
+    tower = family.tower
     with open_run(tmp_path / "results", "photos") as run:
-        assert run.table("caption").equals(before)
+        assert run.info["parity"]["passed"]
+        assert run.info["maps_of"] == "the whole picture, not its tiles"
+        assert run.info["decides"]["tiles"] == 2
+        images = run.table("image")
+        assert {*zip(images.grid_rows, images.grid_columns, strict=True)} == {tower.grid}
+        for image_id in images.image_id:
+            for arrays in (
+                run.tensors(image_id),
+                run.condition_tensors(image_id, "mean:2~resample"),
+            ):
+                shape = (tower.n_layers, tower.n_heads, tower.n_seen)
+                assert arrays.attention.shape == shape
+                assert abs(arrays.attention.astype(float).sum(-1) - 1).max() < 0.01
+            assert run.picture(image_id).size == (32, 32)
+        assert set(run.table("caption").condition_id) == {
+            "baseline",
+            "mean:2~token",
+            "mean:2~resample",
+        }
