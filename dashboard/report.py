@@ -12,7 +12,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dashboard.captions import text as caption_text
-from dashboard.charts import pruning_tables
+from dashboard.charts import maps, pruning_tables
 from dashboard.figures import files, film_strip
 from dashboard.figures import paper as paper_figures
 from dashboard.figures.paper import About, Ask, Figure
@@ -101,13 +101,10 @@ def _figures(
 
 
 def _heads(run: Run, ask: Ask, about: About, image_id: str, layer: int) -> Figure:
+    tensors = run.tensors(image_id)
     return paper_figures.figure6_of(
-        ask, about, image_id, layer, run.tensors(image_id), _grid(run), _captions(run, image_id)
+        ask, about, image_id, layer, tensors, maps.grid_of(tensors), _captions(run, image_id)
     )
-
-
-def _grid(run: Run) -> tuple[int, int]:
-    return int(run.info["grid_h"]), int(run.info["grid_w"])
 
 
 def _captions(run: Run, image_id: str) -> dict[int, str]:
@@ -139,9 +136,8 @@ def _picture(run: Run, image_id: str, about: About) -> dict[str, Any]:
     tensors, captions = run.tensors(image_id), _captions(run, image_id)
     row = one_image_queries.image_row(run, image_id).iloc[0]
     layers = film_strip.turning_points(captions)
-    strip = film_strip.film_strip(
-        tensors, captions, layers, _grid(run), legend=about.tower.legend, paper=about.paper
-    )
+    grid, legend = maps.grid_of(tensors), about.tower.legend
+    strip = film_strip.film_strip(tensors, captions, layers, grid, legend=legend, paper=about.paper)
     return {
         "image_id": image_id,
         "svg": _url("image/svg+xml", strip),

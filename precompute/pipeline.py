@@ -179,6 +179,7 @@ def _manifest(
         "grid_h": tower.grid[0],
         "grid_w": tower.grid[1],
         "class_token": tower.class_token,
+        **({"maps_of": "the whole picture, not its tiles"} if config.model.tiles > 1 else {}),
         "prompt": config.decode.prompt,
         "generation": decides["generation"],
         "config": config.model_dump(mode="json"),

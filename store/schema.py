@@ -12,11 +12,11 @@ import pyarrow as pa
 
 from store.metrics import METRICS, head_columns
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Version of the layout of parts. Those of an older one are read with NULL in the columns that came
 since (`lacking`); those of any other are refused."""
 
-_ADDED = {
+_ADDED: dict[int, dict[str, tuple[str, ...]]] = {
     # Towers without a class token.
     2: {
         "layer_stat": (
@@ -31,6 +31,8 @@ _ADDED = {
         ),
         "head_stat": ("received_entropy", "mean_contribution_norm", "mean_contribution_share"),
     },
+    # Pictures that keep their shape: the patches of each.
+    3: {"image": ("grid_rows", "grid_columns")},
 }
 """Version -> table -> the columns that it brought."""
 
@@ -145,6 +147,7 @@ TABLES: dict[str, Table] = {
             "category": _S,
             "refs": pa.list_(_S),
             "explanation": _S,
+            **dict.fromkeys(_ADDED[3]["image"], _I),
             "part": _S,
             "row_in_part": _I,
         },

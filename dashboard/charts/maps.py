@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from store.parts import ImageTensors
 from store.schema import MAD_TO_SIGMA, OUTLIER_MADS
 
 Floats = NDArray[np.floating]
@@ -31,6 +32,9 @@ so that over a picture low values dim it and leave it its own colours."""
 OPACITY = 0.55
 """Of a map over a picture, unless one is asked for: both can be read."""
 
+_NARROW = 0.6
+"""Width over height below which a card would be too tall."""
+
 _SHARED_QUANTILE = 0.998
 
 
@@ -52,6 +56,17 @@ class Scale:
     def end(self) -> str:
         """What stands at the last colour: `0.25`, or `≥ 0.25` where larger values have it too."""
         return f"{'≥ ' if self.clipped else ''}{self.high:.3g}"
+
+
+def grid_of(tensors: ImageTensors) -> tuple[int, int]:
+    """Rows and columns of a picture's patches: its own, where pictures keep their shape.
+
+    Raises:
+        ValueError: neither the picture nor its run says.
+    """
+    if tensors.grid is None:
+        raise ValueError(f"expected the grid of {tensors.image_id}'s patches; its run has none")
+    return tensors.grid
 
 
 def first_patch(tokens: Floats, grid: tuple[int, int]) -> int:
@@ -178,6 +193,22 @@ def png(pixels: Pixels) -> bytes:
     """PNG bytes, packed for speed."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def card(picture: bytes, width: int) -> bytes:
+    """A small JPEG of the picture; a tall one stands narrow in a field that is square.
+
+    That field is transparent, and the picture a PNG.
+    """
+    with Image.open(io.BytesIO(picture)) as image:
+        wide = round(width * image.width / image.height)
+    if wide >= _NARROW * width:
+        return thumbnail(picture, width)
+    field, wide = Image.new("RGBA", (width, width), (0, 0, 0, 0)), max(wide, 1)
+    field.paste(enlarged(picture, (wide, width)), ((width - wide) // 2, 0))
+    buffer = io.BytesIO()
+    field.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 

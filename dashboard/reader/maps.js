@@ -1,12 +1,19 @@
 // The map of one layer and head over the picture, and what one patch attends to.
 
 const SIDE = 720 // pixels of the canvas; the page shows it at half of that, or less
+const TALLEST = 1.25 // of a canvas's width
 const FINE = 320 // pixels of a smooth map before it is enlarged
 
 function buildMaps(reader) {
   const { header } = reader
   const [rows, columns] = header.grid
-  const canvas = () => make("canvas", { width: SIDE, height: Math.round(SIDE * rows / columns) })
+  const share = Math.min(1, TALLEST * columns / rows) // of the panel's width: tall ones are narrow
+  const canvas = () => {
+    const made = make("canvas", { width: Math.round(SIDE * share),
+      height: Math.round(SIDE * share * rows / columns) })
+    made.style.width = `${100 * share}%`
+    return made
+  }
   const parts = {
     canvas: canvas(), title: make("div", { class: "map-title" }), value: make("div",
       { class: "small value" }), bar: make("div"), note: make("div", { class: "note" }),
@@ -129,7 +136,7 @@ function frame(context, { top, left, bottom, right }, side, colour, width) {
 // One pixel a patch; if smooth, values (not colours) are interpolated between patches.
 function coloured({ values, columns, scale, colours, smooth }) {
   const rows = values.length / columns
-  const step = smooth ? Math.ceil(FINE / columns) : 1
+  const step = smooth ? Math.ceil(FINE / Math.max(rows, columns)) : 1
   const image = new ImageData(columns * step, rows * step)
   for (let y = 0; y < rows * step; y++) {
     for (let x = 0; x < columns * step; x++) {

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.charts import condition_tables, pruning_tables
+from dashboard.charts import condition_tables, maps, pruning_tables
 from dashboard.data import run as run_data
 from dashboard.data.run import Key
 from dashboard.figures import display
@@ -103,15 +103,15 @@ def _figure6(key: Key, ask: Ask, about: About, image_id: str) -> None:
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def _heads(key: Key, _ask: Ask, about: About, image_id: str, layer: int) -> Figure:
-    run = run_data.run_row(key)
+    tensors = run_data.tensors(key, image_id)
     texts = picture.texts_by_layer(key, image_id, BASELINE)
     return paper_figures.figure6_of(
         _ask,
         about,
         image_id,
         layer,
-        run_data.tensors(key, image_id),
-        (int(run["grid_h"]), int(run["grid_w"])),
+        tensors,
+        maps.grid_of(tensors),
         texts,
     )
 

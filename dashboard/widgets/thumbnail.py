@@ -12,5 +12,5 @@ _WIDTH = 240
 
 @st.cache_data(max_entries=512, show_spinner=False)
 def thumbnail(key: Key, image_id: str) -> bytes:
-    """A small JPEG of a picture as the model saw it."""
-    return maps.thumbnail(run_data.tensors(key, image_id).model_input, _WIDTH)
+    """A small picture as the model saw it, no taller than a card has room for."""
+    return maps.card(run_data.tensors(key, image_id).model_input, _WIDTH)

@@ -61,7 +61,14 @@ class ModelConfig(Section):
         dtype: of the weights; `auto` is bfloat16 on a GPU that has it, else float32.
         gpus: over how many GPUs the language model is spread.
         deepstack: of Qwen3-VL alone, whose language model gets states from within the tower, too:
-            what stands for them when a layer is read. Nothing, or that layer's own state.
+            what comes from those above the layer that is read. Nothing, that layer's own state, or
+            what comes in the whole tower.
+        aspect: of Qwen2.5-VL and Qwen3-VL alone: whether a picture keeps its shape, and so has a
+            grid of its own, or is squashed to a square. Squares are the default, since means and
+            maps over positions need one grid.
+        tiles: of SmolVLM and Idefics3 alone: how many tiles long a picture's longer side is cut,
+            as their processor does, beside the whole picture; 1 does not cut. Cost grows with the
+            square. The default keeps one state a layer of one picture.
         texts: of the back end clip alone, which needs it: what states are read against.
     """
 
@@ -85,7 +92,9 @@ class ModelConfig(Section):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     gpus: int = Field(default=1, ge=1)
-    deepstack: Literal["drop", "from-state"] = "drop"
+    deepstack: Literal["drop", "from-state", "keep"] = "drop"
+    aspect: Literal["keep", "square"] = "square"
+    tiles: int = Field(default=1, ge=1, le=8)
     texts: TextsConfig | None = None
 
     @model_validator(mode="after")
@@ -101,6 +110,30 @@ class ModelConfig(Section):
     def _deepstack_is_qwens(self) -> "ModelConfig":
         if self.deepstack != "drop" and self.backend != "qwen3_vl":
             raise ValueError(f"deepstack is of backend = 'qwen3_vl' alone; got {self.backend!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _tiles_are_of_few(self) -> "ModelConfig":
+        if self.tiles > 1 and self.backend not in ("smolvlm", "idefics3"):
+            reason = {
+                "llava_onevision": "of LLaVA-OneVision's tiles the library cuts off what a "
+                "picture's own size leaves empty, so that images of one layout differ in tokens",
+                "internvl": "InternVL's tiles are not read yet",
+            }.get(self.backend, "its pictures have one tile")
+            raise ValueError(
+                f"tiles are of backend = 'smolvlm' or 'idefics3'; got {self.backend!r}: {reason}. "
+                "Leave tiles out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _aspect_is_qwens(self) -> "ModelConfig":
+        if self.aspect != "square" and self.backend not in ("qwen2_5_vl", "qwen3_vl"):
+            raise ValueError(
+                "aspect = 'keep' is of backend = 'qwen2_5_vl' or 'qwen3_vl', whose towers take "
+                f"pictures of any shape; got {self.backend!r}, whose tower takes squares. Leave it "
+                "out"
+            )
         return self
 
 

@@ -62,7 +62,7 @@ def token_attention_bytes(size: ModelSize) -> int:
 def state_bytes(size: ModelSize, config: Config, itemsize: int) -> int:
     """Memory of all states of a batch of images, which wait to be decoded."""
     states = config.capture.batch_size * (size.n_layers + 1)
-    return states * size.n_tokens * size.width * itemsize
+    return states * size.tiles * size.n_tokens * size.width * itemsize
 
 
 def pattern_bytes(size: ModelSize) -> int:
@@ -103,7 +103,8 @@ def _decoder_model_width(size: ModelSize) -> int:
 
 def tower_seconds(size: ModelSize, device: Device) -> float:
     """Time of one image's pass through the tower."""
-    return (2 * size.tower * size.n_tokens + _attention_products(size)) / device.flops
+    of_tile = 2 * size.tower * size.n_tokens + _attention_products(size)
+    return size.tiles * of_tile / device.flops
 
 
 def observed_seconds(size: ModelSize, device: Device) -> float:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from precompute.config import Config
 from precompute.estimate.cost import A100, CPU
-from precompute.estimate.published import PUBLISHED
+from precompute.estimate.published import published_size
 from precompute.estimate.report import seconds_of
 from precompute.estimate.workload import workload
 from precompute.models import device_of, size_of
@@ -44,7 +44,7 @@ def _is_complete(run: Path, label: str) -> bool:
 
 
 def _of_run(config: Config, plan: Plan) -> Iterator[tuple[str, Size]]:
-    size = size_of(config.model) or PUBLISHED.get(config.model.path)
+    size = size_of(config.model) or published_size(config.model)
     if size is None:
         return
     device = CPU if device_of(config.model) == "cpu" else A100

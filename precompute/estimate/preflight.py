@@ -8,7 +8,7 @@ import torch
 from rich.filesize import decimal
 
 from precompute.config import Config, DatasetConfig, ModelConfig, ScoreConfig, local_path
-from precompute.estimate.published import PUBLISHED
+from precompute.estimate.published import published_size
 from precompute.estimate.report import array_bytes_of
 from precompute.estimate.workload import workload
 from precompute.images import hub, load_dataset
@@ -103,7 +103,7 @@ def require_space(plans: Sequence[Plan], results: Path) -> None:
     """
     wanted = 0.0
     for plan in plans:
-        size = size_of(plan.config.model) or PUBLISHED.get(plan.config.model.path)
+        size = size_of(plan.config.model) or published_size(plan.config.model)
         if size is None:
             return
         work = workload(plan.config, plan.dataset.name, size, len(plan.items), 0)

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from precompute.config import ModelConfig
 from precompute.models import ModelSize
 
 
@@ -233,3 +234,9 @@ PUBLISHED = {
     ),
 }
 """Models whose dimensions are known without a file, from their published configurations."""
+
+
+def published_size(config: ModelConfig) -> ModelSize | None:
+    """The dimensions of a published checkpoint on the pictures of a configuration."""
+    size = PUBLISHED.get(config.path)
+    return size and size.cut(config.tiles)

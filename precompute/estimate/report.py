@@ -22,7 +22,7 @@ from precompute.estimate.cost import (
     token_attention_bytes,
     tower_seconds,
 )
-from precompute.estimate.published import PUBLISHED
+from precompute.estimate.published import PUBLISHED, published_size
 from precompute.estimate.workload import Workload, workload
 from precompute.images import load_dataset
 from precompute.models import ModelSize, device_of, dtype_of, missing_weights, size_of
@@ -49,16 +49,17 @@ def describe(config: Config, results: Path) -> str:
     size = size_of(config.model)
     known = "by its config.json"
     if size is None:
-        size, known = PUBLISHED.get(config.model.path), "as published; it is not on this machine"
+        size, known = published_size(config.model), "as published; it is not on this machine"
     if size is None:
         raise ValueError(
             f"expected a model that is on this machine or one of {', '.join(PUBLISHED)}, whose "
             f"dimensions are known; {missing_weights(config.model)}"
         )
     check_layers(config, size.n_layers)
+    tiles = f", up to {size.tiles} tiles" if size.tiles > 1 else ""
     model = (
         f"{config.model.path}, {known}: {size.n_layers} layers x {size.n_heads} heads, "
-        f"{size.grid[0]} x {size.grid[1]} patches, width {size.width}, "
+        f"{size.grid[0]} x {size.grid[1]} patches{tiles}, width {size.width}, "
         f"{size.weights / 1e6:,.0f} million weights"
     )
     counts = {dataset: count(dataset) for dataset in config.datasets}

@@ -5,7 +5,7 @@ turns states into captions, `batches` halves what the GPU does not hold, `parity
 against the library. Nothing here knows runs, parts, data sets, or why a block is edited.
 """
 
-from precompute.forward.batches import BatchSize, DoesNotFit, by_image, fitting
+from precompute.forward.batches import BatchSize, DoesNotFit, by_image, fitting, together
 from precompute.forward.capture import Capture, Columns, capture, capture_edited
 from precompute.forward.decode import Caption, decode_layers, decode_states
 from precompute.forward.layers import (
@@ -41,4 +41,5 @@ __all__ = [
     "full_pattern",
     "run_layers",
     "run_states",
+    "together",
 ]

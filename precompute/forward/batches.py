@@ -1,9 +1,9 @@
 """Batches that fit: a batch that the GPU's memory does not hold is halved, and work goes on."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import groupby, islice
 from typing import TypeVar
 
 import torch
@@ -55,7 +55,10 @@ class BatchSize:
 
 
 def fitting(
-    items: Iterable[_Item], size: BatchSize, work: Callable[[list[_Item]], _Result]
+    items: Iterable[_Item],
+    size: BatchSize,
+    work: Callable[[list[_Item]], _Result],
+    alike: Callable[[_Item], object] | None = None,
 ) -> Iterator[tuple[list[_Item], _Result]]:
     """Work through items in batches, in order, halving those that do not fit.
 
@@ -65,6 +68,7 @@ def fitting(
         items: what there is to do.
         size: how many go together; changed and written to.
         work: computes one batch; called again with its first half when memory ran out.
+        alike: what all items of a batch have the same of; a batch ends before one that differs.
 
     Raises:
         DoesNotFit: not even one item does.
@@ -76,6 +80,8 @@ def fitting(
         if not waiting:
             return
         batch = waiting[: size.items]
+        if alike is not None:
+            batch = next(list(same) for _, same in groupby(batch, key=alike))
         try:
             result = work(batch)
         except torch.OutOfMemoryError:
@@ -87,6 +93,34 @@ def fitting(
             continue
         # Only here, outside the handler, is the failed batch's memory free to be returned.
         torch.cuda.empty_cache()  # does nothing where there is no CUDA
+
+
+def together(
+    items: Iterable[_Item], alike: Callable[[_Item], Hashable] | None, count: int
+) -> Iterator[_Item]:
+    """Items in an order in which those that are alike follow each other, `count` where there are.
+
+    At most four times as many wait: where more would, those of which there are most go first.
+
+    Args:
+        items: in any order.
+        alike: what makes them so; None leaves them as they are.
+        count: how many a batch holds.
+    """
+    if alike is None:
+        yield from items
+        return
+    waiting: dict[Hashable, list[_Item]] = {}
+    for item in items:
+        kind = alike(item)
+        waiting.setdefault(kind, []).append(item)
+        if sum(map(len, waiting.values())) == 4 * count:
+            kind = max(waiting, key=lambda each: len(waiting[each]))
+        elif len(waiting[kind]) < count:
+            continue
+        yield from waiting.pop(kind)
+    for rest in waiting.values():
+        yield from rest
 
 
 def by_image(work: Callable[..., Tensor], *batches: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ class Capture:
         layer_stat: each [batch, layer], the columns of the table of that name.
         head_stat: each [batch, layer, head], likewise.
         attention: the CLS row of every head's pattern, or what each patch receives in a tower
-            without CLS, [batch, layer, head, token].
+            without CLS, [batch, layer, head, token]; where there are tiles, of the whole picture.
         contribution: |x_i^{l,h}|, the same shape.
         token_norm: |Z^l_i|, [batch, layer + 1, token].
         summary_state: Z^l of the CLS token, or of the mean patch, [batch, layer + 1, width].
@@ -34,9 +34,9 @@ class Capture:
     states: list[Float[Tensor, "batch token width"]]
     layer_stat: Columns
     head_stat: Columns
-    attention: Float[Tensor, "batch layer head token"]
-    contribution: Float[Tensor, "batch layer head token"]
-    token_norm: Float[Tensor, "batch states token"]
+    attention: Float[Tensor, "batch layer head seen"]
+    contribution: Float[Tensor, "batch layer head seen"]
+    token_norm: Float[Tensor, "batch states seen"]
     summary_state: Float[Tensor, "batch states width"]
 
 
@@ -90,13 +90,13 @@ def _capture(
 ) -> Capture:
     """Blocks `first`..L from Z^{first-1}; `previous` is the pattern of the layer below."""
     states = [state]
-    norms = [state.float().norm(dim=-1)]
+    norms = [_norms(tower, state)]
     layers: list[Columns] = []
     heads: list[Columns] = []
     patterns: list[Tensor] = []
     contributions: list[Tensor] = []
     for record in run_layers(tower, state, edits, first):
-        norms.append(record.resid_post.float().norm(dim=-1))
+        norms.append(_norms(tower, record.resid_post))
         below = patterns[-1] if patterns else previous
         layers.append(layer_stats(tower, record, norms[-1], below))
         heads.append(head_stats(tower, record))
@@ -119,6 +119,11 @@ def _capture(
         token_norm=token_norm.cpu(),
         summary_state=torch.stack([tower.summary(state).float() for state in states], 1).cpu(),
     )
+
+
+def _norms(tower: VisionTower, state: Tensor) -> Tensor:
+    lengths: Tensor = state[:, : tower.n_seen].float().norm(dim=-1)
+    return lengths
 
 
 _WITHOUT_CLS = {

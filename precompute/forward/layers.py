@@ -84,6 +84,7 @@ class LayerRecord:
         resid_post: Z^l.
         pattern: attention of the CLS token after the softmax, float32, rows sum to 1; in a tower
             without CLS what each patch receives, the mean over queries, which sums to 1 as well.
+            Of a picture in tiles, of the whole picture's tokens.
         contribution: |x_i^{l,h}|, the length of what token i gives through head h to CLS (Eq. 3),
             or to the mean patch.
         head_out: sum_i x_i^{l,h}, what head h gives to it; with b_O they sum to its MSA.
@@ -94,8 +95,8 @@ class LayerRecord:
     attn_out: Float[Tensor, "batch token width"]
     mlp_out: Float[Tensor, "batch token width"]
     resid_post: Float[Tensor, "batch token width"]
-    pattern: Float[Tensor, "batch head token"]
-    contribution: Float[Tensor, "batch head token"]
+    pattern: Float[Tensor, "batch head seen"]
+    contribution: Float[Tensor, "batch head seen"]
     head_out: Float[Tensor, "batch head width"]
 
     @property
@@ -136,12 +137,13 @@ def received_pattern(
     return by_image(lambda q, k: full_pattern(Heads(q, k, k), mask).mean(2), heads.q, heads.k)
 
 
-def pattern_of(tower: VisionTower, block: Block, heads: Heads) -> Float[Tensor, "batch head token"]:
+def pattern_of(tower: VisionTower, block: Block, heads: Heads) -> Float[Tensor, "batch head seen"]:
     """The attention that the summary is read from: CLS's own, or what each patch receives.
 
     Raises:
         ValueError: CLS of a tower with windows, which no family has.
     """
+    heads = tower.seen(heads)
     if not tower.class_token:
         return received_pattern(heads, block.mask)
     if block.mask is not None:
@@ -167,8 +169,15 @@ def attend(tower: VisionTower, layer: int, state: Float[Tensor, "batch token wid
     """Queries, keys, values of block `layer` on Z^{l-1}, and what attention makes of them."""
     block = tower.blocks[layer - 1]
     heads = tower.split_heads(block, block.norm1(state))
-    z = scaled_dot_product_attention(heads.q, heads.k, heads.v, attn_mask=block.mask)
-    return Attention(heads, z)
+    # Of several tiles, each attends within itself.
+    q, k, v = heads if tower.tiles == 1 else (_by_tile(x, tower.tiles) for x in heads)
+    z = scaled_dot_product_attention(q, k, v, attn_mask=block.mask)
+    return Attention(heads, z if tower.tiles == 1 else z.flatten(2, 3))
+
+
+def _by_tile(of_heads: Tensor, n_tiles: int) -> Tensor:
+    batch, head, token, width = of_heads.shape
+    return of_heads.reshape(batch, head, n_tiles, token // n_tiles, width)
 
 
 def constant(
@@ -246,8 +255,8 @@ def require_tokens(tower: VisionTower, state: Float[Tensor, "batch token width"]
         rows, columns = tower.grid
         raise ValueError(
             f"expected {rows} x {columns} patches and {'a' if tower.class_token else 'no'} class "
-            f"token, {tower.n_tokens} tokens; got {state.shape[1]}. The view of this tower "
-            "(precompute/models) says otherwise than its library computes."
+            f"token, {tower.n_tokens} tokens in {tower.tiles} tiles; got {state.shape[1]}. The "
+            "view of this tower (precompute/models) says otherwise than its library computes."
         )
 
 
@@ -355,15 +364,16 @@ def _attend_and_observe(
     resid_pre, attn_out, attention = _run_attention(tower, layer, state, edit, None)
     if attention is None:
         unknown = state.new_full((1, tower.n_heads, 1), torch.nan)
-        over_tokens = unknown.float().expand(-1, -1, tower.n_tokens)
+        over_tokens = unknown.float().expand(-1, -1, tower.n_seen)
         over_width = unknown.expand(-1, -1, tower.width)
         return _Observed(resid_pre, attn_out, over_tokens, over_tokens, over_width)
     block = tower.blocks[layer - 1]
     pattern = pattern_of(tower, block, attention.heads)
-    contribution = contribution_norms(block, pattern, attention.heads.v)
+    contribution = contribution_norms(block, pattern, tower.seen(attention.heads).v)
     if edit.head_scale is not None:
         contribution = contribution * edit.head_scale.to(contribution).abs()[..., None]
-    z = attention.z[:, :, :1] if tower.class_token else attention.z.mean(2, keepdim=True)
+    z = attention.z[:, :, : tower.n_seen]
+    z = z[:, :, :1] if tower.class_token else z.mean(2, keepdim=True)
     z = _scaled(z, edit.head_scale)[:, :, 0]
     head_out = torch.einsum("bhe,hed->bhd", z, block.w_o)
     return _Observed(resid_pre, attn_out, pattern, contribution, head_out)

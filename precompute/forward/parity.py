@@ -5,7 +5,7 @@ whose certificate failed does not start unless it is asked to.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from precompute.config import DecodeConfig
 from precompute.forward.layers import LayerRecord, run_layers
-from precompute.models import Captioner, VisionTower
+from precompute.models import Captioner, VisionTower, as_read, fitted, layout_key
 
 _RELATIVE = {torch.float32: 1e-4, torch.float16: 0.02, torch.bfloat16: 0.05}
 """Largest difference allowed, as a share of the largest magnitude of what it is held against."""
@@ -49,22 +49,47 @@ def certificate(
 ) -> dict[str, object]:
     """Check a batch of images against the library's own computation.
 
+    Where pictures keep their shape, those of one layout are a batch; a check's value is the worst.
+
     Returns:
         `passed`, and `checks` with name, value, bound, passed and detail of each.
     """
+    of_layout: dict[object, list[Image.Image]] = {}
+    key = layout_key(captioner)
+    for image in images:
+        of_layout.setdefault(key and key((None, image)), []).append(image)
+    made = [_checks(captioner, alike, config) for alike in of_layout.values()]
+    checks = [_worst_of(same) for same in zip(*made, strict=True)]
+    return {"passed": all(c.passed for c in checks), "checks": [asdict(c) for c in checks]}
+
+
+def _worst_of(same: Sequence[Check]) -> Check:
+    """One check over several layouts: what failed before what passed, then the largest value."""
+    worst = max(same, key=lambda check: (not check.passed, check.value))
+    details = dict.fromkeys(check.detail for check in same)  # in order, each once
+    several = f" ({len(same)} shapes of pictures)" if len(same) > 1 else ""
+    return replace(worst, detail="; ".join(details) + several)
+
+
+def _checks(
+    captioner: Captioner, images: Sequence[Image.Image], config: DecodeConfig
+) -> list[Check]:
+    """The checks of pictures of one layout."""
     pixels = captioner.pixels(images)
+    captioner = fitted(captioner, pixels)
     tower = captioner.tower
     bound = _RELATIVE[tower.dtype]
     patterns, contributions = list[float](), list[float]()
-    final, theirs = tower.embed(pixels), captioner.library_patterns(pixels)
-    for record, pattern in zip(run_layers(tower, final), theirs, strict=True):
+    states, theirs = [tower.embed(pixels)], captioner.library_patterns(pixels)
+    for record, pattern in zip(run_layers(tower, states[0]), theirs, strict=True):
         patterns.append(_relative(record.pattern, pattern))
         contributions.append(_relative(*_explicit(tower, record)))
-        final = record.resid_post
-    checks = [
+        states.append(record.resid_post)
+    final = as_read(captioner, tower.n_layers, states)
+    return [
         _within(
             "final_state",
-            _relative(final, captioner.library_final_state(pixels)),
+            _relative(states[-1], captioner.library_final_state(pixels)),
             bound,
             "largest |Z^L - library's Z^L| over largest |Z^L|",
         ),
@@ -88,7 +113,6 @@ def certificate(
             for name, value, exact, detail in captioner.own_checks(images, config.prompt)
         ),
     ]
-    return {"passed": all(c.passed for c in checks), "checks": [asdict(c) for c in checks]}
 
 
 def _within(name: str, value: float, bound: float, detail: str) -> Check:
@@ -110,7 +134,8 @@ def _explicit(
 ) -> tuple[Float[Tensor, "batch width"], Float[Tensor, "batch width"]]:
     """Eq. 3 written out, token by token, next to the MSA it has to sum to."""
     block = tower.blocks[record.layer - 1]
-    values = tower.split_heads(block, block.norm1(record.resid_pre)).v.float()
+    heads = tower.split_heads(block, block.norm1(record.resid_pre))
+    values = tower.seen(heads).v.float()
     contribution = torch.einsum("bht,bhte,hed->bd", record.pattern, values, block.w_o.float())
     return contribution + block.b_o.float(), tower.summary(record.attn_out)
 

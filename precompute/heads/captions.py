@@ -16,9 +16,10 @@ from torch import Tensor
 from precompute.config import HEADS_LAYERS, Config, require_layers
 from precompute.forward import Attention, BatchSize, LayerEdit, attend, decode_states, run_states
 from precompute.images import ImageItem
-from precompute.models import Captioner, VisionTower
+from precompute.models import Captioner, HasTaps, VisionTower, as_read, by_layout
 from precompute.runner import (
     Advance,
+    Batches,
     Job,
     baseline_batches,
     caption_row,
@@ -84,14 +85,19 @@ def write_head_captions(
     final = final_captions(source, captioner.tower.n_layers)
     places: list[tuple[str, int, int]] = []
 
-    def states() -> Iterator[tuple[Tensor, list[int]]]:
-        for ids, pixels in baseline_batches(part, captioner, source, items, advance):
-            for layer, head, alone in tower_heads(captioner.tower, pixels, layers):
+    def states(here: Captioner, batches: Batches) -> Iterator[tuple[Tensor, list[int]]]:
+        for ids, pixels in batches:
+            for layer, head, alone in heads_as_read(here, pixels, layers):
                 places.extend((image_id, layer, head) for image_id in ids)
                 yield from zip(alone, [final[image_id] for image_id in ids], strict=True)
 
     of_decoder = BatchSize(config.decode.batch_size, "decode.batch_size")
-    captions = list(decode_states(captioner, states(), config.decode, of_decoder))
+    every = baseline_batches(part, captioner, source, items, advance)
+    captions = [
+        caption
+        for here, batches in by_layout(captioner, every)
+        for caption in decode_states(here, states(here, batches), config.decode, of_decoder)
+    ]
     part.meta["decoder_batches"] = of_decoder.used
     part.table(
         "head_caption",
@@ -118,6 +124,21 @@ def tower_heads(
                 yield layer, head, alone
         if layer < last:
             state = next(run_states(tower, state, None, layer, attention))
+
+
+@torch.inference_mode()
+def heads_as_read(
+    captioner: Captioner, pixels: Float[Tensor, "batch 3 y x"], layers: Sequence[int]
+) -> Iterator[tuple[int, int, Float[Tensor, "batch token parts"]]]:
+    """The same as a captioner's `read` takes it: taps give what they do with all heads."""
+    tower, states = captioner.tower, list[Tensor]()
+    if isinstance(captioner, HasTaps):
+        states = [tower.embed(pixels)]
+        states += run_states(tower, states[0])
+    for layer, head, alone in tower_heads(tower, pixels, layers):
+        if states:
+            alone = as_read(captioner, layer, [*states[:layer], alone, *states[layer + 1 :]])
+        yield layer, head, alone
 
 
 def head_states(

@@ -19,7 +19,7 @@ from torch import Tensor
 from precompute.config import HeadEffectConfig
 from precompute.forward import BatchSize, fitting
 from precompute.images import ImageItem, readable
-from precompute.models import Captioner
+from precompute.models import Captioner, fitted, layout_key
 from precompute.runner import (
     Advance,
     Job,
@@ -129,13 +129,14 @@ def write_gradients(
 
     def measure(batch: list[tuple[ImageItem, Image.Image]]) -> list[Matrix]:
         pixels = captioner.pixels([picture for _, picture in batch])
-        of_batch = gradients(captioner, pixels, [captions[item.image_id] for item, _ in batch])
+        here = fitted(captioner, pixels)
+        of_batch = gradients(here, pixels, [captions[item.image_id] for item, _ in batch])
         matrices: list[Matrix] = of_batch.gradient.tolist()
         return matrices
 
     size = BatchSize(config.batch_size, "head_effect.batch_size")
     found: dict[str, Matrix] = {}
-    for batch, matrices in fitting(readable(items), size, measure):
+    for batch, matrices in fitting(readable(items), size, measure, layout_key(captioner)):
         found.update((item.image_id, m) for (item, _), m in zip(batch, matrices, strict=True))
         advance(len(batch))
     part.meta["batches"] = size.used

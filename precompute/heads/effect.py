@@ -24,7 +24,7 @@ from precompute.config import Config
 from precompute.forward import BatchSize, LayerEdit, fitting, run_states
 from precompute.heads.choice import Choice, Matrix, Place, choose_heads
 from precompute.images import ImageItem, readable
-from precompute.models import Captioner
+from precompute.models import Captioner, HasTaps, as_read, fitted, layout_key
 from precompute.runner import (
     Advance,
     Job,
@@ -121,14 +121,15 @@ def write_effects(
     ) -> list[tuple[Matrix, dict[Place, float]]]:
         final = [captions[item.image_id] for item, _ in batch]
         pixels = captioner.pixels([picture for _, picture in batch])
-        effects = gradients(captioner, pixels, final, config.decode.prompt)
+        here = fitted(captioner, pixels)
+        effects = gradients(here, pixels, final, config.decode.prompt)
         chosen = [[] if item.image_id in choice.sample else choice.heads for item, _ in batch]
-        exact = without(captioner, effects, final, chosen, config)
+        exact = without(here, effects, final, chosen, config)
         return list(zip(effects.gradient.tolist(), exact, strict=True))
 
     pictures = readable(item for item in items if item.image_id in captions)
     size = BatchSize(settings.batch_size, "head_effect.batch_size")
-    for batch, measured in fitting(pictures, size, measure):
+    for batch, measured in fitting(pictures, size, measure, layout_key(captioner)):
         for (item, _), (matrix, changes) in zip(batch, measured, strict=True):
             rows += _rows(item.image_id, matrix, changes)
             if item.image_id in choice.sample:
@@ -167,7 +168,9 @@ def gradients(
     )
     edits = {at: LayerEdit(head_scale=scale[:, at - 1]) for at in range(1, tower.n_layers + 1)}
     states += run_states(tower, states[0], edits)
-    logprob = captioner.logprob(captioner.read(states[-1], prompt), captions)
+    logprob = captioner.logprob(
+        captioner.read(as_read(captioner, tower.n_layers, states), prompt), captions
+    )
     (gradient,) = torch.autograd.grad(logprob.sum(), scale)
     return Effects([state.detach() for state in states], logprob.detach(), gradient)
 
@@ -203,8 +206,12 @@ def without(
         scale = torch.ones(len(some), tower.n_heads, device=effects.logprob.device)
         scale[range(len(some)), [head for _, head, _ in some]] = 0
         edit = {at: LayerEdit(head_scale=scale)}
-        *_, last = run_states(tower, effects.states[at - 1][images], edit, at)
-        memory = captioner.read(last, config.decode.prompt)
+        states = effects.states[:at]
+        if isinstance(captioner, HasTaps):
+            states = [state[images] for state in states]
+        states += run_states(tower, effects.states[at - 1][images], edit, at)
+        read = as_read(captioner, tower.n_layers, states)
+        memory = captioner.read(read, config.decode.prompt)
         removed = captioner.logprob(memory, [captions[i] for i in images])
         values: list[float] = (removed - effects.logprob[images]).tolist()
         return values

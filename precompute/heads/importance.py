@@ -19,11 +19,11 @@ from torch import Tensor
 
 from precompute.config import Config, PruningConfig
 from precompute.forward import BatchSize, decode_states
-from precompute.heads.captions import tower_heads
+from precompute.heads.captions import heads_as_read
 from precompute.images import ImageItem
 from precompute.metrics import Score
-from precompute.models import Captioner
-from precompute.runner import Advance, baseline_batches
+from precompute.models import Captioner, by_layout
+from precompute.runner import Advance, Batches, baseline_batches
 from precompute.scoring import Comparison, score_pairs
 from store.parts import Part, PartWriter, read_table
 from store.schema import NO_HEAD
@@ -120,15 +120,19 @@ def write_scores(
     last, n_heads = captioner.tower.n_layers, captioner.tower.n_heads
     places: list[tuple[int, int, str]] = []
 
-    def states() -> Iterator[tuple[Tensor, list[int]]]:
-        for ids, pixels in baseline_batches(part, captioner, capture, items, advance):
-            for layer, head, alone in tower_heads(captioner.tower, pixels, layers):
+    def states(here: Captioner, batches: Batches) -> Iterator[tuple[Tensor, list[int]]]:
+        for ids, pixels in batches:
+            for layer, head, alone in heads_as_read(here, pixels, layers):
                 places.extend((layer, head, image_id) for image_id in ids)
                 yield from zip(alone, [captions[i, last]["token_ids"] for i in ids], strict=True)
 
     of_decoder = BatchSize(config.decode.batch_size, "decode.batch_size")
-    captioned = decode_states(captioner, states(), config.decode, of_decoder)
-    texts = [caption.text for caption in captioned]
+    every = baseline_batches(part, captioner, capture, items, advance)
+    texts = [
+        caption.text
+        for here, batches in by_layout(captioner, every)
+        for caption in decode_states(here, states(here, batches), config.decode, of_decoder)
+    ]
     part.meta["decoder_batches"] = of_decoder.used
     pairs = [
         Comparison(layer, "baseline", text, (captions[image_id, layer]["text"],))

@@ -96,6 +96,7 @@ def read_experiments(run: Path, plan: Plan) -> Experiments:
         sources[source.run_id] = source
         return source.run_id
 
+    keeps_shape = plan.config.model.aspect == "keep" or plan.config.model.tiles > 1
     labels = {stage_names.SWEEP + experiment.name for experiment in plan.config.experiments}
     owners = dict(_of_other_settings(run, info, labels))
     taken = []
@@ -104,7 +105,7 @@ def read_experiments(run: Path, plan: Plan) -> Experiments:
         parsed = {
             condition.id: condition
             for entry in experiment.conditions
-            for condition in _named(experiment, entry, info, mean, run_of)
+            for condition in _named(experiment, entry, info, mean, run_of, keeps_shape)
         }
         for condition_id in parsed.keys() & owners.keys():
             owners[condition_id].require(condition_id, experiment)
@@ -137,13 +138,32 @@ def _named(
     info: Mapping[str, Any],
     mean: MeanSource,
     run_of: Callable[[str], str | None],
+    keeps_shape: bool,
 ) -> list[Condition]:
     try:
         if entry.startswith(SAVED):
             return saved(local_path(entry.removeprefix(SAVED)), info)
-        return expand(entry, Shape(info["n_layers"], info["n_heads"]), mean, run_of)
+        conditions = expand(entry, Shape(info["n_layers"], info["n_heads"]), mean, run_of)
+        for condition in conditions if keeps_shape else ():
+            _require_no_positions(condition)
+        return conditions
     except ValueError as error:
         raise ValueError(f"experiment {experiment.name!r}: {error}") from error
+
+
+def _require_no_positions(condition: Condition) -> None:
+    """Where pictures keep their shape, a position of one is not another's.
+
+    Raises:
+        ValueError: the condition takes a mean of every position.
+    """
+    if condition.mean is not None and condition.mean.pool == "position":
+        raise ValueError(
+            f"{condition.id} takes a mean of every position, and pictures that keep their shape "
+            'have positions of their own. Give one vector for all (pool = "token", or '
+            f"{condition.id}~token), take another image's state ({condition.id}~resample), or see "
+            'all pictures alike (aspect = "square", tiles = 1 under [model]).'
+        )
 
 
 def _of_other_settings(

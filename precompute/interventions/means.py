@@ -21,7 +21,7 @@ from precompute.config import config_of
 from precompute.forward import BatchSize, fitting, run_states
 from precompute.images import ImageItem, readable
 from precompute.interventions.conditions import Condition, MeanSource
-from precompute.models import Captioner, VisionTower
+from precompute.models import Captioner, VisionTower, fitted, keeps_shape, layout_key
 from precompute.runner import Advance, Job, Plan, make_parts, open_stage, plan_of, stage_names
 from store.disk import read_run
 from store.errors import RunMismatch, RunNotFound
@@ -165,21 +165,29 @@ def sum_states(
 ) -> tuple[list[str], np.ndarray]:
     """Sum states over the images that can be opened, in float64.
 
+    Where pictures keep their shape, positions of one do not lie over another's: then what is summed
+    is each picture's mean over its tokens.
+
     Returns:
-        Their ids; the sums, float64 [state, token, width].
+        Their ids; the sums, float64 [state, token, width], or of one token.
     """
-    tower = captioner.tower
-    sums = np.zeros((len(states), tower.n_tokens, tower.width))
+    pooled = keeps_shape(captioner)
+    n_tokens = 1 if pooled else captioner.tower.n_tokens
+    sums = np.zeros((len(states), n_tokens, captioner.tower.width))
     ids: list[str] = []
 
     def add_up_batch(batch: list[tuple[ImageItem, Image.Image]]) -> np.ndarray:
-        state = tower.embed(captioner.pixels([picture for _, picture in batch]))
+        pixels = captioner.pixels([picture for _, picture in batch])
+        tower = fitted(captioner, pixels).tower
+        state = tower.embed(pixels)
         through = chain([state], islice(run_states(tower, state), max(states)))
-        kept = [here.double().sum(0) for at, here in enumerate(through) if at in states]
-        return torch.stack(kept).cpu().numpy()
+        kept = [here.double() for at, here in enumerate(through) if at in states]
+        kept = [here.mean(1, keepdim=True) for here in kept] if pooled else kept
+        return torch.stack([here.sum(0) for here in kept]).cpu().numpy()
 
     size = BatchSize(batch_size, "capture.batch_size")
-    for batch, of_batch in fitting(readable(items), size, add_up_batch):
+    alike = layout_key(captioner)
+    for batch, of_batch in fitting(readable(items), size, add_up_batch, alike):
         sums += of_batch
         ids += [item.image_id for item, _ in batch]
         advance(len(batch))
@@ -226,7 +234,8 @@ def read_means(
             f"{folder.name} is of {total.weights_sha256[:12]}. Remove that folder and run again."
         )
     expected = (tower.n_tokens, tower.width)
-    if total.sums.shape[1:] != expected:
+    pooled = source.pool == "token" and total.sums.shape[1] == 1
+    if total.sums.shape[1:] != ((1, tower.width) if pooled else expected):
         raise RunMismatch(
             f"a mean must have (tokens, width) = {expected} as this tower has; {folder.name} has "
             f"{total.sums.shape[1:]}. Remove that folder and run again."
@@ -237,6 +246,6 @@ def read_means(
     for state in states:
         mean = torch.from_numpy(total.mean(state))
         if source.pool == "token":
-            mean = mean.mean(0, keepdim=True).expand_as(mean)
+            mean = mean.mean(0, keepdim=True).expand(expected)
         means[state] = mean.to(like)
     return means

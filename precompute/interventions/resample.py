@@ -14,7 +14,7 @@ from torch import Tensor
 from precompute.forward import run_states
 from precompute.images import ImageItem
 from precompute.interventions.apply import Prepared, layer_edits
-from precompute.models import Captioner
+from precompute.models import Captioner, squashed
 
 
 class Others:
@@ -59,7 +59,7 @@ def resampled(
     The others of a seed go through the tower once, as a batch of their own.
 
     Args:
-        captioner: the model.
+        captioner: the model, in the layout of the batch; the others are brought to it.
         prepared: all conditions.
         ids: the images of the batch.
         others: gives those who stand in for them; called only if a condition resamples.
@@ -71,9 +71,8 @@ def resampled(
             yield p
             continue
         if source.seed not in states:
-            embedded = tower.embed(
-                captioner.pixels([other.open() for other in others().of(ids, source.seed)])
-            )
+            pictures = [other.open() for other in others().of(ids, source.seed)]
+            embedded = tower.embed(captioner.pixels(squashed(captioner, pictures)))
             states[source.seed] = [embedded, *run_states(tower, embedded)]
         there = {state: states[source.seed][state] for state in p.condition.means}
         yield replace(p, edits=layer_edits(tower, p.condition, there))

@@ -6,6 +6,7 @@ the baseline to the last bit.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,10 @@ from precompute.interventions.apply import Prepared, States, edited_states, prep
 from precompute.interventions.conditions import Condition, Shape, check
 from precompute.interventions.means import mean_images
 from precompute.interventions.resample import Others, resampled
-from precompute.models import Captioner, VisionTower
+from precompute.models import Captioner, VisionTower, as_read, by_layout, keeps_shape
 from precompute.runner import (
     Advance,
+    Batches,
     Job,
     Lazy,
     Row,
@@ -88,7 +90,15 @@ def sweep(
         },
     )
     run, shards = job.run, plan.shards
-    prepared = Lazy(lambda: prepare(run, captioner().tower, conditions))
+    kept = dict[tuple[int, ...], Sequence[Prepared]]()
+
+    def prepared(tower: VisionTower) -> Sequence[Prepared]:
+        """The conditions as edits of a tower: of the last alone, as each has its own constants."""
+        if (key := (*tower.grid, tower.n_tokens)) not in kept:
+            kept.clear()
+            kept[key] = prepare(run, tower, conditions)
+        return kept[key]
+
     if any(condition.resamples for condition in conditions):
         require_complete(run / "parts" / capture.stage)  # of all images each has another
     others = Lazy(lambda: Others(plan.items, read_table(capture.parts.values(), "image")))
@@ -100,7 +110,8 @@ def sweep(
             captioner(),
             capture.parts[name],
             shards[name],
-            prepared(),
+            conditions,
+            prepared,
             others,
             plan.config,
             advance,
@@ -134,7 +145,8 @@ def write_sweep(
     captioner: Captioner,
     source: Part,
     items: Sequence[ImageItem],
-    prepared: Sequence[Prepared],
+    conditions: Sequence[Condition],
+    prepared: Callable[[VisionTower], Sequence[Prepared]],
     others: Callable[[], Others],
     config: Config,
     advance: Advance,
@@ -148,7 +160,8 @@ def write_sweep(
         captioner: the model.
         source: the capture part of the same shard: its batches and the baseline's captions.
         items: the shard's images.
-        prepared: the conditions, lowest layer first.
+        conditions: which.
+        prepared: the conditions as edits of a tower, lowest layer first.
         others: who stands in for whom where states are resampled.
         config: prompt, generation, batch sizes.
         advance: called with the number of images done, after every batch.
@@ -161,51 +174,57 @@ def write_sweep(
     places: list[tuple[str, str, int]] = []
     kept: list[dict[str, pa.Table]] = []
 
-    def states() -> Iterator[tuple[Tensor, list[int]]]:
-        for ids, pixels in baseline_batches(part, captioner, source, items, advance):
-            of_batch = resampled(captioner, prepared, ids, others)
+    def states(here: Captioner, batches: Batches) -> Iterator[tuple[Tensor, list[int]]]:
+        edits = prepared(here.tower)
+        for ids, pixels in batches:
+            of_batch = resampled(here, edits, ids, others)
             if with_capture:
-                computed = _captured(captioner, pixels, ids, of_batch, files, kept)
+                computed = _captured(here, pixels, ids, of_batch, files, kept)
             else:
-                computed = _plain(captioner.tower, pixels, of_batch)
-            for p, above in computed:
+                computed = _plain(here.tower, pixels, of_batch)
+            for p, of_layers in computed:
                 # From the last down: states that stop after as many tokens share a batch.
                 for layer in range(last, p.first - 1 if all_layers else last - 1, -1):
                     places.extend((p.condition.id, image_id, layer) for image_id in ids)
-                    state = above[layer - last - 1]
-                    yield from zip(state, [final[i] for i in ids], strict=True)
+                    read = as_read(here, layer, of_layers)
+                    yield from zip(read, [final[i] for i in ids], strict=True)
 
     with ExitStack() as stack:
         files = {}
         if with_capture:
-            files = _tensor_files(stack, part, captioner.tower, prepared, config)
-        captions = list(decode_states(captioner, states(), config.decode, of_decoder))
+            files = _tensor_files(stack, part, captioner, conditions, config)
+        every = baseline_batches(part, captioner, source, items, advance)
+        captions = [
+            caption
+            for here, batches in by_layout(captioner, every)
+            for caption in decode_states(here, states(here, batches), config.decode, of_decoder)
+        ]
     part.meta["decoder_batches"] = of_decoder.used
     rows = [caption_row(*place, c) for place, c in zip(places, captions, strict=True)]
-    part.table("caption", rows + (_below(prepared, source) if all_layers else []))
+    part.table("caption", rows + (_below(conditions, source) if all_layers else []))
     for name in ("layer_stat", "head_stat") if with_capture else ():
         part.table(name, pa.concat_tables(tables[name] for tables in kept) if kept else [])
 
 
-def _below(prepared: Sequence[Prepared], source: Part) -> list[Row]:
+def _below(conditions: Sequence[Condition], source: Part) -> list[Row]:
     """Captions of the states below every condition's lowest edit: those of the baseline."""
     baseline = read_table([source], "caption").to_pylist()
     return [
-        {**row, "condition_id": p.condition.id}
-        for p in prepared
+        {**row, "condition_id": condition.id}
+        for condition in conditions
         for row in baseline
-        if row["layer"] < p.first
+        if row["layer"] < min(condition.layers)
     ]
 
 
 def _plain(
     tower: VisionTower, pixels: Tensor, prepared: Iterable[Prepared]
 ) -> Iterator[tuple[Prepared, States]]:
-    """Conditions and their states Z^first..Z^L."""
+    """Conditions and their states Z^0..Z^L."""
     states = [tower.embed(pixels)]
     states += run_states(tower, states[0])
     for p, above in edited_states(tower, states, prepared):
-        yield p, list(above)
+        yield p, [*states[: p.first], *above]
 
 
 def _captured(
@@ -229,18 +248,19 @@ def _captured(
             }
         )
         for image in image_tensors(ids, taken, seen, files[condition_id].keeps_cls_state):
-            files[condition_id].append(image)
+            files[condition_id].append(replace(image, grid=tower.grid))
         yield p, taken.states
 
 
 def _tensor_files(
     stack: ExitStack,
     part: PartWriter,
-    tower: VisionTower,
-    prepared: Sequence[Prepared],
+    captioner: Captioner,
+    conditions: Sequence[Condition],
     config: Config,
 ) -> dict[str, TensorWriter]:
     """A file of arrays for every condition."""
+    tower = captioner.tower
     width = tower.width if config.capture.cls_state else None
     return {
         condition_id: stack.enter_context(
@@ -248,10 +268,11 @@ def _tensor_files(
                 part.path / condition_file(condition_id),
                 tower.n_layers,
                 tower.n_heads,
-                tower.n_tokens,
+                tower.n_seen,
                 width,
                 tower.class_token,
+                grids=keeps_shape(captioner),
             )
         )
-        for condition_id in (p.condition.id for p in prepared)
+        for condition_id in (condition.id for condition in conditions)
     }

@@ -23,13 +23,22 @@ from typing import Protocol, cast, runtime_checkable
 import torch
 
 from precompute.config import ModelConfig, local_path
-from precompute.models.captioner import Captioner, HasInnerWords, Memory, Placement
+from precompute.models.captioner import (
+    Captioner,
+    HasInnerWords,
+    HasTaps,
+    Memory,
+    Placement,
+    all_as_read,
+    as_read,
+)
 from precompute.models.checkpoint import (
     CheckpointMissing,
     find_folder,
     require_folder,
     setting_files,
 )
+from precompute.models.layouts import Layout, by_layout, fitted, keeps_shape, layout_key, squashed
 from precompute.models.permuted import with_permuted_tower
 from precompute.models.size import ModelSize
 from precompute.models.text_space import HasTexts, TextSpace
@@ -140,7 +149,7 @@ def size_of(config: ModelConfig) -> ModelSize | None:
     folder = find_folder(config)
     if folder is None or not (folder / "config.json").is_file():
         return None
-    return _back_end(config).size_of(folder)
+    return _back_end(config).size_of(folder).cut(config.tiles)
 
 
 def load_captioner(config: ModelConfig) -> Captioner:
@@ -151,7 +160,15 @@ def load_captioner(config: ModelConfig) -> Captioner:
         ValueError: the checkpoint does not fit the back end or the device.
     """
     texts = texts_of(config.texts) if config.texts else ()
-    placement = Placement(device_of(config), dtype_of(config), config.gpus, config.deepstack, texts)
+    placement = Placement(
+        device_of(config),
+        dtype_of(config),
+        gpus=config.gpus,
+        deepstack=config.deepstack,
+        aspect=config.aspect,
+        tiles=config.tiles,
+        texts=texts,
+    )
     return _back_end(config).load(_folder(config), placement)
 
 
@@ -192,12 +209,17 @@ __all__ = [
     "Captioner",
     "CheckpointMissing",
     "HasInnerWords",
+    "HasTaps",
     "HasTexts",
     "Heads",
+    "Layout",
     "Memory",
     "ModelSize",
     "TextSpace",
     "VisionTower",
+    "all_as_read",
+    "as_read",
+    "by_layout",
     "captioner_of",
     "checkpoint_sha256",
     "decoder_only",
@@ -205,13 +227,17 @@ __all__ = [
     "dtype_of",
     "family",
     "find_folder",
+    "fitted",
     "huggingface",
     "idefics3",
+    "keeps_shape",
+    "layout_key",
     "llava_onevision",
     "load_captioner",
     "missing_weights",
     "qwen3_vl",
     "size_of",
+    "squashed",
     "versions",
     "vision",
     "weight_files",

@@ -21,14 +21,18 @@ class Placement:
         device: `cpu` or `cuda`.
         dtype: of the weights.
         gpus: over how many GPUs the language model is spread.
-        deepstack: of Qwen3-VL alone: what stands for the states from within its tower.
+        deepstack: of Qwen3-VL alone: what comes from taps above the layer that is read.
+        aspect: of Qwen2.5-VL and Qwen3-VL alone: whether pictures keep their shape.
+        tiles: of SmolVLM and Idefics3 alone: how many tiles a picture's longer side has.
         texts: of CLIP alone: what its states are read against.
     """
 
     device: str
     dtype: torch.dtype
     gpus: int = 1
-    deepstack: Literal["drop", "from-state"] = "drop"
+    deepstack: Literal["drop", "from-state", "keep"] = "drop"
+    aspect: Literal["keep", "square"] = "square"
+    tiles: int = 1
     texts: tuple[str, ...] = ()
 
 
@@ -87,8 +91,11 @@ class Captioner(Protocol):
         """The pictures as the model saw them: `pixels` with the normalisation undone."""
         ...
 
-    def read(self, states: Float[Tensor, "batch token width"], prompt: str) -> Memory:
-        """Final norm, Q-Former, projection and the language model's encoder."""
+    def read(self, states: Float[Tensor, "batch token parts"], prompt: str) -> Memory:
+        """Final norm, Q-Former, projection and the language model's encoder.
+
+        Of states as `as_read` gives them: Z^l, in most models.
+        """
         ...
 
     def generate(self, memory: Memory, generation: Generation) -> list[list[int]]:
@@ -127,6 +134,43 @@ class Captioner(Protocol):
     def own_checks(self, images: Sequence[Image.Image], prompt: str) -> Sequence[OwnCheck]:
         """What is true of this family alone, measured."""
         ...
+
+
+@runtime_checkable
+class HasTaps(Captioner, Protocol):
+    """A captioner whose language model gets states from within the tower beside the last.
+
+    Its `read` takes them with the state, side by side, as `tapped` puts them.
+    """
+
+    def tapped(
+        self, layer: int, states: Sequence[Float[Tensor, "batch token width"]]
+    ) -> Float[Tensor, "batch token parts"]:
+        """What `read` takes of Z^layer, of the states Z^0, Z^1, ... of one pass."""
+        ...
+
+
+def as_read(
+    captioner: Captioner, layer: int, states: Sequence[Float[Tensor, "batch token width"]]
+) -> Float[Tensor, "batch token parts"]:
+    """What a captioner's `read` takes of Z^layer: itself, and what its taps give beside it.
+
+    Args:
+        captioner: the model.
+        layer: 0..L.
+        states: Z^0, Z^1, ... of one pass, up to `layer` at least; to L where taps keep what lies
+            above.
+    """
+    return captioner.tapped(layer, states) if isinstance(captioner, HasTaps) else states[layer]
+
+
+def all_as_read(
+    captioner: Captioner, states: Sequence[Float[Tensor, "batch token width"]]
+) -> Sequence[Float[Tensor, "batch token parts"]]:
+    """The same of every state Z^0..Z^L of a pass."""
+    if not isinstance(captioner, HasTaps):
+        return states
+    return [captioner.tapped(layer, states) for layer in range(len(states))]
 
 
 @runtime_checkable

@@ -10,7 +10,7 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from jaxtyping import Float, Int
@@ -20,8 +20,16 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers.modeling_outputs import BaseModelOutputWithPooling, ModelOutput
 
 from precompute.config import Generation
-from precompute.models.captioner import Memory, OwnCheck, mean_logprob, to_end
+from precompute.models.captioner import (
+    Captioner,
+    Memory,
+    OwnCheck,
+    as_read,
+    mean_logprob,
+    to_end,
+)
 from precompute.models.hooks import doubled, given, kept_inputs, kept_outputs, kept_patterns
+from precompute.models.layouts import Layout
 from precompute.models.tower import VisionTower
 from precompute.models.vision import generate_arguments, to_pictures
 
@@ -48,8 +56,11 @@ class DecoderOnlyCaptioner(ABC):
     model: Any
     processor: Any
     tower: VisionTower
-    blank: dict[str, dict[str, Tensor]] = field(default_factory=dict, repr=False, compare=False)
-    """Prompt -> what the processor makes of it and a grey picture, once it was asked for."""
+    blank: dict[tuple[str, Layout], dict[str, Tensor]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+    """Prompt and layout -> what the processor makes of the prompt and a grey picture, once it was
+    asked for."""
 
     model_types: ClassVar[tuple[str, ...]]
     """`model_type` of the configurations that the family reads."""
@@ -74,6 +85,15 @@ class DecoderOnlyCaptioner(ABC):
         return tower.grid[0] * tower.grid[1]
 
     @property
+    def layout(self) -> Layout:
+        """How what the tower sees of a picture lies; see `layouts`."""
+        return self.tower.grid
+
+    def squashed(self, pictures: Sequence[Image.Image]) -> list[Image.Image]:
+        """Pictures in the shape of this captioner's layout; as they are, where there is but one."""
+        return list(pictures)
+
+    @property
     def vision(self) -> Any:
         """The library's tower."""
         return self.model.model.vision_tower
@@ -84,18 +104,42 @@ class DecoderOnlyCaptioner(ABC):
         blocks: Sequence[nn.Module] = self.vision.encoder.layers
         return blocks
 
+    def prepared(self, images: Sequence[Image.Image]) -> list[Image.Image]:
+        """Images as the processor is given them: as a rule as they are."""
+        return list(images)
+
+    def image_arguments(self) -> dict[str, Any]:
+        """What the processor is told of images: as a rule nothing; else that they are one tile."""
+        return {}
+
     def inputs(self, images: Sequence[Image.Image], texts: Sequence[str]) -> Mapping[str, Tensor]:
         """What the processor makes of images, one tile each, and texts."""
         made: Mapping[str, Tensor] = self.processor(
-            images=[[image] for image in images], text=list(texts), return_tensors="pt"
+            images=[[image] for image in self.prepared(images)],
+            text=list(texts),
+            return_tensors="pt",
+            **self.image_arguments(),
         )
         return made
+
+    def processed(self, images: Sequence[Image.Image]) -> Mapping[str, Tensor]:
+        """What the processor makes of images alone."""
+        made: Mapping[str, Tensor] = self.processor.image_processor(
+            [[image] for image in self.prepared(images)],
+            return_tensors="pt",
+            **self.image_arguments(),
+        )
+        return made
+
+    def shrunk(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What is needed of a blank picture's inputs where the tower's output is given."""
+        return inputs
 
     def pictures(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "batch 3 y x"]:
         """The picture of every image in what the processor made."""
         return inputs["pixel_values"]
 
-    def stand_in(self, states: Float[Tensor, "batch token width"]) -> ModelOutput:
+    def stand_in(self, states: Float[Tensor, "batch token parts"]) -> ModelOutput:
         """What the library's tower would give had its blocks ended in Z^l.
 
         Its norm is in `last_hidden_state` alone, as in the library.
@@ -121,18 +165,19 @@ class DecoderOnlyCaptioner(ABC):
         return {}
 
     def pixels(self, images: Sequence[Image.Image]) -> Float[Tensor, "batch 3 y x"]:
-        """The images as the tower takes them: one square each."""
-        return self.pictures(self._processed(images, ""))
+        """The images as the tower takes them: one square each, or one grid."""
+        return self._placed(self.pictures(self.processed(images)))
 
     def model_input(self, pixels: Float[Tensor, "batch 3 y x"]) -> list[Image.Image]:
         """The pictures as the model saw them, back in 0..255."""
         return to_pictures(self.processor.image_processor, pixels)
 
-    def read(self, states: Float[Tensor, "batch token width"], prompt: str) -> Memory:
+    def read(self, states: Float[Tensor, "batch token parts"], prompt: str) -> Memory:
         """Z^l in the tower's place, then the library's way to the embeddings of an image."""
-        if prompt not in self.blank:
-            self.blank[prompt] = self._processed([_GREY], prompt)
-        inputs, n = self.blank[prompt], len(states)
+        key = prompt, self.layout
+        if key not in self.blank:
+            self.blank[key] = self.shrunk(self._processed(self.squashed([_GREY]), prompt))
+        inputs, n = self.blank[key], len(states)
         with given(self.vision, self.stand_in(states)):
             hidden = self._features({name: _repeated(t, n) for name, t in inputs.items()}, n)
         ones = torch.ones(hidden.shape[:2], dtype=torch.long, device=hidden.device)
@@ -188,7 +233,8 @@ class DecoderOnlyCaptioner(ABC):
         text, head = self.model.get_decoder(), self.model.get_output_embeddings()
         with kept_inputs(text.layers) as streams, kept_inputs([text.norm]) as last:
             self.model(**words, logits_to_keep=1, use_cache=False)
-        places = words["input_ids"][0] == self.model.config.image_token_id
+        places = (words["input_ids"][0] == self.model.config.image_token_id).nonzero()[:, 0]
+        places = self.of_whole(places)
         cap = getattr(text.config, "final_logit_softcapping", None)
         found = []
         for block in blocks:
@@ -197,6 +243,10 @@ class DecoderOnlyCaptioner(ABC):
             found.append(chance.topk(top))
         values, ids = zip(*found, strict=True)
         return torch.stack(values, 1), torch.stack(ids, 1)
+
+    def of_whole(self, places: Int[Tensor, " token"]) -> Int[Tensor, " whole"]:
+        """Of an image's tokens those of the whole picture: all, where it has no tiles."""
+        return places
 
     @property
     def n_language_blocks(self) -> int:
@@ -207,7 +257,8 @@ class DecoderOnlyCaptioner(ABC):
     def token_grid(self) -> tuple[int, int]:
         """How the image's tokens lie: rows and columns, each a patch or several merged ones."""
         rows, columns = self.tower.grid
-        merged = round((rows * columns / self.image_tokens(self.tower, self.model.config)) ** 0.5)
+        n_tokens = self.image_tokens(self.tower, self.model.config)
+        merged = round((rows * columns * self.tower.tiles / n_tokens) ** 0.5)
         return rows // merged, columns // merged
 
     def run_library_tower(self, pixels: Float[Tensor, "batch 3 y x"]) -> None:
@@ -251,6 +302,8 @@ class DecoderOnlyCaptioner(ABC):
         """
         blocks = self.library_blocks
         states = self.tower.embed(self.pixels(images))
+        # As if all states were this one: what is asked is whether others are looked at.
+        states = as_read(cast(Captioner, self), 0, [states] * (self.tower.n_layers + 1))
         plain = self.read(states, prompt).hidden
         with doubled(blocks):
             moved = self.read(states, prompt).hidden
@@ -328,5 +381,5 @@ def _kept(output: Tensor) -> Tensor:
 
 def _repeated(value: Tensor, times: int) -> Tensor:
     if len(value) == 1:
-        return value.expand(times, *value.shape[1:])
+        return value.expand(times, *value.shape[1:]).contiguous()
     return value.repeat(times, *[1] * (value.ndim - 1))

@@ -4,8 +4,8 @@ from functools import partial
 
 from transformers import Idefics3ForConditionalGeneration, Idefics3Processor
 
-from precompute.models.family import LIBRARIES, load_family, size_of_family, weight_files
-from precompute.models.smolvlm import SmolVLMCaptioner
+from precompute.models.family import LIBRARIES, size_of_family, weight_files
+from precompute.models.smolvlm import SmolVLMCaptioner, load_smolvlm
 
 
 class Idefics3Captioner(SmolVLMCaptioner):
@@ -16,6 +16,6 @@ class Idefics3Captioner(SmolVLMCaptioner):
     processor_class = Idefics3Processor
 
 
-load, size_of = partial(load_family, Idefics3Captioner), partial(size_of_family, Idefics3Captioner)
+load, size_of = partial(load_smolvlm, Idefics3Captioner), partial(size_of_family, Idefics3Captioner)
 
 __all__ = ["LIBRARIES", "Idefics3Captioner", "load", "size_of", "weight_files"]

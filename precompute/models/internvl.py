@@ -3,11 +3,10 @@
 One tile an image: the picture squashed to the tower's square.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from PIL import Image
 from torch import Tensor, nn
 from transformers import InternVLForConditionalGeneration, InternVLProcessor
 
@@ -107,15 +106,9 @@ class InternVLCaptioner(DecoderOnlyCaptioner):
         module: nn.Module = block.attention
         return module
 
-    def inputs(self, images: Sequence[Image.Image], texts: Sequence[str]) -> Mapping[str, Tensor]:
-        """Each picture as one tile."""
-        made: Mapping[str, Tensor] = self.processor(
-            images=[[image] for image in images],
-            text=list(texts),
-            return_tensors="pt",
-            crop_to_patches=False,
-        )
-        return made
+    def image_arguments(self) -> dict[str, Any]:
+        """One tile."""
+        return {"crop_to_patches": False}
 
     @staticmethod
     def image_tokens(tower: VisionTower, config: Any) -> int:

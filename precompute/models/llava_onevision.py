@@ -50,7 +50,7 @@ class LlavaOnevisionCaptioner(DecoderOnlyCaptioner):
         expanded = [
             text.replace(processor.image_token, processor.image_token * n_tokens) for text in texts
         ]
-        made = processor.image_processor([[image] for image in images], return_tensors="pt")
+        made = self.processed(images)
         return {
             **processor.tokenizer(expanded, return_tensors="pt"),
             "pixel_values": made["pixel_values"][:, :1],

@@ -2,26 +2,39 @@
 
 The library keeps the patches of a picture in blocks that it later merges, and Qwen2.5-VL those in
 windows. Here they follow each other row by row: attention does not ask for an order, and every
-token takes its rotation and its window along. A picture is squashed to a square of one size, so
-that all of a run have one grid.
+token takes its rotation and its window along. A picture keeps its shape, by the library's own
+resizing (`aspect = "keep"`): then each has a grid of its own. Or it is squashed to a square of one
+size, so that all of a run have one grid.
 """
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from importlib import import_module
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
 import torch
 from jaxtyping import Bool, Float, Int
 from PIL import Image
 from torch import Tensor, nn
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
-from transformers.vision_utils import get_vision_position_ids
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
+from transformers.vision_utils import (
+    get_vision_interpolation_indices_and_weights,
+    get_vision_position_ids,
+)
 
+from precompute.models.captioner import Placement
 from precompute.models.decoder_only import DecoderOnlyCaptioner
+from precompute.models.family import load_family
 from precompute.models.hooks import kept_outputs
+from precompute.models.layouts import Layout
 from precompute.models.tower import Heads, VisionTower, block
-from precompute.models.vision import squashed
+
+_LONGEST = 100
+"""A picture may be so many times as long as wide; the library itself refuses more than 200."""
 
 
 class Turned(nn.Module):
@@ -51,45 +64,98 @@ class Patches(nn.Module):
 
     Args:
         proj: the library's convolution over frames, rows and columns.
+        grid: of the pictures.
         positions: what is added to every patch; None where positions are only rotated.
     """
 
-    def __init__(self, proj: nn.Conv3d, positions: nn.Module | None = None) -> None:
+    def __init__(
+        self, proj: nn.Conv3d, grid: Layout, positions: "AddedPositions | None" = None
+    ) -> None:
         super().__init__()
-        self.proj, self.positions = proj, positions
+        self.proj, self.grid, self.positions = proj, grid, positions
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Z^0."""
+        """Z^0.
+
+        Raises:
+            ValueError: pictures of another grid, whose positions are others.
+        """
         frames = pixels[:, :, None].expand(-1, -1, self.proj.kernel_size[0], -1, -1)
-        states: Tensor = self.proj(frames.to(self.proj.weight.dtype)).flatten(2).transpose(1, 2)
+        patches = self.proj(frames.to(self.proj.weight.dtype))
+        if patches.shape[-2:] != self.grid:
+            raise ValueError(
+                "expected pictures of {} x {} patches; got {} x {}. `models.fitted` gives the "
+                "captioner for them.".format(*self.grid, *patches.shape[-2:])
+            )
+        states: Tensor = patches.flatten(2).transpose(1, 2)
         return states if self.positions is None else states + self.positions().to(states.dtype)
 
 
-def places_of(grid: tuple[int, int]) -> Int[Tensor, "patch 2"]:
+class AddedPositions(nn.Module):
+    """A learned square of positions, drawn to a picture's grid as the library does.
+
+    Args:
+        vision: the library's tower.
+        grid: of the pictures.
+        table: the positions; the tower's own, unless given.
+    """
+
+    def __init__(self, vision: Any, grid: Layout, table: nn.Module | None = None) -> None:
+        super().__init__()
+        self.table = vision.pos_embed if table is None else table
+        index, weight = get_vision_interpolation_indices_and_weights(
+            thw(grid, 1),
+            num_grid_per_side=vision.num_grid_per_side,
+            mode=vision.interpolation_mode,
+            align_corners=vision.interpolation_align_corners,
+        )
+        self.register_buffer("index", index.to(vision.device), persistent=False)
+        self.register_buffer("weight", weight.to(vision.device), persistent=False)
+
+    def forward(self) -> Tensor:
+        """[patch, d]."""
+        index, weight = self.get_buffer("index"), self.get_buffer("weight")
+        positions: Tensor = (self.table(index) * weight[:, :, None]).sum(1)
+        return positions
+
+
+def places_of(grid: Layout) -> Int[Tensor, "patch 2"]:
     """Row and column of every patch, row by row."""
     rows, columns = (torch.arange(n, device="cpu") for n in grid)
     return torch.cartesian_prod(rows, columns)
 
 
+def merge_order(grid: Layout, merge: int) -> Int[Tensor, " patch"]:
+    """The raster index of every patch in the order in which the library merges them."""
+    places = get_vision_position_ids(thw(grid, 1), merge)
+    order: Tensor = places[:, 0] * grid[1] + places[:, 1]
+    return order
+
+
+@dataclass(frozen=True)
 class QwenCaptioner(DecoderOnlyCaptioner):
-    """What both versions share."""
+    """What both versions share.
+
+    Attributes:
+        aspect: whether pictures keep their shape, or all are squashed to one square.
+    """
+
+    aspect: Literal["keep", "square"] = "square"
 
     side: ClassVar[int] = 448
-    """Pixels of a picture's side: 32 by 32 patches of 14, or 28 by 28 of 16."""
+    """Pixels of a square's side: 32 by 32 patches of 14, or 28 by 28 of 16. A picture that keeps
+    its shape has at most as many pixels."""
 
     @classmethod
-    def grid(cls, vision: Any) -> tuple[int, int]:
-        """Patches as (rows, columns)."""
+    def grid(cls, vision: Any) -> Layout:
+        """Patches of the square as (rows, columns)."""
         n = cls.side // vision.config.patch_size
         return n, n
 
     @classmethod
-    def order(cls, vision: Any) -> Int[Tensor, " patch"]:
-        """The raster index of every patch in the order in which the library merges them."""
-        grid = cls.grid(vision)
-        places = get_vision_position_ids(thw(grid, 1), vision.config.spatial_merge_size)
-        order: Tensor = places[:, 0] * grid[1] + places[:, 1]
-        return order
+    @abstractmethod
+    def window(cls, vision: Any, grid: Layout) -> Bool[Tensor, "token token"] | None:
+        """Which patches see each other in blocks with windows; None in towers without."""
 
     @property
     def vision(self) -> Any:
@@ -108,21 +174,101 @@ class QwenCaptioner(DecoderOnlyCaptioner):
         n_tokens: int = tower.n_tokens // config.vision_config.spatial_merge_size**2
         return n_tokens
 
-    def inputs(self, images: Sequence[Image.Image], texts: Sequence[str]) -> Mapping[str, Tensor]:
-        """Each picture as a square of one size."""
-        made: Mapping[str, Tensor] = self.processor(
-            images=[[image] for image in squashed(images, self.side)],
-            text=list(texts),
-            return_tensors="pt",
-            do_resize=False,
+    @property
+    def keeps_shape(self) -> bool:
+        """Whether every picture has a grid of its own."""
+        return self.aspect == "keep"
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Least and most pixels of a picture that keeps its shape, as the processor takes them."""
+        own, most = self.processor.image_processor.size, self.side**2
+        return {
+            "shortest_edge": min(own["shortest_edge"], most),
+            "longest_edge": min(own["longest_edge"], most),
+        }
+
+    def layout_of(self, picture: Image.Image) -> Layout:
+        """The grid that the library's own resizing gives a picture."""
+        if not self.keeps_shape:
+            return self.grid(self.vision)
+        size, config = self.sizes, self.vision.config
+        width, height = self._in_bounds(picture).size
+        pixels = smart_resize(
+            height,
+            width,
+            factor=config.patch_size * config.spatial_merge_size,
+            min_pixels=size["shortest_edge"],
+            max_pixels=size["longest_edge"],
         )
-        return made
+        return pixels[0] // config.patch_size, pixels[1] // config.patch_size
+
+    def layout_on(self, pixels: Float[Tensor, "batch 3 y x"]) -> Layout:
+        """The grid of a batch."""
+        size = self.vision.config.patch_size
+        return pixels.shape[2] // size, pixels.shape[3] // size
+
+    def in_layout(self, layout: Layout) -> Self:
+        """The same on pictures of a grid: their positions and windows, the weights as they are."""
+        if layout == self.tower.grid:
+            return self
+        embed, blocks, device = self.tower.embed, self.tower.blocks, self.vision.device
+        assert isinstance(embed, Patches)
+        turn, window = blocks[0].turn, self.window(self.vision, layout)
+        assert isinstance(turn, Turned)
+        turn = Turned(turn.rotate, turn.rotary, places_of(layout).to(device))
+        added = embed.positions and AddedPositions(self.vision, layout, embed.positions.table)
+        tower = replace(
+            self.tower,
+            embed=Patches(embed.proj, layout, added),
+            grid=layout,
+            blocks=tuple(
+                replace(one, turn=turn, mask=None if one.mask is None else window) for one in blocks
+            ),
+        )
+        return replace(self, tower=tower)
+
+    def _in_bounds(self, picture: Image.Image) -> Image.Image:
+        """A picture not too long for the square's patches; of a longer one the shape is changed."""
+        cell = self.vision.config.patch_size * self.vision.config.spatial_merge_size
+        width, height = picture.size
+        least = -(-max(width, height) // min(_LONGEST, (self.side // cell) ** 2))
+        if min(width, height) >= least:
+            return picture
+        return picture.resize((max(width, least), max(height, least)), Image.Resampling.BICUBIC)
+
+    def squashed(self, pictures: Sequence[Image.Image]) -> list[Image.Image]:
+        """Pictures in the shape of this captioner's grid."""
+        size = self.vision.config.patch_size
+        rows, columns = self.tower.grid
+        return [
+            picture.convert("RGB").resize((columns * size, rows * size), Image.Resampling.BICUBIC)
+            for picture in pictures
+        ]
+
+    def prepared(self, images: Sequence[Image.Image]) -> list[Image.Image]:
+        """Each picture as it is, or as a square of one size."""
+        return list(map(self._in_bounds, images)) if self.keeps_shape else self.squashed(images)
+
+    def image_arguments(self) -> dict[str, Any]:
+        """The library's own resizing, or none."""
+        return {"size": self.sizes} if self.keeps_shape else {"do_resize": False}
 
     def pictures(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "batch 3 y x"]:
-        """Pictures put together again from their patches, which hold two frames of each."""
+        """Pictures put together again from their patches, which hold two frames of each.
+
+        Raises:
+            ValueError: they are of several grids, which do not lie in one array.
+        """
         config = self.vision.config
-        rows, columns = self.tower.grid
         merge, size = config.spatial_merge_size, config.patch_size
+        grids = {(rows, columns) for _, rows, columns in inputs["image_grid_thw"].tolist()}
+        if len(grids) > 1:
+            raise ValueError(
+                f"expected pictures of one grid in a batch; got {sorted(grids)}. "
+                "`models.layout_key` tells which go together."
+            )
+        ((rows, columns),) = grids
         patches = inputs["pixel_values"].reshape(
             -1, rows // merge, columns // merge, merge, merge, 3, config.temporal_patch_size,
             size, size,
@@ -139,7 +285,8 @@ class QwenCaptioner(DecoderOnlyCaptioner):
 
     def merged(self, states: Float[Tensor, "batch token width"]) -> Tensor:
         """States in the order in which the library merges them, one picture after the other."""
-        return states[:, self.order(self.vision).to(states.device)].flatten(0, 1)
+        order = merge_order(self.tower.grid, self.vision.config.spatial_merge_size)
+        return states[:, order.to(states.device)].flatten(0, 1)
 
     def run_library_tower(self, pixels: Float[Tensor, "batch 3 y x"]) -> None:
         """The library's tower on the patches of pictures, in its own order."""
@@ -153,7 +300,7 @@ class QwenCaptioner(DecoderOnlyCaptioner):
 
     def run_order(self) -> Int[Tensor, " patch"]:
         """The raster index of every patch in the order in which the library's blocks run."""
-        return self.order(self.vision)
+        return merge_order(self.tower.grid, self.vision.config.spatial_merge_size)
 
     def library_final_state(
         self, pixels: Float[Tensor, "batch 3 y x"]
@@ -216,13 +363,13 @@ def eager_patterns(vision: Any) -> Iterator[list[Tensor]]:
         ALL_ATTENTION_FUNCTIONS.register("peel_keeping", module.eager_attention_forward)
 
 
-def thw(grid: tuple[int, int], n_images: int) -> Int[Tensor, "image 3"]:
+def thw(grid: Layout, n_images: int) -> Int[Tensor, "image 3"]:
     """Frames, rows and columns of pictures of one size, as the library takes them."""
     return torch.tensor([[1, *grid]] * n_images, device="cpu")
 
 
 def view_qwen(
-    vision: Any, *, grid: tuple[int, int], final_norm: nn.Module, embed: nn.Module,
+    vision: Any, *, grid: Layout, final_norm: nn.Module, embed: nn.Module,
     rotate: Any, masks: Sequence[Bool[Tensor, "token token"] | None],
     more_matrices: tuple[nn.Parameter, ...] = (),
 ) -> VisionTower:  # fmt: skip
@@ -271,3 +418,15 @@ def view_qwen(
         ),
         class_token=False,
     )
+
+
+Q = TypeVar("Q", bound=QwenCaptioner)
+
+
+def load_qwen(family: type[Q], folder: Path, placement: Placement) -> Q:
+    """Load a checkpoint in evaluation mode; pictures are seen as the placement says.
+
+    Raises:
+        ValueError: it is of another family, lacks weights, or several GPUs are asked for.
+    """
+    return replace(load_family(family, folder, placement), aspect=placement.aspect)

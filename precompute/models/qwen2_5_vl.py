@@ -11,8 +11,9 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling, ModelOutpu
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import apply_rotary_pos_emb_vision
 from transformers.vision_utils import get_vision_window_index
 
-from precompute.models.family import LIBRARIES, load_family, size_of_family, weight_files
-from precompute.models.qwen import Patches, QwenCaptioner, thw, view_qwen
+from precompute.models.family import LIBRARIES, size_of_family, weight_files
+from precompute.models.layouts import Layout
+from precompute.models.qwen import Patches, QwenCaptioner, load_qwen, merge_order, thw, view_qwen
 from precompute.models.tower import VisionTower
 
 
@@ -27,40 +28,42 @@ class Qwen25VLCaptioner(QwenCaptioner):
     def view(cls, model: Any) -> VisionTower:
         """The tower; what a block's window hides is a mask."""
         vision = model.model.visual
-        mask = cls.windows(vision).to(vision.device)
-        full = vision.config.fullatt_block_indexes
+        grid = cls.grid(vision)
+        window, full = cls.window(vision, grid), vision.config.fullatt_block_indexes
         return view_qwen(
             vision,
-            grid=cls.grid(vision),
+            grid=grid,
             final_norm=nn.Identity(),  # the merger has its own
-            embed=Patches(vision.patch_embed.proj),
+            embed=Patches(vision.patch_embed.proj, grid),
             rotate=apply_rotary_pos_emb_vision,
-            masks=[None if k in full else mask for k in range(len(vision.blocks))],
+            masks=[None if k in full else window for k in range(len(vision.blocks))],
         )
 
     @classmethod
-    def in_windows(cls, vision: Any) -> tuple[Int[Tensor, " patch"], Int[Tensor, " window"]]:
+    def in_windows(
+        cls, vision: Any, grid: Layout
+    ) -> tuple[Int[Tensor, " patch"], Int[Tensor, " window"]]:
         """The raster index of every patch in the order of the windows, and where these begin."""
         config = vision.config
         merge = config.spatial_merge_size
         index, bounds = get_vision_window_index(
-            thw(cls.grid(vision), 1), merge, config.window_size, config.patch_size
+            thw(grid, 1), merge, config.window_size, config.patch_size
         )
-        return cls.order(vision).reshape(-1, merge**2)[index].flatten(), bounds
+        return merge_order(grid, merge).reshape(-1, merge**2)[index].flatten(), bounds
 
     @classmethod
-    def windows(cls, vision: Any) -> Bool[Tensor, "token token"]:
+    def window(cls, vision: Any, grid: Layout) -> Bool[Tensor, "token token"]:
         """Which patches are in one window."""
-        order, bounds = cls.in_windows(vision)
+        order, bounds = cls.in_windows(vision, grid)
         window = torch.empty(len(order), dtype=torch.long, device="cpu")
         window[order] = torch.bucketize(
             torch.arange(len(order), device="cpu"), bounds[1:], right=True
         )
-        return window[:, None] == window[None]
+        return (window[:, None] == window[None]).to(vision.device)
 
     def run_order(self) -> Int[Tensor, " patch"]:
         """The library's blocks run in the order of the windows."""
-        return self.in_windows(self.vision)[0]
+        return self.in_windows(self.vision, self.tower.grid)[0]
 
     def stand_in(self, states: Float[Tensor, "batch token width"]) -> ModelOutput:
         """The merger on the patches in the order in which it merges.
@@ -74,6 +77,6 @@ class Qwen25VLCaptioner(QwenCaptioner):
         )
 
 
-load, size_of = partial(load_family, Qwen25VLCaptioner), partial(size_of_family, Qwen25VLCaptioner)
+load, size_of = partial(load_qwen, Qwen25VLCaptioner), partial(size_of_family, Qwen25VLCaptioner)
 
 __all__ = ["LIBRARIES", "Qwen25VLCaptioner", "load", "size_of", "weight_files"]

@@ -1,10 +1,11 @@
 """Qwen3-VL of transformers: added and rotated positions, and DeepStack.
 
 DeepStack: the language model gets, beside the last state, some from within the tower, each through
-a merger of its own. Here it gets Z^l alone: taps of later layers would tell what layer l does not
-know. Either nothing comes through the other mergers (`drop`), at the last layer, too, so that all
-layers are read alike; or Z^l itself does (`from-state`). The last layer's caption is therefore not
-the whole model's, but that of the library without its taps, against which it is held.
+a merger of its own (a tap). Layer l is read as if the tower had ended there: taps at or below l
+give what they gave, the states of their own layers. Of those above, which would tell what layer l
+does not know, nothing comes (`drop`); or Z^l itself stands in for their states (`from-state`); or,
+for comparison, they give what they do in the whole tower (`keep`). At the last layer there is none
+above: its caption is the whole model's, in all three.
 """
 
 from collections.abc import Sequence
@@ -23,35 +24,12 @@ from transformers.models.qwen3_vl.modeling_qwen3_vl import (
     BaseModelOutputWithDeepstackFeatures,
     apply_rotary_pos_emb_vision,
 )
-from transformers.vision_utils import get_vision_interpolation_indices_and_weights
 
-from precompute.config import Generation
-from precompute.models.captioner import Placement
-from precompute.models.family import LIBRARIES, load_family, size_of_family, weight_files
-from precompute.models.qwen import Patches, QwenCaptioner, thw, view_qwen
+from precompute.models.captioner import OwnCheck, Placement
+from precompute.models.family import LIBRARIES, size_of_family, weight_files
+from precompute.models.layouts import Layout
+from precompute.models.qwen import AddedPositions, Patches, QwenCaptioner, load_qwen, view_qwen
 from precompute.models.tower import VisionTower
-
-
-class AddedPositions(nn.Module):
-    """The learned square of positions, drawn to a picture's grid as the library does."""
-
-    def __init__(self, vision: Any, grid: tuple[int, int]) -> None:
-        super().__init__()
-        self.table = vision.pos_embed
-        index, weight = get_vision_interpolation_indices_and_weights(
-            thw(grid, 1),
-            num_grid_per_side=vision.num_grid_per_side,
-            mode=vision.interpolation_mode,
-            align_corners=vision.interpolation_align_corners,
-        )
-        self.register_buffer("index", index.to(vision.device), persistent=False)
-        self.register_buffer("weight", weight.to(vision.device), persistent=False)
-
-    def forward(self) -> Tensor:
-        """[patch, d]."""
-        index, weight = self.get_buffer("index"), self.get_buffer("weight")
-        positions: Tensor = (self.table(index) * weight[:, :, None]).sum(1)
-        return positions
 
 
 @dataclass(frozen=True)
@@ -59,10 +37,11 @@ class Qwen3VLCaptioner(QwenCaptioner):
     """A Qwen3-VL.
 
     Attributes:
-        deepstack: what comes through the taps' mergers: nothing, or the state that is read.
+        deepstack: what comes from the taps above the layer that is read: nothing, that layer's
+            state, or their own layers' states.
     """
 
-    deepstack: Literal["drop", "from-state"] = "drop"
+    deepstack: Literal["drop", "from-state", "keep"] = "drop"
 
     model_types = ("qwen3_vl",)
     model_class = Qwen3VLForConditionalGeneration
@@ -72,30 +51,68 @@ class Qwen3VLCaptioner(QwenCaptioner):
     def view(cls, model: Any) -> VisionTower:
         """The tower; taps are no part of it."""
         vision = model.model.visual
-        positions = AddedPositions(vision, cls.grid(vision))
+        grid = cls.grid(vision)
         return view_qwen(
             vision,
-            grid=cls.grid(vision),
+            grid=grid,
             final_norm=nn.Identity(),  # the merger has its own
-            embed=Patches(vision.patch_embed.proj, positions),
+            embed=Patches(vision.patch_embed.proj, grid, AddedPositions(vision, grid)),
             rotate=apply_rotary_pos_emb_vision,
             masks=[None] * len(vision.blocks),
             more_matrices=(vision.pos_embed.weight,),
         )
 
-    def taps(self, merged: Float[Tensor, "patch width"]) -> list[Tensor]:
-        """What comes through the taps' mergers, of states in the order in which these merge."""
-        through = [merger(merged) for merger in self.vision.deepstack_merger_list]
-        return through if self.deepstack == "from-state" else [0 * tap for tap in through]
+    @classmethod
+    def window(cls, vision: Any, grid: Layout) -> None:
+        """All patches see each other."""
+        return
 
-    def stand_in(self, states: Float[Tensor, "batch token width"]) -> ModelOutput:
-        """The merger and the taps' mergers on Z^l."""
-        merged = self.merged(states)
+    @property
+    def taps(self) -> list[int]:
+        """The layers whose states the language model gets, too, ascending."""
+        return [1 + block for block in self.vision.config.deepstack_visual_indexes]
+
+    def tapped(
+        self, layer: int, states: Sequence[Float[Tensor, "batch token width"]]
+    ) -> Float[Tensor, "batch token parts"]:
+        """Z^layer, and beside it the state of every tap; zeros where nothing comes from one."""
+        here = states[layer]
+        parts = [here]
+        for tap in self.taps:
+            if tap <= layer or self.deepstack == "keep":
+                parts.append(states[tap])
+            else:
+                parts.append(here if self.deepstack == "from-state" else torch.zeros_like(here))
+        return torch.cat(parts, -1)
+
+    def stand_in(self, states: Float[Tensor, "batch token parts"]) -> ModelOutput:
+        """The merger on Z^l and the taps' mergers on theirs.
+
+        Raises:
+            ValueError: a state without those of its taps.
+        """
+        mergers = self.vision.deepstack_merger_list
+        if states.shape[-1] != (1 + len(mergers)) * self.tower.width:
+            raise ValueError(
+                f"expected a state and those of {len(mergers)} taps, side by side, as "
+                f"`models.as_read` gives them; got a width of {states.shape[-1]}, where a state "
+                f"has {self.tower.width}."
+            )
+        here, *taps = states.chunk(1 + len(mergers), -1)
+        merged = self.merged(here)
         return BaseModelOutputWithDeepstackFeatures(
             last_hidden_state=merged,
             pooler_output=self.vision.merger(merged),
-            deepstack_features=self.taps(merged),
+            deepstack_features=[
+                self._through(merger, tap) for merger, tap in zip(mergers, taps, strict=True)
+            ],
         )
+
+    def _through(self, merger: nn.Module, tap: Float[Tensor, "batch token width"]) -> Tensor:
+        """A tap's states through its merger; zeros stay zeros, which they do not by its biases."""
+        there = tap.flatten(1).any(1).to(tap.dtype)
+        features: Tensor = merger(self.merged(tap))
+        return features * there.repeat_interleave(len(features) // len(tap))[:, None]
 
     def embeddings(self, features: Any) -> Float[Tensor, "batch source model"]:
         """The image's embeddings, and beside each what is added to it in the first blocks."""
@@ -109,19 +126,21 @@ class Qwen3VLCaptioner(QwenCaptioner):
             pooler_output=list(first), deepstack_features=[list(tap) for tap in taps]
         )
 
-    def library_captions(
-        self, images: Sequence[Image.Image], prompt: str, generation: Generation
-    ) -> list[list[int]]:
-        """Captions by the whole model's `generate`, its taps put as `deepstack` says."""
-
-        def hook(_: nn.Module, __: object, output: Any) -> None:
-            output.deepstack_features = self.taps(output.last_hidden_state)
-
-        handle = self.vision.register_forward_hook(hook)
-        try:
-            return super().library_captions(images, prompt, generation)
-        finally:
-            handle.remove()
+    def own_checks(self, images: Sequence[Image.Image], prompt: str) -> Sequence[OwnCheck]:
+        """Also that no tap above a layer tells of what lies above it, unless it is to."""
+        common = super().own_checks(images, prompt)
+        if self.deepstack == "keep":
+            return common
+        below, n_layers = self.tower.embed(self.pixels(images)), self.tower.n_layers
+        moved = list[float]()
+        for layer in range(n_layers + 1):
+            one, other = (
+                self.read(self.tapped(layer, [below] * (layer + 1) + [above] * n_layers), prompt)
+                for above in (below, below.flip(1))  # not twice: mergers begin with a norm
+            )
+            moved.append(float((one.hidden - other.hidden).abs().max()))
+        detail = "largest change of what is read of a layer where all states above it are others"
+        return [*common, OwnCheck("no_tap_from_above", max(moved), True, detail)]
 
 
 def load(folder: Path, placement: Placement) -> Qwen3VLCaptioner:
@@ -130,7 +149,7 @@ def load(folder: Path, placement: Placement) -> Qwen3VLCaptioner:
     Raises:
         ValueError: it is of another family, lacks weights, or several GPUs are asked for.
     """
-    return replace(load_family(Qwen3VLCaptioner, folder, placement), deepstack=placement.deepstack)
+    return replace(load_qwen(Qwen3VLCaptioner, folder, placement), deepstack=placement.deepstack)
 
 
 size_of = partial(size_of_family, Qwen3VLCaptioner)

@@ -1,6 +1,6 @@
 """How large a model is: all that disk, memory and time are reckoned from, known without weights."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class ModelSize:
         decoder_only: whether the source is read by the decoder itself, as tokens before the prompt.
         output: those of the decoder's weights that are its output layer, where it reads the source;
             only words whose scores are asked go through them.
+        tiles: the most that an image has, each of `n_tokens`; `source` is of all of them.
         idle: weights that nothing is multiplied by when a state is read: embeddings of words beside
             an output layer of its own, blocks of the tower above those that the model reads, of a
             CLIP the tower of texts.
@@ -43,11 +44,17 @@ class ModelSize:
     decoder_only: bool = False
     output: int = 0
     idle: int = 0
+    tiles: int = 1
 
     @property
     def n_tokens(self) -> int:
         """One token a patch, and CLS where there is one."""
         return self.grid[0] * self.grid[1] + self.class_token
+
+    def cut(self, tiles: int) -> "ModelSize":
+        """The same for pictures whose longer side is cut into tiles, reckoned as squares."""
+        most = 1 if tiles == 1 else 1 + tiles**2  # the whole picture is one
+        return replace(self, tiles=most, source=most * self.source)
 
     @property
     def weights(self) -> int:

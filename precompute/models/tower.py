@@ -100,6 +100,8 @@ class VisionTower:
             positions, then queries to values, W_O and the MLP's two of each block.
         class_token: whether token 0 is CLS; without, every token is a patch.
         n_dead: blocks that the library computes above the L, whose states the model never reads.
+        tiles: how many tiles an image has, whose tokens follow each other and do not see another
+            tile's. What is read of an image is read of the first, the whole picture.
     """
 
     embed: Callable[[Tensor], Tensor]
@@ -111,6 +113,7 @@ class VisionTower:
     matrices: tuple[nn.Parameter, ...]
     class_token: bool = True
     n_dead: int = 0
+    tiles: int = 1
 
     @property
     def n_layers(self) -> int:
@@ -119,7 +122,12 @@ class VisionTower:
 
     @property
     def n_tokens(self) -> int:
-        """N or, with CLS, N + 1: one token a patch, and CLS."""
+        """Of all tiles: of each, N or, with CLS, N + 1: one token a patch, and CLS."""
+        return self.tiles * self.n_seen
+
+    @property
+    def n_seen(self) -> int:
+        """The tokens of the whole picture, of which maps are."""
         return self.grid[0] * self.grid[1] + self.class_token
 
     @property
@@ -129,11 +137,17 @@ class VisionTower:
 
     def summary(self, tokens: Float[Tensor, "batch token width"]) -> Float[Tensor, "batch width"]:
         """The CLS token's vectors, or the mean patch's, which is taken in float32."""
-        return tokens[:, 0] if self.class_token else tokens.mean(1, dtype=torch.float32)
+        if self.class_token:
+            return tokens[:, 0]
+        return tokens[:, : self.n_seen].mean(1, dtype=torch.float32)
 
     def patches(self, tokens: Float[Tensor, "*batch token"]) -> Float[Tensor, "*batch patch"]:
         """What there is of the patches alone."""
-        return tokens[..., int(self.class_token) :]
+        return tokens[..., int(self.class_token) : self.n_seen]
+
+    def seen(self, heads: Heads) -> Heads:
+        """Queries, keys and values of the whole picture alone."""
+        return Heads(*(part[:, :, : self.n_seen] for part in heads))
 
     def split_heads(self, block: Block, normed: Float[Tensor, "batch token width"]) -> Heads:
         """q, k and v of every head from the normalised residual stream, positions included."""

@@ -4,6 +4,7 @@ import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +12,14 @@ from PIL import Image
 from torch import Tensor
 
 from precompute.config import Config
-from precompute.forward import BatchSize, Capture, capture, decode_layers, fitting
+from precompute.forward import (
+    BatchSize,
+    Capture,
+    capture,
+    decode_layers,
+    fitting,
+    together,
+)
 from precompute.images import (
     ImageItem,
     UnreadableImage,
@@ -19,7 +27,7 @@ from precompute.images import (
     require_few_broken,
     shows_hidden_colours,
 )
-from precompute.models import Captioner, HasTexts
+from precompute.models import Captioner, HasTexts, all_as_read, fitted, layout_key
 from precompute.readouts.near_texts import near_rows, nearest_texts
 from precompute.runner import (
     Advance,
@@ -118,30 +126,34 @@ def write_capture(
         log.warning("skipped %s: %s", error.source, error)
         rows["skipped"].append({"source": error.source, "reason": str(error)})
 
-    def see(batch: list[tuple[ImageItem, Image.Image]]) -> tuple[Tensor, Capture]:
+    def see(batch: list[tuple[ImageItem, Image.Image]]) -> tuple[Captioner, Tensor, Capture]:
         pixels = captioner.pixels([picture for _, picture in batch])
-        return pixels, capture(tower, pixels)
+        here = fitted(captioner, pixels)
+        return here, pixels, capture(here.tower, pixels)
 
     of_tower = BatchSize(config.capture.batch_size, "capture.batch_size")
     of_decoder = BatchSize(config.decode.batch_size, "decode.batch_size")
-    pictures = readable_ahead(items, skip, config.capture.batch_size)
+    opened, alike = readable_ahead(items, skip, config.capture.batch_size), layout_key(captioner)
+    pictures = together(opened, alike, config.capture.batch_size)
     # Which images went through the tower together, and in batches of how many states, from the
     # last layer down, they were decoded; and of which the model saw colours that nobody sees.
     part.meta |= {"batches": [], "decoder_batches": [], "transparent": []}
     with (
-        closing(pictures),
+        closing(opened),
         TensorWriter(
             part.tensors_path,
             tower.n_layers,
             tower.n_heads,
-            tower.n_tokens,
+            tower.n_seen,
             tower.width if keeps_states else None,
             tower.class_token,
+            grids=alike is not None,
         ) as tensors,
     ):
-        for batch, (pixels, taken) in fitting(pictures, of_tower, see):
-            captions = decode_layers(captioner, taken.states, config.decode, of_decoder)
-            rows["image"] += [_image_row(item, picture, dataset) for item, picture in batch]
+        for batch, (here, pixels, taken) in fitting(pictures, of_tower, see, alike):
+            states, grid = all_as_read(here, taken.states), here.tower.grid
+            captions = decode_layers(here, states, config.decode, of_decoder)
+            rows["image"] += [_image_row(item, picture, dataset, grid) for item, picture in batch]
             ids = [item.image_id for item, _ in batch]
             stats["layer_stat"].append(stat_table(ids, taken.layer_stat, ("layer",)))
             stats["head_stat"].append(stat_table(ids, taken.head_stat, ("layer", "head")))
@@ -149,8 +161,8 @@ def write_capture(
             if isinstance(captioner, HasTexts):
                 near = nearest_texts(captioner, taken.states, config.decode.prompt)
                 rows.setdefault("near_text", []).extend(near_rows(ids, near))
-            for image in image_tensors(ids, taken, captioner.model_input(pixels), keeps_states):
-                tensors.append(image)
+            for image in image_tensors(ids, taken, here.model_input(pixels), keeps_states):
+                tensors.append(replace(image, grid=grid))
             part.meta["batches"].append(ids)
             part.meta["transparent"] += [
                 item.image_id for item, picture in batch if shows_hidden_colours(picture)
@@ -171,7 +183,7 @@ def _write_tables(
         part.table(name, pa.concat_tables(tables) if tables else [])
 
 
-def _image_row(item: ImageItem, picture: Image.Image, dataset: str) -> Row:
+def _image_row(item: ImageItem, picture: Image.Image, dataset: str, grid: tuple[int, int]) -> Row:
     return {
         "image_id": item.image_id,
         "dataset": dataset,
@@ -183,4 +195,6 @@ def _image_row(item: ImageItem, picture: Image.Image, dataset: str) -> Row:
         "category": item.category,
         "refs": list(item.references),
         "explanation": item.explanation,
+        "grid_rows": grid[0],
+        "grid_columns": grid[1],
     }

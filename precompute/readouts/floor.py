@@ -13,9 +13,10 @@ from torch import Tensor
 from precompute.config import Config
 from precompute.forward import BatchSize, decode_states, run_states
 from precompute.images import ImageItem
-from precompute.models import Captioner, with_permuted_tower
+from precompute.models import Captioner, as_read, by_layout, with_permuted_tower
 from precompute.runner import (
     Advance,
+    Batches,
     Job,
     Lazy,
     baseline_batches,
@@ -86,20 +87,26 @@ def write_floor(
         config: prompt, generation, how many states a batch holds.
         advance: called with the number of images done, after every batch.
     """
-    tower, places = captioner.tower, list[tuple[str, int]]()
-    final = final_captions(source, tower.n_layers)
+    places = list[tuple[str, int]]()
+    final = final_captions(source, captioner.tower.n_layers)
 
-    def states() -> Iterator[tuple[Tensor, list[int]]]:
-        for ids, pixels in baseline_batches(part, captioner, source, items, advance):
-            embedded = tower.embed(pixels)
-            of_layers = [embedded, *run_states(tower, embedded)]
-            for layer in range(tower.n_layers, -1, -1):
+    def states(here: Captioner, batches: Batches) -> Iterator[tuple[Tensor, list[int]]]:
+        for ids, pixels in batches:
+            embedded = here.tower.embed(pixels)
+            of_layers = [embedded, *run_states(here.tower, embedded)]
+            for layer in range(here.tower.n_layers, -1, -1):
                 places.extend((image_id, layer) for image_id in ids)
-                yield from zip(of_layers[layer], [final[i] for i in ids], strict=True)
+                read = as_read(here, layer, of_layers)
+                yield from zip(read, [final[i] for i in ids], strict=True)
 
     of_decoder = BatchSize(config.decode.batch_size, "decode.batch_size")
+    every = baseline_batches(part, captioner, source, items, advance)
     with torch.inference_mode():
-        captions = list(decode_states(captioner, states(), config.decode, of_decoder))
+        captions = [
+            caption
+            for here, batches in by_layout(captioner, every)
+            for caption in decode_states(here, states(here, batches), config.decode, of_decoder)
+        ]
     part.meta["decoder_batches"] = of_decoder.used
     part.table(
         "floor_caption",

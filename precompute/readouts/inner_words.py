@@ -14,7 +14,7 @@ from PIL import Image
 from precompute.config import InnerWordsConfig
 from precompute.images import ImageItem, readable
 from precompute.models import Captioner, HasInnerWords
-from precompute.readouts.questions import tower_states
+from precompute.readouts.questions import fitted_states
 from precompute.readouts.token_attention import chosen
 from precompute.runner import Advance, Job, Row, make_parts, open_stage, stage_names
 from store.parts import PartWriter
@@ -94,9 +94,10 @@ def inner_words(
         top: how many words of each token.
         prompt: after the picture; it is seen from there in models that attend both ways.
     """
-    final = tower_states(captioner, [picture])[-1]
-    chances, ids = captioner.inner_words(captioner.read(final, prompt), blocks, top)
-    rows, columns = captioner.token_grid
+    here, states = fitted_states(captioner, [picture])
+    assert isinstance(here, HasInnerWords)
+    chances, ids = here.inner_words(here.read(states[-1], prompt), blocks, top)
+    rows, columns = here.token_grid
     # What follows the patches, as the token that ends an image in LLaVA-OneVision, lies nowhere.
     at = [(row, column) for row in range(rows) for column in range(columns)]
     return [

@@ -21,7 +21,7 @@ from precompute.config import (
 )
 from precompute.forward import BatchSize, fitting, run_states
 from precompute.images import ImageItem, readable
-from precompute.models import Captioner
+from precompute.models import Captioner, all_as_read, fitted, layout_key
 from precompute.runner import Advance, Job, Row, make_parts, open_stage, stage_names
 from store.parts import PartWriter
 from store.schema import BASELINE
@@ -30,7 +30,7 @@ from store.text import normalise
 VERSION = 1
 """Of what an answer part holds and how it is computed; part of the stage's identity."""
 
-States = Sequence[Float[Tensor, "batch token width"]]
+States = Sequence[Float[Tensor, "batch token parts"]]
 
 _ARTICLES = {"a", "an", "the"}
 
@@ -109,16 +109,19 @@ def write_answers(
     of_decoder = BatchSize(config.decode.batch_size, "decode.batch_size")
     rows: list[Row] = []
 
-    def see(opened: list[tuple[ImageItem, Image.Image]]) -> States:
-        return tower_states(captioner, [picture for _, picture in opened])
+    def see(opened: list[tuple[ImageItem, Image.Image]]) -> tuple[Captioner, States]:
+        return fitted_states(captioner, [picture for _, picture in opened])
+
+    alike = layout_key(captioner)
 
     part.meta["batches"] = []
     for start in range(0, len(items), config.capture.batch_size):
         batch = items[start : start + config.capture.batch_size]
         # What cannot be read, the capture recorded.
-        for opened, states in fitting(readable(i for i in batch if i.questions), of_tower, see):
+        pictures = readable(i for i in batch if i.questions)
+        for opened, (here, states) in fitting(pictures, of_tower, see, alike):
             asked = [item for item, _ in opened]
-            rows += ask(captioner, asked, states, layers, config, of_decoder)
+            rows += ask(here, asked, states, layers, config, of_decoder)
             part.meta["batches"].append([item.image_id for item in asked])
         advance(len(batch))
     part.meta["decoder_batches"] = of_decoder.used
@@ -126,11 +129,19 @@ def write_answers(
 
 
 @torch.inference_mode()
+def fitted_states(
+    captioner: Captioner, pictures: Sequence[Image.Image]
+) -> tuple[Captioner, States]:
+    """The captioner for a batch of pictures of one layout, and Z^0..Z^L as it reads them."""
+    pixels = captioner.pixels(pictures)
+    here = fitted(captioner, pixels)
+    embedded = here.tower.embed(pixels)
+    return here, all_as_read(here, [embedded, *run_states(here.tower, embedded)])
+
+
 def tower_states(captioner: Captioner, pictures: Sequence[Image.Image]) -> States:
-    """Z^0..Z^L of a batch of pictures."""
-    tower = captioner.tower
-    embedded = tower.embed(captioner.pixels(pictures))
-    return [embedded, *run_states(tower, embedded)]
+    """Z^0..Z^L of a batch of pictures of one layout, as the captioner reads them."""
+    return fitted_states(captioner, pictures)[1]
 
 
 @torch.inference_mode()

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from precompute.forward import BatchSize, attend, by_image, fitting, full_pattern, run_states
 from precompute.images import ImageItem, readable
-from precompute.models import Captioner, Heads, VisionTower
+from precompute.models import Captioner, Heads, VisionTower, fitted, layout_key
 from precompute.runner import Advance, Job, make_parts, open_stage
 from store.parts import PartWriter, token_attention
 
@@ -70,21 +70,22 @@ def write_token_attention(
 ) -> None:
     """Write one shard's chosen images; one that cannot be opened is skipped."""
     tower = captioner.tower
-    size = BatchSize(batch_size, "capture.batch_size")
+    size, opened = BatchSize(batch_size, "capture.batch_size"), readable(items)
 
     @torch.inference_mode()
     def see(batch: list[tuple[ImageItem, Image.Image]]) -> Tensor:
-        patterns = mean_patterns(tower, captioner.pixels([picture for _, picture in batch]))
+        pixels = captioner.pixels([picture for _, picture in batch])
+        patterns = mean_patterns(fitted(captioner, pixels).tower, pixels)
         # As they are kept: what waits for the other layers takes half.
         return torch.stack([pattern.half().cpu() for pattern in patterns], 1)
 
     def images() -> Iterator[tuple[str, NDArray[Any]]]:
-        for batch, patterns in fitting(readable(items), size, see):
+        for batch, patterns in fitting(opened, size, see, layout_key(captioner)):
             for (item, _), pattern in zip(batch, patterns, strict=True):
                 yield item.image_id, pattern.numpy()
             advance(len(batch))
 
-    shape = (tower.n_layers, tower.n_tokens, tower.n_tokens)
+    shape = (tower.n_layers, tower.n_seen, tower.n_seen)
     token_attention.write(part.path / token_attention.FILE_NAME, shape, images())
     part.meta["batches"] = size.used
 
@@ -100,7 +101,8 @@ def mean_patterns(
     for layer in range(1, tower.n_layers + 1):
         attention = attend(tower, layer, state)
         mask = tower.blocks[layer - 1].mask
-        yield by_image(partial(_mean_pattern, mask), attention.heads.q, attention.heads.k)
+        seen = tower.seen(attention.heads)
+        yield by_image(partial(_mean_pattern, mask), seen.q, seen.k)
         state = next(run_states(tower, state, first=layer, attention=attention))
 
 

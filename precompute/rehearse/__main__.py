@@ -15,6 +15,7 @@ from PIL import Image
 
 from precompute.config import PROJECT, DecodeConfig, Generation
 from precompute.forward import capture, certificate, decode_layers
+from precompute.models import as_read
 from precompute.rehearse.full_size import MODELS, Rehearsal
 
 LIMIT_GIB = 22
@@ -65,7 +66,7 @@ def rehearse(rehearsal: Rehearsal, dtype: torch.dtype, say: Callable[[str], obje
     assert taken.attention.shape == taken.contribution.shape == of_heads
 
     # The last of them is the image's final state, which is decoded first.
-    chosen = [taken.states[n_layers * k // 3] for k in range(4)]
+    chosen = [as_read(captioner, n_layers * k // 3, taken.states) for k in range(4)]
     captions = timed("4 states decoded, 8 words each, and their log-probabilities",
                      lambda: decode_layers(captioner, chosen, _CONFIG))  # fmt: skip
     assert all(1 <= len(c.token_ids) <= 8 for (c,) in captions)

@@ -9,7 +9,13 @@ asks for Ray.
 """
 
 from precompute.runner import stage_names
-from precompute.runner.captured import Captured, baseline_batches, capture_of, final_captions
+from precompute.runner.captured import (
+    Batches,
+    Captured,
+    baseline_batches,
+    capture_of,
+    final_captions,
+)
 from precompute.runner.engine import Advance, PartFailed, Work, WorkersLost
 from precompute.runner.forecast import MODEL, Size
 from precompute.runner.job import Job
@@ -27,6 +33,7 @@ __all__ = [
     "MODEL",
     "WHOLE",
     "Advance",
+    "Batches",
     "Captured",
     "Job",
     "Lazy",

@@ -49,13 +49,17 @@ def capture_of(job: Job) -> Captured:
     return Captured(stage, parts, sizes)
 
 
+Batches = Iterator[tuple[list[str], Float[Tensor, "batch 3 y x"]]]
+"""The ids of a batch, and its pixels."""
+
+
 def baseline_batches(
     part: PartWriter,
     captioner: Captioner,
     source: Part,
     items: Sequence[ImageItem],
     advance: Advance,
-) -> Iterator[tuple[list[str], Float[Tensor, "batch 3 y x"]]]:
+) -> Batches:
     """The images of a shard in the batches of the capture, which the GPU is known to hold.
 
     So the states of an unedited image are those of the baseline to the last bit.

@@ -86,7 +86,9 @@ def shared_decisions(config: Config) -> dict[str, object]:
         },
         "versions": versions(config.model),
         # Only where it means anything: what decided other models' runs before is what does now.
-        **({"deepstack": config.model.deepstack} if config.model.backend == "qwen3_vl" else {}),
+        **({"taps_above": config.model.deepstack} if config.model.backend == "qwen3_vl" else {}),
+        **({"aspect": config.model.aspect} if config.model.aspect != "square" else {}),
+        **({"tiles": config.model.tiles} if config.model.tiles > 1 else {}),
         **({"texts": texts_sha256(texts_of(config.model.texts))} if config.model.texts else {}),
     }
 

@@ -50,6 +50,8 @@ class ImageTensors:
         summary_state: float16 [L+1, d], the CLS token of Z^0..Z^L; without CLS, the mean patch, the
             mean over patches of their vectors. None if not kept.
         model_input: the picture as the model saw it, JPEG bytes.
+        grid: rows and columns of its patches. In a file only where a run's images differ in them;
+            a reader takes the run's where it has none.
     """
 
     image_id: str
@@ -58,6 +60,7 @@ class ImageTensors:
     token_norm: Array
     summary_state: Array | None
     model_input: bytes
+    grid: tuple[int, int] | None = None
 
 
 _NAMES = {
@@ -65,6 +68,9 @@ _NAMES = {
     False: {"attention": "received_attention", "summary_state": "mean_state"},
 }
 """Whether the tower has a class token -> field -> its name in a file; others are called alike."""
+
+_GRID = "grid"
+"""The grid of every image, [image, 2]; in files of runs whose images differ in it, alone."""
 
 
 class TensorWriter:
@@ -74,9 +80,11 @@ class TensorWriter:
         path: the file to make, as a rule `PartWriter.tensors_path`.
         n_layers: L, the number of blocks.
         n_heads: H.
-        n_tokens: N+1, with CLS; N, without.
+        n_tokens: N+1, with CLS; N, without. The most that an image has, where grids differ.
         width: d, or None to keep no `summary_state`.
         class_token: whether the tower has a class token.
+        grids: whether every image has a grid of its own. Arrays of one with fewer tokens end in
+            NaN in the file, and are read without.
     """
 
     def __init__(
@@ -87,7 +95,9 @@ class TensorWriter:
         n_tokens: int,
         width: int | None = None,
         class_token: bool = True,
+        grids: bool = False,
     ) -> None:
+        self._class_token, self._grids = class_token, grids
         self._shapes = _shapes((n_layers, n_heads, n_tokens), width)
         self._names = _NAMES[class_token]
         self._n = 0
@@ -102,6 +112,8 @@ class TensorWriter:
             ("model_input", h5py.vlen_dtype(np.uint8)),
         ):
             self._file.create_dataset(name, shape=(0,), maxshape=(None,), dtype=kind)
+        if grids:
+            self._file.create_dataset(_GRID, shape=(0, 2), maxshape=(None, 2), dtype="i4")
 
     @property
     def keeps_cls_state(self) -> bool:
@@ -139,10 +151,19 @@ class TensorWriter:
             )
         if not image.model_input:
             raise RowsRefused(f"{image.image_id}: model_input must be JPEG bytes; got none.")
+        n_tokens = None
+        if self._grids:
+            if image.grid is None:
+                raise RowsRefused(f"{image.image_id}: its grid must be given; got none.")
+            n_tokens = image.grid[0] * image.grid[1] + self._class_token
         arrays: dict[str, Any] = {
-            name: to_half(getattr(image, name), shape, f"{name} of {image.image_id}")
+            name: padded_half(getattr(image, name), shape, n_tokens, f"{name} of {image.image_id}")
+            if name != "summary_state"
+            else to_half(image.summary_state, shape, f"{name} of {image.image_id}")
             for name, shape in self._shapes.items()
         }
+        if self._grids:
+            arrays[_GRID] = image.grid
         arrays["image_id"] = image.image_id
         arrays["model_input"] = np.frombuffer(image.model_input, dtype=np.uint8)
         return arrays
@@ -160,6 +181,27 @@ class TensorWriter:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def padded_half(values: Any, shape: tuple[int, ...], n_tokens: int | None, what: str) -> Array:
+    """Values as float16; those of fewer tokens than there is room for with NaN behind.
+
+    Args:
+        values: an array of any float type, its last axis tokens.
+        shape: the shape of the room.
+        n_tokens: how many tokens there must be; as many as there is room for, if None.
+        what: its name, for the error.
+
+    Raises:
+        RowsRefused: see `to_half`; or there is no room.
+    """
+    if n_tokens is None:
+        return to_half(values, shape, what)
+    if n_tokens > shape[-1]:
+        raise RowsRefused(f"{what} must have at most {shape[-1]} tokens; got {n_tokens}.")
+    array = np.full(shape, np.nan, np.float16)
+    array[..., :n_tokens] = to_half(values, (*shape[:-1], n_tokens), what)
+    return array
 
 
 def to_half(values: Any, shape: tuple[int, ...], what: str) -> Array:
@@ -222,6 +264,11 @@ def read_image(
             for field in fields(ImageTensors)
             for name in [names.get(field.name, field.name)]
         }
+        arrays["grid"] = _grid(arrays["grid"], arrays["attention"].shape[-1], names)
+        if arrays["grid"]:
+            n_tokens = arrays["grid"][0] * arrays["grid"][1] + (names == _NAMES[True])
+            for field in ("attention", "contribution", "token_norm"):
+                arrays[field] = arrays[field][..., :n_tokens]
         arrays["image_id"] = arrays["image_id"].decode()
         arrays["model_input"] = arrays["model_input"].tobytes()
         _check_picture(arrays["model_input"])
@@ -270,6 +317,20 @@ def _check_arrays(
             raise ValueError(
                 f"{name} of {array.dtype} {array.shape}; the run has float16 {wanted} an image"
             )
+
+
+def _grid(kept: Array | None, n_tokens: int, names: Mapping[str, str]) -> tuple[int, int] | None:
+    """An image's own grid, if its file has one.
+
+    Raises:
+        ValueError: it has no patch, or more than there are tokens.
+    """
+    if kept is None:
+        return None
+    rows, columns = (int(n) for n in kept)
+    if min(rows, columns) < 1 or rows * columns + (names == _NAMES[True]) > n_tokens:
+        raise ValueError(f"a grid of {rows} by {columns} patches, where {n_tokens} tokens are")
+    return rows, columns
 
 
 def _check_picture(content: bytes) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from store.parts.hdf5 import open_file
 from store.parts.new_file import NewFile
-from store.parts.tensors import to_half
+from store.parts.tensors import padded_half
 
 STAGE = "token_attention"
 FILE_NAME = "token_attention.h5"
@@ -27,7 +27,8 @@ def write(
     Args:
         path: the file to make.
         shape: L, N+1, N+1; without a class token L, N, N.
-        images: image_id, and its attention of that shape, any float type.
+        images: image_id, and its attention of that shape, any float type; or of fewer tokens,
+            which is kept with NaN behind.
 
     Raises:
         RowsRefused: another shape, or a value that float16 cannot hold.
@@ -41,7 +42,10 @@ def write(
             STAGE, shape=(0, *shape), maxshape=(None, *shape), chunks=(1, 1, *shape[1:]), dtype="f2"
         )
         for row, (image_id, values) in enumerate(images):
-            half = to_half(values, shape, f"{STAGE} of {image_id}")
+            n_tokens, what = values.shape[-1], f"{STAGE} of {image_id}"
+            half = np.full(shape, np.nan, np.float16)
+            room = shape[0], n_tokens, shape[2]
+            half[:, :n_tokens] = padded_half(values, room, n_tokens, what)
             for dataset, value in ((ids, image_id), (kept, half)):
                 dataset.resize(row + 1, axis=0)
                 dataset[row] = value
@@ -63,4 +67,5 @@ def read(path: Path, image_id: str) -> NDArray[np.float16] | None:
         if image_id not in ids:
             return None
         values: NDArray[np.float16] = file[STAGE][ids.index(image_id)]
-        return values
+        n_tokens = int((~np.isnan(values[0, 0])).sum())
+        return values[:, :n_tokens, :n_tokens]

@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -146,12 +147,23 @@ class Run:
         n_tokens = size[2] * size[3] + self.class_token
         shape = (size[0], size[1], n_tokens) if all(size) else None
         image = tensors.read_image(path, row, shape, self.class_token)
+        if image.grid is None:
+            image = replace(image, grid=self._grid())
         if image.image_id != image_id:
             raise ImageNotFound(
                 f"row {row} of {path} must be {image_id!r}; got {image.image_id!r}: the parts "
                 "changed after they were published. Publish again."
             )
         return image
+
+    def _grid(self) -> tuple[int, int] | None:
+        """The run's grid, where images have none of their own; None where nothing says it."""
+        with self._con.cursor() as cursor:
+            known = cursor.execute("SELECT grid_h, grid_w FROM run").fetchone() or (None, None)
+        rows, columns = (
+            self.info.get(k) or v for k, v in zip(("grid_h", "grid_w"), known, strict=True)
+        )
+        return (int(rows), int(columns)) if rows and columns else None
 
     def token_attention(self, image_id: str) -> NDArray[np.float16] | None:
         """What every token of an image attends to, mean over heads.

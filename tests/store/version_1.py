@@ -11,6 +11,20 @@ from store.disk.generations import sidecar_path
 
 AT = ("condition_id", "image_id", "layer")
 COLUMNS = {
+    "image": (
+        "image_id",
+        "dataset",
+        "source",
+        "width",
+        "height",
+        "sha256",
+        "label",
+        "category",
+        "refs",
+        "explanation",
+        "part",
+        "row_in_part",
+    ),
     "layer_stat": (
         *AT,
         "attn_to_patches",

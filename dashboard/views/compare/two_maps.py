@@ -52,7 +52,7 @@ def show(
     alike = f"{TOWERS[kinds[0]].map}. Both maps share one colour scale."
     plain_text.line(f"{image_id}: {alike}" if not apart else f"{image_id}. {apart}", "small")
     tensors = [_tensors(side, image_id) for side in (one, two)]
-    scales = [_scale(side, arrays) for side, arrays in zip((one, two), tensors, strict=True)]
+    scales = [_scale(arrays) for arrays in tensors]
     if not apart:
         scales = [max(scales, key=lambda scale: scale.high)] * 2
     for column, side, layer, name, arrays, scale in zip(
@@ -74,15 +74,10 @@ def _tensors(side: Side, image_id: str) -> ImageTensors | None:
     return run_data.condition_tensors(side.key, image_id, side.condition)
 
 
-def _grid(side: Side) -> tuple[int, int]:
-    run = run_data.run_row(side.key)
-    return int(run["grid_h"]), int(run["grid_w"])
-
-
-def _scale(side: Side, tensors: ImageTensors | None) -> maps.Scale:
+def _scale(tensors: ImageTensors | None) -> maps.Scale:
     if tensors is None:
         return maps.Scale(0.0, 0.0, False)  # there is no map that it would be of
-    return maps.shared_scale(tensors.attention, _grid(side))
+    return maps.shared_scale(tensors.attention, maps.grid_of(tensors))
 
 
 def _map(
@@ -102,7 +97,8 @@ def _map(
             "small",
         )
     else:
-        tokens = maps.patch_map(maps.head_tokens(tensors.attention, layer, head), _grid(side))
+        of_head = maps.head_tokens(tensors.attention, layer, head)
+        tokens = maps.patch_map(of_head, maps.grid_of(tensors))
         st.image(
             maps.blend(
                 tensors.model_input,

@@ -78,9 +78,9 @@ def show(key: Key, image_id: str, condition: str) -> None:
             below, here, (f"the layer below, Z^{layer - 1}", f"this layer, Z^{layer}")
         )
     frame = _frame(key, image_id, layer)
-    run, legend = run_data.run_row(key), TOWERS[run_data.class_token(key)].legend
-    grid = (int(run["grid_h"]), int(run["grid_w"]))
-    scale = maps.shared_scale(run_data.tensors(key, image_id).attention, grid)
+    tensors, legend = run_data.tensors(key, image_id), TOWERS[run_data.class_token(key)].legend
+    grid = maps.grid_of(tensors)
+    scale = maps.shared_scale(tensors.attention, grid)
     cells = _cards(key, image_id, grid, scale, layer, frame, here)
     colour_bar.show(scale, f"{legend}; one scale for all heads and layers of the picture")
     pictures = [

@@ -3,6 +3,7 @@
 import pandas as pd
 import streamlit as st
 
+from dashboard.charts import maps
 from dashboard.data import run as run_data
 from dashboard.data.run import Key
 from dashboard.figures import files, film_strip
@@ -82,7 +83,7 @@ def strip(key: Key, image_id: str, condition: str, layers: tuple[int, ...], pape
         seen.tensors,
         {layer: captions[layer] for layer in layers},
         layers,
-        (int(run["grid_h"]), int(run["grid_w"])),
+        maps.grid_of(seen.tensors),
         legend=TOWERS[run_data.class_token(key)].legend,
         title=f"{image_id}, {run['run_id']}{under}",
         paper=paper,

@@ -75,7 +75,7 @@ def _shown(key: Key, image_id: str, condition: str, against: str | None) -> payl
     """All that does not depend on where one looks; shared, never to be written to."""
     run, captions = run_data.run_row(key), run_data.captions(key, image_id, condition)
     seen = picture.look(key, image_id, condition)
-    n_layers, grid = int(run["n_layers"]), (int(run["grid_h"]), int(run["grid_w"]))
+    n_layers, grid = int(run["n_layers"]), maps.grid_of(seen.tensors)
     other, tower = _other_maps(key, image_id, seen, against), TOWERS[run_data.class_token(key)]
     scores = _scores(key, image_id, condition)
     header = payload.Payload(

@@ -186,8 +186,8 @@ def _trajectory(key: Key, example: Example) -> str:
 
 def _looked_at(key: Key, example: Example) -> str:
     """The box, a third of the picture high and wide, that contributes most at the layer."""
-    run, tensors = run_data.run_row(key), run_data.tensors(key, example.image_id)
-    rows, columns = int(run["grid_h"]), int(run["grid_w"])
+    tensors = run_data.tensors(key, example.image_id)
+    rows, columns = maps.grid_of(tensors)
     given = maps.patch_map(
         maps.head_tokens(tensors.contribution, max(example.layer, 1), None), (rows, columns)
     )

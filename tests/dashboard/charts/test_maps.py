@@ -81,6 +81,9 @@ def test_smooth_maps_have_more_than_the_patches_colours():
 
 
 def test_thumbnails_keep_their_form():
+    tall = Image.open(io.BytesIO(maps.card(jpeg(size=(20, 60)), 90)))
+    assert tall.size == (90, 90) and tall.getbbox() == (30, 0, 60, 90)
+    assert Image.open(io.BytesIO(maps.card(jpeg(size=(64, 32)), 100))).size == (100, 50)
     small = Image.open(io.BytesIO(maps.thumbnail(jpeg(size=(64, 32)), 100)))
     assert small.size == (100, 50)
     assert small.format == "JPEG"

@@ -19,7 +19,7 @@ from precompute.forward.layers import run_layers
 from precompute.forward.parity import certificate
 from precompute.interventions.apply import layer_edits
 from precompute.interventions.parse import Shape, parse
-from precompute.models.captioner import Captioner
+from precompute.models.captioner import Captioner, all_as_read, as_read
 from precompute.models.permuted import with_permuted_tower
 from precompute.models.tower import VisionTower
 from tests.precompute.models.tiny_families import FAMILIES
@@ -47,6 +47,12 @@ def taken(family, pictures):
     return capture(family.tower, family.pixels(pictures))
 
 
+@pytest.fixture(scope="module")
+def final(family, taken):
+    """Z^L as it is read."""
+    return as_read(family, family.tower.n_layers, taken.states)
+
+
 def test_it_is_a_captioner(family):
     assert isinstance(family, Captioner)
     assert family.tower.n_layers + family.tower.n_dead == 3
@@ -65,7 +71,8 @@ def test_the_certificate_passes(family, pictures, beams):
 
 def test_what_is_read_depends_on_the_picture_and_the_layer(family, taken):
     """Or the certificate would pass on a model that never looks."""
-    read = [family.read(states, PROMPT).hidden for states in taken.states]
+    states = all_as_read(family, taken.states)
+    read = [family.read(of_layer, PROMPT).hidden for of_layer in states]
     for hidden in read:
         assert not torch.allclose(hidden[0], hidden[1], atol=1e-3)
     for below, above in pairwise(read):
@@ -91,14 +98,14 @@ def _shortened(family, layer):
 def test_captions_of_a_layer_are_those_of_a_model_that_ends_there(family, pictures, taken, layer):
     """The library's whole model with fewer blocks, run by its own `generate`."""
     with torch.inference_mode():
-        ours = decode_layers(family, taken.states, DECODE)[layer]
+        ours = decode_layers(family, all_as_read(family, taken.states), DECODE)[layer]
         theirs = _shortened(family, layer).library_captions(pictures, PROMPT, DECODE.generation)
     assert [list(caption.token_ids) for caption in ours] == theirs
 
 
-def test_log_probabilities_are_those_of_generation(family, pictures, taken):
+def test_log_probabilities_are_those_of_generation(family, pictures, final):
     """Against the scores that the library's `generate` gives for its own words."""
-    memory = family.read(taken.states[-1], PROMPT)
+    memory = family.read(final, PROMPT)
     ids = family.generate(memory, DECODE.generation)
     ours = family.logprob(memory, ids)
     out = family.model.generate(
@@ -112,8 +119,8 @@ def test_log_probabilities_are_those_of_generation(family, pictures, taken):
         assert float(ours[i]) == pytest.approx(float(sum(scores)) / len(caption), abs=1e-4)
 
 
-def test_captions_of_different_lengths_are_scored_as_alone(family, taken):
-    memory = family.read(taken.states[-1][:2], PROMPT)
+def test_captions_of_different_lengths_are_scored_as_alone(family, final):
+    memory = family.read(final[:2], PROMPT)
     long, short = family.generate(memory, DECODE.generation)[0], [7, 1]
     together = family.logprob(memory, [long, short])
     for row, ids in enumerate((long, short)):
@@ -182,8 +189,8 @@ def test_a_tower_that_is_wrongly_said_to_have_cls_is_refused(family, pictures):
         capture(wrong, family.pixels(pictures))
 
 
-def test_a_prompt_is_heard(family, taken):
-    one, other = (family.read(taken.states[-1], prompt) for prompt in (PROMPT, "how many cats ?"))
+def test_a_prompt_is_heard(family, final):
+    one, other = (family.read(final, prompt) for prompt in (PROMPT, "how many cats ?"))
     assert one.prefix != other.prefix
     ids = [[7, 8, 9]] * 3
     assert not torch.allclose(family.logprob(one, ids), family.logprob(other, ids), atol=1e-3)
@@ -211,7 +218,7 @@ def test_no_caption_holds_an_images_token(family, taken):
     """Whatever a state makes of it: the library would take the caption for a second image."""
     image, head = family.model.config.image_token_id, family.model.get_output_embeddings()
     before = head.weight.clone()
-    memory = family.read(taken.states[0], PROMPT)
+    memory = family.read(as_read(family, 0, taken.states), PROMPT)
     ids = family.generate(memory, DECODE.generation)
     head.weight[image] = 10 * head.weight[ids[0][0]]  # now the likeliest word
     try:
@@ -221,11 +228,11 @@ def test_no_caption_holds_an_images_token(family, taken):
         head.weight.copy_(before)
 
 
-def test_a_model_without_an_end_token_writes_to_the_limit(family, taken):
+def test_a_model_without_an_end_token_writes_to_the_limit(family, final):
     model = copy.deepcopy(family.model)
     model.generation_config.eos_token_id = None
     endless = replace(family, model=model)
-    ids = endless.generate(endless.read(taken.states[-1], PROMPT), DECODE.generation)
+    ids = endless.generate(endless.read(final, PROMPT), DECODE.generation)
     assert [len(caption) for caption in ids] == [6, 6, 6]
 
 

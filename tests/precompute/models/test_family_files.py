@@ -7,7 +7,7 @@ import torch
 
 from precompute.config.settings import Generation, ModelConfig, read_config
 from precompute.estimate.preflight import require_ready
-from precompute.models import load_captioner, size_of
+from precompute.models import as_read, load_captioner, size_of
 from precompute.pipeline import execute
 from precompute.runner.job import Job
 from precompute.runner.plan import plan_runs
@@ -112,7 +112,8 @@ def test_its_size_is_known_without_weights(saved):
     assert (size.n_layers, size.n_heads, size.width) == (tower.n_layers, tower.n_heads, tower.width)
     assert (size.n_tokens, size.grid) == (tower.n_tokens, tower.grid)
     assert size.decoder_only
-    hidden = loaded.read(torch.zeros(1, tower.n_tokens, tower.width), PROMPT).hidden
+    nothing = [torch.zeros(1, tower.n_tokens, tower.width)] * (tower.n_layers + 1)
+    hidden = loaded.read(as_read(loaded, 0, nothing), PROMPT).hidden
     assert size.source == hidden.shape[1]
     assert size.weights == sum(weight.numel() for weight in loaded.model.parameters())
 
