@@ -33,6 +33,7 @@ from precompute.readouts import (
 from precompute.runner import WHOLE, Job, Maker, PartFailed, Plan, Stopped, Unfinished
 from precompute.scoring import score, score_answers, score_corpus
 from precompute.texts import texts_of
+from precompute.translators import fit_translators, measure_native, read_layers
 from store.disk import create_run, read_run, require_plain
 from store.errors import StoreError
 from store.parts import remove_unfinished
@@ -138,6 +139,9 @@ def _steps(job: Job) -> tuple[_Steps, _Steps, _Steps]:
             functools.partial(caption_heads, job),
             functools.partial(explain_heads, job),
             functools.partial(caption_floor, job),
+            functools.partial(fit_translators, job),
+            functools.partial(read_layers, job),
+            functools.partial(measure_native, job),
             functools.partial(ask_questions, job),
             functools.partial(read_inner_words, job),
             *scores,

@@ -50,6 +50,7 @@ ALLOWED = {
         "runner": {"config", "images", "models", "forward", "terminal", "texts"},
         "readouts": {"config", "images", "models", "forward", "runner"},
         "interventions": {"config", "images", "models", "forward", "runner"},
+        "translators": {"config", "images", "models", "forward", "runner", "interventions"},
         "scoring": {"config", "images", "metrics", "runner"},
         "heads": {
             "config",
@@ -69,6 +70,7 @@ ALLOWED = {
             "models",
             "runner",
             "interventions",
+            "translators",
             "terminal",
             "texts",
         },
@@ -84,6 +86,7 @@ ALLOWED = {
             "metrics",
             "scoring",
             "texts",
+            "translators",
         },
         "commands": {
             "config",
@@ -128,6 +131,7 @@ OWNERS = {
     "torch": ("precompute",),
     "streamlit": ("dashboard",),
     "duckdb": ("store",),
+    "safetensors": ("precompute/translators/storage.py",),
     "h5py": tuple(
         f"store/parts/{name}.py"
         for name in ("hdf5", "new_file", "tensors", "means", "token_attention")
