@@ -20,9 +20,9 @@ ALLOWED = {
         "disk": {"errors", "schema"},
         "notes": {"errors"},
         "parts": {"disk", "errors", "schema"},
-        "statistics": {"metrics", "schema", "text"},
+        "statistics": {"interventions", "metrics", "schema", "text"},
         "publish": {"disk", "errors", "parts", "schema", "statistics"},
-        "query": {"disk", "errors", "metrics", "parts", "schema", "statistics"},
+        "query": {"disk", "errors", "interventions", "metrics", "parts", "schema", "statistics"},
         "upkeep": {"disk", "errors", "parts", "publish", "query", "schema"},
     },
     "dashboard": {

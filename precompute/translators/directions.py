@@ -44,8 +44,8 @@ class Sketch:
         self._product.addmm_(x.T, x @ self.probes)
 
     def directions(self) -> Float[Tensor, "width feature"]:
-        """Orthonormal directions, `rank` of them, of most variance about the groups' means first."""
+        """Orthonormal directions, `rank` of them, those of most variance about the means first."""
         means = self._sum / self._n[:, None]
         product = self._product - (self._sum.T @ means) @ self.probes
-        left, _, _ = torch.linalg.svd(product, full_matrices=False)
+        left: Tensor = torch.linalg.svd(product, full_matrices=False).U
         return left[:, : self.rank]

@@ -17,7 +17,12 @@ from precompute.runner import Advance
 from precompute.translators.directions import Sketch
 from precompute.translators.lens import signs, sum_of_jacobians
 from precompute.translators.maps import Map
-from precompute.translators.memory import features_of, free_memory, require_memory
+from precompute.translators.memory import (
+    features_of,
+    free_memory,
+    require_lens,
+    require_memory,
+)
 from precompute.translators.passes import Towers, pass_over
 from precompute.translators.ridge import Fitted, fit_map
 from precompute.translators.sums import Sums, empty, groups_of
@@ -82,9 +87,10 @@ def fit_layers(
 
     fit, final_mean = summed(images.fit)
     choose, _ = summed(images.choose)
-    fitted = []
-    for layer in towers.layers:
-        fitted.append(fit_map(fit[layer], choose[layer], config.penalties, bases[layer]))
+    fitted = [
+        fit_map(fit[layer], choose[layer], config.penalties, bases[layer])
+        for layer in towers.layers
+    ]
     return fitted, final_mean
 
 
@@ -109,9 +115,13 @@ def lens_layers(
 
     Returns:
         The maps of layers 0..L-1; the mean of Z^L by group of tokens.
+
+    Raises:
+        ValueError: the derivatives do not fit into memory.
     """
     tower = towers.source
     groups, device = groups_of(tower.class_token), tower.blocks[0].proj.weight.device
+    require_lens(tower.width, tower.n_layers, free_memory(device))
     n = torch.zeros(len(groups), dtype=torch.float64, device=device)
     sums = torch.zeros(
         tower.n_layers + 1, len(groups), tower.width, dtype=torch.float64, device=device

@@ -36,10 +36,29 @@ def memory_of(rank: Rank, width: int, n_layers: int) -> int:
     return sums + _SOLVING * sums_bytes(k, width) // 2
 
 
+def lens_memory(width: int, n_layers: int) -> int:
+    """Bytes of the tower's derivatives of all layers, d x d each in float32, and of their maps."""
+    return 2 * 4 * n_layers * width * width
+
+
+def require_lens(width: int, n_layers: int, free: int) -> None:
+    """Hold the lens, which has no rank, against the memory that is free.
+
+    Raises:
+        ValueError: it does not fit.
+    """
+    if (needed := lens_memory(width, n_layers)) > _SHARE * free:
+        raise ValueError(
+            f"the Jacobian lens of {n_layers} layers of width {width} takes {decimal(needed)}; "
+            f"{decimal(free)} are free, of which {_SHARE:.0%} may be taken. Leave 'jacobian' out "
+            "of beside under [[translators]], or take a machine with more."
+        )
+
+
 def file_bytes(rank: Rank, width: int, n_layers: int) -> int:
     """Bytes of the float32 maps of all layers on disk."""
     k = features_of(rank, width)
-    return 4 * (n_layers + 1) * (k * width * (1 + (k < width)) + 4 * width)
+    return 4 * (n_layers + 1) * (k * width * (1 + (k < width)) + 4 * width) + 8 * width
 
 
 def free_memory(device: torch.device) -> int:
@@ -68,7 +87,9 @@ def require_memory(rank: Rank, width: int, n_layers: int, free: int) -> None:
     low, high = 0, features_of(rank, width) - 1  # the largest that fits lies in low..high
     while low < high:
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if memory_of(middle, width, n_layers) <= room else (low, middle - 1)
+        low, high = (
+            (middle, high) if memory_of(middle, width, n_layers) <= room else (low, middle - 1)
+        )
     remedy = (
         f"rank = {low} fits ({decimal(memory_of(low, width, n_layers))}): set it under "
         "[[translators]]"

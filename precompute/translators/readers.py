@@ -172,9 +172,7 @@ class Work:
     seed: int
 
 
-def _work(
-    job: Job, config: TranslatorsConfig, files: Mapping[str, Path], images: pa.Table
-) -> Work:
+def _work(job: Job, config: TranslatorsConfig, files: Mapping[str, Path], images: pa.Table) -> Work:
     plan, captioner, weights = job.plan, job.captioner, str(job.plan.decides["weights"])
 
     def fitted() -> dict[str, Translators]:

@@ -63,9 +63,7 @@ def fit_map(
     chosen_error, penalty, matrix = best
     offset = t - u @ matrix
     return Fitted(
-        Map(
-            matrix.float(), offset.float(), t.float(), None if basis is None else basis.float()
-        ),
+        Map(matrix.float(), offset.float(), t.float(), None if basis is None else basis.float()),
         penalty,
         _error(here.uu, here.ut, here.tt, matrix),
         chosen_error,
@@ -73,6 +71,6 @@ def fit_map(
 
 
 def _error(uu: Tensor, ut: Tensor, tt: float, matrix: Tensor) -> float:
-    """sum |t - C^T u|^2 over sum |t|^2, from sums about the means; 0 of a target that is constant."""
+    """Sum |t - C^T u|^2 over sum |t|^2, by sums about the means; 0 of a constant target."""
     left = tt - 2 * float((matrix * ut).sum()) + float((matrix * (uu @ matrix)).sum())
     return max(0.0, left) / tt if tt > 0 else 0.0

@@ -8,7 +8,7 @@ from precompute.images import ImageItem
 
 _OWN = (0.5, 0.2)
 """Of the run's own images: the shares that fit and choose; the others are read."""
-_OTHER = (0.75, 0.25)
+_OTHER = (0.75,)
 """Of another data set's, none of which is read."""
 
 
@@ -27,6 +27,17 @@ class Split:
     def of(self, items: Mapping[str, ImageItem]) -> tuple[list[ImageItem], list[ImageItem]]:
         """The images that fit, and those that choose."""
         return [items[i] for i in self.fit], [items[i] for i in self.choose]
+
+
+def shares(n: int, own: bool) -> tuple[int, int]:
+    """Of so many images drawn, how many fit and how many choose.
+
+    Args:
+        n: three at least.
+        own: whether others of them are kept to be read.
+    """
+    fits = max(1, round((_OWN if own else _OTHER)[0] * n))
+    return fits, max(1, round(_OWN[1] * n)) if own else n - fits
 
 
 def split(items: Iterable[ImageItem], n: int, seed: int, own: bool) -> Split:
@@ -48,5 +59,5 @@ def split(items: Iterable[ImageItem], n: int, seed: int, own: bool) -> Split:
             f"translators need 3 images at least, to fit, to choose and to be read; got {len(ids)}."
             " Name a larger data set as images_of under [[translators]]."
         )
-    fits, chooses = (max(1, round(share * len(drawn))) for share in (_OWN if own else _OTHER))
+    fits, chooses = shares(len(drawn), own)
     return Split(tuple(sorted(drawn[:fits])), tuple(sorted(drawn[fits : fits + chooses])))

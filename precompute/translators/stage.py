@@ -1,4 +1,4 @@
-"""The stage that fits translators: a part for each kind, so that another control refits none."""
+"""The stage that fits translators: a part for each kind, which is what a killed run loses."""
 
 import hashlib
 import json
@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
+
 from precompute.config import TranslatorsConfig, local_path
-from precompute.images import ImageItem
 from precompute.interventions import source_run
-from precompute.models import Captioner, VisionTower
+from precompute.models import Captioner, VisionTower, device_of, size_of
 from precompute.runner import Advance, Job, Plan, make_parts, open_stage, stage_names
 from precompute.translators.fit import (
     JACOBIAN,
@@ -20,12 +21,14 @@ from precompute.translators.fit import (
     lens_layers,
     towers_of,
 )
+from precompute.translators.memory import free_memory, require_lens, require_memory
 from precompute.translators.split import Split, split
 from precompute.translators.storage import (
     FILE_NAME,
     FORMAT,
     Identity,
     Translators,
+    read_identity,
     read_translators,
     write_translators,
 )
@@ -66,6 +69,27 @@ def source_of(job: Job, config: TranslatorsConfig) -> Source:
 def kinds_of(config: TranslatorsConfig) -> list[str]:
     """The kinds of translators that a configuration needs."""
     return [kind for kind in KINDS if kind == TUNED or kind in config.beside]
+
+
+def check_translators(job: Job) -> None:
+    """Look before any work whether a configuration's translators can be fitted here.
+
+    Raises:
+        ValueError: no such images; or the memory of this process does not hold the sums, where the
+            tower's width is known without its weights.
+    """
+    config = job.plan.config
+    for one in config.translators:
+        if one.fitted:
+            read_identity(translator_files(job, one)[TUNED], str(job.plan.decides["weights"]))
+            continue
+        source_of(job, one)
+        size = size_of(config.model)
+        if size is not None and config.scale.engine == "local":
+            free = free_memory(torch.device(device_of(config.model)))
+            require_memory(one.rank, size.width, size.n_layers, free)
+            if JACOBIAN in one.beside:
+                require_lens(size.width, size.n_layers, free)
 
 
 def fit_translators(job: Job) -> None:
@@ -173,9 +197,7 @@ def translator_files(job: Job, config: TranslatorsConfig) -> dict[str, Path]:
     return {part.name: part.path / FILE_NAME for part in parts}
 
 
-def read_all(
-    files: Mapping[str, Path], tower: VisionTower, weights: str
-) -> dict[str, Translators]:
+def read_all(files: Mapping[str, Path], tower: VisionTower, weights: str) -> dict[str, Translators]:
     """Kind -> translators, each let in by `read_translators`.
 
     Raises:
@@ -189,4 +211,3 @@ def read_all(
                 f"{one.identity.kind!r}. Leave the files where the stage put them."
             )
     return value
-

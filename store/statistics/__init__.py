@@ -13,6 +13,7 @@ from store.statistics.foretold import add_foretold
 from store.statistics.head_curves import add_head_curves
 from store.statistics.matrices import Values, prepare
 from store.statistics.questions import add_questions
+from store.statistics.readers import add_reader_gains
 from store.statistics.shrink import shrunk
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "add_head_curves",
     "add_landmarks",
     "add_questions",
+    "add_reader_gains",
     "bootstrap_weights",
     "intervals",
     "judged",
