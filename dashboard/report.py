@@ -15,7 +15,7 @@ from dashboard.captions import text as caption_text
 from dashboard.charts import pruning_tables
 from dashboard.figures import files, film_strip
 from dashboard.figures import paper as paper_figures
-from dashboard.figures import readers as reader_figures
+from dashboard.figures import translators as reader_figures
 from dashboard.figures.paper import About, Ask, Figure
 from dashboard.names import metrics, provenance
 from store import Run, open_run

@@ -131,7 +131,7 @@ OWNERS = {
     "torch": ("precompute",),
     "streamlit": ("dashboard",),
     "duckdb": ("store",),
-    "safetensors": ("precompute/translators/storage.py",),
+    "safetensors": ("precompute/models/lavis_files.py", "precompute/translators/storage.py"),
     "h5py": tuple(
         f"store/parts/{name}.py"
         for name in ("hdf5", "new_file", "tensors", "means", "token_attention")

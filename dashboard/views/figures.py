@@ -10,7 +10,7 @@ from dashboard.data import run as run_data
 from dashboard.data.run import Key
 from dashboard.figures import display
 from dashboard.figures import paper as paper_figures
-from dashboard.figures import readers as reader_figures
+from dashboard.figures import translators as reader_figures
 from dashboard.figures.paper import ABSENT, About, Ask, Figure
 from dashboard.views.image import film_panel
 from dashboard.widgets import copy_command, link, making, menus, picture

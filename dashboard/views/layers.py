@@ -23,7 +23,7 @@ from dashboard.names.sections import (
     by_section,
 )
 from dashboard.names.towers import TOWERS
-from dashboard.views import layers_readers as reader_views
+from dashboard.views import layers_translators as reader_views
 from dashboard.widgets import copy_command, link, making, menus
 from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place

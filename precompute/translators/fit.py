@@ -11,8 +11,7 @@ from torch import Tensor
 from precompute.config import TranslatorsConfig
 from precompute.forward import BatchSize, fitting
 from precompute.images import ImageItem, readable
-from precompute.models import with_permuted_tower
-from precompute.models.captioner import Captioner
+from precompute.models import Captioner, with_permuted_tower
 from precompute.runner import Advance
 from precompute.translators.directions import Sketch
 from precompute.translators.lens import signs, sum_of_jacobians

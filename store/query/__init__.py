@@ -13,6 +13,7 @@ from store.query import (
     one_image,
     reader,
     similar,
+    translators,
     two_runs,
 )
 from store.query.ask import DatabaseError
@@ -53,5 +54,6 @@ __all__ = [
     "parse_predicates",
     "reader",
     "similar",
+    "translators",
     "two_runs",
 ]

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from store.metrics import head_columns
 from store.interventions import READER
+from store.metrics import head_columns
 from store.query.ask import Source, ask, quoted
 from store.schema import BASELINE, SAMPLE
 
 _TOP = "(SELECT max(n_layers) FROM run)"
 _EDITS = f"condition_id NOT IN (SELECT condition_id FROM condition WHERE kind = '{READER}')"
-"""Readers edit nothing in the model: `store.query.readers` asks about them."""
+"""Readers edit nothing in the model: `store.query.translators` asks about them."""
 
 
 def conditions(run: Source) -> pd.DataFrame:

@@ -13,8 +13,8 @@ from store.statistics.foretold import add_foretold
 from store.statistics.head_curves import add_head_curves
 from store.statistics.matrices import Values, prepare
 from store.statistics.questions import add_questions
-from store.statistics.readers import add_reader_gains
 from store.statistics.shrink import shrunk
+from store.statistics.translators import add_reader_gains
 
 __all__ = [
     "N_BOOTSTRAP",

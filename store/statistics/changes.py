@@ -23,7 +23,7 @@ from store.statistics.matrices import (
     matrices,
     named_columns,
 )
-from store.statistics.readers import reader_ids
+from store.statistics.translators import reader_ids
 
 _KEY = ("condition_id", "metric", "against")
 _MEASURE = _KEY[1:]
@@ -61,7 +61,7 @@ def add_changes(con: duckdb.DuckDBPyConnection, weights: Array) -> None:
 def _changes(con: duckdb.DuckDBPyConnection, weights: Array) -> Iterator[pa.Table]:
     columns = named_columns(con, VALUES)
     baseline = columns.filter(pc.equal(columns["condition_id"], BASELINE))
-    # Readers leave the model and Z^L as they are; `store.statistics.readers` has what they change.
+    # Readers leave the model and Z^L as they are (`store.statistics.translators`).
     left_out = pa.array([BASELINE, *reader_ids(con)])
     edited = (
         columns.filter(pc.invert(pc.is_in(columns["condition_id"], left_out)))

@@ -14,7 +14,7 @@ from precompute.translators.storage import FILE_NAME, read_translators
 from store import open_run
 from store.disk import read_run
 from store.interventions import read_spec
-from store.query import readers as reader_queries
+from store.query import translators as reader_queries
 from tests.precompute.brute_force import states
 
 READERS = {

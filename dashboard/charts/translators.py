@@ -7,7 +7,7 @@ import pandas as pd
 
 from dashboard.charts import base
 from dashboard.names import metrics
-from dashboard.names.readers import NAMES, NATIVE, PRESENT, READ, TUNED, UNSHOWN
+from dashboard.names.translators import NAMES, NATIVE, PRESENT, READ, TUNED, UNSHOWN
 
 COLORS = {
     NATIVE: base.BLUE,
@@ -38,7 +38,7 @@ def present(
 
     Args:
         frame: layer, series, mean, low, high, n.
-        states: layer, state (of `dashboard.names.readers`).
+        states: layer, state (of `dashboard.names.translators`).
         axis: title of the vertical axis.
         first: the layer where the horizontal axis starts.
         across: title of the horizontal axis.

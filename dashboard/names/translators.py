@@ -22,8 +22,8 @@ NAMES = {
 MEANINGS = {
     "bias": "The mean shift alone moves every state by the same vector: what the mean state gives.",
     "others": "Another picture: its translated state must say nothing of this one.",
-    "permuted": "Permuted tower: the same training within a tower of permuted weights, which learnt "
-    "nothing; what training alone gives.",
+    "permuted": "Permuted tower: the same training within a tower of permuted weights, which "
+    "learnt nothing; what training alone gives.",
     "untrained": "Unlearnt states: a map fitted from the states of that permuted tower to the "
     "last state of the tower as it is. It shows what a linear map can take from the pixels.",
     "zero": "The tuned reader's own layer 0 shows the same of the embeddings.",

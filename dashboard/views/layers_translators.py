@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard.data import run as run_data
 from dashboard.figures import display
-from dashboard.figures import readers as reader_figures
+from dashboard.figures import translators as reader_figures
 from dashboard.figures.paper import About
 from dashboard.widgets import menus
 from dashboard.widgets import text as plain_text

@@ -4,11 +4,11 @@ import streamlit as st
 
 from dashboard.data import run as run_data
 from dashboard.data.run import Key
-from dashboard.names import readers as reader_names
+from dashboard.names import translators as reader_names
 from dashboard.widgets import link
 from dashboard.widgets import text as plain_text
 from store.interventions import read_spec
-from store.query import readers as reader_queries
+from store.query import translators as reader_queries
 from store.schema import BASELINE
 
 _KEPT_OUT = (

@@ -7,12 +7,12 @@ import pytest
 
 from dashboard import report
 from dashboard.figures import files
-from dashboard.figures import readers as reader_figures
+from dashboard.figures import translators as reader_figures
 from dashboard.figures.paper import About
-from dashboard.names.readers import PRESENT, READ, UNSHOWN
+from dashboard.names.translators import PRESENT, READ, UNSHOWN
 from store import open_run
 from tests.dashboard.opening import words
-from tests.synthetic_readers import GAIN, HIDDEN, with_readers
+from tests.synthetic_translators import GAIN, HIDDEN, with_readers
 
 TOP = 5
 

@@ -5,9 +5,9 @@ import pytest
 from scipy.stats import t as student
 
 from store import open_run
-from store.query import readers as queries
+from store.query import translators as queries
 from store.statistics.bootstrap import bootstrap_weights
-from tests.synthetic_readers import GAIN, HIDDEN, condition_of, with_readers
+from tests.synthetic_translators import GAIN, HIDDEN, condition_of, with_readers
 
 N, TOP = 14, 5
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from dashboard.charts import readers as reader_charts
+from dashboard.charts import translators as reader_charts
 from dashboard.figures.paper import About, Ask, Figure, images
 from dashboard.names import landmarks as landmark_names
 from dashboard.names import metrics
-from dashboard.names.readers import (
+from dashboard.names.translators import (
     MEANINGS,
     NAMES,
     NATIVE,
@@ -25,7 +25,7 @@ from store.interventions import read_spec
 from store.metrics import ONSET, gains
 from store.query import floor as floor_queries
 from store.query import images as image_queries
-from store.query import readers as reader_queries
+from store.query import translators as reader_queries
 from store.schema import BASELINE
 
 ABSENT = (
@@ -88,7 +88,7 @@ def states(native: pd.DataFrame, claims: pd.DataFrame, floor: pd.DataFrame) -> p
 
     Args:
         native: layer and low of the native reader's gain, simultaneous.
-        claims: layer and present, of `store.query.readers.unread`.
+        claims: layer and present, of `store.query.translators.unread`.
         floor: layer and high of the floor; none, and it is 0.
 
     Returns:
