@@ -15,6 +15,7 @@ from dashboard.captions import text as caption_text
 from dashboard.charts import maps, pruning_tables
 from dashboard.figures import files, film_strip
 from dashboard.figures import paper as paper_figures
+from dashboard.figures import translators as reader_figures
 from dashboard.figures.paper import About, Ask, Figure
 from dashboard.names import metrics, provenance
 from store import Run, open_run
@@ -92,11 +93,17 @@ def _figures(
         if len(layers) and chosen
         else [],
         "table1": [*paper_figures.table1(ask, about)],
+        "readers": [
+            figure
+            for name in reader_figures.names(ask)
+            for figure in reader_figures.reading(ask, about, name)
+        ],
     }
+    absent = paper_figures.ABSENT | {"readers": reader_figures.ABSENT}
     shown = {name: [one for one in several if one] for name, several in candidates.items()}
     return (
         [one for several in shown.values() for one in several],
-        [paper_figures.ABSENT[name] for name, several in shown.items() if not several],
+        [absent[name] for name, several in shown.items() if not several],
     )
 
 

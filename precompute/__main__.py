@@ -38,6 +38,7 @@ from precompute.estimate import (
 from precompute.metrics import require_known
 from precompute.models import captioner_of
 from precompute.pipeline import execute, log_file
+from precompute.pipeline import train_translators as train
 from precompute.readouts import ask_questions
 from precompute.runner import (
     Job,
@@ -277,6 +278,26 @@ def questions(config: ConfigPath, results: Results = Path("results")) -> None:
                     publish_run(folder)
                     maker.end_run(folder)
                     typer.echo(f"{folder} has its answers.")
+        if failures:
+            raise typer.Exit(1)
+
+
+@app.command()
+def train_translators(
+    config: ConfigPath, overrides: Overrides = None, results: Results = Path("results")
+) -> None:
+    """Fit translators of every layer into the last one's basis; `run` reads layers by them."""
+    with plain_errors():
+        settings = read_config(config, overrides or ())
+        if not settings.translators:
+            raise ValueError(f"{config} has no translators; a section [[translators]] makes it.")
+        plans = _ready(settings, results)
+        captioner, failures = captioner_of(settings.model), list[Failure]()
+        with open_engine(settings) as engine, Watch(_telling(results, plans)) as watch:
+            for planned in plans:
+                with _telling_unfinished(failures):
+                    folder = train(Job(planned, results, captioner, Maker(watch, engine)))
+                    typer.echo(f"{folder} has its translators.")
         if failures:
             raise typer.Exit(1)
 

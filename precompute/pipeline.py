@@ -33,6 +33,12 @@ from precompute.readouts import (
 from precompute.runner import WHOLE, Job, Maker, PartFailed, Plan, Stopped, Unfinished
 from precompute.scoring import score, score_answers, score_corpus
 from precompute.texts import texts_of
+from precompute.translators import (
+    check_translators,
+    fit_translators,
+    measure_native,
+    read_layers,
+)
 from store.disk import create_run, read_run, require_plain
 from store.errors import StoreError
 from store.parts import remove_unfinished
@@ -62,14 +68,7 @@ def execute(job: Job, accept_mismatch: bool = False, baseline_only: bool = False
         Unfinished: other processes have a share of the work, or parts were given up.
     """
     run, plan, maker = job.run, job.plan, job.maker
-    if not (run / "run.json").exists():
-        n = min(plan.config.capture.batch_size, len(plan.items))
-        with maker.watch.screen.stage(run, "certificate", n, 0) as advance:
-            manifest = maker.engine.call(
-                functools.partial(_manifest, plan, job.captioner, accept_mismatch)
-            )
-            advance(n)
-        create_run(job.results, plan.run_id, manifest)
+    _begin(job, accept_mismatch)
     with log_file(run):
         remove_unfinished(run)
         first, scores, rest = _steps(job)  # what does not fit stops the run here
@@ -96,6 +95,40 @@ def execute(job: Job, accept_mismatch: bool = False, baseline_only: bool = False
     return run
 
 
+def train_translators(job: Job) -> Path:
+    """Fit the translators of a run's model and nothing else; the run is begun if it is not there.
+
+    Returns:
+        The run's folder.
+
+    Raises:
+        ParityError: the certificate failed.
+        ValueError: whose images are meant cannot be found, or memory does not hold the sums.
+        Stopped: Ctrl-C.
+        Unfinished: other processes have a share of the work, or parts were given up.
+    """
+    _begin(job, accept_mismatch=False)
+    with log_file(job.run):
+        check_translators(job)
+        fit_translators(job)
+        job.maker.end_run(job.run)
+    return job.run
+
+
+def _begin(job: Job, accept_mismatch: bool) -> None:
+    """Create the run, if it is not there, with its certificate."""
+    run, plan, maker = job.run, job.plan, job.maker
+    if (run / "run.json").exists():
+        return
+    n = min(plan.config.capture.batch_size, len(plan.items))
+    with maker.watch.screen.stage(run, "certificate", n, 0) as advance:
+        manifest = maker.engine.call(
+            functools.partial(_manifest, plan, job.captioner, accept_mismatch)
+        )
+        advance(n)
+    create_run(job.results, plan.run_id, manifest)
+
+
 def _carry_out(maker: Maker, steps: Sequence[Callable[[], object]]) -> None:
     for step in steps:
         with maker.if_whole():
@@ -119,6 +152,7 @@ def _steps(job: Job) -> tuple[_Steps, _Steps, _Steps]:
     check_layers(plan.config, read_run(run)["n_layers"])
     require_prunable(run, plan)
     require_text_space(plan)
+    check_translators(job)
     scores: _Steps = [
         functools.partial(score, run, plan.config, maker),
         functools.partial(score_corpus, run, plan.config, maker),
@@ -138,6 +172,9 @@ def _steps(job: Job) -> tuple[_Steps, _Steps, _Steps]:
             functools.partial(caption_heads, job),
             functools.partial(explain_heads, job),
             functools.partial(caption_floor, job),
+            functools.partial(fit_translators, job),
+            functools.partial(read_layers, job),
+            functools.partial(measure_native, job),
             functools.partial(ask_questions, job),
             functools.partial(read_inner_words, job),
             *scores,

@@ -48,8 +48,16 @@ KINDS: dict[str, KindLabel] = {
         "important add nothing.",
     ),
     "mixed": KindLabel("several edits", "Several edits at once."),
+    "reader": KindLabel(
+        "readers",
+        "Readers: nothing in the tower is edited; what the decoder reads of a layer is translated "
+        "into the last layer's basis first, or is a control of that.",
+    ),
 }
 """Kinds of conditions in the order of menus; the labels of the first two are the paper's words."""
+
+READER = "reader"
+"""The kind of conditions that translate what the decoder reads (`precompute.translators`)."""
 
 MEAN: Mapping[str, Any] = {"state": "input", "pool": "position", "n": 500, "seed": 0}
 """The mean that an edit takes unless its id says otherwise."""

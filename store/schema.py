@@ -323,6 +323,22 @@ TABLES: dict[str, Table] = {
         key=("condition_id", "statistic"),
         order=("condition_id", "statistic"),
     ),
+    # What a reader's gain is above the native one's and above its controls', with intervals that
+    # hold all layers and all of these at once.
+    "reader_gain": Table(
+        {
+            "condition_id": _S,
+            "versus": _S,
+            "metric": _S,
+            "against": _S,
+            "layer": _I,
+            "n": _I,
+            "difference": pa.float64(),
+            **_ENDS,
+        },
+        key=("condition_id", "versus", "metric", "against", "layer"),
+        order=("condition_id", "metric", "against", "versus", "layer"),
+    ),
     "landmark": Table(
         {"condition_id": _S, "metric": _S, "layer": _I, "low": _I, "high": _I, "rule": _S},
         key=("condition_id", "metric"),

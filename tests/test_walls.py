@@ -20,9 +20,9 @@ ALLOWED = {
         "disk": {"errors", "schema"},
         "notes": {"errors"},
         "parts": {"disk", "errors", "schema"},
-        "statistics": {"metrics", "schema", "text"},
+        "statistics": {"interventions", "metrics", "schema", "text"},
         "publish": {"disk", "errors", "parts", "schema", "statistics"},
-        "query": {"disk", "errors", "metrics", "parts", "schema", "statistics"},
+        "query": {"disk", "errors", "interventions", "metrics", "parts", "schema", "statistics"},
         "upkeep": {"disk", "errors", "parts", "publish", "query", "schema"},
     },
     "dashboard": {
@@ -60,6 +60,7 @@ ALLOWED = {
         "runner": {"config", "images", "models", "forward", "terminal", "texts"},
         "readouts": {"config", "images", "models", "forward", "runner"},
         "interventions": {"config", "images", "models", "forward", "runner"},
+        "translators": {"config", "images", "models", "forward", "runner", "interventions"},
         "scoring": {"config", "images", "metrics", "runner"},
         "heads": {
             "config",
@@ -79,6 +80,7 @@ ALLOWED = {
             "models",
             "runner",
             "interventions",
+            "translators",
             "terminal",
             "texts",
         },
@@ -94,6 +96,7 @@ ALLOWED = {
             "metrics",
             "scoring",
             "texts",
+            "translators",
         },
         "commands": {
             "config",
@@ -138,6 +141,7 @@ OWNERS = {
     "torch": ("precompute",),
     "streamlit": ("dashboard",),
     "duckdb": ("store",),
+    "safetensors": ("precompute/models/lavis_files.py", "precompute/translators/storage.py"),
     "h5py": tuple(
         f"store/parts/{name}.py"
         for name in ("hdf5", "new_file", "tensors", "means", "token_attention")

@@ -16,4 +16,5 @@ __all__ = [
     "judge",
     "maps",
     "pruning_tables",
+    "translators",
 ]

@@ -124,7 +124,8 @@ def _layer_ticks(top: int, first: int = 0) -> alt.Axis:
     )
 
 
-def _layer_axis(top: int, first: int = 0, title: str = metrics.LAYER_AXIS) -> alt.X:
+def layer_axis(top: int, first: int = 0, title: str = metrics.LAYER_AXIS) -> alt.X:
+    """The horizontal axis of layers, `first` to `top`."""
     return alt.X(
         "layer:Q",
         title=title,
@@ -181,7 +182,7 @@ def bands(
         else None
     )
     base = alt.Chart(frame).encode(
-        x=_layer_axis(top, first, across),
+        x=layer_axis(top, first, across),
         color=alt.Color(
             "series:N",
             sort=series,

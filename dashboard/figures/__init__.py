@@ -10,4 +10,5 @@ __all__ = [
     "film_strip",
     "head_gallery",
     "paper",
+    "translators",
 ]

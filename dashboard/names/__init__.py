@@ -14,4 +14,5 @@ __all__ = [
     "score_line",
     "sections",
     "towers",
+    "translators",
 ]

@@ -20,7 +20,7 @@ def where(landmarks: pd.DataFrame) -> list[tuple[str, str]]:
     grounding = landmarks["metric"].str.startswith(ONSET)
     by = landmarks[grounding].set_index("metric")
     lines = [
-        (metrics.word(row["metric"]).label, f"{_span(row)}. {metrics.word(row['metric']).meaning}")
+        (metrics.word(row["metric"]).label, f"{span(row)}. {metrics.word(row['metric']).meaning}")
         for row in landmarks[~grounding].to_dict("records")
     ]
     if by.empty:
@@ -37,15 +37,16 @@ def where(landmarks: pd.DataFrame) -> list[tuple[str, str]]:
         if others.empty
         else f" By {len(others)} other measures: layer {others.min():.0f} to {others.max():.0f}."
     )
-    span = _span(by.loc[first].to_dict(), f", by {metric}")
-    return [*lines, (what, f"{span}. {word.meaning}{more}")]
+    there = span(by.loc[first].to_dict(), f", by {metric}")
+    return [*lines, (what, f"{there}. {word.meaning}{more}")]
 
 
 def _onset(gain: str) -> str:
     return f"{ONSET}{gain.removeprefix(GAIN)}"
 
 
-def _span(row: dict[Any, Any], by: str = "") -> str:
+def span(row: dict[Any, Any], by: str = "") -> str:
+    """The layer of a landmark with its interval, in words."""
     interval = (
         "too few images for an interval"
         if pd.isna(row["low"])
@@ -57,7 +58,7 @@ def _span(row: dict[Any, Any], by: str = "") -> str:
 def rules(landmarks: pd.DataFrame) -> list[str]:
     """Every landmark with its interval and its exact rule, a sentence or two each."""
     return [
-        f"{metrics.word(row['metric']).label}: {_span(row)}. The rule: {_in_words(row['rule'])}."
+        f"{metrics.word(row['metric']).label}: {span(row)}. The rule: {_in_words(row['rule'])}."
         for row in landmarks.to_dict("records")
     ]
 

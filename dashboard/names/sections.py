@@ -14,6 +14,9 @@ SETTLES = "settles"
 ATTENTION = "attention"
 """The section that has no curve of A where a tower has no class token."""
 
+READERS = "readers"
+"""The section of runs whose layers are read by translators, too; it has figures of its own."""
+
 OF_STATES = (SETTLES, ATTENTION, "updates")
 """Sections without means of captions, which alone may have a floor."""
 
@@ -21,6 +24,7 @@ TITLES = {
     GLANCE: "At a glance",
     CAPTION_SECTION: "What it says",
     "grounding": "Is it this picture",
+    READERS: "Read or only present",
     SETTLES: "Where captions settle",
     ATTENTION: "Where it looks",
     "updates": "Who moves the state",
@@ -39,6 +43,11 @@ ABOUT = {
         "Whether captions are about their own picture, and not merely good sentences. Grounded "
         "gain compares with other pictures' references."
     ),
+    READERS: (
+        "A low layer is read by a decoder that never saw such states. Where it says nonsense, is "
+        "the thing not there, or written in another basis? A translator gives the decoder each "
+        "state in the last layer's basis; controls tell what such a map makes up by itself."
+    ),
     SETTLES: "From which layer on a picture's caption no longer changes.",
     ATTENTION: "Where the layer looks, as its attention tells it.",
     "updates": "A layer adds attention and an MLP to the state that runs through all layers, the "
@@ -51,12 +60,13 @@ ABOUT = {
 }
 
 
-def by_section(measured: Sequence[str]) -> dict[str, list[str]]:
+def by_section(measured: Sequence[str], readers: bool = False) -> dict[str, list[str]]:
     """Which metrics of a run stand in which section; sections that would be empty are left out.
 
     Args:
         measured: of the run's curves. Every one is in a section besides the first, which repeats a
             few, but for those that are lines of another's chart.
+        readers: whether the run has readers beside the native one.
     """
     listed = list(METRICS)
     sections: dict[str, list[str]] = {section: [] for section in TITLES}
@@ -69,7 +79,8 @@ def by_section(measured: Sequence[str]) -> dict[str, list[str]]:
             names.sort(key=lambda name: listed.index(name) if name in METRICS else -1)
     firsts = (next((name for name in names if name in measured), None) for names in _glance())
     sections[GLANCE] = [name for name in firsts if name is not None]
-    return {name: names for name, names in sections.items() if names or name == SETTLES}
+    always = (SETTLES, READERS) if readers else (SETTLES,)
+    return {name: names for name, names in sections.items() if names or name in always}
 
 
 def _glance() -> tuple[tuple[str, ...], ...]:

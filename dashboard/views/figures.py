@@ -10,6 +10,7 @@ from dashboard.data import run as run_data
 from dashboard.data.run import Key
 from dashboard.figures import display
 from dashboard.figures import paper as paper_figures
+from dashboard.figures import translators as reader_figures
 from dashboard.figures.paper import ABSENT, About, Ask, Figure
 from dashboard.views.image import film_panel
 from dashboard.widgets import copy_command, link, making, menus, picture
@@ -39,6 +40,7 @@ def show(place: Place) -> None:
         if image_id is not None:
             _figure6(key, ask, about, image_id)
         _table1(key, ask, about)
+        _readers(key, ask, about)
         _report(place.run)
 
 
@@ -134,6 +136,19 @@ def _table1(key: Key, ask: Ask, about: About) -> None:
         look="segments",
     )
     for figure in display.made(key, paper_figures.table1, about, group, int(count)):
+        with st.container(border=True):
+            display.show(figure)
+
+
+def _readers(key: Key, ask: Ask, about: About) -> None:
+    names = reader_figures.names(ask)
+    if not names:
+        plain_text.line(reader_figures.ABSENT, "small")
+        return
+    chosen = names[0]
+    if len(names) > 1:
+        chosen = menus.menu("Translators", names, name="translators", look="segments")
+    for figure in display.made(key, reader_figures.reading, about, chosen):
         with st.container(border=True):
             display.show(figure)
 

@@ -17,11 +17,13 @@ from dashboard.names.sections import (
     ATTENTION,
     GLANCE,
     OF_STATES,
+    READERS,
     SETTLES,
     TITLES,
     by_section,
 )
 from dashboard.names.towers import TOWERS
+from dashboard.views import layers_translators as reader_views
 from dashboard.widgets import copy_command, link, making, menus
 from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
@@ -53,7 +55,8 @@ def show(place: Place) -> None:
             _one_layer(place, curves)
             return
         tower = TOWERS[run_data.class_token(place.published)]
-        there = by_section(list(dict.fromkeys(curves["metric"])))
+        translated = reader_views.translators(place)
+        there = by_section(list(dict.fromkeys(curves["metric"])), readers=bool(translated))
         left, right = st.columns([3.4, 1])
         with left:
             section = menus.menu(
@@ -63,6 +66,10 @@ def show(place: Place) -> None:
                 look="segments",
                 shown=TITLES.__getitem__,
             )
+        if section == READERS:
+            plain_text.line(ABOUT[section], "small")
+            reader_views.show(place, translated)
+            return
         with right:
             band, curves = _bands(place, curves)
         plain_text.line(

@@ -77,6 +77,7 @@ PARAMETERS = {
         },
     ),
     "bands": Parameter("the bands"),
+    "translators": Parameter("the translators"),
     "measure": Parameter("the measure", ("ranked",)),
     "metric": Parameter("the measure", ("apart",)),
     "quality": Parameter("the measure"),

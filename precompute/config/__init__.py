@@ -39,6 +39,7 @@ from precompute.config.settings import (
     local_path,
     read_config,
 )
+from precompute.config.translators import TranslatorsConfig
 
 __all__ = [
     "FEW_SEEDS",
@@ -65,6 +66,7 @@ __all__ = [
     "ScaleConfig",
     "ScoreConfig",
     "TextsConfig",
+    "TranslatorsConfig",
     "check_layers",
     "config_of",
     "judge_config",

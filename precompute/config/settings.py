@@ -18,6 +18,7 @@ from precompute.config.experiments import (
 from precompute.config.judge import JudgeConfig
 from precompute.config.overrides import misfits, override
 from precompute.config.section import DatasetName, Section, Seed
+from precompute.config.translators import TranslatorsConfig
 
 PROJECT = Path(__file__).resolve().parents[2]
 """Paths in a configuration are relative to this folder, so that a run starts from anywhere."""
@@ -316,13 +317,14 @@ class Config(Section):
     head_effect: HeadEffectConfig | None = None
     head_texts: HeadTextsConfig | None = None
     pruning: tuple[PruningConfig, ...] = ()
+    translators: tuple[TranslatorsConfig, ...] = ()
     judge: JudgeConfig | None = None
     scale: ScaleConfig = ScaleConfig()
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
         """Results are kept by name: of two of one name, the second would replace the first."""
-        for section in ("datasets", "experiments", "pruning"):
+        for section in ("datasets", "experiments", "pruning", "translators"):
             names = [each.name for each in getattr(self, section)]
             if twice := sorted({name for name in names if names.count(name) > 1}):
                 raise ValueError(

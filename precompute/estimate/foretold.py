@@ -18,6 +18,7 @@ _SCORED = (
     stage_names.CAPTURE,
     stage_names.HEADS,
     stage_names.FLOOR,
+    stage_names.READERS,
     *stage_names.OF_CONDITIONS,
 )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.filesize import decimal
 
-from precompute.config import Config, DatasetConfig, check_layers
+from precompute.config import Config, DatasetConfig, TranslatorsConfig, check_layers
 from precompute.estimate.cost import (
     A100,
     CPU,
@@ -28,6 +28,7 @@ from precompute.images import load_dataset
 from precompute.models import ModelSize, device_of, dtype_of, missing_weights, size_of
 from precompute.runner import Plan, plan_of, shared_decisions
 from precompute.terminal import duration
+from precompute.translators import file_bytes, kinds_of, memory_of
 from store.parts import has_part, token_attention
 
 _PUBLISHED_IMAGES = {"whoops": 500, "imagenet": 50_000}
@@ -102,6 +103,7 @@ def _dataset(
             f"  disk      {decimal(array_bytes_of(config, size, work))} of arrays, without "
             f"pictures; {decimal(free)} free",
             *_memory(config, size),
+            *(_sums(one, size) for one in config.translators if not one.fitted),
             *_time(config, size, work, left / max(1, counts.images)),
         ]
     )
@@ -138,10 +140,15 @@ def count(dataset: DatasetConfig) -> Counts:
 
 
 def array_bytes_of(config: Config, size: ModelSize, work: Sequence[Workload]) -> int:
-    """Bytes on disk of all arrays of a run, those of captured conditions among them."""
+    """Bytes on disk of all arrays of a run, of captured conditions and translators as well."""
     chosen = sum(one.passes for one in work if one.stage == token_attention.STAGE)
     each = array_bytes(size, config.capture.cls_state)
-    return sum(one.kept for one in work) * each + round(chosen) * token_attention_bytes(size)
+    maps = sum(
+        len(kinds_of(one)) * file_bytes(one.rank, size.width, size.n_layers)
+        for one in config.translators
+        if not one.fitted
+    )
+    return sum(one.kept for one in work) * each + round(chosen) * token_attention_bytes(size) + maps
 
 
 def _left(planned: Plan, results: Path) -> int:
@@ -171,6 +178,15 @@ def _memory(config: Config, size: ModelSize) -> list[str]:
         f"{config.decode.batch_size} states, num_beams = {config.decode.generation.num_beams}",
         "            batches that do not fit are halved while the run goes on",
     ]
+
+
+def _sums(config: TranslatorsConfig, size: ModelSize) -> str:
+    """What translators keep in memory while they are fitted, and on disk after."""
+    sums = memory_of(config.rank, size.width, size.n_layers)
+    return (
+        f"            {decimal(sums)} more while translators {config.name!r} of rank {config.rank} "
+        "are fitted: float64 sums of all layers, on the tower's device"
+    )
 
 
 def _time(config: Config, size: ModelSize, work: Sequence[Workload], left: float) -> Iterator[str]:

@@ -10,6 +10,7 @@ from precompute.config import (
     Generation,
     HeadEffectConfig,
     PruningConfig,
+    TranslatorsConfig,
 )
 from precompute.interventions import (
     SAVED,
@@ -22,6 +23,7 @@ from precompute.interventions import (
 )
 from precompute.models import ModelSize
 from precompute.runner import stage_names
+from precompute.translators import MEASURED, conditions_of, copies_last, kinds_of, shares
 from store.parts import token_attention
 
 
@@ -94,6 +96,11 @@ def workload(
             )
             for seed in config.floor.seeds
         ]
+    for translators in config.translators:
+        work += _translators(translators, dataset, size, n_images, plain)
+    if config.translators:
+        states = n_images * (size.n_layers + 1)
+        work.append(Workload(stage_names.NATIVE_READING, n_images, forced=states + n_images))
     if config.questions and n_questions:
         layers = config.questions.layers or range(size.n_layers + 1)
         work.append(
@@ -124,6 +131,35 @@ def _head_effect(config: HeadEffectConfig, size: ModelSize, n_images: int) -> It
         stage_names.HEAD_EFFECT,
         3 * n_images + removals / 2,
         forced=3 * n_images + removals,
+    )
+
+
+def _translators(
+    config: TranslatorsConfig, dataset: str, size: ModelSize, n_images: int, generation: Generation
+) -> Iterator[Workload]:
+    """Passes that fit every kind of translators; every reader's captions of every state.
+
+    Of the lens, the tower's backward pass for each coordinate of Z^L, twice a forward one.
+    """
+    own = config.images_of in ("", dataset)
+    n_fit, n_choose = shares(min(config.n, n_images) if own else config.n, own)
+    n_read = n_images - own * (n_fit + n_choose)
+    if not config.fitted:
+        towers = {"tuned": 1, "permuted": 1, "untrained": 2}
+        passes = sum(towers.get(kind, 0) for kind in kinds_of(config)) * (n_fit + n_choose)
+        if "jacobian" in kinds_of(config):
+            passes += n_fit + min(config.jacobian_images, n_fit) * (1 + 2 * size.width)
+        yield Workload(stage_names.TRANSLATORS + config.name, passes)
+    readers = conditions_of(config)
+    states = sum(size.n_layers + 1 - copies_last(reader) for reader in readers)
+    measured = (size.n_layers + 1) * sum(reader in MEASURED for reader in readers)
+    towers_read = 1 + ("others" in readers) + bool({"permuted", "untrained"} & readers.keys())
+    yield Workload(
+        stage_names.READERS + config.name,
+        n_read * towers_read,
+        n_read * states,
+        forced=n_read * (measured + 1),
+        generation=generation,
     )
 
 

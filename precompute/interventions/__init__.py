@@ -8,8 +8,9 @@ it, which `saved` reads from a file.
 
 from precompute.interventions.conditions import Condition, Edit, Shape
 from precompute.interventions.experiments import mean_source, read_experiments, run_experiments
-from precompute.interventions.means import means_label, means_needed
+from precompute.interventions.means import means_label, means_needed, source_run
 from precompute.interventions.parse import expand, from_paper
+from precompute.interventions.resample import Others
 from precompute.interventions.saved import SAVED, save_condition
 from precompute.interventions.sweep import sweep
 
@@ -17,6 +18,7 @@ __all__ = [
     "SAVED",
     "Condition",
     "Edit",
+    "Others",
     "Shape",
     "expand",
     "from_paper",
@@ -26,5 +28,6 @@ __all__ = [
     "read_experiments",
     "run_experiments",
     "save_condition",
+    "source_run",
     "sweep",
 ]

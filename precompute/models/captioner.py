@@ -54,6 +54,20 @@ class Memory:
     prefix: tuple[int, ...] = ()
 
 
+class Forced(NamedTuple):
+    """What a decoder makes of captions that it is given, word by word.
+
+    Attributes:
+        logits: of each token, given those before it.
+        tokens: ids of the captions.
+        kept: 1 or true where a token counts; at least once a row.
+    """
+
+    logits: Float[Tensor, "batch token vocabulary"]
+    tokens: Int[Tensor, "batch token"]
+    kept: Int[Tensor, "batch token"] | Bool[Tensor, "batch token"]
+
+
 class OwnCheck(NamedTuple):
     """A measurement of the certificate that one family alone has.
 
@@ -100,6 +114,10 @@ class Captioner(Protocol):
 
     def generate(self, memory: Memory, generation: Generation) -> list[list[int]]:
         """Token ids of one caption a row: no start token, the end token included if reached."""
+        ...
+
+    def forced(self, memory: Memory, captions: Sequence[Sequence[int]]) -> Forced:
+        """The scores of all words at every token of a given caption a row, teacher-forced."""
         ...
 
     def logprob(self, memory: Memory, captions: Sequence[Sequence[int]]) -> Float[Tensor, " batch"]:

@@ -23,7 +23,7 @@ from transformers import AutoConfig, CLIPModel, CLIPProcessor, SiglipModel, Sigl
 from transformers.utils import logging
 
 from precompute.config import Generation
-from precompute.models.captioner import Memory, OwnCheck, Placement, mean_logprob
+from precompute.models.captioner import Forced, Memory, OwnCheck, Placement, mean_logprob
 from precompute.models.checkpoint import CheckpointMissing, safetensors
 from precompute.models.hooks import kept_outputs, kept_patterns
 from precompute.models.size import ModelSize
@@ -113,10 +113,14 @@ class ClipCaptioner:
         nearest: list[list[int]] = memory.hidden.argmax(-1).tolist()
         return nearest
 
+    def forced(self, memory: Memory, captions: Sequence[Sequence[int]]) -> Forced:
+        """The scores of all words at every token of a given caption a row, teacher-forced."""
+        tokens = torch.tensor([list(ids) for ids in captions], device=memory.hidden.device)
+        return Forced(memory.hidden, tokens, torch.ones_like(tokens))
+
     def logprob(self, memory: Memory, captions: Sequence[Sequence[int]]) -> Float[Tensor, " batch"]:
         """Log-probability of a text of the list a row, in nats, by a softmax over the list."""
-        tokens = torch.tensor([list(ids) for ids in captions], device=memory.hidden.device)
-        return mean_logprob(memory.hidden, tokens, torch.ones_like(tokens))
+        return mean_logprob(*self.forced(memory, captions))
 
     def text(self, token_ids: Sequence[int]) -> str:
         """The text at an index of the list, as it was written there."""

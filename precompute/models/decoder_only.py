@@ -22,6 +22,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling, ModelOutpu
 from precompute.config import Generation
 from precompute.models.captioner import (
     Captioner,
+    Forced,
     Memory,
     OwnCheck,
     as_read,
@@ -199,13 +200,17 @@ class DecoderOnlyCaptioner(ABC):
         never |= {getattr(config, "video_token_id", None)} - {None}
         return {**generate_arguments(generation), "suppress_tokens": sorted(never)}
 
-    def logprob(self, memory: Memory, captions: Sequence[Sequence[int]]) -> Float[Tensor, " batch"]:
-        """Mean log-probability a token, in nats, teacher-forced; that of the prompt left out."""
+    def forced(self, memory: Memory, captions: Sequence[Sequence[int]]) -> Forced:
+        """The scores of all words at every token of a given caption a row, teacher-forced."""
         words, n = self._words(memory, captions), len(memory.prefix)
         kept = words["attention_mask"][:, n:]
         # Of the prompt, which is long, only the last token's logits are made.
         logits = self.model(**words, logits_to_keep=kept.shape[1] + 1, use_cache=False).logits
-        return mean_logprob(logits[:, :-1], words["input_ids"][:, n:], kept)
+        return Forced(logits[:, :-1], words["input_ids"][:, n:], kept)
+
+    def logprob(self, memory: Memory, captions: Sequence[Sequence[int]]) -> Float[Tensor, " batch"]:
+        """Mean log-probability a token, in nats, teacher-forced; that of the prompt left out."""
+        return mean_logprob(*self.forced(memory, captions))
 
     def text(self, token_ids: Sequence[int]) -> str:
         """A caption's words, special tokens left out."""

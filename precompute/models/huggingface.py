@@ -26,7 +26,7 @@ from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils import logging
 
 from precompute.config import Generation
-from precompute.models.captioner import Memory, OwnCheck, Placement, mean_logprob, to_end
+from precompute.models.captioner import Forced, Memory, OwnCheck, Placement, mean_logprob, to_end
 from precompute.models.checkpoint import fit_image_tokens, require_all_read, safetensors
 from precompute.models.gpus import device_map, require_gpus
 from precompute.models.size import ModelSize
@@ -113,8 +113,8 @@ class HuggingFaceCaptioner:
         )
         return self._captions(out)
 
-    def logprob(self, memory: Memory, captions: Sequence[Sequence[int]]) -> Float[Tensor, " batch"]:
-        """Mean log-probability a token, in nats, teacher-forced; no penalty of any kind."""
+    def forced(self, memory: Memory, captions: Sequence[Sequence[int]]) -> Forced:
+        """The scores of all words at every token of a given caption a row, teacher-forced."""
         device = memory.hidden.device
         labels = pad_sequence(
             [torch.tensor(list(ids), device=device) for ids in captions],
@@ -130,7 +130,11 @@ class HuggingFaceCaptioner:
             use_cache=False,
         ).logits.to(device)
         kept = labels != _IGNORED
-        return mean_logprob(logits, labels.clamp_min(0), kept)
+        return Forced(logits, labels.clamp_min(0), kept)
+
+    def logprob(self, memory: Memory, captions: Sequence[Sequence[int]]) -> Float[Tensor, " batch"]:
+        """Mean log-probability a token, in nats, teacher-forced; no penalty of any kind."""
+        return mean_logprob(*self.forced(memory, captions))
 
     def text(self, token_ids: Sequence[int]) -> str:
         """A caption's words, special tokens left out."""

@@ -15,6 +15,9 @@ HEAD_TEXTS = "head_texts"
 QUESTIONS = "questions"
 INNER_WORDS = "inner_words"
 FLOOR = "floor."
+TRANSLATORS = "translators."
+READERS = "readers."
+NATIVE_READING = "native_reading"
 
 OF_CONDITIONS = (SWEEP, PRUNING)
 """How the names of stages begin that hold captions of conditions."""

@@ -47,9 +47,14 @@ class Captions:
         """Whether they are of a tower with permuted weights."""
         return self.label.startswith(stage_names.FLOOR)
 
+    def of_some(self, capture: Mapping[str, Part]) -> bool:
+        """Whether they are of fewer images than the run has."""
+        of_run = sum(part.rows["image"] for part in capture.values())
+        return sum(self.n_images(name, capture) for name in self.parts) < of_run
+
     def n_images(self, part: str, capture: Mapping[str, Part]) -> int:
-        """Of how many images a part of theirs is, for the screen: the floor is of some alone."""
-        if self.of_floor:
+        """Of how many images a part of theirs is: the floor and readers may be of some alone."""
+        if self.label.startswith((stage_names.FLOOR, stage_names.READERS)):
             return sum(map(len, self.parts[part].manifest["meta"].get("batches", [])))
         return capture[part].rows["image"]
 
@@ -86,7 +91,7 @@ def caption_sources(
 ) -> Iterator[Captions]:
     """The stages of a run that hold captions and are complete, the capture first."""
     yield Captions(stage_names.CAPTURE, capture)
-    beside = (stage_names.FLOOR, *stage_names.OF_CONDITIONS)
+    beside = (stage_names.FLOOR, stage_names.READERS, *stage_names.OF_CONDITIONS)
     for label, folder in sorted(stages.items()):
         if label != stage_names.HEADS and not label.startswith(beside):
             continue
@@ -116,7 +121,7 @@ def _score_by(
             return
         if source.of_heads and not set(metric.against) & set(_OF_HEADS):
             continue
-        if source.of_floor and metric.of_set:
+        if metric.of_set and (source.of_floor or source.of_some(capture)):
             continue  # fewer images than the run: another set, and other numbers
         suffix = "" if source.label == stage_names.CAPTURE else f".{source.label}"
         label = f"score.{name}{suffix}"

@@ -15,7 +15,14 @@ from store.disk.files import (
     short_hash,
     write_json,
 )
-from store.disk.gate import LINK, read_json, refuse_links, require_plain
+from store.disk.gate import (
+    LINK,
+    read_beginning,
+    read_json,
+    read_regular,
+    refuse_links,
+    require_plain,
+)
 from store.disk.generations import (
     current_generation,
     generation_path,
@@ -61,7 +68,9 @@ __all__ = [
     "manifests",
     "now",
     "owner_of",
+    "read_beginning",
     "read_json",
+    "read_regular",
     "read_run",
     "read_sidecar",
     "refuse_links",

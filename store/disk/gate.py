@@ -38,7 +38,7 @@ def read_json(path: Path, model: type[BaseModel], limit: int = JSON_BYTES) -> di
         ValueError: a link, no regular file, too large, not JSON, or of another shape.
     """
     try:
-        value = json.loads(_read(path, limit), parse_constant=_no_number)
+        value = json.loads(read_regular(path, limit), parse_constant=_no_number)
         model.model_validate(value, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
@@ -54,7 +54,32 @@ def _no_number(name: str) -> None:
     raise ValueError(f"{name}, which is no number of JSON")
 
 
-def _read(path: Path, limit: int) -> bytes:
+def read_regular(path: Path, limit: int) -> bytes:
+    """A file of at most `limit` bytes; a link is not followed, a pipe not waited for.
+
+    Raises:
+        OSError: it is not there, or may not be read.
+        ValueError: a link, no regular file, or too large.
+    """
+    handle = _open(path)
+    with os.fdopen(handle, "rb") as file:
+        if (size := os.fstat(handle).st_size) > limit:
+            raise ValueError(f"{size} bytes, where at most {limit} may be")
+        return file.read(limit)
+
+
+def read_beginning(path: Path, length: int) -> bytes:
+    """The first bytes of a file, at most `length`; a link is not followed, a pipe not waited for.
+
+    Raises:
+        OSError: it is not there, or may not be read.
+        ValueError: a link, or no regular file.
+    """
+    with os.fdopen(_open(path), "rb") as file:
+        return file.read(length)
+
+
+def _open(path: Path) -> int:
     # A pipe would wait for a writer for ever: it is opened without waiting, and then refused.
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -62,14 +87,10 @@ def _read(path: Path, limit: int) -> bytes:
         if error.errno in (errno.ELOOP, errno.ENXIO):
             raise ValueError("a link or a socket") from None
         raise
-    what = os.fstat(handle)
-    if not stat.S_ISREG(what.st_mode):
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise ValueError("no regular file")
-    with os.fdopen(handle, "rb") as file:
-        if what.st_size > limit:
-            raise ValueError(f"{what.st_size} bytes, where at most {limit} may be")
-        return file.read(limit)
+    return handle
 
 
 def require_plain(path: Path, run: Path | None = None) -> Path:

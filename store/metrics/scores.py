@@ -213,6 +213,24 @@ OTHERS: dict[str, Metric] = {
         "layer's.",
         range=_POSITIVE,
     ),
+    "final_kl": Metric(
+        "Divergence from the last layer's words",
+        "nats a token",
+        "How far the decoder's words on this state are from its words on the last, over the final "
+        "caption: 0 where they are the same.",
+        range=_POSITIVE,
+        better="less",
+        section="confidence",
+    ),
+    "state_error": Metric(
+        "Error of the translated state",
+        "share",
+        "What of the last layer's state a reader leaves unexplained: 0 is all of it read, 1 as "
+        "far off as the mean state.",
+        range=_POSITIVE,
+        better="less",
+        section="confidence",
+    ),
 }
 """Of images, of the data set, and of what is drawn on a picture."""
 

@@ -16,6 +16,7 @@ from store.statistics import (
     add_head_curves,
     add_landmarks,
     add_questions,
+    add_reader_gains,
     bootstrap_weights,
     judged,
     prepare,
@@ -23,7 +24,7 @@ from store.statistics import (
 
 __all__ = ["COMPUTED", "N_BOOTSTRAP", "SEED", "VERSION", "add_summaries", "bootstrap_weights"]
 
-VERSION = 10
+VERSION = 11
 """Goes up when a summary is computed differently, so that publish makes a new generation."""
 
 COMPUTED = (
@@ -35,6 +36,7 @@ COMPUTED = (
     "head_curve",
     "change",
     "landmark",
+    "reader_gain",
     "chance",
     "foretold",
 )
@@ -63,6 +65,7 @@ def add_summaries(con: duckdb.DuckDBPyConnection, scratch: Path) -> None:
             add_foretold,
             add_changes,
             add_chance,
+            add_reader_gains,
         ):
             add(con, weights)
     for name in COMPUTED:

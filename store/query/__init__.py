@@ -14,6 +14,7 @@ from store.query import (
     one_image,
     reader,
     similar,
+    translators,
     two_runs,
 )
 from store.query.ask import DatabaseError
@@ -55,5 +56,6 @@ __all__ = [
     "parse_predicates",
     "reader",
     "similar",
+    "translators",
     "two_runs",
 ]

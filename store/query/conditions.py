@@ -8,19 +8,22 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from store.interventions import READER
 from store.metrics import head_columns
 from store.query.ask import Source, ask, quoted
 from store.schema import BASELINE, SAMPLE
 
 _TOP = "(SELECT max(n_layers) FROM run)"
+_EDITS = f"condition_id NOT IN (SELECT condition_id FROM condition WHERE kind = '{READER}')"
+"""Readers edit nothing in the model: `store.query.translators` asks about them."""
 
 
 def conditions(run: Source) -> pd.DataFrame:
-    """Every condition but the baseline: condition_id, kind, layers, heads, source, spec."""
+    """Every edit of the model: condition_id, kind, layers, heads, source, spec."""
     return ask(
         run,
         "SELECT condition_id, kind, layers, heads, source, spec FROM condition "
-        "WHERE condition_id <> ? ORDER BY kind, layers, condition_id",
+        f"WHERE condition_id <> ? AND {_EDITS} ORDER BY kind, layers, condition_id",
         (BASELINE,),
     )
 
@@ -43,7 +46,7 @@ def sweep_metrics(run: Source) -> pd.DataFrame:
     return ask(
         run,
         f'SELECT DISTINCT metric, "against" FROM curve WHERE condition_id <> ? '
-        f'AND layer = {_TOP} ORDER BY metric, "against"',
+        f'AND {_EDITS} AND layer = {_TOP} ORDER BY metric, "against"',
         (BASELINE,),
     )
 
@@ -55,7 +58,7 @@ def at_last_layer(run: Source, metric: str, against: str) -> pd.DataFrame:
     """
     return ask(
         run,
-        f"SELECT condition_id, n, mean, low, high FROM curve WHERE layer = {_TOP} "
+        f"SELECT condition_id, n, mean, low, high FROM curve WHERE layer = {_TOP} AND {_EDITS} "
         'AND metric = ? AND "against" = ? ORDER BY condition_id',
         (metric, against),
     )
@@ -305,7 +308,7 @@ def edited_captions(run: Source, image_id: str) -> pd.DataFrame:
         run,
         "SELECT condition_id, kind, layers, spec, text FROM caption "
         f"JOIN condition USING (condition_id) WHERE image_id = ? AND layer = {_TOP} "
-        "AND condition_id <> ? ORDER BY condition_id",
+        f"AND condition_id <> ? AND {_EDITS} ORDER BY condition_id",
         (image_id, BASELINE),
     )
 

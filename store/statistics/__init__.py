@@ -14,6 +14,7 @@ from store.statistics.head_curves import add_head_curves
 from store.statistics.matrices import Values, prepare
 from store.statistics.questions import add_questions
 from store.statistics.shrink import shrunk
+from store.statistics.translators import add_reader_gains
 
 __all__ = [
     "N_BOOTSTRAP",
@@ -27,6 +28,7 @@ __all__ = [
     "add_head_curves",
     "add_landmarks",
     "add_questions",
+    "add_reader_gains",
     "bootstrap_weights",
     "intervals",
     "judged",

@@ -23,6 +23,7 @@ from store.statistics.matrices import (
     matrices,
     named_columns,
 )
+from store.statistics.translators import reader_ids
 
 _KEY = ("condition_id", "metric", "against")
 _MEASURE = _KEY[1:]
@@ -59,10 +60,11 @@ def add_changes(con: duckdb.DuckDBPyConnection, weights: Array) -> None:
 
 def _changes(con: duckdb.DuckDBPyConnection, weights: Array) -> Iterator[pa.Table]:
     columns = named_columns(con, VALUES)
-    of_baseline = pc.equal(columns["condition_id"], BASELINE)
-    baseline = columns.filter(of_baseline)
+    baseline = columns.filter(pc.equal(columns["condition_id"], BASELINE))
+    # Readers leave the model and Z^L as they are (`store.statistics.translators`).
+    left_out = pa.array([BASELINE, *reader_ids(con)])
     edited = (
-        columns.filter(pc.invert(of_baseline))
+        columns.filter(pc.invert(pc.is_in(columns["condition_id"], left_out)))
         .join(baseline.select(["metric", "against"]), ["metric", "against"], join_type="inner")
         .sort_by([(name, "ascending") for name in (*_MEASURE, "condition_id")])
     )

@@ -6,7 +6,7 @@ import streamlit as st
 from dashboard.data import run as run_data
 from dashboard.data.run import Key
 from dashboard.names import provenance, score_line
-from dashboard.views.image import edits, film_panel, inner_words, reader_data, similar
+from dashboard.views.image import edits, film_panel, inner_words, reader_data, similar, translators
 from dashboard.widgets import groups, link, menus, picture
 from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
@@ -38,6 +38,7 @@ def show(place: Place) -> None:
     if nearest := provenance.nearest(run_data.run_row(key)["info"]):
         plain_text.line(nearest, "small")
     notes = st.container()
+    translators.show(key, place.condition)
     here = reader_data.show(key, image_id, place.condition, against)
     _nearest(key, image_id, place.condition, int(here["layer"]))
     edits.show(key, image_id, place.condition)
@@ -48,7 +49,8 @@ def show(place: Place) -> None:
     groups.ways(key, image_id, place.condition)
     with notes:
         remarks = [
-            picture.look(key, image_id, place.condition).missing,
+            translators.remark(key, place.condition, len(captions))
+            or picture.look(key, image_id, place.condition).missing,
             f"Under {place.condition} the last layer alone was decoded."
             if place.condition != BASELINE and len(captions) == 1
             else None,

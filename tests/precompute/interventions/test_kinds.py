@@ -39,7 +39,7 @@ def flip(monkeypatch):
 
 
 def test_every_kind_has_its_words():
-    assert [*kinds.KINDS, "prune", "mixed"] == list(interventions.KINDS)
+    assert [*kinds.KINDS, "prune", "mixed", interventions.READER] == list(interventions.KINDS)
 
 
 @pytest.mark.parametrize("name", kinds.KINDS)
