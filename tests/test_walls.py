@@ -49,6 +49,7 @@ ALLOWED = {
         "forward": {"config", "models"},
         "runner": {"config", "images", "models", "forward", "terminal", "texts"},
         "readouts": {"config", "images", "models", "forward", "runner"},
+        "maps": {"config", "images", "metrics", "models", "forward", "runner"},
         "interventions": {"config", "images", "models", "forward", "runner"},
         "scoring": {"config", "images", "metrics", "runner"},
         "heads": {
@@ -79,6 +80,7 @@ ALLOWED = {
             "forward",
             "runner",
             "readouts",
+            "maps",
             "interventions",
             "heads",
             "metrics",
@@ -130,7 +132,7 @@ OWNERS = {
     "duckdb": ("store",),
     "h5py": tuple(
         f"store/parts/{name}.py"
-        for name in ("hdf5", "new_file", "tensors", "means", "token_attention")
+        for name in ("hdf5", "new_file", "tensors", "means", "token_attention", "word_maps")
     ),
     "ray": ("precompute/runner/ray_engine.py",),
     "lavis": ("precompute/models/lavis.py", "precompute/models/lavis_model.py"),

@@ -21,6 +21,7 @@ from precompute.config.layers import (
     check_layers,
     require_layers,
 )
+from precompute.config.maps import FaithfulnessConfig, Fill, WordMapsConfig, spread
 from precompute.config.settings import (
     PROJECT,
     BertScoreConfig,
@@ -52,6 +53,8 @@ __all__ = [
     "DatasetConfig",
     "DecodeConfig",
     "ExperimentConfig",
+    "FaithfulnessConfig",
+    "Fill",
     "FloorConfig",
     "Generation",
     "HeadEffectConfig",
@@ -65,10 +68,12 @@ __all__ = [
     "ScaleConfig",
     "ScoreConfig",
     "TextsConfig",
+    "WordMapsConfig",
     "check_layers",
     "config_of",
     "judge_config",
     "local_path",
     "read_config",
     "require_layers",
+    "spread",
 ]

@@ -14,7 +14,9 @@ from precompute.forward.layers import (
     LayerEdit,
     attend,
     constant,
+    contribution_norms,
     full_pattern,
+    pattern_of,
     run_layers,
     run_states,
 )
@@ -35,10 +37,12 @@ __all__ = [
     "capture_edited",
     "certificate",
     "constant",
+    "contribution_norms",
     "decode_layers",
     "decode_states",
     "fitting",
     "full_pattern",
+    "pattern_of",
     "run_layers",
     "run_states",
 ]

@@ -19,7 +19,7 @@ from transformers import AutoConfig, BlipForConditionalGeneration, BlipProcessor
 from transformers.utils import logging
 
 from precompute.config import Generation
-from precompute.models.captioner import Memory, OwnCheck, Placement, mean_logprob, to_end
+from precompute.models.captioner import Memory, OwnCheck, Placement, logprobs_of, mean_over, to_end
 from precompute.models.checkpoint import require_all_read, safetensors
 from precompute.models.size import ModelSize
 from precompute.models.tower import VisionTower
@@ -78,6 +78,12 @@ class BlipCaptioner:
 
     def logprob(self, memory: Memory, captions: Sequence[Sequence[int]]) -> Float[Tensor, " batch"]:
         """Mean log-probability a token, in nats, teacher-forced; that of the prompt left out."""
+        return mean_over(self.token_logprobs(memory, captions), captions)
+
+    def token_logprobs(
+        self, memory: Memory, captions: Sequence[Sequence[int]]
+    ) -> Float[Tensor, "batch token"]:
+        """Log-probability of every token, in nats, teacher-forced; 0 behind a caption's end."""
         tokens = self._tokens([(*memory.prefix, *ids) for ids in captions])
         real = self._tokens([[1] * (len(memory.prefix) + len(ids)) for ids in captions], 0)
         logits = self.model.text_decoder(
@@ -88,7 +94,7 @@ class BlipCaptioner:
             use_cache=False,
         ).logits
         n = len(memory.prefix)
-        return mean_logprob(logits[:, n - 1 :], tokens[:, n:], real[:, n:])
+        return logprobs_of(logits[:, n - 1 :], tokens[:, n:], real[:, n:])
 
     def text(self, token_ids: Sequence[int]) -> str:
         """A caption's words, special tokens left out."""

@@ -99,6 +99,12 @@ class Captioner(Protocol):
         """Mean log-probability a token of a given caption a row, teacher-forced, in nats."""
         ...
 
+    def token_logprobs(
+        self, memory: Memory, captions: Sequence[Sequence[int]]
+    ) -> Float[Tensor, "batch token"]:
+        """Log-probability of every token of a given caption a row, in nats; 0 behind its end."""
+        ...
+
     def text(self, token_ids: Sequence[int]) -> str:
         """A caption's words."""
         ...
@@ -150,20 +156,28 @@ class HasInnerWords(Captioner, Protocol):
         ...
 
 
-def mean_logprob(
+def logprobs_of(
     logits: Float[Tensor, "batch token vocabulary"],
     tokens: Int[Tensor, "batch token"],
     kept: Int[Tensor, "batch token"] | Bool[Tensor, "batch token"],
-) -> Float[Tensor, " batch"]:
-    """Mean log-probability of the tokens that count, in nats.
+) -> Float[Tensor, "batch token"]:
+    """Log-probabilities of given tokens, in nats; 0 of those that do not count.
 
     Args:
         logits: of each token, given those before it.
         tokens: ids.
-        kept: 1 or true where a token counts; at least once a row.
+        kept: 1 or true where a token counts.
     """
-    chosen = logits.float().log_softmax(-1).gather(2, tokens[..., None])[..., 0]
-    total: Tensor = (chosen * kept).sum(1) / kept.sum(1)
+    chosen: Tensor = logits.float().log_softmax(-1).gather(2, tokens[..., None])[..., 0]
+    return chosen * kept
+
+
+def mean_over(
+    values: Float[Tensor, "batch token"], captions: Sequence[Sequence[int]]
+) -> Float[Tensor, " batch"]:
+    """The mean over each caption's tokens; values behind its end must be 0."""
+    lengths = torch.tensor([len(ids) for ids in captions], device=values.device)
+    total: Tensor = values.sum(1) / lengths
     return total
 
 

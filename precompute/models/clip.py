@@ -23,7 +23,7 @@ from transformers import AutoConfig, CLIPModel, CLIPProcessor, SiglipModel, Sigl
 from transformers.utils import logging
 
 from precompute.config import Generation
-from precompute.models.captioner import Memory, OwnCheck, Placement, mean_logprob
+from precompute.models.captioner import Memory, OwnCheck, Placement, logprobs_of, mean_over
 from precompute.models.checkpoint import CheckpointMissing, safetensors
 from precompute.models.hooks import kept_outputs, kept_patterns
 from precompute.models.size import ModelSize
@@ -115,8 +115,14 @@ class ClipCaptioner:
 
     def logprob(self, memory: Memory, captions: Sequence[Sequence[int]]) -> Float[Tensor, " batch"]:
         """Log-probability of a text of the list a row, in nats, by a softmax over the list."""
+        return mean_over(self.token_logprobs(memory, captions), captions)
+
+    def token_logprobs(
+        self, memory: Memory, captions: Sequence[Sequence[int]]
+    ) -> Float[Tensor, "batch token"]:
+        """The same: a text of the list is one token."""
         tokens = torch.tensor([list(ids) for ids in captions], device=memory.hidden.device)
-        return mean_logprob(memory.hidden, tokens, torch.ones_like(tokens))
+        return logprobs_of(memory.hidden, tokens, torch.ones_like(tokens))
 
     def text(self, token_ids: Sequence[int]) -> str:
         """The text at an index of the list, as it was written there."""

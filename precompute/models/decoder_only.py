@@ -20,7 +20,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers.modeling_outputs import BaseModelOutputWithPooling, ModelOutput
 
 from precompute.config import Generation
-from precompute.models.captioner import Memory, OwnCheck, mean_logprob, to_end
+from precompute.models.captioner import Memory, OwnCheck, logprobs_of, mean_over, to_end
 from precompute.models.hooks import doubled, given, kept_inputs, kept_outputs, kept_patterns
 from precompute.models.tower import VisionTower
 from precompute.models.vision import generate_arguments, to_pictures
@@ -156,11 +156,17 @@ class DecoderOnlyCaptioner(ABC):
 
     def logprob(self, memory: Memory, captions: Sequence[Sequence[int]]) -> Float[Tensor, " batch"]:
         """Mean log-probability a token, in nats, teacher-forced; that of the prompt left out."""
+        return mean_over(self.token_logprobs(memory, captions), captions)
+
+    def token_logprobs(
+        self, memory: Memory, captions: Sequence[Sequence[int]]
+    ) -> Float[Tensor, "batch token"]:
+        """Log-probability of every token, in nats, teacher-forced; 0 behind a caption's end."""
         words, n = self._words(memory, captions), len(memory.prefix)
         kept = words["attention_mask"][:, n:]
         # Of the prompt, which is long, only the last token's logits are made.
         logits = self.model(**words, logits_to_keep=kept.shape[1] + 1, use_cache=False).logits
-        return mean_logprob(logits[:, :-1], words["input_ids"][:, n:], kept)
+        return logprobs_of(logits[:, :-1], words["input_ids"][:, n:], kept)
 
     def text(self, token_ids: Sequence[int]) -> str:
         """A caption's words, special tokens left out."""

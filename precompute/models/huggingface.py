@@ -26,7 +26,7 @@ from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils import logging
 
 from precompute.config import Generation
-from precompute.models.captioner import Memory, OwnCheck, Placement, mean_logprob, to_end
+from precompute.models.captioner import Memory, OwnCheck, Placement, logprobs_of, mean_over, to_end
 from precompute.models.checkpoint import fit_image_tokens, require_all_read, safetensors
 from precompute.models.gpus import device_map, require_gpus
 from precompute.models.size import ModelSize
@@ -115,6 +115,12 @@ class HuggingFaceCaptioner:
 
     def logprob(self, memory: Memory, captions: Sequence[Sequence[int]]) -> Float[Tensor, " batch"]:
         """Mean log-probability a token, in nats, teacher-forced; no penalty of any kind."""
+        return mean_over(self.token_logprobs(memory, captions), captions)
+
+    def token_logprobs(
+        self, memory: Memory, captions: Sequence[Sequence[int]]
+    ) -> Float[Tensor, "batch token"]:
+        """Log-probability of every token, in nats, teacher-forced; 0 behind a caption's end."""
         device = memory.hidden.device
         labels = pad_sequence(
             [torch.tensor(list(ids), device=device) for ids in captions],
@@ -130,7 +136,7 @@ class HuggingFaceCaptioner:
             use_cache=False,
         ).logits.to(device)
         kept = labels != _IGNORED
-        return mean_logprob(logits, labels.clamp_min(0), kept)
+        return logprobs_of(logits, labels.clamp_min(0), kept)
 
     def text(self, token_ids: Sequence[int]) -> str:
         """A caption's words, special tokens left out."""

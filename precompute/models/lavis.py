@@ -25,7 +25,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers.modeling_outputs import BaseModelOutput
 
 from precompute.config import Generation
-from precompute.models.captioner import Memory, OwnCheck, Placement, mean_logprob, to_end
+from precompute.models.captioner import Memory, OwnCheck, Placement, logprobs_of, mean_over, to_end
 from precompute.models.hooks import kept_outputs
 from precompute.models.lavis_files import Files, describe, read_weights, weight_files
 from precompute.models.lavis_model import assemble, fill
@@ -135,6 +135,12 @@ class LavisCaptioner:
 
     def logprob(self, memory: Memory, captions: Sequence[Sequence[int]]) -> Float[Tensor, " batch"]:
         """Mean log-probability a token, in nats, teacher-forced; no penalty of any kind."""
+        return mean_over(self.token_logprobs(memory, captions), captions)
+
+    def token_logprobs(
+        self, memory: Memory, captions: Sequence[Sequence[int]]
+    ) -> Float[Tensor, "batch token"]:
+        """Log-probability of every token, in nats, teacher-forced; 0 behind a caption's end."""
         rows = [torch.tensor(list(ids), device=memory.hidden.device) for ids in captions]
         labels = pad_sequence(rows, batch_first=True, padding_value=_IGNORED)
         with self.autocast(_LANGUAGE):
@@ -144,7 +150,7 @@ class LavisCaptioner:
                 labels=labels,
             ).logits
         kept = labels != _IGNORED
-        return mean_logprob(logits, labels.clamp_min(0), kept)
+        return logprobs_of(logits, labels.clamp_min(0), kept)
 
     def text(self, token_ids: Sequence[int]) -> str:
         """A caption's words, special tokens left out."""

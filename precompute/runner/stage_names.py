@@ -14,6 +14,8 @@ HEADS = "heads"
 HEAD_TEXTS = "head_texts"
 QUESTIONS = "questions"
 INNER_WORDS = "inner_words"
+WORD_MAPS = "word_maps"
+FAITHFULNESS = "faithfulness"
 FLOOR = "floor."
 
 OF_CONDITIONS = (SWEEP, PRUNING)
