@@ -21,7 +21,7 @@ from precompute.config.layers import (
     check_layers,
     require_layers,
 )
-from precompute.config.maps import FaithfulnessConfig, Fill, WordMapsConfig, spread
+from precompute.config.maps import MAP_KINDS, FaithfulnessConfig, Fill, WordMapsConfig, spread
 from precompute.config.settings import (
     PROJECT,
     BertScoreConfig,
@@ -45,6 +45,7 @@ __all__ = [
     "FEW_SEEDS",
     "HEADS_LAYERS",
     "JUDGE_LAYERS",
+    "MAP_KINDS",
     "PROJECT",
     "QUESTIONS_LAYERS",
     "BertScoreConfig",

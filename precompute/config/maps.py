@@ -12,6 +12,16 @@ Chosen = Annotated[int, Field(ge=0)] | tuple[str, ...]
 Fill = Literal["blur", "mean"]
 """What stands where patches are taken away: the picture, blurred, or its mean colour."""
 
+MAP_KINDS = (
+    "attention",
+    "contribution",
+    "head",
+    "rollout",
+    "gradient_attention",
+    "gradient_state",
+)
+"""The maps that are tried; `precompute.maps.kinds` says what each is."""
+
 
 class WordMapsConfig(Section):
     """Which patches carry each word of a caption (`precompute.maps.word_maps`).

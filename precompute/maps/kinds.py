@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from precompute.config import MAP_KINDS
 from precompute.forward import (
     Attention,
     attend,
@@ -19,14 +20,7 @@ from precompute.forward import (
 )
 from precompute.models import Captioner, Heads, VisionTower
 
-KINDS = (
-    "attention",
-    "contribution",
-    "head",
-    "rollout",
-    "gradient_attention",
-    "gradient_state",
-)
+KINDS = MAP_KINDS
 """attention: what CLS gives to every patch (without CLS, what it receives), mean over heads.
 contribution: |x_i| of Eq. 3, mean over heads.
 head: the attention of the layer's head in whose scale the final caption's log-probability has the

@@ -34,8 +34,8 @@ VERSION = 1
 """Of what a part holds and how it is computed; part of the stage's identity."""
 
 POINTS = "word_map_points"
-"""Of an image: the share of named things with a mask at which the map of the word, in the lowest of
-the chosen layers, has its largest value."""
+"""Of an image: over the things with a mask that its final caption names and the states in which
+gradients are taken, the share in which the word's map has its largest value on its thing."""
 
 
 @dataclass(frozen=True)
@@ -357,7 +357,7 @@ def _point(
         for k, state in enumerate(at):
             values = first[thing.word].maps[k, int(class_token) :].double().numpy()
             scores = localise.scores(values, thing.patches)
-            if k == 0 and "pointing" in scores:
+            if "pointing" in scores:
                 hits.append(scores["pointing"])
             tables["map_score"] += [
                 score_row(
