@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dashboard.captions import text as caption_text
 from dashboard.charts import pruning_tables
-from dashboard.figures import files, film_strip
+from dashboard.figures import believed, files, film_strip
 from dashboard.figures import paper as paper_figures
 from dashboard.figures.paper import About, Ask, Figure
 from dashboard.names import metrics, provenance
@@ -92,6 +92,7 @@ def _figures(
         if len(layers) and chosen
         else [],
         "table1": [*paper_figures.table1(ask, about)],
+        "maps": [*believed.figures(ask, about)],
     }
     shown = {name: [one for one in several if one] for name, several in candidates.items()}
     return (

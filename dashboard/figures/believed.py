@@ -1,5 +1,7 @@
 """Which maps may be read as where the model looked, as figures of a run."""
 
+from dataclasses import replace
+
 import pandas as pd
 
 from dashboard.charts import believed as charts
@@ -23,10 +25,13 @@ RULE = (
 
 
 def figures(ask: Ask, about: About) -> list[Figure]:
-    """A figure a measure that was tried; none where nothing was."""
+    """A figure a measure that was tried, the first with all that was found; none without trials."""
     trials = ask(map_queries.trials)
-    verdicts = ask(map_queries.verdicts)
-    return [figure(trials, verdicts, about, measure, fill) for measure, fill in measures(trials)]
+    found = [figure(trials, about, measure, fill) for measure, fill in measures(trials)]
+    if found:
+        summary = " ".join(map_names.summary(ask(map_queries.verdicts)))
+        found[0] = replace(found[0], caption=f"{summary} {found[0].caption} {HOW} {RULE}")
+    return found
 
 
 def measures(trials: pd.DataFrame) -> list[tuple[str, str]]:
@@ -36,9 +41,7 @@ def measures(trials: pd.DataFrame) -> list[tuple[str, str]]:
     return [(name, fill) for name in map_names.MEASURES for fill in fills if (name, fill) in there]
 
 
-def figure(
-    trials: pd.DataFrame, verdicts: pd.DataFrame, about: About, measure: str, fill: str
-) -> Figure:
+def figure(trials: pd.DataFrame, about: About, measure: str, fill: str) -> Figure:
     """What every kind of map gains over chance by one measure."""
     rows = trials[(trials["measure"] == measure) & (trials["fill"] == fill)]
     frame = about.numbered(rows[rows["map"] != "random"])
@@ -49,8 +52,8 @@ def figure(
         f"maps-{measure}{f'-{fill}' if fill else ''}",
         f"{map_names.MEASURES[measure]}{filled}",
         (
-            f"What maps gain over {chance} (dashed), {n} pictures. {HOW} {RULE} "
-            f"{' '.join(map_names.summary(verdicts))} {about.source}"
+            f"What maps gain over {chance} (dashed), {n} pictures; 95% intervals, pointwise. "
+            f"{about.source}"
         ),
         charts.gains(frame, f"gain over {chance}"),
         frame,

@@ -38,8 +38,8 @@ def _draw(place: Place, key: Key) -> None:
     plain_text.points(map_names.summary(verdicts))
     _table(verdicts)
     plain_text.line(f"{believed.HOW} {believed.RULE}", "small")
-    _measure(key, place, trials, verdicts)
-    _words(key, trials)
+    _measure(key, place, trials)
+    _words(key)
     _permuted(trials)
 
 
@@ -62,12 +62,12 @@ def _table(verdicts: pd.DataFrame) -> None:
     )
 
 
-def _measure(key: Key, place: Place, trials: pd.DataFrame, verdicts: pd.DataFrame) -> None:
+def _measure(key: Key, place: Place, trials: pd.DataFrame) -> None:
     ids = [f"{measure}:{fill}" for measure, fill in believed.measures(trials)]
     chosen = menus.menu("Measure", ids, name="trial", shown=_title)
     measure, _, fill = chosen.partition(":")
     about = About(place.run.name, class_token=run_data.class_token(key))
-    figure = believed.figure(trials, verdicts, about, measure, fill)
+    figure = believed.figure(trials, about, measure, fill)
     chart = files.spec(figure.chart)  # type: ignore[arg-type]
     display.chart(chart, f"{figure.title}, by layer, a colour a kind of map.")
     files.download_row(figure.chart, figure.frame, figure.name)
@@ -79,7 +79,7 @@ def _title(measure: str) -> str:
     return map_names.MEASURES[name] + (f", {map_names.FILLS[fill]} in their place" if fill else "")
 
 
-def _words(key: Key, trials: pd.DataFrame) -> None:
+def _words(key: Key) -> None:
     """How far the maps of single words agree with taking groups of patches away."""
     checked = run_data.asked(key, map_queries.checked)
     if checked.empty:
@@ -128,4 +128,6 @@ def _permuted(trials: pd.DataFrame) -> None:
             [f"layer {layer}", *(cells.get((layer, depth), "-") for depth in depths)]
             for layer in sorted(int(n) for n in of_kind["layer"].unique())
         ]
-    plain_text.table(["", *(f"top {depth} blocks" for depth in depths[:-1]), "all"], groups)
+    plain_text.table(
+        ["", *(f"top {depth} block{'s' * (depth > 1)}" for depth in depths[:-1]), "all"], groups
+    )

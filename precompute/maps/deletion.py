@@ -45,7 +45,7 @@ def patch_size(pixels: Float[Tensor, "batch 3 y x"], tower: VisionTower) -> tupl
 
 def without(
     pixels: Float[Tensor, "batch 3 y x"],
-    fill: Float[Tensor, "batch 3 y x"],
+    fill: Float[Tensor, "#batch 3 y x"],
     gone: Bool[Tensor, "batch patch"],
     tower: VisionTower,
 ) -> Float[Tensor, "batch 3 y x"]:

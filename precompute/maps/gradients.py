@@ -1,8 +1,10 @@
 """Which patches and heads carry a word: one backward pass a word, in full batches.
 
-The map of word w in the state Z^l is the gradient of w's log-probability in each token's state,
-times the state: to first order, what the word would lose if the token's state were 0. Attention
-runs fused, forward and backward; no matrix among all tokens is ever made.
+The map of word w in Z^l is the gradient of w's log-probability in each patch's state, times the
+state, counted from the mean of the picture's patches: to first order, what the word would lose if
+the patch were like the mean patch. Counted from 0 the map of the layer that is read would be 0
+everywhere: the norm behind it takes no notice of a state's length. Attention runs fused, forward
+and backward; no matrix among all tokens is ever made.
 """
 
 from collections.abc import Sequence
@@ -13,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from precompute.forward import LayerEdit, run_states
-from precompute.models import Captioner
+from precompute.models import Captioner, VisionTower
 
 
 class Asked(NamedTuple):
@@ -35,7 +37,7 @@ class Carried(NamedTuple):
 
     Attributes:
         maps: gradient times state, in the order of the layers that were asked for; 0 in those
-            above the one that is read, and at tokens that nothing behind them reads.
+            above the one that is read, at CLS, and at patches that nothing behind them reads.
         heads: gradient in the scale of every head at 1; 0 above the layer that is read.
         logprob: of each word, the sum over its tokens, in nats.
     """
@@ -85,6 +87,19 @@ def carried(
     maps = state.new_zeros(len(asked), len(at), state.shape[1], dtype=torch.float32)
     for k, gradient in zip(below, of_states, strict=True):
         if gradient is not None:
-            maps[:, at.index(k)] = (gradient.float() * states[k].detach().float()).sum(-1)
+            maps[:, at.index(k)] = times_state(tower, gradient, states[k].detach())
     heads = torch.zeros_like(scale) if of_heads is None else of_heads
     return Carried(maps.detach(), heads.detach(), logprob.detach())
+
+
+def times_state(
+    tower: VisionTower,
+    gradient: Float[Tensor, "row token width"],
+    state: Float[Tensor, "row token width"],
+) -> Float[Tensor, "row token"]:
+    """A gradient times each patch's state less the mean patch's, in float32; 0 at CLS."""
+    first, state = int(tower.class_token), state.float()
+    apart = state - state[:, first:].mean(1, keepdim=True)
+    values = (gradient.float() * apart).sum(-1)
+    values[:, :first] = 0
+    return values

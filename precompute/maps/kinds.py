@@ -18,6 +18,7 @@ from precompute.forward import (
     pattern_of,
     run_states,
 )
+from precompute.maps.gradients import times_state
 from precompute.models import Captioner, Heads, VisionTower
 
 KINDS = MAP_KINDS
@@ -29,8 +30,8 @@ rollout: the product over this and all lower layers of (A + 1) / 2, A the mean o
 Zuidema 2020), the row of CLS or the mean over rows.
 gradient_attention: attention times its gradient, what is positive, summed over queries, mean over
 heads (the layer's part in Chefer et al. 2021).
-gradient_state: the gradient in a patch's state Z^l times the state: the sum of the caption's word
-maps over its number of tokens, the end's own included."""
+gradient_state: what `gradients` gives of a word, of the whole caption: the sum of all its tokens'
+maps over their number."""
 
 Maps = dict[str, Float[Tensor, "image at patch"]]
 
@@ -91,7 +92,7 @@ def _of_layer(tower: VisionTower, layer: int, heads: Heads, passed: _Passed) -> 
         "contribution": contribution_norms(block, pattern, heads.v).mean(1),
         "head": pattern[range(len(pattern)), best],
         "gradient_attention": by_image(partial(_used, block.mask), *heads, of_z),
-        "gradient_state": (passed.of_states[layer - 1].float() * state.float()).sum(-1),
+        "gradient_state": times_state(tower, passed.of_states[layer - 1], state),
     }
 
 

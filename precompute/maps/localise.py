@@ -42,11 +42,19 @@ def targets(
         masks: of the data set, if there are any.
         item: the picture.
         words: of its caption.
+
+    Raises:
+        ValueError: a mask cannot be read, or is of another size than its picture.
     """
     known = None if masks is None else masks.of(item)
     if known is None:
         return []
     things, values = known
+    if values.shape[::-1] != (size := item.open().size):
+        raise ValueError(
+            f"expected the mask of {item.image_id} to be as large as the picture, {size}; got "
+            f"{values.shape[::-1]}. Scale it without mixing its values (docs/maps.md)."
+        )
     found = []
     for word in dict.fromkeys(words):
         named = [thing.value for thing in things if names(thing.names, word)]

@@ -30,7 +30,8 @@ class WordRow:
     Attributes:
         layer: whose caption the word stands in.
         word: its number among the caption's content words, from 0.
-        maps: [at, token], gradient times state in each of the file's layers; 0 above `layer`.
+        maps: [at, token], gradient times state in each of the file's layers; 0 above `layer`, and
+            at CLS.
         heads: [L, H], the gradient in the scale of every head.
         deletion: [token], what taking the group of each patch away takes from the word's
             log-probability; 0 where it was not done, and at CLS.

@@ -21,9 +21,8 @@ _HEADS = 6
 
 _MEANING = (
     "Gradient of the word's log-probability in each patch's state, times the state: to first "
-    "order, what the word would lose without it. Bright patches speak for the word; those that "
-    "speak against it are dark, and each map has its own scale. A map shows what the model used, "
-    "not why."
+    "order, what the word would lose if the patch were like the picture's mean patch. Bright "
+    "patches speak for the word; those that speak against it are dark. Each map has its own scale."
 )
 
 
@@ -80,7 +79,7 @@ def show(key: Key, image_id: str, word: str) -> None:
         f"{np.exp(row['logprob']):.1%}.",
         "small",
     )
-    pictures, heads = st.columns([3, 1], gap="medium")
+    pictures, heads = st.columns([4, 1], gap="medium")
     with pictures:
         _maps(key, image_id, layer, number, row, kept)
     with heads:
@@ -93,9 +92,6 @@ def _maps(key: Key, image_id: str, layer: int, number: int, row: pd.Series, kept
     picture = run_data.tensors(key, image_id).model_input
     states = run_data.asked(key, map_queries.states_of, image_id, layer, number).set_index("state")
     points = run_data.asked(key, map_queries.points_of, image_id, str(row["text"]))
-    trials, verdicts = (
-        run_data.asked(key, query) for query in (map_queries.trials, map_queries.verdicts)
-    )
     at = kept.words.index(number)
     shown = [(f"Z^{state}", kept.maps[kept.at.index(state), at], state) for state in states.index]
     if not pd.isna(row["deletion_scale"]):
@@ -110,13 +106,25 @@ def _maps(key: Key, image_id: str, layer: int, number: int, row: pd.Series, kept
                 plain_text.line("Groups of patches in the mean colour: no gradient.", "small")
                 continue
             told = [
-                _summary_token(values, float(scale), grid),
-                _rank(states.loc[state, "rank"]),
                 _points(points, state, layer, run),
+                _rank(states.loc[state, "rank"]),
             ]
-            if ((verdicts["map"] == "word") & (verdicts["layer"] == state)).any():
-                told.append(map_names.line(verdicts, trials, "word", int(state)))
             plain_text.line(" ".join(filter(None, told)), "small")
+    _verdict(key, [int(state) for state in states.index])
+
+
+def _verdict(key: Key, states: list[int]) -> None:
+    """What trials say of words' maps: a line for the states of which they say the same."""
+    trials, verdicts = (
+        run_data.asked(key, query) for query in (map_queries.trials, map_queries.verdicts)
+    )
+    said: dict[str, list[str]] = {}
+    tried = map_names.lines(verdicts, trials, "word")
+    for state in states:
+        if str(state) in tried:
+            said.setdefault(tried[str(state)], []).append(f"Z^{state}")
+    for line, of_states in said.items():
+        plain_text.line(f"Maps of words in {', '.join(of_states)}: {line}", "small")
 
 
 def _map(
@@ -135,17 +143,10 @@ def _map(
         plain_text.line(f"{patches.max() * scale:.3g} nats, {where}.", "small")
 
 
-def _summary_token(values: np.ndarray, scale: float, grid: tuple[int, int]) -> str:
-    """What CLS itself carries, beside which the patches' values are to be read."""
-    if not maps.first_patch(values, grid):
-        return ""
-    return f"CLS itself: {float(values[0]) * scale:+.3g} nats."
-
-
 def _rank(rank: float) -> str:
     if pd.isna(rank):
         return ""
-    return f"Rank correlation with taking groups of patches away: {rank:.2f}."
+    return f"Like taking patches away: {rank:.2f} (rank correlation)."
 
 
 def _points(points: pd.DataFrame, state: int, layer: int, run: dict[str, object]) -> str:
@@ -158,7 +159,7 @@ def _points(points: pd.DataFrame, state: int, layer: int, run: dict[str, object]
     lies = "lies" if here["pointing"][0] == 1 else "does not lie"
     share, floor = here["mass"]
     return (
-        f"The largest patch {lies} on its mask; {share:.0%} of the map does, of {floor:.0%} of the "
+        f"It {lies} on the thing's mask; {share:.0%} of the map does, on {floor:.0%} of the "
         "picture."
     )
 

@@ -13,12 +13,13 @@ STEP = 1e-2
 
 
 def hooked(captioner, pixels, ids, tokens, layer, token, factor):
-    """A word's log-probability, one token of the library's Z^layer being scaled."""
+    """A word's log-probability, a patch of the library's Z^layer being moved from the mean."""
     vision = captioner.model.vision_model
 
     def scale(module, inputs, output=None):
         state = (inputs[0] if output is None else output).clone()
-        state[:, token] *= factor
+        mean = sum(state[:, k] for k in range(1, 65)) / 64
+        state[:, token] = mean + factor * (state[:, token] - mean)
         return (state, *inputs[1:]) if output is None else state
 
     layers = vision.encoder.layers
@@ -41,7 +42,7 @@ def test_maps_are_central_differences(shipped):
     """Of captions of the other picture: of one's own a word is sure, and gradients are small."""
     captioner, pixels, said = shipped
     asked = [Asked(0, said[1], (4, 5)), Asked(1, said[0], (1, 3)), Asked(1, said[0], (5, 6))]
-    at, top = [0, 5, 9], captioner.tower.n_layers
+    at, top = [0, 5, 12], captioner.tower.n_layers
     got = carried(captioner, captioner.tower.embed(pixels), asked, at, top, PROMPT)
     for row, one in enumerate(asked):
         there = hooked(captioner, pixels[one.image, None], one.caption, one.tokens, 0, 0, 1.0)
@@ -49,7 +50,8 @@ def test_maps_are_central_differences(shipped):
         for k, layer in enumerate(at):
             largest = got.maps[row, k].abs().amax()
             assert largest > 1e-3
-            for token in (0, 27, int(got.maps[row, k].abs().argmax())):
+            assert float(got.maps[row, k, 0]) == 0
+            for token in (1, 27, int(got.maps[row, k].abs().argmax())):
                 up, down = (
                     hooked(
                         captioner, pixels[one.image, None], one.caption, one.tokens,
@@ -100,7 +102,8 @@ def test_every_family_has_maps(name, pictures):
     with torch.no_grad():
         for factor in (1 + STEP, 1 - STEP):
             moved = states[1].clone()
-            moved[:, token] *= factor
+            mean = tower.patches(moved.transpose(1, 2)).mean(2)
+            moved[:, token] = mean + factor * (moved[:, token] - mean)
             *_, last = run_states(tower, moved, first=2)
             memory = family.read(last, PROMPT)
             two, one = (k * float(family.logprob(memory, [ids[:k]])) for k in (2, 1))

@@ -60,10 +60,14 @@ def test_patches_are_those_that_are_mostly_covered(captioner, tmp_path):
     values[-side:, -side:] = 1
     Image.fromarray(values).save(tmp_path / "one.png")
     (tmp_path / "things.csv").write_text("image,value,word\none,1,zebra\none,2,zebra\none,2,dog\n")
-    item = ImageItem("one", "one.jpg", lambda: b"")
+    item = ImageItem("one", "one.jpg", (tmp_path / "one.png").read_bytes)
     found = localise.targets(captioner, read_masks(tmp_path), item, ["zebras", "dog", "cat", "dog"])
     assert [(t.word, t.patches.nonzero()[0].tolist()) for t in found] == [
         ("zebras", [columns + 1, rows * columns - 1]),
         ("dog", [columns + 1]),
     ]
     assert localise.targets(captioner, None, item, ["dog"]) == []
+    Image.fromarray(values[:-1]).save(tmp_path / "other.png")
+    other = ImageItem("one", "one.jpg", (tmp_path / "other.png").read_bytes)
+    with pytest.raises(ValueError, match=r"as large as the picture, \(96, 95\); got \(96, 96\)"):
+        localise.targets(captioner, read_masks(tmp_path), other, ["dog"])
