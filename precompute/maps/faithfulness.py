@@ -11,7 +11,8 @@ from precompute.forward import BatchSize
 from precompute.images import ImageItem, Masks
 from precompute.maps import curves, localise
 from precompute.maps.kinds import KINDS, Maps, maps_of
-from precompute.maps.word_maps import chosen, masks_of, score_row
+from precompute.maps.rows import score_row
+from precompute.maps.word_maps import chosen, masks_of
 from precompute.maps.words import spoken
 from precompute.models import Captioner, with_permuted_tower
 from precompute.runner import (

@@ -1,8 +1,8 @@
 """Which maps may be read as "where it looked": trials of maps, their intervals, and one rule.
 
-A trial is a measure of one kind of map at one layer. Its gain is what the map is better than chance,
-image by image: of deletion the random orders' area minus the map's, of all others the value minus
-its floor. Of permuted weights (`randomised`) it is the rank correlation itself.
+A trial is a measure of one kind of map at one layer. Its gain is what the map is better than
+chance, image by image: of deletion the random orders' area minus the map's, of all others the value
+minus its floor. Of permuted weights (`randomised`) it is the rank correlation itself.
 """
 
 from typing import Literal

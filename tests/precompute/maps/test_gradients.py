@@ -6,6 +6,7 @@ import torch
 from precompute.forward import run_states
 from precompute.heads.effect import gradients
 from precompute.maps.gradients import Asked, carried
+from tests.precompute.models.tiny_clip import clip, siglip
 from tests.precompute.models.tiny_families import FAMILIES
 
 PROMPT = "a short image caption."
@@ -111,3 +112,26 @@ def test_every_family_has_maps(name, pictures):
     expected = (values[0] - values[1]) / (2 * STEP)
     assert abs(expected) > 0
     assert float(got.maps[0, 0, token]) == pytest.approx(expected, rel=0.1, abs=2e-5)
+
+
+@pytest.mark.parametrize("make", [clip, siglip])
+def test_the_text_that_a_clip_chose_is_one_word(make, pictures):
+    model = make()
+    tower, top = model.tower, model.tower.n_layers
+    with torch.no_grad():
+        embedded = tower.embed(model.pixels(pictures[:1]))
+        states = [embedded, *run_states(tower, embedded)]
+    got = carried(model, embedded, [Asked(0, [2], (0, 1))], [top - 1, top], top, "a {}.")
+    # What CLS alone is read from, no patch of the last layer carries.
+    assert (got.maps[0, 1].abs().max() > 0) == (not tower.class_token)
+    token = int(got.maps[0, 0].abs().argmax())
+    values = []
+    with torch.no_grad():
+        for factor in (1 + STEP, 1 - STEP):
+            moved = states[top - 1].clone()
+            mean = tower.patches(moved.transpose(1, 2)).mean(2)
+            moved[:, token] = mean + factor * (moved[:, token] - mean)
+            *_, last = run_states(tower, moved, first=top)
+            values.append(float(model.logprob(model.read(last, "a {}."), [[2]])))
+    expected = (values[0] - values[1]) / (2 * STEP)
+    assert float(got.maps[0, 0, token]) == pytest.approx(expected, rel=0.05, abs=1e-5)

@@ -13,8 +13,8 @@ from precompute.config import FaithfulnessConfig, WordMapsConfig
 from precompute.estimate.workload import n_chosen, workload
 from precompute.forward import BatchSize, run_states
 from precompute.maps import deletion, localise
+from precompute.maps.follow import Said, deleted, rank_of
 from precompute.maps.kinds import KINDS, maps_of
-from precompute.maps.word_maps import deleted, rank_of
 from precompute.maps.words import spoken
 from precompute.models import size_of, with_permuted_tower
 from precompute.pipeline import execute
@@ -89,7 +89,7 @@ def test_deletion_and_its_rank_are_those_of_a_loop(shipped):
     ids, tower = said[1], captioner.tower
     words, groups = spoken(ids, captioner.text), deletion.groups(tower.grid, 2)
     size = BatchSize(2, "word_maps.batch_size")
-    got = deleted(captioner, pixels[0], ids, words, 7, groups, PROMPT, size)
+    got = deleted(captioner, pixels[0], Said("a", 7, ids, words), groups, PROMPT, size)
     side = pixels.shape[2] // 8
 
     def probable(picture, word):
