@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.views import figures, judge, layers, pruning, runs
+from dashboard.views import figures, judge, layers, maps, pruning, runs
 from dashboard.views.compare import page as compare_page
 from dashboard.views.heads import page as heads_page
 from dashboard.views.image import page as image_page
@@ -102,6 +102,13 @@ pages = [
         url_path="heads",
         icon=":material/apps:",
         help="What each head does, and its caption.",
+    ),
+    st.Page(
+        _page(maps.show),
+        title="Maps",
+        url_path="maps",
+        icon=":material/map:",
+        help="Which maps show where the model looked.",
     ),
     st.Page(
         _page(pruning.show),

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dashboard.captions import text as caption_text
 from dashboard.charts import maps, pruning_tables
-from dashboard.figures import files, film_strip
+from dashboard.figures import believed, files, film_strip
 from dashboard.figures import paper as paper_figures
 from dashboard.figures import translators as reader_figures
 from dashboard.figures.paper import About, Ask, Figure
@@ -98,6 +98,7 @@ def _figures(
             for name in reader_figures.names(ask)
             for figure in reader_figures.reading(ask, about, name)
         ],
+        "maps": [*believed.figures(ask, about)],
     }
     absent = paper_figures.ABSENT | {"readers": reader_figures.ABSENT}
     shown = {name: [one for one in several if one] for name, several in candidates.items()}

@@ -21,6 +21,7 @@ from precompute.heads import (
 )
 from precompute.images import ImageItem, readable
 from precompute.interventions import read_experiments, run_experiments
+from precompute.maps import follow_words, try_maps
 from precompute.metrics import SLOW
 from precompute.models import Captioner
 from precompute.readouts import (
@@ -177,6 +178,8 @@ def _steps(job: Job) -> tuple[_Steps, _Steps, _Steps]:
             functools.partial(measure_native, job),
             functools.partial(ask_questions, job),
             functools.partial(read_inner_words, job),
+            functools.partial(follow_words, job),
+            functools.partial(try_maps, job),
             *scores,
             functools.partial(score_answers, run, plan.config, maker),
         ],

@@ -233,6 +233,46 @@ TABLES: dict[str, Table] = {
         key=("image_id", "block", "grid_row", "grid_column", "rank"),
         order=("image_id", "block", "grid_row", "grid_column", "rank"),
     ),
+    # The content words of captions, of which there are maps (store.parts.word_maps); `begins` and
+    # `ends` are their place in the caption's text. Both scales are the largest absolute value.
+    "word": Table(
+        {
+            "image_id": _S,
+            "layer": _I,
+            "word": _I,
+            "text": _S,
+            "begins": _I,
+            "ends": _I,
+            "logprob": _F,
+            "head_scale": _F,
+            "deletion_scale": _F,
+        },
+        key=("image_id", "layer", "word"),
+        order=("image_id", "layer", "word"),
+    ),
+    # Of a word of the caption of `layer`, its map in the state Z^state; `rank` is Spearman's
+    # correlation with what taking groups of patches away does.
+    "word_map": Table(
+        {"image_id": _S, "layer": _I, "word": _I, "state": _I, "scale": _F, "rank": _F},
+        key=("image_id", "layer", "word", "state"),
+        order=("image_id", "layer", "word", "state"),
+    ),
+    # How far maps can be believed; `floor` is what chance gives, "" and 0 are none.
+    "map_score": Table(
+        {
+            "image_id": _S,
+            "layer": _I,
+            "map": _S,
+            "measure": _S,
+            "fill": _S,
+            "word": _S,
+            "blocks": _I,
+            "value": _F,
+            "floor": _F,
+        },
+        key=("image_id", "layer", "map", "measure", "fill", "word", "blocks"),
+        order=("map", "measure", "layer", "image_id", "fill", "word", "blocks"),
+    ),
     "question": Table({"question": _S, "detail": _S}, key=("question",), order=("question",)),
     "curve": _CURVES,
     # Beside `curve`, whose rows parts have, too: the band that holds all layers of a curve at once.

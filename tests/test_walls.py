@@ -59,6 +59,7 @@ ALLOWED = {
         "forward": {"config", "models"},
         "runner": {"config", "images", "models", "forward", "terminal", "texts"},
         "readouts": {"config", "images", "models", "forward", "runner"},
+        "maps": {"config", "images", "metrics", "models", "forward", "runner"},
         "interventions": {"config", "images", "models", "forward", "runner"},
         "translators": {"config", "images", "models", "forward", "runner", "interventions"},
         "scoring": {"config", "images", "metrics", "runner"},
@@ -91,6 +92,7 @@ ALLOWED = {
             "forward",
             "runner",
             "readouts",
+            "maps",
             "interventions",
             "heads",
             "metrics",
@@ -144,7 +146,7 @@ OWNERS = {
     "safetensors": ("precompute/models/lavis_files.py", "precompute/translators/storage.py"),
     "h5py": tuple(
         f"store/parts/{name}.py"
-        for name in ("hdf5", "new_file", "tensors", "means", "token_attention")
+        for name in ("hdf5", "new_file", "tensors", "means", "token_attention", "word_maps")
     ),
     "ray": ("precompute/runner/ray_engine.py",),
     "lavis": ("precompute/models/lavis.py", "precompute/models/lavis_model.py"),

@@ -10,7 +10,7 @@ import pandas as pd
 
 from dashboard.captions.diff import diff_words
 from store.statistics import landmarks
-from store.text import normalise
+from store.text import FUNCTION_WORDS, normalise
 
 ALIKE = 0.9
 """Captions fold into one row if they name the same things, in order, and so large a share of all
@@ -18,15 +18,6 @@ their words is common to both. One other word of ten would be a horse for a zebr
 
 REPEATS = 0.3
 """Above this share of repeated word pairs a caption is shown as degenerate."""
-
-_FUNCTION_WORDS = """
-    a an the and or but if of in on at to from by with without for as into over under near next up
-    down out off through between behind front top side it its is are was were be been being has have
-    had do does did that this these those there here he she they his her their some two one three
-    very while who which what not no
-"""
-_SMALL = frozenset(_FUNCTION_WORDS.split())
-"""Words that name nothing: all others of a caption are followed to where they first appear."""
 
 
 def rows(
@@ -107,7 +98,7 @@ def _alike(one: list[str], other: list[str]) -> bool:
 
 
 def _named(words: list[str]) -> list[str]:
-    return [word for word in words if word not in _SMALL]
+    return [word for word in words if word not in FUNCTION_WORDS]
 
 
 def degenerate(text: str) -> bool:

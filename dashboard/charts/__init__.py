@@ -6,6 +6,7 @@ are shown, the pages decide.
 
 __all__ = [
     "base",
+    "believed",
     "chance_tables",
     "colour_bar",
     "compare",

@@ -23,6 +23,7 @@ from store.disk import (
 )
 from store.errors import NotPublished
 from store.parts import ImageTensors
+from store.parts.word_maps import WordMaps
 from store.query import Export, Order, Quantity, Selection, image_export, open_generation, similar
 from store.query import checks as run_checks
 from store.query import images as image_queries
@@ -194,6 +195,12 @@ def condition_tensors(key: Key, image_id: str, condition: str) -> ImageTensors |
 def token_attention(key: Key, image_id: str) -> NDArray[np.float16] | None:
     """What every token of an image attends to [L, N+1, N+1], or None if it was not kept; shared."""
     return _open(key).token_attention(image_id)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def word_maps(key: Key, image_id: str, layer: int) -> WordMaps | None:
+    """The maps of the words of one caption, or None if it was not followed; shared."""
+    return _open(key).word_maps(image_id, layer)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

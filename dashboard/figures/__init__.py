@@ -5,6 +5,7 @@ and so does the report.
 """
 
 __all__ = [
+    "believed",
     "display",
     "files",
     "film_strip",

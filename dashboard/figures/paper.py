@@ -39,6 +39,8 @@ ABSENT = {
     "the layers whose heads are.",
     "table1": "Table 1: no heads were pruned. A section [[pruning]] of the configuration asks for "
     "it.",
+    "maps": "Maps: none was tried, so that none is shown to say where the model looked. A section "
+    "[faithfulness] of the configuration asks for it.",
 }
 """What a run lacks that has not one of them, and what makes it."""
 

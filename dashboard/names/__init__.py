@@ -9,6 +9,7 @@ __all__ = [
     "judges",
     "landmarks",
     "making",
+    "maps",
     "metrics",
     "provenance",
     "score_line",

@@ -23,6 +23,8 @@ _STAGES = (
     ("native_reading", "how far each layer is from the last"),
     ("questions", "answers to questions"),
     ("inner_words", "words inside the language model"),
+    ("word_maps", "which patches carry each word"),
+    ("faithfulness", "which maps can be believed"),
     ("score.answers.", "scores of the answers"),
     ("corpus.", "scores of whole sets"),
     ("judge.", "a vision model's scores"),

@@ -34,7 +34,7 @@ function drawLadder(reader, before) {
   ladder.menu.show(at.against)
   ladder.fold.show(at.fold)
   if (!before || before.against !== at.against || before.fold !== at.fold) fillLadder(reader)
-  else if (before.layer === at.layer) return
+  else if (before.layer === at.layer && before.word === at.word) return
   const [old, now] = [ladder.chosen, ladder.groups.get(at.layer)]
   ladder.chosen = now
   if (old && old !== now) fillRow(reader, old)
@@ -51,7 +51,7 @@ function fillLadder(reader) {
   for (const row of header.rows) {
     const first = folded ? row.fold : row.layer
     if (!groups.has(first)) groups.set(first, { button: make("button", { type: "button",
-      onclick: ({ currentTarget }) => reader.choose({ layer: currentTarget.dataset.layer }) }),
+      onclick: (event) => reader.choose(placeOf(event)) }),
     rows: [] })
     groups.get(first).rows.push(row)
     ladder.groups.set(String(row.layer), groups.get(first))
@@ -59,6 +59,11 @@ function fillLadder(reader) {
   for (const group of groups.values()) fillRow(reader, group)
   ladder.list.replaceChildren(...Array.from(groups.values(), ({ button, rows }) =>
     make("div", { role: "listitem" }, ...marksOf(reader, rows), button)))
+}
+
+function placeOf({ currentTarget, target }) {
+  const { word } = target.dataset
+  return { layer: currentTarget.dataset.layer, ...(word ? { word } : {}) }
 }
 
 // Where this picture's captions settle and become its own: a line above the row of its layer.
@@ -94,7 +99,7 @@ function captionOf(reader, row, rows) {
   const caption = make("span", { class: "caption" })
   for (const [change, text] of piecesOf(reader, row)) {
     caption.append(make({ gained: "ins", lost: "del", kept: "span" }[change],
-      { class: change, text }), " ")
+      { class: change }, ...(change === "lost" ? [text] : wordsOf(reader, row, text))), " ")
   }
   if (!row.text.trim()) caption.append(make("span", { class: "empty", text: "(no words)" }))
   if (row.shared >= MANY) caption.append(make("span", { class: "badge", text: sharedBy(row),
@@ -103,6 +108,17 @@ function captionOf(reader, row, rows) {
   if (wordings > 1) caption.append(make("span", { class: "badge", text: `${wordings} wordings`,
     title: "These layers name the same things in other small words. Choose one to read its own." }))
   return caption
+}
+
+// A text whose words that have maps can be clicked: the row then takes the word along.
+function wordsOf({ at, header }, row, text) {
+  const followed = header.followed[row.layer]
+  if (!followed) return [text]
+  return text.split(/([\p{L}\p{N}]+)/u).filter((part) => part).map((part) => {
+    const id = followed[part.toLowerCase()]
+    return id ? make("span", { class: `follow${at.word === id ? " chosen" : ""}`, "data-word": id,
+      title: `Which patches carry “${part}”?`, text: part }) : part
+  })
 }
 
 function barsOf(row) {

@@ -17,6 +17,7 @@ function buildMaps(reader) {
   const parts = {
     canvas: canvas(), title: make("div", { class: "map-title" }), value: make("div",
       { class: "small value" }), bar: make("div"), note: make("div", { class: "note" }),
+    verdict: make("div", { class: "small verdict" }),
     about: make("div", { class: "small", text: header.tower.about }),
     hint: make("div", { class: "small", text: `Drag a box or click a patch: which heads look there${
       header.tokens ? ", and what does it attend to" : ""}?` }),
@@ -32,7 +33,7 @@ function buildMaps(reader) {
   listenForBoxes(reader, parts.canvas)
   reader.maps = parts
   return make("section", { class: "maps", "aria-label": "Map over the picture" },
-    make("div", {}, parts.title, parts.canvas, parts.value, parts.bar, parts.note,
+    make("div", {}, parts.title, parts.canvas, parts.value, parts.bar, parts.note, parts.verdict,
       parts.about, parts.hint, parts.clear),
     parts.patch)
 }
@@ -77,11 +78,18 @@ function drawMaps(reader) {
   maps.note.textContent = reader.map ? "" : "Z^0, the state before the first block, has a caption and no attention yet."
   if (reader.map) drawScaled(reader, what)
   else if (reader.picture) paint(maps.canvas, reader.picture, null)
+  maps.verdict.textContent = reader.map && at.difference !== "true" ? verdictOf(reader) : ""
   maps.canvas.setAttribute("aria-label", describe(reader, maps.title.textContent))
   maps.hint.hidden = at.patch !== "none"
   maps.clear.hidden = at.patch === "none"
   drawValue(reader)
   drawPatch(reader)
+}
+
+// Whether this kind of map was found to show where the model looked, in one line.
+function verdictOf({ at, header }) {
+  const of = header.verdicts[at.head === "mean" ? at.map : "single"] ?? {}
+  return of[at.layer] ?? of[""] ?? ""
 }
 
 function drawScaled(reader, what) {

@@ -60,7 +60,12 @@ def choices(header: Mapping[str, Any], peak: tuple[int, int] | None) -> dict[str
         "fold": Choice("true", _SWITCH),
         "difference": Choice("false", difference),
         "patch": Choice(NO_PATCH, _boxes(*header["grid"])),
+        "word": Choice(link.NONE, [link.NONE, *_followed(header["followed"])]),
     }
+
+
+def _followed(words: Mapping[str, Mapping[str, str]]) -> list[str]:
+    return [word for of_layer in words.values() for word in of_layer.values()]
 
 
 @cache

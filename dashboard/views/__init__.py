@@ -13,6 +13,7 @@ __all__ = [
     "interventions",
     "judge",
     "layers",
+    "maps",
     "pruning",
     "runs",
 ]

@@ -125,4 +125,4 @@ def write(**values: str | None) -> None:
 
 def set_image(image_id: str) -> None:
     """Move to an image and stay at the cell; from callbacks only."""
-    write(image=image_id, patch=None)
+    write(image=image_id, patch=None, word=None)

@@ -31,7 +31,9 @@ PARAMETERS = {
     "condition": Parameter("the condition"),
     "versus": Parameter("the condition to compare with", ("apart",)),
     "with_run": Parameter("the run to compare with"),
-    "image": Parameter("the image", ("layer", "head", "patch")),  # begins at its strongest cell
+    "image": Parameter(
+        "the image", ("layer", "head", "patch", "word")
+    ),  # begins at its strongest cell
     "layer": Parameter("layer", ("apart",)),
     "head": Parameter("head"),
     "numbers": Parameter("the numbers of layers"),
@@ -61,9 +63,11 @@ PARAMETERS = {
     "fold": Parameter("fold"),
     "difference": Parameter("difference"),
     "patch": Parameter("the box of patches"),
+    "word": Parameter("the word"),
     "film": Parameter("the layers of the film strip"),
     "edit": Parameter("the kind of edit"),
     # Other pages.
+    "trial": Parameter("the measure"),
     "section": Parameter(
         "the section",
         formerly="room",

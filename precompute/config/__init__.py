@@ -21,6 +21,7 @@ from precompute.config.layers import (
     check_layers,
     require_layers,
 )
+from precompute.config.maps import MAP_KINDS, FaithfulnessConfig, Fill, WordMapsConfig, spread
 from precompute.config.settings import (
     PROJECT,
     BertScoreConfig,
@@ -45,6 +46,7 @@ __all__ = [
     "FEW_SEEDS",
     "HEADS_LAYERS",
     "JUDGE_LAYERS",
+    "MAP_KINDS",
     "PROJECT",
     "QUESTIONS_LAYERS",
     "BertScoreConfig",
@@ -53,6 +55,8 @@ __all__ = [
     "DatasetConfig",
     "DecodeConfig",
     "ExperimentConfig",
+    "FaithfulnessConfig",
+    "Fill",
     "FloorConfig",
     "Generation",
     "HeadEffectConfig",
@@ -67,10 +71,12 @@ __all__ = [
     "ScoreConfig",
     "TextsConfig",
     "TranslatorsConfig",
+    "WordMapsConfig",
     "check_layers",
     "config_of",
     "judge_config",
     "local_path",
     "read_config",
     "require_layers",
+    "spread",
 ]

@@ -48,5 +48,11 @@ def check_layers(config: Config, n_layers: int) -> None:
         require_layers(config.questions.layers or (), 0, n_layers, QUESTIONS_LAYERS)
     if config.judge:
         require_layers(config.judge.layers or (), 0, n_layers, JUDGE_LAYERS)
+    if config.word_maps:
+        named = (*(config.word_maps.layers or ()), *(config.word_maps.captions or ()))
+        require_layers(named, 0, n_layers, "layers and captions under [word_maps]")
+    if config.faithfulness:
+        named = (*(config.faithfulness.layers or ()), *(config.faithfulness.randomised or ()))
+        require_layers(named, 1, n_layers, "layers and randomised under [faithfulness]")
     for pruning in config.pruning:
         require_layers(pruning.layers or (), 1, n_layers, f"layers of pruning {pruning.name!r}")

@@ -16,6 +16,7 @@ from precompute.config.experiments import (
     PruningConfig,
 )
 from precompute.config.judge import JudgeConfig
+from precompute.config.maps import FaithfulnessConfig, WordMapsConfig
 from precompute.config.overrides import misfits, override
 from precompute.config.section import DatasetName, Section, Seed
 from precompute.config.translators import TranslatorsConfig
@@ -151,6 +152,8 @@ class DatasetConfig(Section):
         max_broken: the share of images that may be broken, in [0, 1]; more stop the run.
         background: what transparent pictures are laid on. If it is not given, their alpha is left
             out, as the library does: the model sees the colours that lie hidden under it.
+        masks: a folder that says where things are seen (docs/maps.md), relative to the project;
+            none, if not given.
     """
 
     name: DatasetName
@@ -161,6 +164,7 @@ class DatasetConfig(Section):
     seed: Seed = 0
     max_broken: float = Field(default=0.05, ge=0, le=1)
     background: Literal["white"] | None = None
+    masks: str | None = None
 
     @property
     def hub(self) -> str | None:
@@ -311,6 +315,8 @@ class Config(Section):
     score: ScoreConfig = ScoreConfig()
     questions: QuestionsConfig | None = None
     inner_words: InnerWordsConfig | None = None
+    word_maps: WordMapsConfig | None = None
+    faithfulness: FaithfulnessConfig | None = None
     floor: FloorConfig | None = None
     experiments: tuple[ExperimentConfig, ...] = ()
     heads: HeadsConfig | None = None

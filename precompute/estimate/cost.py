@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from precompute.config import Config, Generation
+from precompute.config import Config, Generation, WordMapsConfig, spread
 from precompute.models import ModelSize
 
 _PROMPT_TOKENS = 8
@@ -57,6 +57,12 @@ def array_bytes(size: ModelSize, cls_state: bool) -> int:
 def token_attention_bytes(size: ModelSize) -> int:
     """Bytes on disk of one image's attention of every token, mean over heads, in float16."""
     return 2 * size.n_layers * size.n_tokens**2
+
+
+def word_bytes(size: ModelSize, config: WordMapsConfig) -> int:
+    """Bytes on disk of one word's maps, in float16: states, deletion, heads."""
+    maps = (len(spread(config.layers, size.n_layers)) + 1) * size.n_tokens
+    return 2 * (maps + size.n_layers * size.n_heads)
 
 
 def state_bytes(size: ModelSize, config: Config, itemsize: int) -> int:

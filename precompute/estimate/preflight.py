@@ -11,7 +11,7 @@ from precompute.config import Config, DatasetConfig, ModelConfig, ScoreConfig, l
 from precompute.estimate.published import published_size
 from precompute.estimate.report import array_bytes_of
 from precompute.estimate.workload import workload
-from precompute.images import hub, load_dataset
+from precompute.images import hub, load_dataset, read_masks
 from precompute.metrics import require_known
 from precompute.metrics.bertscore import PACKAGE, is_here
 from precompute.models import missing_weights, size_of
@@ -43,6 +43,7 @@ def require_ready(config: Config) -> None:
         *_weights(config.model),
         *_texts(config.model),
         *(line for dataset in config.datasets for line in _images(dataset)),
+        *(line for dataset in config.datasets for line in _masks(dataset)),
         *_unscorable(config.score, sorted(metrics)),
     ]
     if missing:
@@ -89,6 +90,14 @@ def _images(dataset: DatasetConfig) -> Iterator[str]:
             load_dataset(dataset)
         except ValueError as error:
             yield f"the images of {dataset.name}: {error}"
+
+
+def _masks(dataset: DatasetConfig) -> Iterator[str]:
+    try:
+        if dataset.masks:
+            read_masks(local_path(dataset.masks))
+    except ValueError as error:
+        yield f"the masks of {dataset.name}: {error}"
 
 
 def require_space(plans: Sequence[Plan], results: Path) -> None:

@@ -21,12 +21,13 @@ from precompute.estimate.cost import (
     state_bytes,
     token_attention_bytes,
     tower_seconds,
+    word_bytes,
 )
 from precompute.estimate.published import PUBLISHED, published_size
 from precompute.estimate.workload import Workload, workload
 from precompute.images import load_dataset
 from precompute.models import ModelSize, device_of, dtype_of, missing_weights, size_of
-from precompute.runner import Plan, plan_of, shared_decisions
+from precompute.runner import Plan, plan_of, shared_decisions, stage_names
 from precompute.terminal import duration
 from precompute.translators import file_bytes, kinds_of, memory_of
 from store.parts import has_part, token_attention
@@ -148,7 +149,14 @@ def array_bytes_of(config: Config, size: ModelSize, work: Sequence[Workload]) ->
         for one in config.translators
         if not one.fitted
     )
-    return sum(one.kept for one in work) * each + round(chosen) * token_attention_bytes(size) + maps
+    # A pass forward and back is three passes, and gives one word's maps.
+    words = sum(one.passes for one in work if one.stage == stage_names.WORD_MAPS) / 3
+    return (
+        sum(one.kept for one in work) * each
+        + round(chosen) * token_attention_bytes(size)
+        + (round(words) * word_bytes(size, config.word_maps) if config.word_maps else 0)
+        + maps
+    )
 
 
 def _left(planned: Plan, results: Path) -> int:

@@ -5,12 +5,16 @@ from dataclasses import dataclass
 
 from precompute.config import (
     FEW_SEEDS,
+    MAP_KINDS,
     Config,
     ExperimentConfig,
+    FaithfulnessConfig,
     Generation,
     HeadEffectConfig,
     PruningConfig,
     TranslatorsConfig,
+    WordMapsConfig,
+    spread,
 )
 from precompute.interventions import (
     SAVED,
@@ -115,7 +119,45 @@ def workload(
         asked = config.inner_words.images
         n_read = min(asked, n_images) if isinstance(asked, int) else len(asked)
         work.append(Workload(stage_names.INNER_WORDS, n_read, forced=n_read))
+    if config.word_maps:
+        work.append(_word_maps(config.word_maps, plain, n_images))
+    if config.faithfulness:
+        work.append(_faithfulness(config.faithfulness, size, n_images))
     return work
+
+
+def n_words(generation: Generation) -> int:
+    """Content words of a caption, for a plan: one in three of the tokens that it may have."""
+    return max(1, generation.max_new_tokens // 3)
+
+
+def n_chosen(images: int | tuple[str, ...], n_images: int) -> int:
+    """How many images a section names."""
+    return min(images if isinstance(images, int) else len(images), n_images)
+
+
+def _word_maps(config: WordMapsConfig, generation: Generation, n_images: int) -> Workload:
+    """A pass forward and back a word, which costs three; and edited pictures of some images."""
+    chosen, captions = n_chosen(config.images, n_images), len(set(config.captions or (0,)))
+    followed = 3 * chosen * captions * n_words(generation)
+    edited = min(config.checked, chosen) * captions * (config.groups**2 + 1)
+    return Workload(stage_names.WORD_MAPS, followed + edited, forced=followed + edited)
+
+
+def _faithfulness(config: FaithfulnessConfig, size: ModelSize, n_images: int) -> Workload:
+    """Edited pictures of every order, fill, way and step; maps of the tower and permuted ones.
+
+    A pass with gradients costs three, and its whole patterns two more.
+    """
+    chosen = n_chosen(config.images, n_images)
+    orders = len(MAP_KINDS) * len(spread(config.layers, size.n_layers)) + 1 + config.orders
+    edited = len(config.fills) * (2 + 2 * orders * (config.steps - 1))
+    towers = 1 + len(set(config.randomised or (1, 2, 3)))
+    return Workload(
+        stage_names.FAITHFULNESS,
+        chosen * (edited + 5 * towers),
+        forced=chosen * (edited + 3 * towers),
+    )
 
 
 def _head_effect(config: HeadEffectConfig, size: ModelSize, n_images: int) -> Iterator[Workload]:

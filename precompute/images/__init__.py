@@ -19,6 +19,7 @@ from precompute.images.image_set import (
     subset,
 )
 from precompute.images.item import ImageItem, UnreadableImage, fingerprint, readable
+from precompute.images.masks import Masks, read_masks
 from precompute.images.names import spelt_out
 from precompute.images.prefetch import readable_ahead
 
@@ -80,6 +81,7 @@ __all__ = [
     "LOADERS",
     "ImageItem",
     "ImageSet",
+    "Masks",
     "TooManyBroken",
     "UnknownLayout",
     "UnreadableImage",
@@ -88,6 +90,7 @@ __all__ = [
     "imagenet_classes",
     "load",
     "load_dataset",
+    "read_masks",
     "readable",
     "readable_ahead",
     "require_few_broken",

@@ -31,6 +31,7 @@ from precompute.models.captioner import (
     Placement,
     all_as_read,
     as_read,
+    logprobs_of,
 )
 from precompute.models.checkpoint import (
     CheckpointMissing,
@@ -234,6 +235,7 @@ __all__ = [
     "layout_key",
     "llava_onevision",
     "load_captioner",
+    "logprobs_of",
     "missing_weights",
     "qwen3_vl",
     "size_of",

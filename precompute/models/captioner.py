@@ -212,20 +212,29 @@ class HasInnerWords(Captioner, Protocol):
         ...
 
 
+def logprobs_of(
+    logits: Float[Tensor, "batch token vocabulary"],
+    tokens: Int[Tensor, "batch token"],
+    kept: Int[Tensor, "batch token"] | Bool[Tensor, "batch token"],
+) -> Float[Tensor, "batch token"]:
+    """Log-probabilities of given tokens, in nats; 0 of those that do not count.
+
+    Args:
+        logits: of each token, given those before it.
+        tokens: ids.
+        kept: 1 or true where a token counts.
+    """
+    chosen: Tensor = logits.float().log_softmax(-1).gather(2, tokens[..., None])[..., 0]
+    return chosen * kept
+
+
 def mean_logprob(
     logits: Float[Tensor, "batch token vocabulary"],
     tokens: Int[Tensor, "batch token"],
     kept: Int[Tensor, "batch token"] | Bool[Tensor, "batch token"],
 ) -> Float[Tensor, " batch"]:
-    """Mean log-probability of the tokens that count, in nats.
-
-    Args:
-        logits: of each token, given those before it.
-        tokens: ids.
-        kept: 1 or true where a token counts; at least once a row.
-    """
-    chosen = logits.float().log_softmax(-1).gather(2, tokens[..., None])[..., 0]
-    total: Tensor = (chosen * kept).sum(1) / kept.sum(1)
+    """The mean of `logprobs_of` over the tokens that count, at least one a row."""
+    total: Tensor = logprobs_of(logits, tokens, kept).sum(1) / kept.sum(1)
     return total
 
 

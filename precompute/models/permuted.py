@@ -12,7 +12,7 @@ from precompute.models.tower import VisionTower, block
 C = TypeVar("C", bound=Captioner)
 
 
-def with_permuted_tower(captioner: C, seed: int) -> C:
+def with_permuted_tower(captioner: C, seed: int, top: int | None = None) -> C:
     """The same captioner on a tower whose weights are permuted within each matrix.
 
     Each matrix keeps its numbers, and so their mean and spread, but not where they stand. Biases,
@@ -24,17 +24,20 @@ def with_permuted_tower(captioner: C, seed: int) -> C:
         captioner: any; it is not changed.
         seed: of the permutations, which are drawn on the CPU: the same on every device, and for a
             model's weights in LAVIS and in transformers.
+        top: how many blocks, from the last down, are permuted; every matrix, if not given. A block
+            has the same permutation whatever the number.
     """
-    return replace(captioner, tower=_permuted(captioner.tower, seed))  # type: ignore[type-var]
+    return replace(captioner, tower=_permuted(captioner.tower, seed, top))  # type: ignore[type-var]
 
 
-def _permuted(tower: VisionTower, seed: int) -> VisionTower:
+def _permuted(tower: VisionTower, seed: int, top: int | None) -> VisionTower:
     copied = copy.deepcopy(tower)
-    generator = torch.Generator().manual_seed(seed)
+    generator, first = torch.Generator().manual_seed(seed), _first_of(copied, top)
     with torch.no_grad():
-        for matrix in copied.matrices:
+        for k, matrix in enumerate(copied.matrices):
             order = torch.randperm(matrix.numel(), generator=generator).to(matrix.device)
-            matrix.copy_(matrix.flatten()[order].reshape(matrix.shape))
+            if k >= first:
+                matrix.copy_(matrix.flatten()[order].reshape(matrix.shape))
     # What blocks derive from W_O is that of the copy before.
     return replace(
         copied,
@@ -53,3 +56,27 @@ def _permuted(tower: VisionTower, seed: int) -> VisionTower:
             for one in copied.blocks
         ),
     )
+
+
+def _first_of(tower: VisionTower, top: int | None) -> int:
+    """Where the matrices of the top blocks begin among all."""
+    if top is None or top >= tower.n_layers:
+        return 0 if top is None else _end_of(tower, 0)
+    return _end_of(tower, tower.n_layers - top)
+
+
+def _end_of(tower: VisionTower, n_blocks: int) -> int:
+    """How many matrices there are below and in the first blocks; of 0, those of the embeddings."""
+    outputs = [
+        next(k for k, matrix in enumerate(tower.matrices) if matrix is one.proj.weight)
+        for one in tower.blocks
+    ]
+    behind = len(tower.matrices) - outputs[-1]  # W_O and the MLP's
+    if n_blocks:
+        return outputs[n_blocks - 1] + behind
+    before = outputs[1] - outputs[0] - behind if len(outputs) > 1 else None
+    # One block alone: queries, keys and values are one matrix or three.
+    if before is None:
+        width = tower.width
+        before = sum(tower.matrices[k].shape[0] in (width, 3 * width) for k in range(outputs[0]))
+    return outputs[0] - before

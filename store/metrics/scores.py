@@ -192,6 +192,14 @@ OTHERS: dict[str, Metric] = {
         range=(-1.0, 1.0),
         better="more",
     ),
+    "word_map_points": Metric(
+        "Word maps point at their things",
+        "share",
+        "Of the things with a mask that the final caption names, and of the layers in which words "
+        "are followed: the share in which the word's map is largest on its thing.",
+        range=_ONE,
+        better="more",
+    ),
     "convergence_layer": Metric(
         "Convergence layer",
         "layer",

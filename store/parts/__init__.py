@@ -4,7 +4,7 @@ Tables as Parquet, arrays as HDF5, sums of states, and what is left of writers t
 schema and the disk; nothing of what is published from parts, or asked of it.
 """
 
-from store.parts import tensors, token_attention
+from store.parts import tensors, token_attention, word_maps
 from store.parts.failures import Failure, read_failures, write_failures
 from store.parts.means import MEANS_FILE, StateSums, add_up, read_dataset, read_sums, write_sums
 from store.parts.read import check_sizes, check_version, is_readable, require_columns
@@ -64,6 +64,7 @@ __all__ = [
     "token_attention",
     "unfinished_of_other_hosts",
     "verify_part",
+    "word_maps",
     "write_failures",
     "write_part",
     "write_sums",

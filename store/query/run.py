@@ -15,7 +15,14 @@ from PIL import Image
 
 from store.disk import list_runs, read_run
 from store.errors import ImageNotFound, PartDamaged, QueryTooLong, RunNotFound, TableNotFound
-from store.parts import ImageTensors, read_part, table_named, tensors, token_attention
+from store.parts import (
+    ImageTensors,
+    read_part,
+    table_named,
+    tensors,
+    token_attention,
+    word_maps,
+)
 from store.query import database
 from store.query.database import connect, connect_at
 
@@ -184,6 +191,28 @@ class Run:
         name = part.rpartition("/")[2]
         path = self.path / "parts" / stage / name / token_attention.FILE_NAME
         return token_attention.read(path, image_id) if path.exists() else None
+
+    def word_maps(self, image_id: str, layer: int) -> word_maps.WordMaps | None:
+        """Which patches and heads carry each word of an image's caption.
+
+        Args:
+            image_id: the image.
+            layer: whose caption.
+
+        Returns:
+            None if the run did not follow that caption's words.
+
+        Raises:
+            ImageNotFound: no such image.
+        """
+        part, _ = self._place(image_id)
+        stage = self.info.get("stages", {}).get(word_maps.STAGE)
+        if stage is None:
+            return None
+        # As of `token_attention`: parts are named like the capture's.
+        name = part.rpartition("/")[2]
+        path = self.path / "parts" / stage / name / word_maps.FILE_NAME
+        return word_maps.read(path, image_id, layer) if path.exists() else None
 
     def is_transparent(self, image_id: str) -> bool:
         """Whether the model saw colours of a picture that its transparency hides from an eye.

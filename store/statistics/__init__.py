@@ -3,7 +3,7 @@
 Works on a DuckDB connection with the schema's tables. Knows neither parts nor files.
 """
 
-from store.statistics import intervals, judged, landmarks, matrices
+from store.statistics import believed, intervals, judged, landmarks, matrices
 from store.statistics.bootstrap import N_BOOTSTRAP, SEED, bootstrap_weights, summarise
 from store.statistics.chance import add_chance
 from store.statistics.changes import add_changes, paired
@@ -29,6 +29,7 @@ __all__ = [
     "add_landmarks",
     "add_questions",
     "add_reader_gains",
+    "believed",
     "bootstrap_weights",
     "intervals",
     "judged",

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
-PAGES = ("images", "image", "layers", "interventions", "heads", "pruning", "runs")
+PAGES = ("images", "image", "layers", "interventions", "heads", "maps", "pruning", "runs")
 
 
 def app(page="images", query=()):

@@ -6,7 +6,15 @@ import streamlit as st
 from dashboard.data import run as run_data
 from dashboard.data.run import Key
 from dashboard.names import provenance, score_line
-from dashboard.views.image import edits, film_panel, inner_words, reader_data, similar, translators
+from dashboard.views.image import (
+    edits,
+    film_panel,
+    inner_words,
+    reader_data,
+    similar,
+    translators,
+    word_map,
+)
 from dashboard.widgets import groups, link, menus, picture
 from dashboard.widgets import text as plain_text
 from dashboard.widgets.link import Place
@@ -37,9 +45,12 @@ def show(place: Place) -> None:
     _headline(key, image_id, place.condition, captions)
     if nearest := provenance.nearest(run_data.run_row(key)["info"]):
         plain_text.line(nearest, "small")
+    if place.condition == BASELINE:
+        word_map.choose(key, image_id)
     notes = st.container()
     translators.show(key, place.condition)
     here = reader_data.show(key, image_id, place.condition, against)
+    word_map.show(key, image_id, here["word"])
     _nearest(key, image_id, place.condition, int(here["layer"]))
     edits.show(key, image_id, place.condition)
     reader_data.scores(key, image_id, place.condition, int(here["layer"]))

@@ -14,15 +14,18 @@ from dashboard.charts import base as base_charts
 from dashboard.charts import maps
 from dashboard.data import run as run_data
 from dashboard.data.run import Key
+from dashboard.names import maps as map_names
 from dashboard.names import metrics
 from dashboard.names.towers import TOWERS, Tower
 from dashboard.reader import payload, place
+from dashboard.views.image import word_map
 from dashboard.widgets import picture
 from dashboard.widgets import text as plain_text
 from dashboard.widgets.picture import Seen
 from store.disk import short_hash
 from store.metrics import GAIN, METRICS, gains, likeness
 from store.parts import ImageTensors
+from store.query import maps as map_queries
 from store.query import reader as reader_queries
 from store.schema import BASELINE, CAPTION_METRICS, LAYER_METRICS
 
@@ -89,6 +92,8 @@ def _shown(key: Key, image_id: str, condition: str, against: str | None) -> payl
             "difference": other is not None,
             "tokens": condition == BASELINE and run_data.token_attention(key, image_id) is not None,
             "peak": _peak(seen.heads, tower),
+            "verdicts": _verdicts(key) if condition == BASELINE else {},
+            "followed": word_map.followed(key, image_id) if condition == BASELINE else {},
             "words": ladder_rows.first_appearances(captions),
             "marks": ladder_rows.marks(captions, _gain(scores)),
             "rows": ladder_rows.rows(
@@ -115,6 +120,15 @@ def _shown(key: Key, image_id: str, condition: str, against: str | None) -> payl
         payload.matrix(seen.heads, n_layers, int(run["n_heads"]), tower),
         payload.curves(_lines(seen.stats, captions, scores), before, n_layers),
     )
+
+
+def _verdicts(key: Key) -> dict[str, dict[str, str]]:
+    """What trials say of each kind of map that is drawn, by layer; empty where none was tried."""
+    trials, verdicts = (
+        run_data.asked(key, query) for query in (map_queries.trials, map_queries.verdicts)
+    )
+    said = {kind: map_names.lines(verdicts, trials, kind) for kind in payload.KINDS}
+    return {**said, "single": {"": map_names.SINGLE}} if any(said.values()) else {}
 
 
 def _descriptions(key: Key, image_id: str, condition: str, against: str | None) -> dict[str, Any]:

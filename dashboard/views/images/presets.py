@@ -50,6 +50,7 @@ def presets(key: Key, condition: str, top: int, layer: int | None = None) -> lis
     return [
         sure_but_wrong(key, condition, layer),
         _late(key, condition, top, gain),
+        _points(key, condition),
         *(
             preset
             for judge, layers in zip(judges["judge"], judges["layers"], strict=True)
@@ -144,6 +145,18 @@ def _late(key: Key, condition: str, top: int, gain: str | None) -> Preset:
             Predicate(Quantity(gain, "shuffled", top), ">", 0.0),
         ),
     )
+
+
+def _points(key: Key, condition: str) -> Preset:
+    name = "Words point at their things"
+    meaning = (
+        "The map of a word is largest on the thing's mask, for at least half of the named things "
+        "and the layers in which words are followed."
+    )
+    points = Quantity("word_map_points")
+    if run_data.quantile(key, points, _HALF, condition) is None:
+        return Preset(name, meaning, lacks="It needs [word_maps] and a data set with masks.")
+    return Preset(name, meaning, (Predicate(points, ">=", _HALF),))
 
 
 def _disagree(

@@ -152,6 +152,7 @@ HEADER = {
     "compared": None,
     "difference": False,
     "tokens": False,
+    "followed": {"3": {"cat": "3-0", "red": "3-1"}},
 }
 
 
@@ -163,6 +164,7 @@ def test_only_known_values_are_taken():
         "layer": "3",
         "head": "mean",
         "patch": "0",
+        "word": "3-1",
         "difference": "true",
         "against": "other",
         "opacity": "0.7",
@@ -170,13 +172,13 @@ def test_only_known_values_are_taken():
         "cells": ["gradient"],
         "more": "x",
     }
-    assert place.within(values, known) == default | {"layer": "3", "head": "mean", "patch": "0"}
+    taken = {"layer": "3", "head": "mean", "patch": "0", "word": "3-1"}
+    assert place.within(values, known) == default | taken
+    assert place.within({"word": "3-2"}, known)["word"] == default["word"] == "none"
     more = place.choices(HEADER | {"difference": True, "compared": "mean:1"}, None)
     assert place.within(None, more)["against"] == "other"
     assert place.within(values, more) | {"opacity": ""} == place.within(None, more) | {
-        "layer": "3",
-        "head": "mean",
-        "patch": "0",
+        **taken,
         "difference": "true",
         "against": "other",
         "opacity": "",

@@ -13,6 +13,7 @@ from precompute.models.permuted import with_permuted_tower
 from precompute.models.vision import view_tower
 from tests.precompute.brute_force import permuted_model, states
 from tests.precompute.models.tiny import blip, blip2
+from tests.precompute.models.tiny_families import FAMILIES
 
 
 @pytest.fixture(params=["instructblip", "blip2", "blip"])
@@ -75,3 +76,37 @@ def test_what_blocks_derive_from_their_weights_follows(captioner, pixels):
     expected = replace(captioner, tower=view_tower(permuted_model(captioner.model, 5).vision_model))
     theirs = capture(expected.tower, pixels)
     torch.testing.assert_close(seen.contribution, theirs.contribution, atol=1e-5, rtol=1e-3)
+
+
+@pytest.mark.parametrize("top", [1, 2, 3])
+def test_from_the_top_so_many_blocks_are_permuted(any_captioner, top):
+    """Those of the wholly permuted tower, above matrices that are as they were."""
+    plain, whole = any_captioner.tower, with_permuted_tower(any_captioner, 5).tower
+    some = with_permuted_tower(any_captioner, 5, top).tower
+    of_block = (len(plain.matrices) - 2) // 3  # behind the patches' and the positions'
+    below = 2 + (3 - top) * of_block
+    for k, (one, was, all_) in enumerate(
+        zip(some.matrices, plain.matrices, whole.matrices, strict=True)
+    ):
+        assert torch.equal(one, was if k < below else all_)
+    assert some.blocks[-1].proj.weight is some.matrices[len(plain.matrices) - 3]
+    with torch.no_grad():
+        torch.testing.assert_close(some.blocks[-1].w_o.flatten(0, 1), some.blocks[-1].proj.weight.T)
+
+
+@pytest.mark.parametrize("name", sorted(FAMILIES))
+def test_a_familys_top_block_is_its_own(name):
+    captioner = FAMILIES[name]()
+    some = with_permuted_tower(captioner, 5, 1).tower
+    changed = {
+        k
+        for k, (one, was) in enumerate(zip(some.matrices, captioner.tower.matrices, strict=True))
+        if not torch.equal(one, was)
+    }
+    assert changed == set(range(min(changed), len(some.matrices)))
+    assert (
+        next(k for k, m in enumerate(some.matrices) if m is some.blocks[-1].proj.weight) in changed
+    )
+    if len(some.blocks) > 1:
+        lower = next(k for k, m in enumerate(some.matrices) if m is some.blocks[-2].proj.weight)
+        assert lower < min(changed)

@@ -224,13 +224,14 @@ def test_what_a_run_lacks_is_named_and_cannot_be_clicked(tmp_path, monkeypatch):
     at = opened_presets()
     assert not at.exception
     buttons = [button for button in at.button if button.key and button.key.startswith("preset-")]
-    assert len(buttons) == 3
+    assert len(buttons) == 4
     assert all(button.disabled for button in buttons)
     bodies = "\n".join(element.proto.body for element in at.get("html"))
     for lacks in (
         "It needs the metric repetition and a grounded gain",
         "It needs a judge",
         "It needs convergence layers and a grounded gain",
+        "It needs [word_maps] and a data set with masks",
     ):
         assert lacks in bodies
 
