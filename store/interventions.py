@@ -28,6 +28,26 @@ class KindLabel:
     color: Color | None = None
 
 
+BROKEN: dict[str, KindLabel] = {
+    "corrupt": KindLabel(
+        "corruption",
+        "Corruption: the picture is broken as in ImageNet-C, at a severity of 1 to 5, at the size "
+        "at which the model sees it.",
+    ),
+    "occlude": KindLabel(
+        "occlusion",
+        "Occlusion: a share of the picture's patches is covered with one colour, by chance or in "
+        "the order of the last layer's map.",
+    ),
+    "shuffle": KindLabel("shuffle", "Shuffle: the picture's patches lie in another order."),
+    "pgd": KindLabel(
+        "attack",
+        "Attack: pixels are changed a little, along the gradient, against the final caption or "
+        "towards another (projected gradient descent).",
+    ),
+}
+"""Kinds of conditions on the picture, before any layer."""
+
 KINDS: dict[str, KindLabel] = {
     "mean": KindLabel(
         "averaging",
@@ -48,6 +68,7 @@ KINDS: dict[str, KindLabel] = {
         "important add nothing.",
     ),
     "mixed": KindLabel("several edits", "Several edits at once."),
+    **BROKEN,
 }
 """Kinds of conditions in the order of menus; the labels of the first two are the paper's words."""
 

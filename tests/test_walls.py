@@ -47,9 +47,10 @@ ALLOWED = {
         "texts": {"config", "images", "metrics"},
         "models": {"config", "texts"},
         "forward": {"config", "models"},
+        "inputs": {"forward", "models"},
         "runner": {"config", "images", "models", "forward", "terminal", "texts"},
         "readouts": {"config", "images", "models", "forward", "runner"},
-        "interventions": {"config", "images", "models", "forward", "runner"},
+        "interventions": {"config", "images", "inputs", "models", "forward", "runner"},
         "scoring": {"config", "images", "metrics", "runner"},
         "heads": {
             "config",

@@ -139,7 +139,7 @@ def _experiments(
         new = [c for c in conditions if c.id not in known]
         known.update(c.id for c in new)
         every += new
-        first = [min(c.layers) for c in new] + [1] * n_saved
+        first = [max(1, c.first) for c in new] + [1] * n_saved
         if first:
             sweeps.append(
                 _sweep(

@@ -15,6 +15,7 @@ from precompute.forward.layers import (
     attend,
     constant,
     full_pattern,
+    pattern_of,
     run_layers,
     run_states,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "decode_states",
     "fitting",
     "full_pattern",
+    "pattern_of",
     "run_layers",
     "run_states",
 ]

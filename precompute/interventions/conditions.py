@@ -7,6 +7,9 @@ An id is a comma-separated list of edits, layers in this project's numbering (1.
 A mean that is not of this run's own images names the other run, `mean:12-21@imagenet-1a2b3c4d`;
 what differs from the defaults follows: `mean:5~output~token~n100~seed1`. In place of a mean,
 `mean:5~resample~seed1` takes the state of another of the run's images, drawn with a seed.
+
+What is done to the picture comes first, with edits of layers or alone: `gaussian_noise@3`,
+`gaussian_noise@3,skip:5` (`precompute.inputs.edits` has them all).
 """
 
 import json
@@ -15,6 +18,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from precompute.config import require_layers
+from precompute.inputs import InputEdit, specification
 from precompute.interventions.kinds import KINDS, Scale, taking_mean
 from store.disk import short_hash
 from store.interventions import MEAN, heads_text, layers_text, mean_options
@@ -129,15 +133,18 @@ class MeanSource:
 class Condition:
     """A set of edits: every image is computed anew with all of them at once.
 
+    Of layers, of the picture, or both.
+
     Edits are put in order: equal ones over several layers are joined, so that equal conditions
     are equal values with equal ids. On one layer any kinds go together but `skip`, which leaves
     nothing to edit, and two different scales of heads.
 
     Attributes:
-        edits: what is edited, by lowest layer.
+        edits: which layers are edited and how, by lowest layer; may be none if the picture is.
         mean: which mean; exactly where an edit takes one.
         name: of a pruning, whose scales an id cannot say.
         pruning: how its scales came about, as JSON values, for the condition's specification.
+        broken: what is done to the picture.
 
     Raises:
         ValueError: edits that contradict each other, a mean too many or missing, scales that an
@@ -148,10 +155,12 @@ class Condition:
     mean: MeanSource | None = None
     name: str | None = None
     pruning: Mapping[str, Any] | None = field(default=None, hash=False)
+    broken: InputEdit | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "edits", _joined(self.edits))
-        _check_combination(self.edits)
+        if self.broken is None or self.edits:
+            _check_combination(self.edits)
         if (self.mean is not None) != any(KINDS[e.kind].takes_mean for e in self.edits):
             kinds = " or ".join(taking_mean())
             raise ValueError(
@@ -166,23 +175,29 @@ class Condition:
         """Its readable id; `parse` reads it back unless it is that of a pruning."""
         if self.name is not None:
             return f"prune:{self.name}-{short_hash([self._edits_json(), self.pruning])}"
-        return ",".join(
+        of_layers = [
             e.text + (self.mean.text if self.mean and KINDS[e.kind].takes_mean else "")
             for e in self.edits
-        )
+        ]
+        return ",".join([*([self.broken.text] if self.broken else []), *of_layers])
 
     @property
     def kind(self) -> str:
         """That of its edits; `mixed` where there are several, `prune` of a pruning."""
         if self.name is not None:
             return "prune"
-        kinds = {edit.kind for edit in self.edits}
+        kinds = {edit.kind for edit in self.edits} | ({self.broken.kind} if self.broken else set())
         return kinds.pop() if len(kinds) == 1 else "mixed"
 
     @property
     def layers(self) -> tuple[int, ...]:
         """The layers that are edited, ascending."""
         return tuple(sorted({layer for edit in self.edits for layer in edit.layers}))
+
+    @property
+    def first(self) -> int:
+        """The least l of which Z^l is another: 0 where the picture is."""
+        return 0 if self.broken else min(self.layers)
 
     @property
     def heads(self) -> tuple[int, ...]:
@@ -222,6 +237,7 @@ class Condition:
             "edits": self._edits_json(),
             "mean": mean,
             "pruning": None if self.pruning is None else dict(self.pruning),
+            **({"input": specification(self.broken)} if self.broken else {}),
         }
 
     def row(self, run: str, dataset: str, images: int) -> dict[str, Any]:

@@ -5,6 +5,7 @@ An entry is an id that may also stand for several conditions, and for those of t
     mean:1..11           mean:1, mean:2 ... mean:11: each layer alone
     skip:*               each layer of the tower alone
     heads:27-without-*   each head of that layer alone
+    gaussian_noise@1..5  each severity alone (`precompute.inputs.edits`)
     paper:mean:11-20     in the paper's numbering of 39 blocks 0..38; on other towers the range
                          covers the same share of the depth
 """
@@ -16,6 +17,7 @@ from itertools import product
 from typing import Any
 
 from precompute.config import require_layers
+from precompute.inputs import EXAMPLES, SEPARATOR, InputEdit, read_edits
 from precompute.interventions.conditions import Condition, Edit, MeanSource, Shape, check
 from precompute.interventions.kinds import KINDS, taking_mean
 
@@ -28,7 +30,7 @@ _EDIT = re.compile(
     r"(?:@(?P<run>[A-Za-z0-9][\w.-]*))?(?P<options>(?:~\w+)*)"
 )
 _LAYERS = re.compile(r"\d+(-\d+)?(\+\d+(-\d+)?)*")
-_Choice = tuple[Edit, MeanSource | None]
+_Choice = tuple[Edit, MeanSource | None] | InputEdit
 
 
 def parse(text: str, shape: Shape) -> Condition:
@@ -61,7 +63,7 @@ def expand(
         ValueError: it cannot be read, or does not fit the tower.
     """
     paper = entry.startswith("paper:")
-    texts = entry.removeprefix("paper:").split(",")
+    texts = SEPARATOR.split(entry.removeprefix("paper:"))
     try:
         choices = [
             list(_choices(text, shape, paper, mean or MeanSource(), run_of)) for text in texts
@@ -116,6 +118,9 @@ def _choices(
     run_of: Callable[[str], str | None],
 ) -> Iterator[_Choice]:
     """The edits that one part of an entry stands for."""
+    if broken := read_edits(text):
+        yield from broken
+        return
     match = _EDIT.fullmatch(text)
     kind = KINDS.get(match["kind"]) if match else None
     if match is None or kind is None or (kind.scales is None) != (match["heads"] is None):
@@ -132,6 +137,7 @@ def _choices(
 
 def _grammar() -> str:
     *others, last = (example for kind in KINDS.values() for example in kind.examples)
+    others += EXAMPLES
     return f"{', '.join(others)} or {last}, several joined by commas, a mean's run after @"
 
 
@@ -191,7 +197,15 @@ def _mean(
 
 
 def _condition(choice: tuple[_Choice, ...]) -> Condition:
-    means = {mean for _, mean in choice if mean is not None}
+    of_layers = [each for each in choice if isinstance(each, tuple)]
+    means = {mean for _, mean in of_layers if mean is not None}
     if len(means) > 1:
         raise ValueError("the edits of a condition share one mean; got several.")
-    return Condition(tuple(edit for edit, _ in choice), means.pop() if means else None)
+    broken = [each for each in choice if not isinstance(each, tuple)]
+    if len(broken) > 1:
+        raise ValueError("a picture is broken in one way; got several.")
+    return Condition(
+        tuple(edit for edit, _ in of_layers),
+        means.pop() if means else None,
+        broken=broken[0] if broken else None,
+    )

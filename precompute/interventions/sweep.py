@@ -6,6 +6,7 @@ the baseline to the last bit.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,23 @@ import pyarrow as pa
 from torch import Tensor
 
 from precompute.config import Config
-from precompute.forward import BatchSize, capture, capture_edited, decode_states, run_states
+from precompute.forward import (
+    BatchSize,
+    Capture,
+    capture,
+    capture_edited,
+    decode_states,
+    run_states,
+)
 from precompute.images import ImageItem
+from precompute.inputs import Clean
 from precompute.interventions.apply import Prepared, States, edited_states, prepare
+from precompute.interventions.broken_input import (
+    broken_pixels,
+    broken_states,
+    cosine_rows,
+    state_cosine,
+)
 from precompute.interventions.conditions import Condition, Shape, check
 from precompute.interventions.means import mean_images
 from precompute.interventions.resample import Others, resampled
@@ -160,15 +175,22 @@ def write_sweep(
     of_decoder = BatchSize(config.decode.batch_size, "decode.batch_size")
     places: list[tuple[str, str, int]] = []
     kept: list[dict[str, pa.Table]] = []
+    cosines: list[Row] = []
 
     def states() -> Iterator[tuple[Tensor, list[int]]]:
         for ids, pixels in baseline_batches(part, captioner, source, items, advance):
             of_batch = resampled(captioner, prepared, ids, others)
-            if with_capture:
-                computed = _captured(captioner, pixels, ids, of_batch, files, kept)
+            plain = capture(captioner.tower, pixels) if with_capture else None
+            states = plain.states if plain else _states(captioner.tower, pixels)
+            clean = Clean(ids, pixels, states, [final[i] for i in ids], config.decode.prompt)
+            if plain:
+                computed = _captured(captioner, plain, clean, of_batch, files, kept)
             else:
-                computed = _plain(captioner.tower, pixels, of_batch)
+                computed = _plain(captioner, clean, of_batch)
             for p, above in computed:
+                if p.condition.broken:
+                    apart = state_cosine(above, states)
+                    cosines.extend(cosine_rows(p.condition.id, ids, apart))
                 # From the last down: states that stop after as many tokens share a batch.
                 for layer in range(last, p.first - 1 if all_layers else last - 1, -1):
                     places.extend((p.condition.id, image_id, layer) for image_id in ids)
@@ -183,6 +205,8 @@ def write_sweep(
     part.meta["decoder_batches"] = of_decoder.used
     rows = [caption_row(*place, c) for place, c in zip(places, captions, strict=True)]
     part.table("caption", rows + (_below(prepared, source) if all_layers else []))
+    if cosines:
+        part.table("score", cosines)
     for name in ("layer_stat", "head_stat") if with_capture else ():
         part.table(name, pa.concat_tables(tables[name] for tables in kept) if kept else [])
 
@@ -198,37 +222,62 @@ def _below(prepared: Sequence[Prepared], source: Part) -> list[Row]:
     ]
 
 
+def _states(tower: VisionTower, pixels: Tensor) -> States:
+    states = [tower.embed(pixels)]
+    return [*states, *run_states(tower, states[0])]
+
+
 def _plain(
-    tower: VisionTower, pixels: Tensor, prepared: Iterable[Prepared]
+    captioner: Captioner, clean: Clean, prepared: Iterable[Prepared]
 ) -> Iterator[tuple[Prepared, States]]:
     """Conditions and their states Z^first..Z^L."""
-    states = [tower.embed(pixels)]
-    states += run_states(tower, states[0])
-    for p, above in edited_states(tower, states, prepared):
+    broken, of_layers = _apart(prepared)
+    yield from broken_states(captioner, clean, broken)
+    for p, above in edited_states(captioner.tower, clean.states, of_layers):
         yield p, list(above)
+
+
+def _apart(prepared: Iterable[Prepared]) -> tuple[list[Prepared], Iterator[Prepared]]:
+    """Conditions on the picture, and those on layers alone, which come after them."""
+    rest, broken = iter(prepared), []
+    for p in rest:
+        if not p.condition.broken:
+            return broken, chain([p], rest)
+        broken.append(p)
+    return broken, iter(())
 
 
 def _captured(
     captioner: Captioner,
-    pixels: Tensor,
-    ids: Sequence[str],
+    plain: Capture,
+    clean: Clean,
     prepared: Iterable[Prepared],
     files: Mapping[str, TensorWriter],
     kept: list[dict[str, pa.Table]],
 ) -> Iterator[tuple[Prepared, States]]:
-    """Conditions and their states, statistics and arrays kept on the way."""
-    tower = captioner.tower
-    plain, seen = capture(tower, pixels), captioner.model_input(pixels)
-    for p in prepared:
+    """Conditions and their states, statistics and arrays kept on the way.
+
+    And the picture as the model saw it, the broken one where it was broken.
+    """
+    tower, ids = captioner.tower, clean.ids
+    broken, of_layers = _apart(prepared)
+    seen = captioner.model_input(clean.pixels)
+    taken_of = chain(
+        (
+            (p, capture(tower, pixels, p.edits), captioner.model_input(pixels))
+            for p, pixels in broken_pixels(captioner, clean, broken)
+        ),
+        ((p, capture_edited(tower, plain, p.edits), seen) for p in of_layers),
+    )
+    for p, taken, picture in taken_of:
         condition_id = p.condition.id
-        taken = capture_edited(tower, plain, p.edits)
         kept.append(
             {
                 "layer_stat": stat_table(ids, taken.layer_stat, ("layer",), condition_id),
                 "head_stat": stat_table(ids, taken.head_stat, ("layer", "head"), condition_id),
             }
         )
-        for image in image_tensors(ids, taken, seen, files[condition_id].keeps_cls_state):
+        for image in image_tensors(ids, taken, picture, files[condition_id].keeps_cls_state):
             files[condition_id].append(image)
         yield p, taken.states
 

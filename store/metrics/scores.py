@@ -170,7 +170,25 @@ SCORES: dict[str, Metric] = {
 }
 """What `precompute.metrics` computes of captions, by the same names."""
 
+STATE_COSINE = "state_cosine"
+"""Of a state of a broken picture and the clean one's; its rows lie in `score`."""
+
 OTHERS: dict[str, Metric] = {
+    STATE_COSINE: Metric(
+        "Likeness of states",
+        "cosine",
+        "Cosine between a token's state with the picture broken and with it clean, mean over "
+        "tokens: 1 is the same direction.",
+        range=(-1.0, 1.0),
+        better="more",
+    ),
+    "divergence_layer": Metric(
+        "First layer of divergence",
+        "layer",
+        "The first layer whose caption is not the one that the unedited model gives of the clean "
+        "picture there, word for word. Pictures without such a layer have no value.",
+        range=_POSITIVE,
+    ),
     "attn_to_box": Metric(
         "Attention to the box",
         "share of attention",

@@ -23,7 +23,7 @@ from store.statistics import (
 
 __all__ = ["COMPUTED", "N_BOOTSTRAP", "SEED", "VERSION", "add_summaries", "bootstrap_weights"]
 
-VERSION = 10
+VERSION = 11
 """Goes up when a summary is computed differently, so that publish makes a new generation."""
 
 COMPUTED = (

@@ -5,6 +5,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from store.schema import BASELINE
 from store.text import normalise
 
 SCORES = {
@@ -22,6 +23,8 @@ _TEXTS = 50_000
 def add_convergence(con: duckdb.DuckDBPyConnection) -> None:
     """Add to table `image_stat` the layer from which an image's captions stay.
 
+    And the first at which a condition's captions part from the baseline's (`_diverge`).
+
     `convergence_layer` is the least layer from which every caption equals the last layer's on
     normalised text (tau = 1); those of `SCORES` the least from which every score against the
     final caption is at least tau; a layer that is not scored does not count as there.
@@ -37,6 +40,7 @@ def add_convergence(con: duckdb.DuckDBPyConnection) -> None:
         FROM caption LEFT JOIN normal USING (text)""",
         [],
     )
+    _diverge(con)
     for name, (metric, tau) in SCORES.items():
         # A caption that is empty has no score: of an empty final one, no layer counts as there.
         _converge(
@@ -60,6 +64,26 @@ def _converge(con: duckdb.DuckDBPyConnection, name: str, there: str, params: lis
               FROM ({there}) SEMI JOIN ({ALL_LAYERS}) USING (condition_id))
         GROUP BY condition_id, image_id""",
         params,
+    )
+
+
+def _diverge(con: duckdb.DuckDBPyConnection) -> None:
+    """Add `divergence_layer`: the first layer whose caption is not the baseline's there.
+
+    On normalised text, of conditions of which all layers were decoded; NULL where there is none.
+    """
+    con.execute(
+        f"""
+        INSERT INTO image_stat
+        SELECT e.condition_id, e.image_id, 'divergence_layer',
+            min(e.layer) FILTER (e.normal IS DISTINCT FROM b.normal)
+        FROM (FROM caption LEFT JOIN normal USING (text)
+              SEMI JOIN ({ALL_LAYERS}) USING (condition_id)) e
+        JOIN (FROM caption LEFT JOIN normal USING (text) WHERE condition_id = ?) b
+            USING (image_id, layer)
+        WHERE e.condition_id <> ?
+        GROUP BY e.condition_id, e.image_id""",
+        [BASELINE, BASELINE],
     )
 
 
