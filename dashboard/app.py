@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.views import figures, judge, layers, pruning, runs
+from dashboard.views import figures, judge, layers, pruning, robustness, runs
 from dashboard.views.compare import page as compare_page
 from dashboard.views.heads import page as heads_page
 from dashboard.views.image import page as image_page
@@ -85,6 +85,13 @@ pages = [
         url_path="interventions",
         icon=":material/tune:",
         help="What edits of the model do to its captions.",
+    ),
+    st.Page(
+        _page(robustness.show),
+        title="Robustness",
+        url_path="robustness",
+        icon=":material/blur_on:",
+        help="What broken pictures do to captions, layer by layer.",
     ),
     st.Page(
         _page(heads_page.show),

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dashboard.captions import text as caption_text
 from dashboard.charts import pruning_tables
-from dashboard.figures import files, film_strip
+from dashboard.figures import files, film_strip, robustness
 from dashboard.figures import paper as paper_figures
 from dashboard.figures.paper import About, Ask, Figure
 from dashboard.names import metrics, provenance
@@ -92,11 +92,16 @@ def _figures(
         if len(layers) and chosen
         else [],
         "table1": [*paper_figures.table1(ask, about)],
+        "robustness": [*robustness.robustness(ask, about)],
     }
     shown = {name: [one for one in several if one] for name, several in candidates.items()}
     return (
         [one for several in shown.values() for one in several],
-        [paper_figures.ABSENT[name] for name, several in shown.items() if not several],
+        [
+            paper_figures.ABSENT[name]
+            for name, several in shown.items()
+            if not several and name in paper_figures.ABSENT
+        ],
     )
 
 

@@ -82,6 +82,7 @@ PARAMETERS = {
     "heads_at": Parameter("the layer"),
     "group": Parameter("the pruning"),
     "pruned": Parameter("the number of heads"),
+    "way": Parameter("the way of breaking pictures"),
     "phrase": Parameter("the words"),
     "changed": Parameter("what to show"),
     "judge": Parameter("the judge", ("replies",)),

@@ -224,6 +224,13 @@ OTHERS: dict[str, Metric] = {
         "of its log-probability says how sure.",
         range=_POSITIVE,
     ),
+    "lasting_divergence_layer": Metric(
+        "Divergence for good",
+        "layer",
+        "The layer from which up no caption is the one that the unedited model gives of the clean "
+        "picture there. Pictures whose last caption is the same have no value.",
+        range=_POSITIVE,
+    ),
     "cider_plateau": Metric(
         "CIDEr levels off",
         "layer",

@@ -4,6 +4,7 @@ All SQL of readers is here. Reads one generation and writes nothing into a run's
 """
 
 from store.query import (
+    broken,
     checks,
     conditions,
     floor,
@@ -38,6 +39,7 @@ __all__ = [
     "Search",
     "Selection",
     "Sort",
+    "broken",
     "checks",
     "conditions",
     "export_table",

@@ -68,23 +68,25 @@ def _converge(con: duckdb.DuckDBPyConnection, name: str, there: str, params: lis
 
 
 def _diverge(con: duckdb.DuckDBPyConnection) -> None:
-    """Add `divergence_layer`: the first layer whose caption is not the baseline's there.
+    """Add where the captions of a condition part from the baseline's, on normalised text.
 
-    On normalised text, of conditions of which all layers were decoded; NULL where there is none.
+    `divergence_layer` is the first layer whose caption is another; `lasting_divergence_layer` the
+    least from which all are. NULL where there is none; of conditions of which all layers were
+    decoded.
     """
+    apart = f"""
+        SELECT e.condition_id, e.image_id, layer, e.normal IS DISTINCT FROM b.normal AS there
+        FROM (FROM caption LEFT JOIN normal USING (text) WHERE condition_id <> '{BASELINE}') e
+        JOIN (FROM caption LEFT JOIN normal USING (text) WHERE condition_id = '{BASELINE}') b
+            USING (image_id, layer)"""
     con.execute(
         f"""
         INSERT INTO image_stat
-        SELECT e.condition_id, e.image_id, 'divergence_layer',
-            min(e.layer) FILTER (e.normal IS DISTINCT FROM b.normal)
-        FROM (FROM caption LEFT JOIN normal USING (text)
-              SEMI JOIN ({ALL_LAYERS}) USING (condition_id)) e
-        JOIN (FROM caption LEFT JOIN normal USING (text) WHERE condition_id = ?) b
-            USING (image_id, layer)
-        WHERE e.condition_id <> ?
-        GROUP BY e.condition_id, e.image_id""",
-        [BASELINE, BASELINE],
+        SELECT condition_id, image_id, 'divergence_layer', min(layer) FILTER (there)
+        FROM ({apart}) SEMI JOIN ({ALL_LAYERS}) USING (condition_id)
+        GROUP BY condition_id, image_id"""
     )
+    _converge(con, "lasting_divergence_layer", apart, [])
 
 
 def _add_normal(con: duckdb.DuckDBPyConnection) -> None:

@@ -37,7 +37,7 @@ def with_experiments(config):
                 ),
                 # Beside one that is not of the picture, and shares its batches.
                 ExperimentConfig(name="plain", conditions=("skip:3", LAST)),
-            )
+            ),
         }
     )
 

@@ -38,13 +38,24 @@ def test_it_is_the_first_layer_whose_caption_differs(tmp_path):
     publish(run)
     with open_run(run) as opened:
         stat = opened.table("image_stat", "metric = 'divergence_layer'")
+        lasting = opened.table("image_stat", "metric = 'lasting_divergence_layer'")
     assert set(stat.condition_id) == set(stories)  # not of the last layer alone
     assert len(stat) == 3 * len(clean)
+    ids = [image_id(k) for k in range(len(clean))]
+
+    def differ(row):
+        pairs = zip(
+            stories[row.condition_id][ids.index(row.image_id)],
+            clean[ids.index(row.image_id)],
+            strict=True,
+        )
+        return [normalise(one) != normalise(other) for one, other in pairs]
+
     for row in stat.itertuples():
-        i = [image_id(k) for k in range(len(clean))].index(row.image_id)
-        apart = [
-            layer
-            for layer in range(2)
-            if normalise(stories[row.condition_id][i][layer]) != normalise(clean[i][layer])
-        ]
-        assert (None if np.isnan(row.value) else row.value) == (apart[0] if apart else None)
+        first = next((layer for layer in range(2) if differ(row)[layer]), None)
+        assert (None if np.isnan(row.value) else row.value) == first
+    assert len(lasting) == 3 * len(clean)
+    for row in lasting.itertuples():
+        from_here = next((layer for layer in range(2) if all(differ(row)[layer:])), None)
+        assert (None if np.isnan(row.value) else row.value) == from_here
+    assert lasting.value.nunique() == 2
