@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dashboard.captions import text as caption_text
 from dashboard.charts import pruning_tables
-from dashboard.figures import files, film_strip, robustness
+from dashboard.figures import files, film_strip, patching, robustness
 from dashboard.figures import paper as paper_figures
 from dashboard.figures.paper import About, Ask, Figure
 from dashboard.names import metrics, provenance
@@ -93,6 +93,7 @@ def _figures(
         else [],
         "table1": [*paper_figures.table1(ask, about)],
         "robustness": [*robustness.robustness(ask, about)],
+        "patching": [patching.patching(ask, about)],
     }
     shown = {name: [one for one in several if one] for name, several in candidates.items()}
     return (

@@ -23,6 +23,7 @@ from precompute.images import ImageItem, readable
 from precompute.interventions import read_experiments, run_experiments
 from precompute.metrics import SLOW
 from precompute.models import Captioner
+from precompute.patching import patch_pairs
 from precompute.readouts import (
     ask_questions,
     caption_floor,
@@ -140,6 +141,7 @@ def _steps(job: Job) -> tuple[_Steps, _Steps, _Steps]:
             functools.partial(caption_floor, job),
             functools.partial(ask_questions, job),
             functools.partial(read_inner_words, job),
+            functools.partial(patch_pairs, job),
             *scores,
             functools.partial(score_answers, run, plan.config, maker),
         ],

@@ -51,6 +51,7 @@ ALLOWED = {
         "runner": {"config", "images", "models", "forward", "terminal", "texts"},
         "readouts": {"config", "images", "models", "forward", "runner"},
         "interventions": {"config", "images", "inputs", "models", "forward", "runner"},
+        "patching": {"config", "forward", "images", "models", "runner"},
         "scoring": {"config", "images", "metrics", "runner"},
         "heads": {
             "config",
@@ -70,6 +71,7 @@ ALLOWED = {
             "models",
             "runner",
             "interventions",
+            "patching",
             "terminal",
             "texts",
         },
@@ -83,6 +85,7 @@ ALLOWED = {
             "interventions",
             "heads",
             "metrics",
+            "patching",
             "scoring",
             "texts",
         },

@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard.charts import condition_tables, pruning_tables
 from dashboard.data import run as run_data
 from dashboard.data.run import Key
-from dashboard.figures import display, robustness
+from dashboard.figures import display, patching, robustness
 from dashboard.figures import paper as paper_figures
 from dashboard.figures.paper import ABSENT, About, Ask, Figure
 from dashboard.views.image import film_panel
@@ -39,7 +39,8 @@ def show(place: Place) -> None:
         if image_id is not None:
             _figure6(key, ask, about, image_id)
         _table1(key, ask, about)
-        for figure in display.made(key, robustness.robustness, about):
+        broken = display.made(key, robustness.robustness, about)
+        for figure in [*broken, *display.made(key, patching.patching, about)]:
             with st.container(border=True):
                 display.show(figure)
         _report(place.run)

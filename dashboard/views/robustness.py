@@ -1,6 +1,8 @@
 """What breaks a story: pictures with noise, holes, disorder or an attack, layer by layer."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -182,7 +184,7 @@ def _first(key: Key, condition: str) -> None:
             _row(key, row, condition)
 
 
-def _row(key: Key, row: dict[str, object], condition: str) -> None:
+def _row(key: Key, row: Mapping[Any, Any], condition: str) -> None:
     picture, text = st.columns([1, 8], vertical_alignment="center", gap="small")
     image_id, never = str(row["image_id"]), pd.isna(row["layer"])
     picture.image(

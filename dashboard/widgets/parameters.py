@@ -82,6 +82,8 @@ PARAMETERS = {
     "heads_at": Parameter("the layer"),
     "group": Parameter("the pruning"),
     "pruned": Parameter("the number of heads"),
+    "pair": Parameter("the pair"),
+    "patched": Parameter("the picture that is patched"),
     "way": Parameter("the way of breaking pictures"),
     "phrase": Parameter("the words"),
     "changed": Parameter("what to show"),

@@ -11,6 +11,7 @@ from precompute.config.experiments import (
     HeadEffectConfig,
     HeadsConfig,
     HeadTextsConfig,
+    PatchingConfig,
     PruningConfig,
 )
 from precompute.config.judge import JudgeConfig, judge_config
@@ -60,6 +61,7 @@ __all__ = [
     "InnerWordsConfig",
     "JudgeConfig",
     "ModelConfig",
+    "PatchingConfig",
     "PruningConfig",
     "QuestionsConfig",
     "ScaleConfig",

@@ -9,7 +9,9 @@ from precompute.config import (
     ExperimentConfig,
     Generation,
     HeadEffectConfig,
+    PatchingConfig,
     PruningConfig,
+    local_path,
 )
 from precompute.interventions import (
     SAVED,
@@ -21,6 +23,7 @@ from precompute.interventions import (
     means_needed,
 )
 from precompute.models import ModelSize
+from precompute.patching import read_pairs
 from precompute.runner import stage_names
 from store.parts import token_attention
 
@@ -108,7 +111,36 @@ def workload(
         asked = config.inner_words.images
         n_read = min(asked, n_images) if isinstance(asked, int) else len(asked)
         work.append(Workload(stage_names.INNER_WORDS, n_read, forced=n_read))
+    if config.patching and dataset == (config.patching.dataset or config.datasets[0].name):
+        work.append(_patching(config.patching, size, plain))
     return work
+
+
+def _patching(config: PatchingConfig, size: ModelSize, generation: Generation) -> Workload:
+    """Both ways of every pair: the stories, a backward pass, and what is put in one at a time.
+
+    Of one's own caption and the other's each the log-probability. A site runs half of the blocks
+    on average. Pairs that are not on this machine count as none: `run` says so.
+    """
+    try:
+        n_ways = 2 * len(read_pairs(local_path(config.pairs), config.n))
+    except ValueError:
+        n_ways = 0
+    groups = 3 * (size.n_layers + 1) + 2 * size.n_layers
+    singles = sum(
+        min(config.exact_top + config.exact_random, there)
+        for there in (
+            size.n_layers * size.n_heads,
+            (size.n_layers + 1) * size.grid[0] * size.grid[1],
+        )
+    )
+    return Workload(
+        stage_names.PATCHING,
+        n_ways * (1 + 3 + (groups + singles) / 2),
+        n_ways * (size.n_layers + 1),
+        forced=n_ways * 2 * (1 + 3 + groups + singles),
+        generation=generation,
+    )
 
 
 def _head_effect(config: HeadEffectConfig, size: ModelSize, n_images: int) -> Iterator[Workload]:
@@ -151,6 +183,7 @@ def _experiments(
                     experiment.capture,
                     config.decode.generation,
                     len({c.mean.seed for c in new if c.mean and c.mean.resamples}),
+                    sum(c.broken.n_gradients for c in new if c.broken),
                 )
             )
     for source, states in means_needed(every).items():
@@ -189,16 +222,19 @@ def _sweep(
     capture: bool,
     generation: Generation,
     draws: int = 0,
+    gradients: int = 0,
 ) -> Workload:
     """A sweep of conditions, each from its lowest edited layer; and the tower once without.
 
-    And once for the images of every draw that stand in for others.
+    And once for the images of every draw that stand in for others; three times for every gradient
+    in the pixels, of which one pass is back.
     """
     above = [size.n_layers + 1 - layer for layer in first]
     return Workload(
         stage,
-        n_images * (1 + draws + sum(above) / size.n_layers),
+        n_images * (1 + draws + 3 * gradients + sum(above) / size.n_layers),
         n_images * (sum(above) if all_layers else len(above)),
+        forced=n_images * 3 * gradients,
         kept=n_images * len(above) if capture else 0,
         generation=generation,
     )

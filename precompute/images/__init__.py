@@ -19,8 +19,10 @@ from precompute.images.image_set import (
     subset,
 )
 from precompute.images.item import ImageItem, UnreadableImage, fingerprint, readable
+from precompute.images.metadata import read_csv
 from precompute.images.names import spelt_out
 from precompute.images.prefetch import readable_ahead
+from precompute.images.sources import file_reader
 
 LOADERS: dict[str, Callable[[Path], ImageSet]] = {
     "whoops": whoops.load,
@@ -83,11 +85,13 @@ __all__ = [
     "TooManyBroken",
     "UnknownLayout",
     "UnreadableImage",
+    "file_reader",
     "fingerprint",
     "hub",
     "imagenet_classes",
     "load",
     "load_dataset",
+    "read_csv",
     "readable",
     "readable_ahead",
     "require_few_broken",

@@ -263,7 +263,8 @@ def _plasma(side: int, decay: float, random: RandomState) -> Values:
         )
         step, wobble = half, wobble / decay
     heights -= heights.min()
-    return heights / heights.max()
+    heights /= heights.max()
+    return heights
 
 
 CORRUPTIONS: dict[str, Callable[[Picture, int, int], Values]] = {

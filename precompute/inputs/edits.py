@@ -47,6 +47,7 @@ class Corruption:
     """
 
     kind: ClassVar[str] = "corrupt"
+    n_gradients: ClassVar[int] = 0
     name: str
     severity: int
     seed: int = 0
@@ -69,6 +70,7 @@ class Occlusion:
     """
 
     kind: ClassVar[str] = "occlude"
+    n_gradients: ClassVar[int] = 0
     percent: int
     seed: int = 0
     by_map: bool = False
@@ -85,6 +87,7 @@ class Shuffle:
     """The picture's patches in another order, which every image has its own of, by a seed."""
 
     kind: ClassVar[str] = "shuffle"
+    n_gradients: ClassVar[int] = 0
     seed: int = 0
 
     @property
@@ -115,6 +118,11 @@ class Attack:
         """Its part of an id."""
         target = "" if self.target is None else f",target={self.target}"
         return f"pgd:eps={self.eps:g},step={self.step:g},n={self.n}{target}"
+
+    @property
+    def n_gradients(self) -> int:
+        """How many gradients in the pixels it takes an image."""
+        return self.n
 
 
 InputEdit = Corruption | Occlusion | Shuffle | Attack

@@ -49,4 +49,5 @@ def reorder(
     cut = pixels.reshape(batch, 3, rows, height // rows, columns, width // columns)
     patches = cut.permute(0, 2, 4, 1, 3, 5).flatten(1, 2)
     moved = torch.stack([p[o] for p, o in zip(patches, order.to(pixels.device), strict=True)])
-    return moved.unflatten(1, grid).permute(0, 3, 1, 4, 2, 5).reshape(pixels.shape)
+    laid = moved.reshape(batch, rows, columns, *moved.shape[2:])
+    return laid.permute(0, 3, 1, 4, 2, 5).reshape(pixels.shape)

@@ -239,7 +239,7 @@ def _plain(
 
 def _apart(prepared: Iterable[Prepared]) -> tuple[list[Prepared], Iterator[Prepared]]:
     """Conditions on the picture, and those on layers alone, which come after them."""
-    rest, broken = iter(prepared), []
+    rest, broken = iter(prepared), list[Prepared]()
     for p in rest:
         if not p.condition.broken:
             return broken, chain([p], rest)

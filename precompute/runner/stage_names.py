@@ -14,6 +14,7 @@ HEADS = "heads"
 HEAD_TEXTS = "head_texts"
 QUESTIONS = "questions"
 INNER_WORDS = "inner_words"
+PATCHING = "patching"
 FLOOR = "floor."
 
 OF_CONDITIONS = (SWEEP, PRUNING)
