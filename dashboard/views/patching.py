@@ -60,11 +60,11 @@ def _draw(place: Place, key: Key) -> None:
     st.subheader("One pair")
     row = _choose(pairs)
     _two_pictures(key, row)
-    _stories(key, str(row["pair"]))
     if pd.isna(row["span_a"]):
         plain_text.line("Both pictures have the same final caption: there is nothing to put over.")
-        return
-    _maps(key, str(row["pair"]))
+    else:
+        _maps(key, str(row["pair"]))
+    _stories(key, str(row["pair"]))
 
 
 def _trust(key: Key) -> None:
@@ -111,7 +111,8 @@ def _two_pictures(key: Key, row: Mapping[Any, Any]) -> None:
 
 
 def _stories(key: Key, pair: str) -> None:
-    with st.expander("Both stories, layer by layer", expanded=True):
+    with st.container(border=True):
+        plain_text.line("Both stories, layer by layer", "heading")
         for row in run_data.asked(key, patching_queries.stories, pair).itertuples():
             two_captions.side_by_side(
                 caption_text.text(row.a),
