@@ -15,5 +15,6 @@ __all__ = [
     "heads",
     "judge",
     "maps",
+    "patching",
     "pruning_tables",
 ]

@@ -10,4 +10,6 @@ __all__ = [
     "film_strip",
     "head_gallery",
     "paper",
+    "patching",
+    "robustness",
 ]

@@ -13,6 +13,8 @@ __all__ = [
     "interventions",
     "judge",
     "layers",
+    "patching",
     "pruning",
+    "robustness",
     "runs",
 ]

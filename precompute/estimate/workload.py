@@ -171,7 +171,7 @@ def _experiments(
         new = [c for c in conditions if c.id not in known]
         known.update(c.id for c in new)
         every += new
-        first = [max(1, c.first) for c in new] + [1] * n_saved
+        first = [c.first for c in new] + [1] * n_saved
         if first:
             sweeps.append(
                 _sweep(
@@ -226,13 +226,16 @@ def _sweep(
 ) -> Workload:
     """A sweep of conditions, each from its lowest edited layer; and the tower once without.
 
+    From Z^0 on, whose making is no block, where the picture is another.
+
     And once for the images of every draw that stand in for others; three times for every gradient
     in the pixels, of which one pass is back.
     """
     above = [size.n_layers + 1 - layer for layer in first]
+    blocks = sum(min(states, size.n_layers) for states in above)
     return Workload(
         stage,
-        n_images * (1 + draws + 3 * gradients + sum(above) / size.n_layers),
+        n_images * (1 + draws + 3 * gradients + blocks / size.n_layers),
         n_images * (sum(above) if all_layers else len(above)),
         forced=n_images * 3 * gradients,
         kept=n_images * len(above) if capture else 0,

@@ -9,9 +9,11 @@ import torch
 from PIL import Image
 
 from precompute.config.settings import ExperimentConfig, ScoreConfig
+from precompute.estimate.workload import workload
 from precompute.inputs import Clean, break_pixels
 from precompute.interventions.conditions import Shape
 from precompute.interventions.parse import expand, parse
+from precompute.models import size_of
 from store import open_run
 from tests.precompute.brute_force import hooked, states
 
@@ -98,6 +100,19 @@ def test_cosines_are_numpys_of_the_library_s_states(captioner, opened, tables, b
             assert value[image_id, layer] == pytest.approx(
                 ((a * b).sum(1) / length).mean(), abs=near
             )
+
+
+def test_the_plan_counts_what_is_decoded(with_experiments, tables):
+    size = size_of(with_experiments.model)
+    planned = {w.stage: w for w in workload(with_experiments, "tiny", size, 5, 0)}
+    captions = tables["caption"].groupby("condition_id").size()
+    deep = [*CONDITIONS, ATTACK]
+    assert planned["sweep.deep"].captions == sum(captions[text] for text in deep)
+    assert planned["sweep.plain"].captions == captions["skip:3"] + captions[LAST]
+    # Once without edits and once for each condition from its pictures on; and the attack's two
+    # gradients, three passes each.
+    assert planned["sweep.deep"].passes == 5 * (1 + len(deep) + 2 * 3)
+    assert planned["sweep.deep"].forced == 5 * 2 * 3
 
 
 def test_the_attack_lowers_what_it_attacks(tables):

@@ -11,7 +11,8 @@ from PIL import Image
 from precompute.config import PROJECT, Config
 from precompute.config.experiments import PatchingConfig
 from precompute.config.settings import DecodeConfig, Generation, ModelConfig
-from precompute.models import load_captioner
+from precompute.estimate.workload import workload
+from precompute.models import load_captioner, size_of
 from precompute.patching.pairs import read_pairs
 from precompute.patching.sites import Site, choose
 from precompute.patching.stage import changed_patches, write_pairs
@@ -89,6 +90,17 @@ def test_some_are_measured_and_all_have_a_gradient(tables):
     others = effects[~effects.site.isin(["head", "patch"])]
     assert (others.chosen == "all").all()
     assert others.exact.notna().all()
+
+
+def test_the_plan_counts_what_is_measured(whole, tables):
+    one_pair = whole.model_copy(update={"patching": CONFIG.model_copy(update={"n": 1})})
+    size = size_of(whole.model)
+    (planned,) = (w for w in workload(one_pair, "x", size, 2, 0) if w.stage == "patching")
+    measured = int(tables["patch_effect"].exact.notna().sum())
+    assert planned.forced == 2 * (measured + 2 * (1 + 3))
+    assert planned.captions == (tables["patch_story"].pair == "01").sum()
+    (other,) = {w.stage for w in workload(one_pair, "y", size, 2, 0)} - {"capture"} or {None}
+    assert other is None
 
 
 def test_stories_are_of_every_layer_of_both(tables):
