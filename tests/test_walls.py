@@ -50,7 +50,15 @@ ALLOWED = {
         "inputs": {"forward", "models"},
         "runner": {"config", "images", "models", "forward", "terminal", "texts"},
         "readouts": {"config", "images", "models", "forward", "runner"},
-        "interventions": {"config", "images", "inputs", "models", "forward", "runner"},
+        "interventions": {
+            "config",
+            "forward",
+            "images",
+            "inputs",
+            "models",
+            "patching",
+            "runner",
+        },
         "patching": {"config", "forward", "images", "models", "runner"},
         "scoring": {"config", "images", "metrics", "runner"},
         "heads": {

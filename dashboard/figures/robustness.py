@@ -26,6 +26,16 @@ _COLORS = (
 )
 
 
+def readable(conditions: pd.DataFrame) -> pd.DataFrame:
+    """Those of conditions on the picture whose specification can be read.
+
+    Args:
+        conditions: condition_id, kind, spec.
+    """
+    there = ["input" in read_spec(spec) for spec in conditions["spec"]]
+    return conditions[there].reset_index(drop=True)
+
+
 def ways(conditions: pd.DataFrame) -> list[str]:
     """The ways in which pictures are broken, in the order of kinds.
 
@@ -35,7 +45,10 @@ def ways(conditions: pd.DataFrame) -> list[str]:
     order = list(KINDS)
     rows = sorted(
         zip(conditions["kind"], conditions["spec"], strict=True),
-        key=lambda row: (order.index(row[0]), broken.way(read_spec(row[1]))),
+        key=lambda row: (
+            order.index(row[0]) if row[0] in order else len(order),
+            broken.way(read_spec(row[1])),
+        ),
     )
     return list(dict.fromkeys(broken.way(read_spec(spec)) for _, spec in rows))
 
@@ -100,7 +113,7 @@ def robustness(
         measure: the first there is, unless one is named.
         only: one of `ways`.
     """
-    conditions = ask(broken_queries.conditions)
+    conditions = readable(ask(broken_queries.conditions))
     known = measures(ask(broken_queries.measures))
     if conditions.empty or not known:
         return []

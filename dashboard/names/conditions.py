@@ -84,9 +84,9 @@ def edit_name(condition: str, spec: Mapping[str, Any]) -> str:
         chosen_by = ALGORITHMS.get(pruning.get("algorithm", ""), condition)
         return ", ".join([f"{pruning.get('n_pruned', 0)} heads", chosen_by, *seed])
     edits = spec.get("edits", [])
-    if "input" in spec and not edits:
+    if "input" in spec and not edits and "graft" not in spec:
         return broken.name(spec)
-    if len(edits) != 1 or "input" in spec:
+    if len(edits) != 1 or "input" in spec or "graft" in spec:
         return condition
     layers = edits[0]["layers"]
     words = [f"layer{'s' if len(layers) > 1 else ''} {layers_text(layers)}"]

@@ -1,6 +1,5 @@
 """What carries the difference between two pictures: states of the one put into the other."""
 
-import base64
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,7 +21,7 @@ from dashboard.widgets.link import Place
 from store.query import patching as patching_queries
 from store.schema import BASELINE
 
-_SIDES = {"a": "the first", "b": "the second"}
+_SIDES = {"a": "first", "b": "second"}
 
 
 def show(place: Place) -> None:
@@ -99,11 +98,14 @@ def _two_pictures(key: Key, row: Mapping[Any, Any]) -> None:
     seen = run_data.asked(key, patching_queries.pictures, str(row["pair"])).iloc[0]
     for column, side in zip(st.columns(2, gap="medium"), _SIDES, strict=True):
         with column:
-            st.image(
-                base64.b64decode(seen[f"picture_{side}"]),
-                width=224,
-                alt=f"The {_SIDES[side].removeprefix('the ')} picture as the model saw it.",
-            )
+            if seen[f"picture_{side}"] is None:
+                plain_text.line("This picture is none that can be shown.", "small")
+            else:
+                st.image(
+                    seen[f"picture_{side}"],
+                    width=224,
+                    alt=f"The {_SIDES[side]} picture of the pair as the model saw it.",
+                )
             given = row[f"caption_{side}"]
             plain_text.line(f"{side}: {row[f'final_{side}']}", "card")
             if given:

@@ -34,7 +34,7 @@ def show(place: Place) -> None:
 
 
 def _draw(place: Place, key: Key) -> None:
-    conditions = run_data.asked(key, broken_queries.conditions)
+    conditions = robustness.readable(run_data.asked(key, broken_queries.conditions))
     if conditions.empty:
         if making.instead(place.run, "Broken pictures"):
             return
@@ -129,6 +129,7 @@ def _differences(key: Key, conditions: pd.DataFrame, measure: tuple[str, str]) -
 
 def _parting(key: Key, conditions: pd.DataFrame) -> None:
     rows = run_data.asked(key, broken_queries.divergence)
+    rows = rows[rows["condition_id"].isin(conditions["condition_id"])]
     if rows.empty:
         return
     st.subheader("Where stories part")

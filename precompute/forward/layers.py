@@ -60,14 +60,18 @@ class Put:
         attention: share of it.
         mlp_out: MLP of the other.
         mlp: share of it.
+        state: Z^l of the other, if any of it is put in, after the block.
+        tokens: share of it, of every token.
     """
 
     z: Float[Tensor, "#batch head token head_width"]
-    heads: Float[Tensor, "batch head"]
+    heads: Float[Tensor, "#batch head"]
     attn_out: Float[Tensor, "#batch token width"]
-    attention: Float[Tensor, " batch"]
+    attention: Float[Tensor, " #batch"]
     mlp_out: Float[Tensor, "#batch token width"]
-    mlp: Float[Tensor, " batch"]
+    mlp: Float[Tensor, " #batch"]
+    state: Float[Tensor, "#batch token width"] | None = None
+    tokens: Float[Tensor, "#batch token"] | None = None
 
 
 @dataclass(frozen=True)
@@ -342,13 +346,15 @@ def _run_mlp(
     mlp_out = block.mlp(block.norm2(resid_mid))
     if edit.put is not None:
         mlp_out = mixed(mlp_out, edit.put.mlp_out, edit.put.mlp)
+    if edit.put is not None and edit.put.state is not None and edit.put.tokens is not None:
+        return mlp_out, mixed(mlp_out + resid_mid, edit.put.state, edit.put.tokens)
     return mlp_out, mlp_out + resid_mid
 
 
 def mixed(
     own: Float[Tensor, "batch ..."],
     other: Float[Tensor, "#batch ..."],
-    share: Float[Tensor, "batch ..."],
+    share: Float[Tensor, "#batch ..."],
 ) -> Float[Tensor, "batch ..."]:
     """Another's values in place of one's own, in shares of the first axes."""
     share = share.to(own).reshape(*share.shape, *[1] * (own.ndim - share.ndim))

@@ -9,7 +9,8 @@ what differs from the defaults follows: `mean:5~output~token~n100~seed1`. In pla
 `mean:5~resample~seed1` takes the state of another of the run's images, drawn with a seed.
 
 What is done to the picture comes first, with edits of layers or alone: `gaussian_noise@3`,
-`gaussian_noise@3,skip:5` (`precompute.inputs.edits` has them all).
+`gaussian_noise@3,skip:5` (`precompute.inputs.edits` has them all); then states of another picture
+that are put in, `patch:5:heads=3@tom.jpg` (`precompute.interventions.graft`).
 """
 
 import json
@@ -19,6 +20,7 @@ from typing import Any, Literal
 
 from precompute.config import require_layers
 from precompute.inputs import InputEdit, specification
+from precompute.interventions.graft import Graft
 from precompute.interventions.kinds import KINDS, Scale, taking_mean
 from store.disk import short_hash
 from store.interventions import MEAN, heads_text, layers_text, mean_options
@@ -145,6 +147,7 @@ class Condition:
         name: of a pruning, whose scales an id cannot say.
         pruning: how its scales came about, as JSON values, for the condition's specification.
         broken: what is done to the picture.
+        graft: states of another picture that are put in.
 
     Raises:
         ValueError: edits that contradict each other, a mean too many or missing, scales that an
@@ -156,11 +159,14 @@ class Condition:
     name: str | None = None
     pruning: Mapping[str, Any] | None = field(default=None, hash=False)
     broken: InputEdit | None = None
+    graft: Graft | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "edits", _joined(self.edits))
-        if self.broken is None or self.edits:
+        if self.edits or not (self.broken or self.graft):
             _check_combination(self.edits)
+        if self.graft:
+            _check_graft(self.graft, self.edits, self.mean)
         if (self.mean is not None) != any(KINDS[e.kind].takes_mean for e in self.edits):
             kinds = " or ".join(taking_mean())
             raise ValueError(
@@ -179,7 +185,8 @@ class Condition:
             e.text + (self.mean.text if self.mean and KINDS[e.kind].takes_mean else "")
             for e in self.edits
         ]
-        return ",".join([*([self.broken.text] if self.broken else []), *of_layers])
+        beside = [each.text for each in (self.broken, self.graft) if each]
+        return ",".join([*beside, *of_layers])
 
     @property
     def kind(self) -> str:
@@ -187,12 +194,14 @@ class Condition:
         if self.name is not None:
             return "prune"
         kinds = {edit.kind for edit in self.edits} | ({self.broken.kind} if self.broken else set())
+        kinds |= {"patch"} if self.graft else set()
         return kinds.pop() if len(kinds) == 1 else "mixed"
 
     @property
     def layers(self) -> tuple[int, ...]:
         """The layers that are edited, ascending."""
-        return tuple(sorted({layer for edit in self.edits for layer in edit.layers}))
+        grafted = self.graft.layers if self.graft else ()
+        return tuple(sorted({layer for edit in self.edits for layer in edit.layers} | {*grafted}))
 
     @property
     def first(self) -> int:
@@ -238,6 +247,7 @@ class Condition:
             "mean": mean,
             "pruning": None if self.pruning is None else dict(self.pruning),
             **({"input": specification(self.broken)} if self.broken else {}),
+            **({"graft": self.graft.spec} if self.graft else {}),
         }
 
     def row(self, run: str, dataset: str, images: int) -> dict[str, Any]:
@@ -273,6 +283,12 @@ def check(condition: Condition, shape: Shape) -> None:
     Raises:
         ValueError: it has no such layer, or another number of heads.
     """
+    if graft := condition.graft:
+        require_layers(graft.layers, 1, shape.n_layers, f"layers of {condition.id}")
+        if graft.part == "heads" and graft.which[-1] >= shape.n_heads:
+            raise ValueError(
+                f"heads must be in 0..{shape.n_heads - 1} for this tower; got {graft.which[-1]}."
+            )
     for edit in condition.edits:
         require_layers(edit.layers, 1, shape.n_layers, f"layers of {condition.id}")
         if edit.scale is not None and len(edit.scale) != shape.n_heads:
@@ -280,6 +296,14 @@ def check(condition: Condition, shape: Shape) -> None:
                 f"{condition.id} must scale the {shape.n_heads} heads of this tower; got "
                 f"{len(edit.scale)} scales."
             )
+
+
+def _check_graft(graft: Graft, edits: tuple[Edit, ...], mean: MeanSource | None) -> None:
+    skipped = {layer for edit in edits if edit.kind == "skip" for layer in edit.layers}
+    if both := skipped & {*graft.layers}:
+        raise ValueError(f"layer {min(both)} is skipped: nothing can be put into it.")
+    if mean is not None and mean.resamples:
+        raise ValueError("a condition takes states of one other picture; leave out ~resample.")
 
 
 def _joined(edits: Iterable[Edit]) -> tuple[Edit, ...]:

@@ -19,6 +19,7 @@ from typing import Any
 from precompute.config import require_layers
 from precompute.inputs import EXAMPLES, SEPARATOR, InputEdit, read_edits
 from precompute.interventions.conditions import Condition, Edit, MeanSource, Shape, check
+from precompute.interventions.graft import Graft
 from precompute.interventions.kinds import KINDS, taking_mean
 
 PAPER_LAYERS = 39
@@ -29,8 +30,13 @@ _EDIT = re.compile(
     r"(?P<kind>\w+):(?P<layers>[\d+.*-]+?)(?:-(?P<heads>[a-z][\w+*-]*))?"
     r"(?:@(?P<run>[A-Za-z0-9][\w.-]*))?(?P<options>(?:~\w+)*)"
 )
+_DIGITS = 5
 _LAYERS = re.compile(r"\d+(-\d+)?(\+\d+(-\d+)?)*")
-_Choice = tuple[Edit, MeanSource | None] | InputEdit
+_GRAFT = re.compile(
+    r"patch:(?P<layers>[\d+.*-]+)(:(?P<part>attn|mlp|heads|patches)(=(?P<which>[\d+-]+))?)?"
+    r"@(?P<image>[^,~;|]+)"
+)
+_Choice = tuple[Edit, MeanSource | None] | InputEdit | Graft
 
 
 def parse(text: str, shape: Shape) -> Condition:
@@ -121,6 +127,9 @@ def _choices(
     if broken := read_edits(text):
         yield from broken
         return
+    if text.startswith("patch:"):
+        yield from _grafts(text, shape, paper)
+        return
     match = _EDIT.fullmatch(text)
     kind = KINDS.get(match["kind"]) if match else None
     if match is None or kind is None or (kind.scales is None) != (match["heads"] is None):
@@ -133,6 +142,33 @@ def _choices(
     means = _draws(_mean(match, default, run_of), match) if kind.takes_mean else [None]
     for layers, scale, mean in product(sets, scales, means):
         yield Edit(match["kind"], layers, scale), mean
+
+
+def _grafts(text: str, shape: Shape, paper: bool) -> Iterator[Graft]:
+    match = _GRAFT.fullmatch(text)
+    part = (match["part"] or "state") if match else ""
+    if match is None or (part in ("heads", "patches")) != (match["which"] is not None):
+        raise ValueError(
+            "expected patch:5@IMAGE, or one of its parts: patch:5:heads=0+3@IMAGE, "
+            f"patch:5:patches=4-9@IMAGE, patch:5:attn@IMAGE, patch:5:mlp@IMAGE; got {text!r}."
+        )
+    which = _numbers(match["which"]) if match["which"] else ()
+    for layers in _layer_sets(match["layers"], shape.n_layers, paper):
+        yield Graft(layers, part, which, match["image"])  # type: ignore[arg-type]
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    if not _LAYERS.fullmatch(text):
+        raise ValueError(f"heads and patches read like 3, 4-9 or 3+7; got {text!r}.")
+    found: set[int] = set()
+    for piece in text.split("+"):
+        low, _, high = piece.partition("-")
+        if len(low) > _DIGITS or len(high) > _DIGITS:
+            raise ValueError(f"heads and patches are below 100,000; got {piece}.")
+        found |= {*range(int(low), int(high or low) + 1)}
+    if not found:
+        raise ValueError(f"a range must ascend; got {text!r}.")
+    return tuple(sorted(found))
 
 
 def _grammar() -> str:
@@ -198,14 +234,18 @@ def _mean(
 
 def _condition(choice: tuple[_Choice, ...]) -> Condition:
     of_layers = [each for each in choice if isinstance(each, tuple)]
+    grafts = [each for each in choice if isinstance(each, Graft)]
+    if len(grafts) > 1:
+        raise ValueError("states of one other picture are put in; got several.")
     means = {mean for _, mean in of_layers if mean is not None}
     if len(means) > 1:
         raise ValueError("the edits of a condition share one mean; got several.")
-    broken = [each for each in choice if not isinstance(each, tuple)]
+    broken = [each for each in choice if not isinstance(each, tuple | Graft)]
     if len(broken) > 1:
         raise ValueError("a picture is broken in one way; got several.")
     return Condition(
         tuple(edit for edit, _ in of_layers),
         means.pop() if means else None,
         broken=broken[0] if broken else None,
+        graft=grafts[0] if grafts else None,
     )

@@ -6,6 +6,7 @@ the baseline to the last bit.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from precompute.interventions.broken_input import (
     state_cosine,
 )
 from precompute.interventions.conditions import Condition, Shape, check
+from precompute.interventions.graft import put_in
 from precompute.interventions.means import mean_images
 from precompute.interventions.resample import Others, resampled
 from precompute.models import Captioner, VisionTower
@@ -103,7 +105,22 @@ def sweep(
         },
     )
     run, shards = job.run, plan.shards
-    prepared = Lazy(lambda: prepare(run, captioner().tower, conditions))
+    grafts = [c.graft for c in conditions if c.graft]
+    if grafts and with_capture:
+        raise ValueError(
+            f"{label}: of states put in no maps are kept, since attention would be of one picture "
+            "and what it reads of another. Take capture out, or the conditions patch:... ."
+        )
+
+    def prepared_here() -> list[Prepared]:
+        ready = prepare(run, captioner().tower, conditions)
+        add = put_in(captioner(), grafts, plan.items)
+        return [
+            replace(p, edits=add(p.condition.graft, dict(p.edits))) if p.condition.graft else p
+            for p in ready
+        ]
+
+    prepared = Lazy(prepared_here)
     if any(condition.resamples for condition in conditions):
         require_complete(run / "parts" / capture.stage)  # of all images each has another
     others = Lazy(lambda: Others(plan.items, read_table(capture.parts.values(), "image")))

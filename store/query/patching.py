@@ -1,8 +1,11 @@
 """What readers ask about pairs of pictures, one of which gets states of the other."""
 
+import base64
+
 import numpy as np
 import pandas as pd
 
+from store.parts import check_picture
 from store.query.ask import Source, ask
 from store.statistics import rank_correlations
 
@@ -19,8 +22,19 @@ def pairs(run: Source) -> pd.DataFrame:
 
 
 def pictures(run: Source, pair: str) -> pd.DataFrame:
-    """One row: picture_a and picture_b, JPEG in base64, as the model saw them."""
-    return ask(run, "SELECT picture_a, picture_b FROM patch_pair WHERE pair = ?", (pair,))
+    """One row: picture_a and picture_b as the model saw them, JPEG bytes; None of what is none."""
+    rows = ask(run, "SELECT picture_a, picture_b FROM patch_pair WHERE pair = ?", (pair,))
+    return rows.astype(object).map(_jpeg)
+
+
+def _jpeg(text: object) -> bytes | None:
+    """The bytes of a picture in base64, if it is a JPEG of bounded size: it may be a stranger's."""
+    try:
+        content = base64.b64decode(str(text), validate=True)
+        check_picture(content)
+    except ValueError:
+        return None
+    return content
 
 
 def stories(run: Source, pair: str) -> pd.DataFrame:

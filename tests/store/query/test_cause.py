@@ -3,6 +3,7 @@
 import math
 from statistics import median
 
+import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
@@ -102,10 +103,20 @@ def test_a_pair_has_its_stories_pictures_and_effects(run):
     stories = patching.stories(run, "03")
     assert stories["layer"].tolist() == list(range(L + 1))
     assert stories["b"].iloc[2] == "story b of 2"
-    assert len(patching.pictures(run, "03")) == 1
+    (seen,) = patching.pictures(run, "03").to_dict("records")
+    assert seen["picture_a"].startswith(b"\xff\xd8")
     effects = patching.effects(run, "03", "b")
     assert len(effects) == 3 * (L + 1) + 2 * L + L * H + (L + 1) * N
     assert patching.effects(run, "11", "a").empty
+
+
+@pytest.mark.parametrize("text", [None, "", "no base64", "aGVsbG8="])
+def test_what_is_no_picture_is_not_given_out(run, text):
+    class Stranger:
+        def sql(self, query, params=()):
+            return pd.DataFrame({"picture_a": [text], "picture_b": [text]})
+
+    assert patching.pictures(Stranger(), "x").iloc[0].tolist() == [None, None]
 
 
 def test_a_run_without_them_has_none(tmp_path):
