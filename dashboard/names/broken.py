@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+_ORDERS = {False: "by chance", True: "in the map's order"}
+
 
 def way(spec: Mapping[str, Any]) -> str:
     """In which way a condition breaks pictures, whatever the strength; edits of layers included.
@@ -14,20 +16,16 @@ def way(spec: Mapping[str, Any]) -> str:
     """
     edit = spec["input"]
     named = {
-        "corrupt": lambda: edit["name"].replace("_", " "),
-        "occlude": lambda: (
-            "patches covered in the map's order" if edit["by_map"] else "patches covered by chance"
-        ),
-        "shuffle": lambda: "patches shuffled",
-        "pgd": lambda: (
-            "attack on the final caption"
-            if edit["target"] is None
-            else f"attack towards “{edit['target']}”"
-        ),
+        "corrupt": str(edit.get("name")).replace("_", " "),
+        "occlude": f"patches covered {_ORDERS[bool(edit.get('by_map'))]}",
+        "shuffle": "patches shuffled",
+        "pgd": "attack on the final caption"
+        if edit.get("target") is None
+        else f"attack towards “{edit['target']}”",
     }
     seed = [f"seed {edit['seed']}"] if edit.get("seed") and edit["kind"] != "shuffle" else []
     layers = ["edited layers besides"] if spec.get("edits") else []
-    return ", ".join([named[edit["kind"]](), *seed, *layers])
+    return ", ".join([named[edit["kind"]], *seed, *layers])
 
 
 def strength(spec: Mapping[str, Any]) -> tuple[float, str]:

@@ -96,7 +96,8 @@ def _glass_blur(picture: Picture, level: int, seed: int) -> Values:
 
 def _motion_blur(picture: Picture, level: int, seed: int) -> Values:
     radius, sigma = ((10, 3), (15, 5), (15, 8), (15, 12), (20, 15))[level]
-    return _moved(picture, radius, sigma, RandomState(seed).uniform(-45, 45))
+    values = picture.astype(np.float32)
+    return _moved(values, radius, sigma, RandomState(seed).uniform(-45, 45))
 
 
 def _zoom_blur(picture: Picture, level: int, seed: int) -> Values:
@@ -122,7 +123,7 @@ def _snow(picture: Picture, level: int, seed: int) -> Values:
     flakes = _zoomed(random.normal(size=values.shape[:2], loc=mean, scale=scale)[..., None], zoom)
     flakes[flakes < least] = 0
     flakes = _moved(flakes[..., 0].clip(0, 1), radius, sigma, random.uniform(-135, -45))
-    flakes = np.round(flakes * 255).astype(np.uint8)[: values.shape[0], : values.shape[1], None]
+    flakes = np.round(flakes * 255)[: values.shape[0], : values.shape[1], None]
     grey = (values @ np.array([0.299, 0.587, 0.114], np.float32))[..., None]
     whiter = kept * values + (1 - kept) * np.maximum(values, grey * 1.5 + 0.5)
     return _of_one(whiter + flakes / 255 + np.rot90(flakes / 255, k=2))
