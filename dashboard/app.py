@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.views import figures, judge, layers, maps, pruning, runs
+from dashboard.views import figures, judge, layers, maps, patching, pruning, robustness, runs
 from dashboard.views.compare import page as compare_page
 from dashboard.views.heads import page as heads_page
 from dashboard.views.image import page as image_page
@@ -95,6 +95,20 @@ pages = [
         url_path="interventions",
         icon=":material/tune:",
         help="What edits of the model do to its captions.",
+    ),
+    st.Page(
+        _page(robustness.show),
+        title="Robustness",
+        url_path="robustness",
+        icon=":material/blur_on:",
+        help="What broken pictures do to captions, layer by layer.",
+    ),
+    st.Page(
+        _page(patching.show),
+        title="Patching",
+        url_path="patching",
+        icon=":material/swap_horiz:",
+        help="What carries the difference between two pictures.",
     ),
     st.Page(
         _page(heads_page.show),

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dashboard.captions import text as caption_text
 from dashboard.charts import maps, pruning_tables
-from dashboard.figures import believed, files, film_strip
+from dashboard.figures import believed, files, film_strip, patching, robustness
 from dashboard.figures import paper as paper_figures
 from dashboard.figures import translators as reader_figures
 from dashboard.figures.paper import About, Ask, Figure
@@ -99,12 +99,14 @@ def _figures(
             for figure in reader_figures.reading(ask, about, name)
         ],
         "maps": [*believed.figures(ask, about)],
+        "robustness": [*robustness.robustness(ask, about)],
+        "patching": [patching.patching(ask, about)],
     }
     absent = paper_figures.ABSENT | {"readers": reader_figures.ABSENT}
     shown = {name: [one for one in several if one] for name, several in candidates.items()}
     return (
         [one for several in shown.values() for one in several],
-        [absent[name] for name, several in shown.items() if not several],
+        [absent[name] for name, several in shown.items() if not several and name in absent],
     )
 
 

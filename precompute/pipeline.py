@@ -24,6 +24,7 @@ from precompute.interventions import read_experiments, run_experiments
 from precompute.maps import follow_words, try_maps
 from precompute.metrics import SLOW
 from precompute.models import Captioner
+from precompute.patching import patch_pairs
 from precompute.readouts import (
     ask_questions,
     caption_floor,
@@ -180,6 +181,7 @@ def _steps(job: Job) -> tuple[_Steps, _Steps, _Steps]:
             functools.partial(read_inner_words, job),
             functools.partial(follow_words, job),
             functools.partial(try_maps, job),
+            functools.partial(patch_pairs, job),
             *scores,
             functools.partial(score_answers, run, plan.config, maker),
         ],

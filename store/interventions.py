@@ -28,6 +28,26 @@ class KindLabel:
     color: Color | None = None
 
 
+BROKEN: dict[str, KindLabel] = {
+    "corrupt": KindLabel(
+        "corruption",
+        "Corruption: the picture is broken as in ImageNet-C, at a severity of 1 to 5, at the size "
+        "at which the model sees it.",
+    ),
+    "occlude": KindLabel(
+        "occlusion",
+        "Occlusion: a share of the picture's patches is covered with one colour, by chance or in "
+        "the order of the last layer's map.",
+    ),
+    "shuffle": KindLabel("shuffle", "Shuffle: the picture's patches lie in another order."),
+    "pgd": KindLabel(
+        "attack",
+        "Attack: pixels are changed a little, along the gradient, against the final caption or "
+        "towards another (projected gradient descent).",
+    ),
+}
+"""Kinds of conditions on the picture, before any layer."""
+
 KINDS: dict[str, KindLabel] = {
     "mean": KindLabel(
         "averaging",
@@ -47,12 +67,17 @@ KINDS: dict[str, KindLabel] = {
         "Pruning: the heads of several layers that Algorithm 1, or a control, finds least "
         "important add nothing.",
     ),
+    "patch": KindLabel(
+        "patching",
+        "Patching: states that the tower has of another picture stand in place of this one's.",
+    ),
     "mixed": KindLabel("several edits", "Several edits at once."),
     "reader": KindLabel(
         "readers",
         "Readers: nothing in the tower is edited; what the decoder reads of a layer is translated "
         "into the last layer's basis first, or is a control of that.",
     ),
+    **BROKEN,
 }
 """Kinds of conditions in the order of menus; the labels of the first two are the paper's words."""
 
@@ -75,8 +100,32 @@ def read_spec(spec: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         return {}
     mean, pruning = value.get("mean") or MEAN, value.get("pruning") or {}
-    whole = isinstance(mean, Mapping) and mean.keys() >= MEAN.keys()
+    whole = isinstance(mean, Mapping) and mean.keys() >= MEAN.keys() and _is_broken(value)
     return value if whole and isinstance(pruning, dict) else {}
+
+
+_LARGEST = 1e10  # of a seed, the largest of these numbers
+_INPUT: Mapping[str, Mapping[str, type | tuple[type, ...]]] = {
+    "corrupt": {"name": str, "severity": int, "seed": int},
+    "occlude": {"percent": int, "seed": int, "by_map": bool},
+    "shuffle": {"seed": int},
+    "pgd": {"eps": (int, float), "step": (int, float), "n": int, "target": (str, type(None))},
+}
+"""What a specification says of a broken picture, by kind."""
+
+
+def _is_broken(spec: Mapping[str, Any]) -> bool:
+    """Whether what a specification says of the picture can be read; it may say nothing."""
+    if "input" not in spec:
+        return True
+    edit = spec["input"]
+    kind = edit.get("kind") if isinstance(edit, dict) else None
+    fields = _INPUT.get(kind) if isinstance(kind, str) else None
+    return fields is not None and all(
+        isinstance(value := edit.get(name), types)
+        and not (isinstance(value, int | float) and not abs(value) < _LARGEST)
+        for name, types in fields.items()
+    )
 
 
 def mean_options(mean: Mapping[str, Any]) -> list[str]:

@@ -273,6 +273,47 @@ TABLES: dict[str, Table] = {
         key=("image_id", "layer", "map", "measure", "fill", "word", "blocks"),
         order=("map", "measure", "layer", "image_id", "fill", "word", "blocks"),
     ),
+    # Two pictures, what the model says of both, and what states of the one do in the other. `side`
+    # is the picture that is patched, with states of the other; effects are 0 where nothing is and
+    # 1 where the model is as the other picture makes it. `position` is a head or a patch, or -1.
+    "patch_pair": Table(
+        {
+            "pair": _S,
+            "changed": _S,
+            **dict.fromkeys(("caption_a", "caption_b", "final_a", "final_b"), _S),
+            "span_a": _F,
+            "span_b": _F,
+            "changed_patches": pa.list_(_I),
+            "picture_a": _S,
+            "picture_b": _S,
+        },
+        key=("pair",),
+        order=("pair",),
+    ),
+    "patch_story": Table(
+        {"pair": _S, "side": _S, "layer": _I, "text": _S},
+        key=("pair", "side", "layer"),
+        order=("pair", "side", "layer"),
+    ),
+    "patch_effect": Table(
+        {
+            "pair": _S,
+            "side": _S,
+            "site": _S,
+            "layer": _I,
+            "position": _I,
+            "gradient": _F,
+            "exact": _F,
+            "chosen": _S,
+        },
+        key=("pair", "side", "site", "layer", "position"),
+        order=("pair", "side", "site", "layer", "position"),
+    ),
+    "patch_curve": Table(
+        {"site": _S, "layer": _I, "n": _I, "mean": pa.float64(), **_ENDS},
+        key=("site", "layer"),
+        order=("site", "layer"),
+    ),
     "question": Table({"question": _S, "detail": _S}, key=("question",), order=("question",)),
     "curve": _CURVES,
     # Beside `curve`, whose rows parts have, too: the band that holds all layers of a curve at once.

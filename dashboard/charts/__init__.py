@@ -16,6 +16,7 @@ __all__ = [
     "heads",
     "judge",
     "maps",
+    "patching",
     "pruning_tables",
     "translators",
 ]

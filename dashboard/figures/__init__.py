@@ -11,5 +11,7 @@ __all__ = [
     "film_strip",
     "head_gallery",
     "paper",
+    "patching",
+    "robustness",
     "translators",
 ]

@@ -4,6 +4,7 @@ Words only, built from the registries in `store`. Knows no run and draws nothing
 """
 
 __all__ = [
+    "broken",
     "conditions",
     "intervals",
     "judges",

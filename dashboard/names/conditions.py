@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from dashboard.names import broken
 from store.interventions import heads_text, layers_text, mean_options
 
 ALGORITHMS = {
@@ -72,6 +73,9 @@ def edit_name(condition: str, spec: Mapping[str, Any]) -> str:
     >>> scaled = {"kind": "heads", "layers": [9], "scale": {"9": [0, 1, 1, 0]}}
     >>> edit_name("heads:9-without-0+3", {"edits": [scaled]})
     'layer 9 without head 0+3'
+    >>> noise = {"kind": "corrupt", "name": "fog", "severity": 3, "seed": 0}
+    >>> edit_name("fog@3", {"input": noise, "edits": []})
+    'fog, severity 3'
     >>> edit_name("prune:x-1a2b", {"pruning": {"algorithm": "random", "n_pruned": 20, "seed": 1}})
     '20 heads, random heads, seed 1'
     """
@@ -80,7 +84,9 @@ def edit_name(condition: str, spec: Mapping[str, Any]) -> str:
         chosen_by = ALGORITHMS.get(pruning.get("algorithm", ""), condition)
         return ", ".join([f"{pruning.get('n_pruned', 0)} heads", chosen_by, *seed])
     edits = spec.get("edits", [])
-    if len(edits) != 1:
+    if "input" in spec and not edits and "graft" not in spec:
+        return broken.name(spec)
+    if len(edits) != 1 or "input" in spec or "graft" in spec:
         return condition
     layers = edits[0]["layers"]
     words = [f"layer{'s' if len(layers) > 1 else ''} {layers_text(layers)}"]

@@ -14,6 +14,8 @@ __all__ = [
     "judge",
     "layers",
     "maps",
+    "patching",
     "pruning",
+    "robustness",
     "runs",
 ]

@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard.charts import condition_tables, maps, pruning_tables
 from dashboard.data import run as run_data
 from dashboard.data.run import Key
-from dashboard.figures import display
+from dashboard.figures import display, patching, robustness
 from dashboard.figures import paper as paper_figures
 from dashboard.figures import translators as reader_figures
 from dashboard.figures.paper import ABSENT, About, Ask, Figure
@@ -41,6 +41,10 @@ def show(place: Place) -> None:
             _figure6(key, ask, about, image_id)
         _table1(key, ask, about)
         _readers(key, ask, about)
+        broken = display.made(key, robustness.robustness, about)
+        for figure in [*broken, *display.made(key, patching.patching, about)]:
+            with st.container(border=True):
+                display.show(figure)
         _report(place.run)
 
 

@@ -11,6 +11,7 @@ from precompute.config.experiments import (
     HeadEffectConfig,
     HeadsConfig,
     HeadTextsConfig,
+    PatchingConfig,
     PruningConfig,
 )
 from precompute.config.judge import JudgeConfig, judge_config
@@ -65,6 +66,7 @@ __all__ = [
     "InnerWordsConfig",
     "JudgeConfig",
     "ModelConfig",
+    "PatchingConfig",
     "PruningConfig",
     "QuestionsConfig",
     "ScaleConfig",

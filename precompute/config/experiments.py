@@ -82,6 +82,30 @@ class HeadTextsConfig(Section):
     seed: Seed = 0
 
 
+class PatchingConfig(Section):
+    """What carries the difference between two pictures: states of one put into the other.
+
+    Attributes:
+        pairs: a folder with pictures and pairs.csv, relative to the project
+            (`precompute.patching.pairs` says what it holds).
+        dataset: in whose run the results are kept; the first data set's if none is named.
+        n: of how many of the pairs, the first ones; all, if not given.
+        exact_top: how many heads and how many patches, each by the size of their gradient, are put
+            in one at a time, each way of each pair.
+        exact_random: how many of the others, drawn with `seed`.
+        batch_size: pairs whose activations are in memory together for the backward pass.
+        seed: of the draws.
+    """
+
+    pairs: str
+    dataset: str = ""
+    n: int | None = Field(default=None, ge=1)
+    exact_top: int = Field(default=12, ge=0)
+    exact_random: int = Field(default=12, ge=0)
+    batch_size: int = Field(default=4, ge=1)
+    seed: Seed = 0
+
+
 class FloorConfig(Section):
     """How much a caption owes to the decoder alone: captions of towers with permuted weights.
 

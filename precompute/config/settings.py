@@ -13,6 +13,7 @@ from precompute.config.experiments import (
     HeadEffectConfig,
     HeadsConfig,
     HeadTextsConfig,
+    PatchingConfig,
     PruningConfig,
 )
 from precompute.config.judge import JudgeConfig
@@ -322,6 +323,7 @@ class Config(Section):
     heads: HeadsConfig | None = None
     head_effect: HeadEffectConfig | None = None
     head_texts: HeadTextsConfig | None = None
+    patching: PatchingConfig | None = None
     pruning: tuple[PruningConfig, ...] = ()
     translators: tuple[TranslatorsConfig, ...] = ()
     judge: JudgeConfig | None = None
@@ -337,6 +339,16 @@ class Config(Section):
                     f"expected different names under [[{section}]]; got {', '.join(twice)} more "
                     "than once. Rename one."
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _patching_has_a_run(self) -> Self:
+        names = [dataset.name for dataset in self.datasets]
+        if self.patching and self.patching.dataset not in ("", *names):
+            raise ValueError(
+                f"dataset under [patching] names one of {', '.join(names)}, in whose run its "
+                f"results are kept; got {self.patching.dataset!r}"
+            )
         return self
 
     @model_validator(mode="after")

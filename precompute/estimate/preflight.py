@@ -15,6 +15,7 @@ from precompute.images import hub, load_dataset, read_masks
 from precompute.metrics import require_known
 from precompute.metrics.bertscore import PACKAGE, is_here
 from precompute.models import missing_weights, size_of
+from precompute.patching import read_pairs
 from precompute.runner import Plan
 from precompute.texts import texts_of
 
@@ -44,6 +45,7 @@ def require_ready(config: Config) -> None:
         *_texts(config.model),
         *(line for dataset in config.datasets for line in _images(dataset)),
         *(line for dataset in config.datasets for line in _masks(dataset)),
+        *_pairs(config),
         *_unscorable(config.score, sorted(metrics)),
     ]
     if missing:
@@ -74,6 +76,14 @@ def _texts(model: ModelConfig) -> Iterator[str]:
             texts_of(model.texts)
     except ValueError as error:
         yield f"the texts: {error}"
+
+
+def _pairs(config: Config) -> Iterator[str]:
+    try:
+        if config.patching:
+            read_pairs(local_path(config.patching.pairs), config.patching.n)
+    except ValueError as error:
+        yield f"the pairs of [patching]: {error}"
 
 
 def _images(dataset: DatasetConfig) -> Iterator[str]:

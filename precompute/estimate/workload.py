@@ -11,9 +11,11 @@ from precompute.config import (
     FaithfulnessConfig,
     Generation,
     HeadEffectConfig,
+    PatchingConfig,
     PruningConfig,
     TranslatorsConfig,
     WordMapsConfig,
+    local_path,
     spread,
 )
 from precompute.interventions import (
@@ -26,6 +28,7 @@ from precompute.interventions import (
     means_needed,
 )
 from precompute.models import ModelSize
+from precompute.patching import read_pairs
 from precompute.runner import stage_names
 from precompute.translators import MEASURED, conditions_of, copies_last, kinds_of, shares
 from store.parts import token_attention
@@ -123,6 +126,8 @@ def workload(
         work.append(_word_maps(config.word_maps, plain, n_images))
     if config.faithfulness:
         work.append(_faithfulness(config.faithfulness, size, n_images))
+    if config.patching and dataset == (config.patching.dataset or config.datasets[0].name):
+        work.append(_patching(config.patching, size, plain))
     return work
 
 
@@ -157,6 +162,33 @@ def _faithfulness(config: FaithfulnessConfig, size: ModelSize, n_images: int) ->
         stage_names.FAITHFULNESS,
         chosen * (edited + 5 * towers),
         forced=chosen * (edited + 3 * towers),
+    )
+
+
+def _patching(config: PatchingConfig, size: ModelSize, generation: Generation) -> Workload:
+    """Both ways of every pair: the stories, a backward pass, and what is put in one at a time.
+
+    Of one's own caption and the other's each the log-probability. A site runs half of the blocks
+    on average. Pairs that are not on this machine count as none: `run` says so.
+    """
+    try:
+        n_ways = 2 * len(read_pairs(local_path(config.pairs), config.n))
+    except ValueError:
+        n_ways = 0
+    groups = 3 * (size.n_layers + 1) + 2 * size.n_layers
+    singles = sum(
+        min(config.exact_top + config.exact_random, there)
+        for there in (
+            size.n_layers * size.n_heads,
+            (size.n_layers + 1) * size.grid[0] * size.grid[1],
+        )
+    )
+    return Workload(
+        stage_names.PATCHING,
+        n_ways * (1 + 3 + (groups + singles) / 2),
+        n_ways * (size.n_layers + 1),
+        forced=n_ways * 2 * (1 + 3 + groups + singles),
+        generation=generation,
     )
 
 
@@ -217,7 +249,7 @@ def _experiments(
         new = [c for c in conditions if c.id not in known]
         known.update(c.id for c in new)
         every += new
-        first = [min(c.layers) for c in new] + [1] * n_saved
+        first = [c.first for c in new] + [1] * n_saved
         if first:
             sweeps.append(
                 _sweep(
@@ -229,6 +261,7 @@ def _experiments(
                     experiment.capture,
                     config.decode.generation,
                     len({c.mean.seed for c in new if c.mean and c.mean.resamples}),
+                    sum(c.broken.n_gradients for c in new if c.broken),
                 )
             )
     for source, states in means_needed(every).items():
@@ -267,16 +300,22 @@ def _sweep(
     capture: bool,
     generation: Generation,
     draws: int = 0,
+    gradients: int = 0,
 ) -> Workload:
     """A sweep of conditions, each from its lowest edited layer; and the tower once without.
 
-    And once for the images of every draw that stand in for others.
+    From Z^0 on, whose making is no block, where the picture is another.
+
+    And once for the images of every draw that stand in for others; three times for every gradient
+    in the pixels, of which one pass is back.
     """
     above = [size.n_layers + 1 - layer for layer in first]
+    blocks = sum(min(states, size.n_layers) for states in above)
     return Workload(
         stage,
-        n_images * (1 + draws + sum(above) / size.n_layers),
+        n_images * (1 + draws + 3 * gradients + blocks / size.n_layers),
         n_images * (sum(above) if all_layers else len(above)),
+        forced=n_images * 3 * gradients,
         kept=n_images * len(above) if capture else 0,
         generation=generation,
     )

@@ -41,13 +41,22 @@ class Capture:
 
 
 @torch.inference_mode()
-def capture(tower: VisionTower, pixels: Float[Tensor, "batch 3 y x"]) -> Capture:
+def capture(
+    tower: VisionTower,
+    pixels: Float[Tensor, "batch 3 y x"],
+    edits: Mapping[int, LayerEdit] | None = None,
+) -> Capture:
     """Run a batch through the tower once and keep what a run keeps.
+
+    Args:
+        tower: the tower.
+        pixels: as it takes them.
+        edits: layer (1..L) -> how it is computed otherwise.
 
     Raises:
         ValueError: a state holds NaN or infinity; the message names the first such layer.
     """
-    return _capture(tower, tower.embed(pixels), {}, 1, None)
+    return _capture(tower, tower.embed(pixels), edits or {}, 1, None)
 
 
 @torch.inference_mode()

@@ -7,7 +7,7 @@ No hooks, no patched modules, no `output_attentions`.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -47,6 +47,34 @@ class Constant:
 
 
 @dataclass(frozen=True)
+class Put:
+    """Another picture's values in place of a block's own, in shares: activation patching.
+
+    A share of 0 leaves the block as it is and 1 puts the other's in its place, both to the last
+    bit; what lies between is for gradients. Every row of a batch has shares of its own.
+
+    Attributes:
+        z: what the other's heads give, before W_O.
+        heads: share of it, of every head.
+        attn_out: MSA of the other, b_O included.
+        attention: share of it.
+        mlp_out: MLP of the other.
+        mlp: share of it.
+        state: Z^l of the other, if any of it is put in, after the block.
+        tokens: share of it, of every token.
+    """
+
+    z: Float[Tensor, "#batch head token head_width"]
+    heads: Float[Tensor, "#batch head"]
+    attn_out: Float[Tensor, "#batch token width"]
+    attention: Float[Tensor, " #batch"]
+    mlp_out: Float[Tensor, "#batch token width"]
+    mlp: Float[Tensor, " #batch"]
+    state: Float[Tensor, "#batch token width"] | None = None
+    tokens: Float[Tensor, "#batch token"] | None = None
+
+
+@dataclass(frozen=True)
 class LayerEdit:
     """How one block is computed otherwise than the library would.
 
@@ -59,12 +87,14 @@ class LayerEdit:
         carried: Zbar, which the residual connection carries past MSA instead of Z^{l-1}: the
             paper's "confusion".
         skip: the block is left out: Z^l = Z^{l-1}.
+        put: another picture's values in place of the block's own, after all else.
     """
 
     head_scale: Float[Tensor, "*batch head"] | None = None
     constant: Constant | None = None
     carried: Float[Tensor, "*batch token width"] | None = None
     skip: bool = False
+    put: Put | None = None
 
 
 NO_EDIT = LayerEdit()
@@ -304,7 +334,12 @@ def _run_attention(
         attention, attn_out = edit.constant.attention, edit.constant.attn_out.expand_as(state)
     else:
         attention = attention or attend(tower, layer, state)
+        if edit.put is not None:
+            z = mixed(attention.z, edit.put.z, edit.put.heads)
+            attention = replace(attention, z=z)
         attn_out = _project(tower.blocks[layer - 1], attention.z, edit.head_scale)
+    if edit.put is not None:
+        attn_out = mixed(attn_out, edit.put.attn_out, edit.put.attention)
     resid_pre = state if edit.carried is None else edit.carried.expand_as(state)
     return _Attended(resid_pre, attn_out, attention)
 
@@ -318,7 +353,21 @@ def _run_mlp(
     block = tower.blocks[layer - 1]
     resid_mid = attn_out + resid_pre
     mlp_out = block.mlp(block.norm2(resid_mid))
+    if edit.put is not None:
+        mlp_out = mixed(mlp_out, edit.put.mlp_out, edit.put.mlp)
+    if edit.put is not None and edit.put.state is not None and edit.put.tokens is not None:
+        return mlp_out, mixed(mlp_out + resid_mid, edit.put.state, edit.put.tokens)
     return mlp_out, mlp_out + resid_mid
+
+
+def mixed(
+    own: Float[Tensor, "batch ..."],
+    other: Float[Tensor, "#batch ..."],
+    share: Float[Tensor, "#batch ..."],
+) -> Float[Tensor, "batch ..."]:
+    """Another's values in place of one's own, in shares of the first axes."""
+    share = share.to(own).reshape(*share.shape, *[1] * (own.ndim - share.ndim))
+    return torch.lerp(own, other.expand_as(own), share)
 
 
 def _project(block: Block, z: Tensor, head_scale: Tensor | None) -> Tensor:

@@ -20,8 +20,10 @@ from precompute.images.image_set import (
 )
 from precompute.images.item import ImageItem, UnreadableImage, fingerprint, readable
 from precompute.images.masks import Masks, read_masks
+from precompute.images.metadata import read_csv
 from precompute.images.names import spelt_out
 from precompute.images.prefetch import readable_ahead
+from precompute.images.sources import file_reader
 
 LOADERS: dict[str, Callable[[Path], ImageSet]] = {
     "whoops": whoops.load,
@@ -85,11 +87,13 @@ __all__ = [
     "TooManyBroken",
     "UnknownLayout",
     "UnreadableImage",
+    "file_reader",
     "fingerprint",
     "hub",
     "imagenet_classes",
     "load",
     "load_dataset",
+    "read_csv",
     "read_masks",
     "readable",
     "readable_ahead",

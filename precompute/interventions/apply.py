@@ -25,8 +25,8 @@ class Prepared:
 
     @property
     def first(self) -> int:
-        """The lowest layer that is edited."""
-        return min(self.condition.layers)
+        """The least l of which Z^l is another."""
+        return self.condition.first
 
 
 def prepare(run: Path, tower: VisionTower, conditions: Iterable[Condition]) -> list[Prepared]:

@@ -7,6 +7,10 @@ An id is a comma-separated list of edits, layers in this project's numbering (1.
 A mean that is not of this run's own images names the other run, `mean:12-21@imagenet-1a2b3c4d`;
 what differs from the defaults follows: `mean:5~output~token~n100~seed1`. In place of a mean,
 `mean:5~resample~seed1` takes the state of another of the run's images, drawn with a seed.
+
+What is done to the picture comes first, with edits of layers or alone: `gaussian_noise@3`,
+`gaussian_noise@3,skip:5` (`precompute.inputs.edits` has them all); then states of another picture
+that are put in, `patch:5:heads=3@tom.jpg` (`precompute.interventions.graft`).
 """
 
 import json
@@ -15,6 +19,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from precompute.config import require_layers
+from precompute.inputs import InputEdit, specification
+from precompute.interventions.graft import Graft
 from precompute.interventions.kinds import KINDS, Scale, taking_mean
 from store.disk import short_hash
 from store.interventions import MEAN, heads_text, layers_text, mean_options
@@ -129,15 +135,19 @@ class MeanSource:
 class Condition:
     """A set of edits: every image is computed anew with all of them at once.
 
+    Of layers, of the picture, or both.
+
     Edits are put in order: equal ones over several layers are joined, so that equal conditions
     are equal values with equal ids. On one layer any kinds go together but `skip`, which leaves
     nothing to edit, and two different scales of heads.
 
     Attributes:
-        edits: what is edited, by lowest layer.
+        edits: which layers are edited and how, by lowest layer; may be none if the picture is.
         mean: which mean; exactly where an edit takes one.
         name: of a pruning, whose scales an id cannot say.
         pruning: how its scales came about, as JSON values, for the condition's specification.
+        broken: what is done to the picture.
+        graft: states of another picture that are put in.
 
     Raises:
         ValueError: edits that contradict each other, a mean too many or missing, scales that an
@@ -148,10 +158,15 @@ class Condition:
     mean: MeanSource | None = None
     name: str | None = None
     pruning: Mapping[str, Any] | None = field(default=None, hash=False)
+    broken: InputEdit | None = None
+    graft: Graft | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "edits", _joined(self.edits))
-        _check_combination(self.edits)
+        if self.edits or not (self.broken or self.graft):
+            _check_combination(self.edits)
+        if self.graft:
+            _check_graft(self.graft, self.edits, self.mean)
         if (self.mean is not None) != any(KINDS[e.kind].takes_mean for e in self.edits):
             kinds = " or ".join(taking_mean())
             raise ValueError(
@@ -166,23 +181,32 @@ class Condition:
         """Its readable id; `parse` reads it back unless it is that of a pruning."""
         if self.name is not None:
             return f"prune:{self.name}-{short_hash([self._edits_json(), self.pruning])}"
-        return ",".join(
+        of_layers = [
             e.text + (self.mean.text if self.mean and KINDS[e.kind].takes_mean else "")
             for e in self.edits
-        )
+        ]
+        beside = [each.text for each in (self.broken, self.graft) if each]
+        return ",".join([*beside, *of_layers])
 
     @property
     def kind(self) -> str:
         """That of its edits; `mixed` where there are several, `prune` of a pruning."""
         if self.name is not None:
             return "prune"
-        kinds = {edit.kind for edit in self.edits}
+        kinds = {edit.kind for edit in self.edits} | ({self.broken.kind} if self.broken else set())
+        kinds |= {"patch"} if self.graft else set()
         return kinds.pop() if len(kinds) == 1 else "mixed"
 
     @property
     def layers(self) -> tuple[int, ...]:
         """The layers that are edited, ascending."""
-        return tuple(sorted({layer for edit in self.edits for layer in edit.layers}))
+        grafted = self.graft.layers if self.graft else ()
+        return tuple(sorted({layer for edit in self.edits for layer in edit.layers} | {*grafted}))
+
+    @property
+    def first(self) -> int:
+        """The least l of which Z^l is another: 0 where the picture is."""
+        return 0 if self.broken else min(self.layers)
 
     @property
     def heads(self) -> tuple[int, ...]:
@@ -222,6 +246,8 @@ class Condition:
             "edits": self._edits_json(),
             "mean": mean,
             "pruning": None if self.pruning is None else dict(self.pruning),
+            **({"input": specification(self.broken)} if self.broken else {}),
+            **({"graft": self.graft.spec} if self.graft else {}),
         }
 
     def row(self, run: str, dataset: str, images: int) -> dict[str, Any]:
@@ -257,6 +283,12 @@ def check(condition: Condition, shape: Shape) -> None:
     Raises:
         ValueError: it has no such layer, or another number of heads.
     """
+    if graft := condition.graft:
+        require_layers(graft.layers, 1, shape.n_layers, f"layers of {condition.id}")
+        if graft.part == "heads" and graft.which[-1] >= shape.n_heads:
+            raise ValueError(
+                f"heads must be in 0..{shape.n_heads - 1} for this tower; got {graft.which[-1]}."
+            )
     for edit in condition.edits:
         require_layers(edit.layers, 1, shape.n_layers, f"layers of {condition.id}")
         if edit.scale is not None and len(edit.scale) != shape.n_heads:
@@ -264,6 +296,14 @@ def check(condition: Condition, shape: Shape) -> None:
                 f"{condition.id} must scale the {shape.n_heads} heads of this tower; got "
                 f"{len(edit.scale)} scales."
             )
+
+
+def _check_graft(graft: Graft, edits: tuple[Edit, ...], mean: MeanSource | None) -> None:
+    skipped = {layer for edit in edits if edit.kind == "skip" for layer in edit.layers}
+    if both := skipped & {*graft.layers}:
+        raise ValueError(f"layer {min(both)} is skipped: nothing can be put into it.")
+    if mean is not None and mean.resamples:
+        raise ValueError("a condition takes states of one other picture; leave out ~resample.")
 
 
 def _joined(edits: Iterable[Edit]) -> tuple[Edit, ...]:

@@ -5,6 +5,7 @@ An entry is an id that may also stand for several conditions, and for those of t
     mean:1..11           mean:1, mean:2 ... mean:11: each layer alone
     skip:*               each layer of the tower alone
     heads:27-without-*   each head of that layer alone
+    gaussian_noise@1..5  each severity alone (`precompute.inputs.edits`)
     paper:mean:11-20     in the paper's numbering of 39 blocks 0..38; on other towers the range
                          covers the same share of the depth
 """
@@ -16,7 +17,9 @@ from itertools import product
 from typing import Any
 
 from precompute.config import require_layers
+from precompute.inputs import EXAMPLES, SEPARATOR, InputEdit, read_edits
 from precompute.interventions.conditions import Condition, Edit, MeanSource, Shape, check
+from precompute.interventions.graft import Graft
 from precompute.interventions.kinds import KINDS, taking_mean
 
 PAPER_LAYERS = 39
@@ -27,8 +30,13 @@ _EDIT = re.compile(
     r"(?P<kind>\w+):(?P<layers>[\d+.*-]+?)(?:-(?P<heads>[a-z][\w+*-]*))?"
     r"(?:@(?P<run>[A-Za-z0-9][\w.-]*))?(?P<options>(?:~\w+)*)"
 )
+_DIGITS = 5
 _LAYERS = re.compile(r"\d+(-\d+)?(\+\d+(-\d+)?)*")
-_Choice = tuple[Edit, MeanSource | None]
+_GRAFT = re.compile(
+    r"patch:(?P<layers>[\d+.*-]+)(:(?P<part>attn|mlp|heads|patches)(=(?P<which>[\d+-]+))?)?"
+    r"@(?P<image>[^,~;|]+)"
+)
+_Choice = tuple[Edit, MeanSource | None] | InputEdit | Graft
 
 
 def parse(text: str, shape: Shape) -> Condition:
@@ -61,7 +69,7 @@ def expand(
         ValueError: it cannot be read, or does not fit the tower.
     """
     paper = entry.startswith("paper:")
-    texts = entry.removeprefix("paper:").split(",")
+    texts = SEPARATOR.split(entry.removeprefix("paper:"))
     try:
         choices = [
             list(_choices(text, shape, paper, mean or MeanSource(), run_of)) for text in texts
@@ -116,6 +124,12 @@ def _choices(
     run_of: Callable[[str], str | None],
 ) -> Iterator[_Choice]:
     """The edits that one part of an entry stands for."""
+    if broken := read_edits(text):
+        yield from broken
+        return
+    if text.startswith("patch:"):
+        yield from _grafts(text, shape, paper)
+        return
     match = _EDIT.fullmatch(text)
     kind = KINDS.get(match["kind"]) if match else None
     if match is None or kind is None or (kind.scales is None) != (match["heads"] is None):
@@ -130,8 +144,36 @@ def _choices(
         yield Edit(match["kind"], layers, scale), mean
 
 
+def _grafts(text: str, shape: Shape, paper: bool) -> Iterator[Graft]:
+    match = _GRAFT.fullmatch(text)
+    part = (match["part"] or "state") if match else ""
+    if match is None or (part in ("heads", "patches")) != (match["which"] is not None):
+        raise ValueError(
+            "expected patch:5@IMAGE, or one of its parts: patch:5:heads=0+3@IMAGE, "
+            f"patch:5:patches=4-9@IMAGE, patch:5:attn@IMAGE, patch:5:mlp@IMAGE; got {text!r}."
+        )
+    which = _numbers(match["which"]) if match["which"] else ()
+    for layers in _layer_sets(match["layers"], shape.n_layers, paper):
+        yield Graft(layers, part, which, match["image"])  # type: ignore[arg-type]
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    if not _LAYERS.fullmatch(text):
+        raise ValueError(f"heads and patches read like 3, 4-9 or 3+7; got {text!r}.")
+    found: set[int] = set()
+    for piece in text.split("+"):
+        low, _, high = piece.partition("-")
+        if len(low) > _DIGITS or len(high) > _DIGITS:
+            raise ValueError(f"heads and patches are below 100,000; got {piece}.")
+        found |= {*range(int(low), int(high or low) + 1)}
+    if not found:
+        raise ValueError(f"a range must ascend; got {text!r}.")
+    return tuple(sorted(found))
+
+
 def _grammar() -> str:
     *others, last = (example for kind in KINDS.values() for example in kind.examples)
+    others += EXAMPLES
     return f"{', '.join(others)} or {last}, several joined by commas, a mean's run after @"
 
 
@@ -191,7 +233,19 @@ def _mean(
 
 
 def _condition(choice: tuple[_Choice, ...]) -> Condition:
-    means = {mean for _, mean in choice if mean is not None}
+    of_layers = [each for each in choice if isinstance(each, tuple)]
+    grafts = [each for each in choice if isinstance(each, Graft)]
+    if len(grafts) > 1:
+        raise ValueError("states of one other picture are put in; got several.")
+    means = {mean for _, mean in of_layers if mean is not None}
     if len(means) > 1:
         raise ValueError("the edits of a condition share one mean; got several.")
-    return Condition(tuple(edit for edit, _ in choice), means.pop() if means else None)
+    broken = [each for each in choice if not isinstance(each, tuple | Graft)]
+    if len(broken) > 1:
+        raise ValueError("a picture is broken in one way; got several.")
+    return Condition(
+        tuple(edit for edit, _ in of_layers),
+        means.pop() if means else None,
+        broken=broken[0] if broken else None,
+        graft=grafts[0] if grafts else None,
+    )

@@ -7,6 +7,7 @@ the baseline to the last bit.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,25 @@ import pyarrow as pa
 from torch import Tensor
 
 from precompute.config import Config
-from precompute.forward import BatchSize, capture, capture_edited, decode_states, run_states
+from precompute.forward import (
+    BatchSize,
+    Capture,
+    capture,
+    capture_edited,
+    decode_states,
+    run_states,
+)
 from precompute.images import ImageItem
+from precompute.inputs import Clean
 from precompute.interventions.apply import Prepared, States, edited_states, prepare
+from precompute.interventions.broken_input import (
+    broken_pixels,
+    broken_states,
+    cosine_rows,
+    state_cosine,
+)
 from precompute.interventions.conditions import Condition, Shape, check
+from precompute.interventions.graft import put_in
 from precompute.interventions.means import mean_images
 from precompute.interventions.resample import Others, resampled
 from precompute.models import Captioner, VisionTower, as_read, by_layout, keeps_shape
@@ -90,13 +106,25 @@ def sweep(
         },
     )
     run, shards = job.run, plan.shards
+    grafts = [c.graft for c in conditions if c.graft]
+    if grafts and with_capture:
+        raise ValueError(
+            f"{label}: of states put in no maps are kept, since attention would be of one picture "
+            "and what it reads of another. Take capture out, or the conditions patch:... ."
+        )
+
     kept = dict[tuple[int, ...], Sequence[Prepared]]()
 
-    def prepared(tower: VisionTower) -> Sequence[Prepared]:
+    def prepared(here: Captioner) -> Sequence[Prepared]:
         """The conditions as edits of a tower: of the last alone, as each has its own constants."""
+        tower = here.tower
         if (key := (*tower.grid, tower.n_tokens)) not in kept:
             kept.clear()
-            kept[key] = prepare(run, tower, conditions)
+            ready, add = prepare(run, tower, conditions), put_in(here, grafts, plan.items)
+            kept[key] = [
+                replace(p, edits=add(p.condition.graft, dict(p.edits))) if p.condition.graft else p
+                for p in ready
+            ]
         return kept[key]
 
     if any(condition.resamples for condition in conditions):
@@ -146,7 +174,7 @@ def write_sweep(
     source: Part,
     items: Sequence[ImageItem],
     conditions: Sequence[Condition],
-    prepared: Callable[[VisionTower], Sequence[Prepared]],
+    prepared: Callable[[Captioner], Sequence[Prepared]],
     others: Callable[[], Others],
     config: Config,
     advance: Advance,
@@ -161,7 +189,7 @@ def write_sweep(
         source: the capture part of the same shard: its batches and the baseline's captions.
         items: the shard's images.
         conditions: which.
-        prepared: the conditions as edits of a tower, lowest layer first.
+        prepared: the conditions as edits of a captioner's tower, lowest layer first.
         others: who stands in for whom where states are resampled.
         config: prompt, generation, batch sizes.
         advance: called with the number of images done, after every batch.
@@ -173,16 +201,23 @@ def write_sweep(
     of_decoder = BatchSize(config.decode.batch_size, "decode.batch_size")
     places: list[tuple[str, str, int]] = []
     kept: list[dict[str, pa.Table]] = []
+    cosines: list[Row] = []
 
     def states(here: Captioner, batches: Batches) -> Iterator[tuple[Tensor, list[int]]]:
-        edits = prepared(here.tower)
+        edits = prepared(here)
         for ids, pixels in batches:
             of_batch = resampled(here, edits, ids, others)
-            if with_capture:
-                computed = _captured(here, pixels, ids, of_batch, files, kept)
+            plain = capture(here.tower, pixels) if with_capture else None
+            states = plain.states if plain else _states(here.tower, pixels)
+            clean = Clean(ids, pixels, states, [final[i] for i in ids], config.decode.prompt)
+            if plain:
+                computed = _captured(here, plain, clean, of_batch, files, kept)
             else:
-                computed = _plain(here.tower, pixels, of_batch)
+                computed = _plain(here, clean, of_batch)
             for p, of_layers in computed:
+                if p.condition.broken:
+                    apart = state_cosine(of_layers, states)
+                    cosines.extend(cosine_rows(p.condition.id, ids, apart))
                 # From the last down: states that stop after as many tokens share a batch.
                 for layer in range(last, p.first - 1 if all_layers else last - 1, -1):
                     places.extend((p.condition.id, image_id, layer) for image_id in ids)
@@ -202,6 +237,8 @@ def write_sweep(
     part.meta["decoder_batches"] = of_decoder.used
     rows = [caption_row(*place, c) for place, c in zip(places, captions, strict=True)]
     part.table("caption", rows + (_below(conditions, source) if all_layers else []))
+    if cosines:
+        part.table("score", cosines)
     for name in ("layer_stat", "head_stat") if with_capture else ():
         part.table(name, pa.concat_tables(tables[name] for tables in kept) if kept else [])
 
@@ -213,41 +250,66 @@ def _below(conditions: Sequence[Condition], source: Part) -> list[Row]:
         {**row, "condition_id": condition.id}
         for condition in conditions
         for row in baseline
-        if row["layer"] < min(condition.layers)
+        if row["layer"] < condition.first
     ]
 
 
+def _states(tower: VisionTower, pixels: Tensor) -> States:
+    states = [tower.embed(pixels)]
+    return [*states, *run_states(tower, states[0])]
+
+
 def _plain(
-    tower: VisionTower, pixels: Tensor, prepared: Iterable[Prepared]
+    captioner: Captioner, clean: Clean, prepared: Iterable[Prepared]
 ) -> Iterator[tuple[Prepared, States]]:
     """Conditions and their states Z^0..Z^L."""
-    states = [tower.embed(pixels)]
-    states += run_states(tower, states[0])
-    for p, above in edited_states(tower, states, prepared):
-        yield p, [*states[: p.first], *above]
+    broken, of_layers = _apart(prepared)
+    yield from broken_states(captioner, clean, broken)
+    for p, above in edited_states(captioner.tower, clean.states, of_layers):
+        yield p, [*clean.states[: p.first], *above]
+
+
+def _apart(prepared: Iterable[Prepared]) -> tuple[list[Prepared], Iterator[Prepared]]:
+    """Conditions on the picture, and those on layers alone, which come after them."""
+    rest, broken = iter(prepared), list[Prepared]()
+    for p in rest:
+        if not p.condition.broken:
+            return broken, chain([p], rest)
+        broken.append(p)
+    return broken, iter(())
 
 
 def _captured(
     captioner: Captioner,
-    pixels: Tensor,
-    ids: Sequence[str],
+    plain: Capture,
+    clean: Clean,
     prepared: Iterable[Prepared],
     files: Mapping[str, TensorWriter],
     kept: list[dict[str, pa.Table]],
 ) -> Iterator[tuple[Prepared, States]]:
-    """Conditions and their states, statistics and arrays kept on the way."""
-    tower = captioner.tower
-    plain, seen = capture(tower, pixels), captioner.model_input(pixels)
-    for p in prepared:
+    """Conditions and their states, statistics and arrays kept on the way.
+
+    And the picture as the model saw it, the broken one where it was broken.
+    """
+    tower, ids = captioner.tower, clean.ids
+    broken, of_layers = _apart(prepared)
+    seen = captioner.model_input(clean.pixels)
+    taken_of = chain(
+        (
+            (p, capture(tower, pixels, p.edits), captioner.model_input(pixels))
+            for p, pixels in broken_pixels(captioner, clean, broken)
+        ),
+        ((p, capture_edited(tower, plain, p.edits), seen) for p in of_layers),
+    )
+    for p, taken, picture in taken_of:
         condition_id = p.condition.id
-        taken = capture_edited(tower, plain, p.edits)
         kept.append(
             {
                 "layer_stat": stat_table(ids, taken.layer_stat, ("layer",), condition_id),
                 "head_stat": stat_table(ids, taken.head_stat, ("layer", "head"), condition_id),
             }
         )
-        for image in image_tensors(ids, taken, seen, files[condition_id].keeps_cls_state):
+        for image in image_tensors(ids, taken, picture, files[condition_id].keeps_cls_state):
             files[condition_id].append(replace(image, grid=tower.grid))
         yield p, taken.states
 

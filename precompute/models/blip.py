@@ -99,6 +99,11 @@ class BlipCaptioner:
         words: str = self.processor.tokenizer.decode(list(token_ids), skip_special_tokens=True)
         return words.strip()
 
+    def token_ids(self, text: str) -> list[int]:
+        """The tokens of a caption, with the end token."""
+        ids: list[int] = self.processor.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return [*ids, self.model.config.text_config.sep_token_id]
+
     def library_final_state(
         self, pixels: Float[Tensor, "batch 3 y x"]
     ) -> Float[Tensor, "batch token width"]:

@@ -128,6 +128,10 @@ class Captioner(Protocol):
         """A caption's words."""
         ...
 
+    def token_ids(self, text: str) -> list[int]:
+        """The tokens of a caption of somebody's own, as `generate` would give them."""
+        ...
+
     def library_final_state(
         self, pixels: Float[Tensor, "batch 3 y x"]
     ) -> Float[Tensor, "batch token width"]:

@@ -127,6 +127,18 @@ class ClipCaptioner:
         (index,) = token_ids
         return self.texts[index]
 
+    def token_ids(self, text: str) -> list[int]:
+        """The index of a text of the list.
+
+        Raises:
+            ValueError: it is not in the list.
+        """
+        if text not in self.texts:
+            raise ValueError(
+                f"a caption of a CLIP is one of its {len(self.texts):,} texts; got {text!r}."
+            )
+        return [self.texts.index(text)]
+
     def library_final_state(
         self, pixels: Float[Tensor, "batch 3 y x"]
     ) -> Float[Tensor, "batch token width"]:

@@ -217,6 +217,11 @@ class DecoderOnlyCaptioner(ABC):
         words: str = self.processor.tokenizer.decode(list(token_ids), skip_special_tokens=True)
         return words.strip()
 
+    def token_ids(self, text: str) -> list[int]:
+        """The tokens of a caption, with the first of the end tokens."""
+        ids: list[int] = self.processor.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return [*ids, *self._ends()[:1]]
+
     def inner_words(
         self, memory: Memory, blocks: Sequence[int], top: int
     ) -> tuple[Float[Tensor, "batch block token top"], Int[Tensor, "batch block token top"]]:
@@ -375,9 +380,12 @@ class DecoderOnlyCaptioner(ABC):
 
     def _captions(self, rows: list[list[int]], n_prompt: int) -> list[list[int]]:
         """Rows of `generate` without the prompt and without what follows an end token."""
+        return [to_end(row[n_prompt:], *self._ends()) for row in rows]
+
+    def _ends(self) -> list[int]:
+        """The end tokens, of which a caption has one at most."""
         ends = self.model.generation_config.eos_token_id
-        ends = [] if ends is None else [ends] if isinstance(ends, int) else ends
-        return [to_end(row[n_prompt:], *ends) for row in rows]
+        return [] if ends is None else [ends] if isinstance(ends, int) else list(ends)
 
 
 def _kept(output: Tensor) -> Tensor:

@@ -155,6 +155,11 @@ class LavisCaptioner:
         words: str = self.model.t5_tokenizer.decode(list(token_ids), skip_special_tokens=True)
         return words.strip()
 
+    def token_ids(self, text: str) -> list[int]:
+        """The tokens of a caption, with the end token, which T5's tokenizer adds."""
+        ids: list[int] = self.model.t5_tokenizer(text)["input_ids"]
+        return ids
+
     def library_final_state(
         self, pixels: Float[Tensor, "batch 3 y x"]
     ) -> Float[Tensor, "batch token width"]:

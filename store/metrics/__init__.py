@@ -8,7 +8,7 @@ of preference, and which section a curve stands in.
 from store.metrics.inside import CAPTIONS, HEADS, LAYERS, head_columns, head_menu
 from store.metrics.judges import CRITERIA, JUDGED
 from store.metrics.metric import CAPTION_SECTION, Metric
-from store.metrics.scores import ANSWERS, FAMILIES, GAIN, ONSET, OTHERS, SCORES
+from store.metrics.scores import ANSWERS, FAMILIES, GAIN, ONSET, OTHERS, SCORES, STATE_COSINE
 
 __all__ = [
     "CAPTION_SECTION",
@@ -20,6 +20,7 @@ __all__ = [
     "METRICS",
     "ONSET",
     "SCORES",
+    "STATE_COSINE",
     "Metric",
     "gains",
     "head_columns",

@@ -170,7 +170,25 @@ SCORES: dict[str, Metric] = {
 }
 """What `precompute.metrics` computes of captions, by the same names."""
 
+STATE_COSINE = "state_cosine"
+"""Of a state of a broken picture and the clean one's; its rows lie in `score`."""
+
 OTHERS: dict[str, Metric] = {
+    STATE_COSINE: Metric(
+        "Likeness of states",
+        "cosine",
+        "Cosine between a token's state with the picture broken and with it clean, mean over "
+        "tokens: 1 is the same direction.",
+        range=(-1.0, 1.0),
+        better="more",
+    ),
+    "divergence_layer": Metric(
+        "First layer of divergence",
+        "layer",
+        "The first layer whose caption is not the one that the unedited model gives of the clean "
+        "picture there, word for word. Pictures without such a layer have no value.",
+        range=_POSITIVE,
+    ),
     "attn_to_box": Metric(
         "Attention to the box",
         "share of attention",
@@ -212,6 +230,13 @@ OTHERS: dict[str, Metric] = {
         "From here up the decoder is nearly as sure of its captions as of the last layer's, and "
         "they hardly repeat themselves. It may be as sure of a tower that knows nothing: the floor "
         "of its log-probability says how sure.",
+        range=_POSITIVE,
+    ),
+    "lasting_divergence_layer": Metric(
+        "Divergence for good",
+        "layer",
+        "The layer from which up no caption is the one that the unedited model gives of the clean "
+        "picture there. Pictures whose last caption is the same have no value.",
         range=_POSITIVE,
     ),
     "cider_plateau": Metric(

@@ -9,7 +9,14 @@ from store.parts.failures import Failure, read_failures, write_failures
 from store.parts.means import MEANS_FILE, StateSums, add_up, read_dataset, read_sums, write_sums
 from store.parts.read import check_sizes, check_version, is_readable, require_columns
 from store.parts.tables import table_named
-from store.parts.tensors import TENSORS_FILE, ImageTensors, TensorWriter, condition_file, read_image
+from store.parts.tensors import (
+    TENSORS_FILE,
+    ImageTensors,
+    TensorWriter,
+    check_picture,
+    condition_file,
+    read_image,
+)
 from store.parts.unfinished import A_DAY, remove_unfinished, unfinished_of_other_hosts
 from store.parts.write import (
     Part,
@@ -39,6 +46,7 @@ __all__ = [
     "StateSums",
     "TensorWriter",
     "add_up",
+    "check_picture",
     "check_sizes",
     "check_version",
     "condition_file",

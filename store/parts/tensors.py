@@ -271,7 +271,7 @@ def read_image(
                 arrays[field] = arrays[field][..., :n_tokens]
         arrays["image_id"] = arrays["image_id"].decode()
         arrays["model_input"] = arrays["model_input"].tobytes()
-        _check_picture(arrays["model_input"])
+        check_picture(arrays["model_input"])
         return ImageTensors(**arrays)
 
 
@@ -333,7 +333,7 @@ def _grid(kept: Array | None, n_tokens: int, names: Mapping[str, str]) -> tuple[
     return rows, columns
 
 
-def _check_picture(content: bytes) -> None:
+def check_picture(content: bytes) -> None:
     """Raises ValueError where the picture is no JPEG, or larger than any model's input."""
     # Only the head is read here. Other formats have decoders that start programs or unpack bombs.
     try:

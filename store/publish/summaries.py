@@ -15,6 +15,7 @@ from store.statistics import (
     add_foretold,
     add_head_curves,
     add_landmarks,
+    add_patching,
     add_questions,
     add_reader_gains,
     bootstrap_weights,
@@ -39,6 +40,7 @@ COMPUTED = (
     "reader_gain",
     "chance",
     "foretold",
+    "patch_curve",
 )
 """The tables filled here; parts may have rows of some of them, too."""
 
@@ -55,6 +57,7 @@ def add_summaries(con: duckdb.DuckDBPyConnection, scratch: Path) -> None:
     """
     add_convergence(con)
     add_questions(con)
+    add_patching(con)
     judged.add_image_stats(con)
     if n_images := prepare(con):
         weights = bootstrap_weights(n_images, scratch / "weights.u1")

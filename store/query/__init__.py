@@ -4,6 +4,7 @@ All SQL of readers is here. Reads one generation and writes nothing into a run's
 """
 
 from store.query import (
+    broken,
     by_layer,
     checks,
     conditions,
@@ -13,6 +14,7 @@ from store.query import (
     judges,
     maps,
     one_image,
+    patching,
     reader,
     similar,
     translators,
@@ -41,6 +43,7 @@ __all__ = [
     "Search",
     "Selection",
     "Sort",
+    "broken",
     "by_layer",
     "checks",
     "conditions",
@@ -56,6 +59,7 @@ __all__ = [
     "open_generation",
     "open_run",
     "parse_predicates",
+    "patching",
     "reader",
     "similar",
     "translators",

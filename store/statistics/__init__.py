@@ -9,9 +9,10 @@ from store.statistics.chance import add_chance
 from store.statistics.changes import add_changes, paired
 from store.statistics.convergence import add_convergence
 from store.statistics.curves import add_curves, add_landmarks
-from store.statistics.foretold import add_foretold
+from store.statistics.foretold import add_foretold, rank_correlations
 from store.statistics.head_curves import add_head_curves
 from store.statistics.matrices import Values, prepare
+from store.statistics.patching import add_patching
 from store.statistics.questions import add_questions
 from store.statistics.shrink import shrunk
 from store.statistics.translators import add_reader_gains
@@ -27,6 +28,7 @@ __all__ = [
     "add_foretold",
     "add_head_curves",
     "add_landmarks",
+    "add_patching",
     "add_questions",
     "add_reader_gains",
     "believed",
@@ -37,6 +39,7 @@ __all__ = [
     "matrices",
     "paired",
     "prepare",
+    "rank_correlations",
     "shrunk",
     "summarise",
 ]

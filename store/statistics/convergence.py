@@ -5,6 +5,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from store.schema import BASELINE
 from store.text import normalise
 
 SCORES = {
@@ -22,6 +23,8 @@ _TEXTS = 50_000
 def add_convergence(con: duckdb.DuckDBPyConnection) -> None:
     """Add to table `image_stat` the layer from which an image's captions stay.
 
+    And the first at which a condition's captions part from the baseline's (`_diverge`).
+
     `convergence_layer` is the least layer from which every caption equals the last layer's on
     normalised text (tau = 1); those of `SCORES` the least from which every score against the
     final caption is at least tau; a layer that is not scored does not count as there.
@@ -37,6 +40,7 @@ def add_convergence(con: duckdb.DuckDBPyConnection) -> None:
         FROM caption LEFT JOIN normal USING (text)""",
         [],
     )
+    _diverge(con)
     for name, (metric, tau) in SCORES.items():
         # A caption that is empty has no score: of an empty final one, no layer counts as there.
         _converge(
@@ -61,6 +65,28 @@ def _converge(con: duckdb.DuckDBPyConnection, name: str, there: str, params: lis
         GROUP BY condition_id, image_id""",
         params,
     )
+
+
+def _diverge(con: duckdb.DuckDBPyConnection) -> None:
+    """Add where the captions of a condition part from the baseline's, on normalised text.
+
+    `divergence_layer` is the first layer whose caption is another; `lasting_divergence_layer` the
+    least from which all are. NULL where there is none; of conditions of which all layers were
+    decoded.
+    """
+    apart = f"""
+        SELECT e.condition_id, e.image_id, layer, e.normal IS DISTINCT FROM b.normal AS there
+        FROM (FROM caption LEFT JOIN normal USING (text) WHERE condition_id <> '{BASELINE}') e
+        JOIN (FROM caption LEFT JOIN normal USING (text) WHERE condition_id = '{BASELINE}') b
+            USING (image_id, layer)"""
+    con.execute(
+        f"""
+        INSERT INTO image_stat
+        SELECT condition_id, image_id, 'divergence_layer', min(layer) FILTER (there)
+        FROM ({apart}) SEMI JOIN ({ALL_LAYERS}) USING (condition_id)
+        GROUP BY condition_id, image_id"""
+    )
+    _converge(con, "lasting_divergence_layer", apart, [])
 
 
 def _add_normal(con: duckdb.DuckDBPyConnection) -> None:

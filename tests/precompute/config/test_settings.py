@@ -51,7 +51,7 @@ def test_what_does_not_fit_is_listed(tmp_path):
 def test_a_misspelt_setting_names_the_one_that_is_meant(tmp_path):
     path = tmp_path / "own.toml"
     text = (PROJECT / "precompute/configs/demo.toml").read_text(encoding="utf-8")
-    path.write_text(text.replace("part_size", "partsize").replace("all_layers", "all_layer"))
+    path.write_text(text.replace("part_size", "partsize").replace("all_layers", "all_layer", 1))
     with pytest.raises(ValueError, match="does not fit") as caught:
         read_config(path)
     _, *lines = str(caught.value).splitlines()
