@@ -206,12 +206,11 @@ def without(
         scale = torch.ones(len(some), tower.n_heads, device=effects.logprob.device)
         scale[range(len(some)), [head for _, head, _ in some]] = 0
         edit = {at: LayerEdit(head_scale=scale)}
-        states = effects.states[:at]
+        *between, last = run_states(tower, effects.states[at - 1][images], edit, at)
         if isinstance(captioner, HasTaps):
-            states = [state[images] for state in states]
-        states += run_states(tower, effects.states[at - 1][images], edit, at)
-        read = as_read(captioner, tower.n_layers, states)
-        memory = captioner.read(read, config.decode.prompt)
+            below = [state[images] for state in effects.states[:at]]
+            last = as_read(captioner, tower.n_layers, [*below, *between, last])
+        memory = captioner.read(last, config.decode.prompt)
         removed = captioner.logprob(memory, [captions[i] for i in images])
         values: list[float] = (removed - effects.logprob[images]).tolist()
         return values

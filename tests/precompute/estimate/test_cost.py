@@ -21,6 +21,7 @@ from precompute.estimate.cost import (
 )
 from precompute.forward import capture
 from precompute.forward.layers import received_pattern, run_states
+from precompute.models.captioner import as_read
 from precompute.models.family import size_of_config
 from tests.precompute.models.tiny_families import FAMILIES
 
@@ -78,7 +79,7 @@ def test_a_caption(family, beams, monkeypatch):
     """Read, decoded to the limit of words, and teacher-forced twice."""
     captioner, size = family.captioner, family.size
     generation = Generation(num_beams=beams, max_new_tokens=WORDS, min_new_tokens=WORDS)
-    state = family.tower.embed(family.pixels)
+    state = as_read(captioner, 0, [family.tower.embed(family.pixels)])
     memory, reading = counted(lambda: captioner.read(state, "a cat"))
     captions, generating = counted(lambda: captioner.generate(memory, generation))
     assert all(len(caption) == WORDS for caption in captions)
@@ -105,7 +106,8 @@ def test_an_images_arrays_on_disk(family):
 def test_keys_and_values_hold_the_image_and_the_prompt(family, config):
     """Those that `generate` leaves behind for one row."""
     captioner, size = family.captioner, family.size
-    memory = captioner.read(family.tower.embed(family.pixels[:1]), "a cat")
+    state = as_read(captioner, 0, [family.tower.embed(family.pixels[:1])])
+    memory = captioner.read(state, "a cat")
     words = captioner._words(memory, [()])
     cache = captioner.model(**words, use_cache=True).past_key_values
     kept = sum(layer.keys.nbytes + layer.values.nbytes for layer in cache.layers)
