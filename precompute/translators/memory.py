@@ -14,8 +14,9 @@ Rank = Literal["full"] | int
 _SHARE = 0.8
 """Of the free memory; the rest is for states on the way."""
 _SPLITS = 2
-_SOLVING = 5
-"""Matrices of one layer beside its sums while it is solved: eigenvectors, products, the map."""
+_SOLVING = 16
+"""Matrices of one layer beside its sums while it is solved: eigenvectors, products, the map; and
+what eigh takes for itself."""
 
 
 def features_of(rank: Rank, width: int) -> int:

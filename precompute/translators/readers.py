@@ -133,6 +133,7 @@ def _condition_rows(config: TranslatorsConfig, identities: Mapping[str, Identity
             "penalty": of.penalty,
             "fit_error": of.fit_error,
             "chosen_error": of.chosen_error,
+            **({"steps": of.steps, "chosen_kl": of.chosen_kl} if of.steps else {}),
             **({"seed": config.seed} if reader == OTHERS else {}),
         }
         rows.append(

@@ -46,6 +46,9 @@ class Identity(BaseModel):
         penalty: by layer, the one chosen; of the lens none.
         fit_error: by layer, what of Z^L - Z^l about its mean is left where it was fitted.
         chosen_error: the same on the images that chose.
+        steps: by layer, after how many steps of refining its map was taken; empty without any.
+        ridge_kl: by layer, KL to the words on Z^L, before, on the images that chose.
+        chosen_kl: the same after.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -63,6 +66,9 @@ class Identity(BaseModel):
     penalty: tuple[float, ...] = ()
     fit_error: tuple[float, ...] = ()
     chosen_error: tuple[float, ...] = ()
+    steps: tuple[int, ...] = ()
+    ridge_kl: tuple[float, ...] = ()
+    chosen_kl: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
