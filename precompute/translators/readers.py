@@ -24,6 +24,7 @@ from precompute.runner import (
     Advance,
     Job,
     Lazy,
+    Plan,
     Row,
     baseline_batches,
     caption_row,
@@ -83,7 +84,7 @@ def _read(job: Job, config: TranslatorsConfig) -> None:
     capture = capture_of(job)
     require_complete(run / "parts" / capture.stage)  # whose images stand in for whom
     images = read_table(capture.parts.values(), "image")
-    used = _used(identities[TUNED], str(plan.decides["data"]))
+    used = _used(identities[TUNED], plan)
     ids = sorted(set(images["image_id"].to_pylist()) - used)
     if not ids:
         raise ValueError(
@@ -113,9 +114,13 @@ def _read(job: Job, config: TranslatorsConfig) -> None:
     make_parts(job.maker, run, stage, {name: len(some) for name, some in shards.items()}, make)
 
 
-def _used(identity: Identity, data: str) -> set[str]:
-    """The images of a run that fitted or chose: none, unless they are of its own data set."""
-    return {*identity.fit, *identity.choose} if identity.dataset_sha256 == data else set()
+def _used(identity: Identity, plan: Plan) -> set[str]:
+    """The images of a run that fitted or chose: none, unless they are of its own data set.
+
+    Another draw of a data set has another fingerprint, and the same name and images.
+    """
+    own = identity.dataset_sha256 == plan.decides["data"] or identity.dataset == plan.dataset.name
+    return {*identity.fit, *identity.choose} if own else set()
 
 
 def _condition_rows(config: TranslatorsConfig, identities: Mapping[str, Identity]) -> list[Row]:
