@@ -53,7 +53,7 @@ def main() -> None:
     peak = 1024 * (memory("VmHWM") - before)
     identity = Identity(
         format=FORMAT, kind="tuned", weights_sha256="", dataset="", dataset_sha256="",
-        settings={}, fit=(), choose=(), rank=k, layers=asked.layers,
+        settings={}, seed=0, permuted_seed=0, fit=(), choose=(), rank=k, layers=asked.layers,
     )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         path, begun = Path(folder) / "maps.safetensors", time.perf_counter()

@@ -105,7 +105,8 @@ def _read(job: Job, config: TranslatorsConfig) -> None:
         },
     )
     shards = plan.shards_of(ids)
-    work = _work(job, config, files, images.filter(pc.is_in(images["image_id"], pa.array(ids))))
+    read = images.filter(pc.is_in(images["image_id"], pa.array(ids)))
+    work = _work(job, config, files, identities[TUNED].permuted_seed, read)
 
     def make(part: PartWriter, name: str, advance: Advance) -> None:
         part.table("condition", rows)
@@ -148,7 +149,7 @@ def _condition_rows(config: TranslatorsConfig, identities: Mapping[str, Identity
                 "layers": [],
                 "heads": [],
                 "source": f"{of.dataset}, {len(of.fit)} images fit and {len(of.choose)} choose, "
-                f"seed {of.settings['seed']}",
+                f"seed {of.seed}",
                 "spec": json.dumps({READER: spec}, sort_keys=True),
             }
         )
@@ -178,7 +179,9 @@ class Work:
     seed: int
 
 
-def _work(job: Job, config: TranslatorsConfig, files: Mapping[str, Path], images: pa.Table) -> Work:
+def _work(
+    job: Job, config: TranslatorsConfig, files: Mapping[str, Path], seed: int, images: pa.Table
+) -> Work:
     plan, captioner, weights = job.plan, job.captioner, str(job.plan.decides["weights"])
 
     def fitted() -> dict[str, Translators]:
@@ -188,7 +191,7 @@ def _work(job: Job, config: TranslatorsConfig, files: Mapping[str, Path], images
     return Work(
         captioner,
         Lazy(fitted),
-        Lazy(lambda: with_permuted_tower(captioner(), config.permuted_seed)),
+        Lazy(lambda: with_permuted_tower(captioner(), seed)),
         Lazy(lambda: Others(plan.items, images)),
         conditions_of(config),
         plan.config,
@@ -204,9 +207,9 @@ def write_readings(
     Args:
         part: where they are written.
         work: the model and its translators.
-        source: the capture part of the shard: its batches, and the captions of Z^L.
+        source: the capture part of the shard.
         items: which images.
-        advance: called with the number of images done, after every batch.
+        advance: called with the number of images done.
     """
     captioner, config = work.captioner(), work.config
     last = captioner.tower.n_layers

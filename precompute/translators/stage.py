@@ -199,6 +199,8 @@ def fit_kind(
         dataset="",
         dataset_sha256="",
         settings={},
+        seed=config.seed,
+        permuted_seed=config.permuted_seed,
         fit=(),
         choose=(),
         rank=len(maps[0].matrix),

@@ -38,7 +38,9 @@ class Identity(BaseModel):
         weights_sha256: of the model.
         dataset: whose images.
         dataset_sha256: its fingerprint.
-        settings: rank, penalties, seeds, as the configuration has them.
+        settings: rank, penalties ..., as the configuration has them; for the record.
+        seed: of the images' draw and split.
+        permuted_seed: of the permutation of weights, where there is one.
         fit: ids of the images that fitted them, or over which the derivative is the mean.
         choose: ids of those that chose.
         rank: features that a map reads.
@@ -59,6 +61,8 @@ class Identity(BaseModel):
     dataset: str
     dataset_sha256: str
     settings: dict[str, Any]
+    seed: int
+    permuted_seed: int
     fit: tuple[str, ...]
     choose: tuple[str, ...]
     rank: int
