@@ -282,7 +282,7 @@ def questions(config: ConfigPath, results: Results = Path("results")) -> None:
             raise typer.Exit(1)
 
 
-@app.command()
+@app.command("train-translators")
 def train_translators(
     config: ConfigPath, overrides: Overrides = None, results: Results = Path("results")
 ) -> None:

@@ -56,11 +56,13 @@ def present(
         marks=marks,
         floor=floor,
     )
-    ends = frame[["low", "mean", "high"]].stack()
-    if floor is not None and len(floor):
-        ends = pd.concat([ends, floor[["low", "high"]].stack()])
-    height = _STRIP * (float(ends.max()) - float(ends.min()) or 1.0)
-    top = float(ends.min()) - height
+    shown = [frame[end] for end in ("low", "mean", "high")]
+    if floor is not None:
+        shown += [floor[end] for end in ("low", "high")]
+    ends = pd.concat(shown).dropna()
+    least = float(ends.min())
+    height = _STRIP * (float(ends.max()) - least or 1.0)
+    top = least - height
     return alt.layer(*chart.layer, *_strip(states, top, height, first)).properties(
         height=320, **base.FIT
     )
@@ -91,11 +93,10 @@ def _strip(states: pd.DataFrame, top: float, height: float, first: int) -> list[
                 tooltip=[alt.Tooltip("layer:Q"), alt.Tooltip("state:N", title="here")],
             )
         )
-        runs = here.groupby((here["layer"].diff() != 1).cumsum())["layer"].agg(["min", "max"])
-        widest = runs.loc[(runs["max"] - runs["min"]).idxmax()]
+        low, high = _widest([int(layer) for layer in here["layer"]])
         word = pd.DataFrame(
             {
-                "layer": [(max(widest["min"] - 0.5, first) + min(widest["max"] + 0.5, last)) / 2],
+                "layer": [(max(low - 0.5, first) + min(high + 0.5, last)) / 2],
                 "at": [top - height / 2],
                 "state": [state],
             }
@@ -106,6 +107,22 @@ def _strip(states: pd.DataFrame, top: float, height: float, first: int) -> list[
             .encode(x="layer:Q", y="at:Q", text="state:N")
         )
     return drawn
+
+
+def _widest(layers: Sequence[int]) -> tuple[int, int]:
+    """The first and last of the longest run of neighbouring layers; the first run of several.
+
+    >>> _widest([0, 1, 4, 5, 6, 9])
+    (4, 6)
+    """
+    runs: list[list[int]] = []
+    for layer in layers:
+        if runs and layer == runs[-1][-1] + 1:
+            runs[-1].append(layer)
+        else:
+            runs.append([layer])
+    longest = max(runs, key=len)
+    return longest[0], longest[-1]
 
 
 def lines(

@@ -4,7 +4,6 @@ Pure but for the questions to the store, as `paper`.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import pandas as pd
 
@@ -21,6 +20,7 @@ from dashboard.names.translators import (
     UNSHOWN,
     fitted_on,
 )
+from dashboard.names.translators import about as about_reader
 from store.interventions import read_spec
 from store.metrics import ONSET, gains
 from store.query import floor as floor_queries
@@ -40,21 +40,16 @@ _ERROR = "state_error"
 
 def names(ask: Ask) -> list[str]:
     """The translators that a run is read by; each has its readers."""
-    found = [_about(row) for row in ask(reader_queries.readers).to_dict("records")]
-    return sorted({str(one["of"]) for one in found if one.get("reader") == "tuned"})
-
-
-def _about(row: Mapping[Any, Any]) -> dict[str, Any]:
-    about = read_spec(row["spec"]).get("reader")
-    return dict(about) if isinstance(about, Mapping) else {}
+    found = [about_reader(read_spec(spec)) for spec in ask(reader_queries.readers)["spec"]]
+    return sorted({str(one.get("of")) for one in found if one.get("reader") == "tuned"})
 
 
 def roles(ask: Ask, of_name: str) -> dict[str, str]:
     """Role -> condition of the readers of some translators, the native one first."""
     known = {
-        str(about["reader"]): str(row["condition_id"])
+        str(said.get("reader")): str(row["condition_id"])
         for row in ask(reader_queries.readers).to_dict("records")
-        if (about := _about(row)).get("of") == of_name
+        if str((said := about_reader(read_spec(row["spec"]))).get("of")) == of_name
     }
     return {BASELINE: BASELINE} | {role: known[role] for role in NAMES if role in known}
 

@@ -36,19 +36,23 @@ READ, PRESENT, UNSHOWN = "read", "present", "nothing shown"
 """What can be said of a layer."""
 
 
+def about(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a specification says of a reader; empty of other conditions, and of odd ones."""
+    value = spec.get("reader")
+    return value if isinstance(value, Mapping) else {}
+
+
 def name(spec: Mapping[str, Any], condition: str) -> str:
     """A reader by its specification; its id, if that does not say.
 
     >>> name({"reader": {"reader": "bias"}}, "tuned-bias"), name({}, "x")
     ('mean shift alone', 'x')
     """
-    reader = spec.get("reader")
-    role = reader.get("reader") if isinstance(reader, Mapping) else None
+    role = about(spec).get("reader")
     return NAMES.get(role, condition) if isinstance(role, str) else condition
 
 
 def fitted_on(spec: Mapping[str, Any], source: object) -> str:
     """On what a reader was fitted, as a sentence."""
-    reader = spec.get("reader")
-    rank = reader.get("rank") if isinstance(reader, Mapping) else None
+    rank = about(spec).get("rank")
     return f"Translators of rank {rank}, fitted on {source}." if rank else ""

@@ -30,7 +30,7 @@ from precompute.interventions import (
 from precompute.models import ModelSize
 from precompute.patching import read_pairs
 from precompute.runner import stage_names
-from precompute.translators import MEASURED, conditions_of, copies_last, kinds_of, shares
+from precompute.translators import BATCH, MEASURED, conditions_of, copies_last, kinds_of, shares
 from store.parts import token_attention
 
 
@@ -223,7 +223,15 @@ def _translators(
         passes = sum(towers.get(kind, 0) for kind in kinds_of(config)) * (n_fit + n_choose)
         if "jacobian" in kinds_of(config):
             passes += n_fit + min(config.jacobian_images, n_fit) * (1 + 2 * size.width)
-        yield Workload(stage_names.TRANSLATORS + config.name, passes)
+        # A step of refining is a pass through the tower, and through the decoder there and back.
+        refined = (
+            config.refine_steps * min(BATCH, n_fit) * len(set(kinds_of(config)) - {"jacobian"})
+        )
+        yield Workload(
+            stage_names.TRANSLATORS + config.name,
+            passes + refined,
+            forced=3 * refined * (size.n_layers + 1),
+        )
     readers = conditions_of(config)
     states = sum(size.n_layers + 1 - copies_last(reader) for reader in readers)
     measured = (size.n_layers + 1) * sum(reader in MEASURED for reader in readers)

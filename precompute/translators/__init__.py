@@ -10,10 +10,12 @@ from precompute.translators.memory import file_bytes, memory_of, require_memory
 from precompute.translators.native import measure_native
 from precompute.translators.readers import conditions_of, read_layers
 from precompute.translators.readings import MEASURED, copies_last
+from precompute.translators.refine import BATCH
 from precompute.translators.split import shares
 from precompute.translators.stage import check_translators, fit_translators, kinds_of
 
 __all__ = [
+    "BATCH",
     "MEASURED",
     "check_translators",
     "conditions_of",

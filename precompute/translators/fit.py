@@ -86,10 +86,8 @@ def fit_layers(
 
     fit, final_mean = summed(images.fit)
     choose, _ = summed(images.choose)
-    fitted = [
-        fit_map(fit[layer], choose[layer], config.penalties, bases[layer])
-        for layer in towers.layers
-    ]
+    # The sums of a layer are let go once it is solved.
+    fitted = [fit_map(fit.pop(0), choose.pop(0), config.penalties, basis) for basis in bases]
     return fitted, final_mean
 
 

@@ -58,5 +58,6 @@ def sum_of_jacobians(
             cotangent[..., coordinate] = probe
             gradients = torch.autograd.grad(last, below, cotangent, retain_graph=True)
             for layer, gradient in enumerate(gradients):
-                total[layer, coordinate] += (gradient * probe[..., None]).sum((0, 1)).float()
+                weighed = gradient.float() * probe[..., None].float()
+                total[layer, coordinate] += weighed.sum((0, 1))
     return total

@@ -2,6 +2,7 @@
 
 import math
 import os
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -13,9 +14,11 @@ from precompute.translators.sums import sums_bytes
 Rank = Literal["full"] | int
 _SHARE = 0.8
 """Of the free memory; the rest is for states on the way."""
+_MEMORY = Path("/proc/meminfo")
 _SPLITS = 2
-_SOLVING = 5
-"""Matrices of one layer beside its sums while it is solved: eigenvectors, products, the map."""
+_SOLVING = 16
+"""Matrices of one layer beside its sums while it is solved: eigenvectors, products, the map; and
+what eigh takes for itself."""
 
 
 def features_of(rank: Rank, width: int) -> int:
@@ -62,10 +65,12 @@ def file_bytes(rank: Rank, width: int, n_layers: int) -> int:
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes that are free on a device."""
+    """Bytes that are free on a device; of a CPU, with what is kept of files and can be let go."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if _MEMORY.exists():
+        return 1024 * int(_MEMORY.read_text().partition("MemAvailable:")[2].split()[0])
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")  # all: others do not say
 
 
 def require_memory(rank: Rank, width: int, n_layers: int, free: int) -> None:

@@ -24,6 +24,7 @@ from precompute.runner import (
     Advance,
     Job,
     Lazy,
+    Plan,
     Row,
     baseline_batches,
     caption_row,
@@ -83,7 +84,7 @@ def _read(job: Job, config: TranslatorsConfig) -> None:
     capture = capture_of(job)
     require_complete(run / "parts" / capture.stage)  # whose images stand in for whom
     images = read_table(capture.parts.values(), "image")
-    used = _used(identities[TUNED], str(plan.decides["data"]))
+    used = _used(identities[TUNED], plan)
     ids = sorted(set(images["image_id"].to_pylist()) - used)
     if not ids:
         raise ValueError(
@@ -104,7 +105,8 @@ def _read(job: Job, config: TranslatorsConfig) -> None:
         },
     )
     shards = plan.shards_of(ids)
-    work = _work(job, config, files, images.filter(pc.is_in(images["image_id"], pa.array(ids))))
+    read = images.filter(pc.is_in(images["image_id"], pa.array(ids)))
+    work = _work(job, config, files, identities[TUNED].permuted_seed, read)
 
     def make(part: PartWriter, name: str, advance: Advance) -> None:
         part.table("condition", rows)
@@ -113,9 +115,13 @@ def _read(job: Job, config: TranslatorsConfig) -> None:
     make_parts(job.maker, run, stage, {name: len(some) for name, some in shards.items()}, make)
 
 
-def _used(identity: Identity, data: str) -> set[str]:
-    """The images of a run that fitted or chose: none, unless they are of its own data set."""
-    return {*identity.fit, *identity.choose} if identity.dataset_sha256 == data else set()
+def _used(identity: Identity, plan: Plan) -> set[str]:
+    """The images of a run that fitted or chose: none, unless they are of its own data set.
+
+    Another draw of a data set has another fingerprint, and the same name and images.
+    """
+    own = identity.dataset_sha256 == plan.decides["data"] or identity.dataset == plan.dataset.name
+    return {*identity.fit, *identity.choose} if own else set()
 
 
 def _condition_rows(config: TranslatorsConfig, identities: Mapping[str, Identity]) -> list[Row]:
@@ -133,6 +139,7 @@ def _condition_rows(config: TranslatorsConfig, identities: Mapping[str, Identity
             "penalty": of.penalty,
             "fit_error": of.fit_error,
             "chosen_error": of.chosen_error,
+            **({"steps": of.steps, "chosen_kl": of.chosen_kl} if of.steps else {}),
             **({"seed": config.seed} if reader == OTHERS else {}),
         }
         rows.append(
@@ -142,7 +149,7 @@ def _condition_rows(config: TranslatorsConfig, identities: Mapping[str, Identity
                 "layers": [],
                 "heads": [],
                 "source": f"{of.dataset}, {len(of.fit)} images fit and {len(of.choose)} choose, "
-                f"seed {of.settings['seed']}",
+                f"seed {of.seed}",
                 "spec": json.dumps({READER: spec}, sort_keys=True),
             }
         )
@@ -172,7 +179,9 @@ class Work:
     seed: int
 
 
-def _work(job: Job, config: TranslatorsConfig, files: Mapping[str, Path], images: pa.Table) -> Work:
+def _work(
+    job: Job, config: TranslatorsConfig, files: Mapping[str, Path], seed: int, images: pa.Table
+) -> Work:
     plan, captioner, weights = job.plan, job.captioner, str(job.plan.decides["weights"])
 
     def fitted() -> dict[str, Translators]:
@@ -182,7 +191,7 @@ def _work(job: Job, config: TranslatorsConfig, files: Mapping[str, Path], images
     return Work(
         captioner,
         Lazy(fitted),
-        Lazy(lambda: with_permuted_tower(captioner(), config.permuted_seed)),
+        Lazy(lambda: with_permuted_tower(captioner(), seed)),
         Lazy(lambda: Others(plan.items, images)),
         conditions_of(config),
         plan.config,
@@ -198,9 +207,9 @@ def write_readings(
     Args:
         part: where they are written.
         work: the model and its translators.
-        source: the capture part of the shard: its batches, and the captions of Z^L.
+        source: the capture part of the shard.
         items: which images.
-        advance: called with the number of images done, after every batch.
+        advance: called with the number of images done.
     """
     captioner, config = work.captioner(), work.config
     last = captioner.tower.n_layers

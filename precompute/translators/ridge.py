@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -49,28 +50,44 @@ def fit_map(
     u, t = fit.u / fit.n[:, None], fit.t / fit.n[:, None]
     here, there = centred(fit, u, t), centred(choose, u, t)
     values, vectors = torch.linalg.eigh(here.uu)
-    turned = vectors.T @ here.ut
-    scale = float(values.clamp_min(0).sum()) / len(values)
-    best: tuple[float, float, Tensor] | None = None
-    for penalty in sorted(penalties, reverse=True):
-        # Where a layer does not vary at all there is nothing to divide by, and nothing to map.
-        weights = (values.clamp_min(0) + penalty * scale).clamp_min(torch.finfo(values.dtype).tiny)
-        matrix = vectors @ (turned / weights[:, None])
-        error = _error(there.uu, there.ut, there.tt, matrix)
-        if best is None or error < best[0]:
-            best = error, penalty, matrix
-    assert best is not None  # penalties are not empty
-    chosen_error, penalty, matrix = best
-    offset = t - u @ matrix
-    return Fitted(
-        Map(matrix.float(), offset.float(), t.float(), None if basis is None else basis.float()),
-        penalty,
-        _error(here.uu, here.ut, here.tt, matrix),
-        chosen_error,
+    turned = vectors.T @ here.ut  # the map at penalty p is V diag(1 / (values + p)) turned
+    products = turned @ turned.T
+    of_fit = _Errors(here.tt, products.diagonal(), torch.diag(values * products.diagonal()))
+    of_choice = _Errors(
+        there.tt,
+        (turned * (vectors.T @ there.ut)).sum(1),
+        (vectors.T @ there.uu @ vectors) * products,
     )
+    values = values.clamp_min(0)
+    scale = float(values.sum()) / len(values)
+    weights = {
+        # Where a layer does not vary at all there is nothing to divide by, and nothing to map.
+        penalty: 1 / (values + penalty * scale).clamp_min(torch.finfo(values.dtype).tiny)
+        for penalty in sorted(penalties, reverse=True)
+    }
+    penalty = min(weights, key=lambda p: of_choice.share(weights[p]))
+    matrix = vectors @ (turned * weights[penalty][:, None])
+    made = Map(
+        matrix.float(),
+        (t - u @ matrix).float(),
+        t.float(),
+        None if basis is None else basis.float(),
+    )
+    chosen = weights[penalty]
+    return Fitted(made, penalty, of_fit.share(chosen), of_choice.share(chosen))
 
 
-def _error(uu: Tensor, ut: Tensor, tt: float, matrix: Tensor) -> float:
-    """Sum |t - C^T u|^2 over sum |t|^2, by sums about the means; 0 of a constant target."""
-    left = tt - 2 * float((matrix * ut).sum()) + float((matrix * (uu @ matrix)).sum())
-    return max(0.0, left) / tt if tt > 0 else 0.0
+class _Errors(NamedTuple):
+    """What is left of some targets, of all penalties at once: tt - 2 linear.w + w.quadratic.w.
+
+    w holds 1 / (eigenvalue + penalty); so no map has to be made to hear what it would leave.
+    """
+
+    tt: float
+    linear: Float[Tensor, " feature"]
+    quadratic: Float[Tensor, "feature feature"]
+
+    def share(self, w: Float[Tensor, " feature"]) -> float:
+        """Sum |t - C^T u|^2 over sum |t|^2; 0 of a constant target."""
+        left = self.tt - 2 * float(self.linear @ w) + float(w @ self.quadratic @ w)
+        return max(0.0, left) / self.tt if self.tt > 0 else 0.0

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from precompute.config import TranslatorsConfig, local_path
+from precompute.config import DecodeConfig, TranslatorsConfig, local_path
 from precompute.interventions import source_run
 from precompute.models import Captioner, VisionTower, device_of, size_of
 from precompute.runner import Advance, Job, Plan, make_parts, open_stage, stage_names
@@ -22,6 +22,7 @@ from precompute.translators.fit import (
     towers_of,
 )
 from precompute.translators.memory import free_memory, require_lens, require_memory
+from precompute.translators.refine import BATCH, refine
 from precompute.translators.split import Split, split
 from precompute.translators.storage import (
     FILE_NAME,
@@ -110,14 +111,14 @@ def _fit(job: Job, config: TranslatorsConfig) -> None:
     plan, weights = source.plan, str(job.plan.decides["weights"])
     kinds = kinds_of(config)
     settings = {name: getattr(config, name) for name in _DECIDES}
-    images = [*source.split.fit, "", *source.split.choose]
+    ids = [*source.split.fit, "", *source.split.choose]
     stage = open_stage(
         job.run,
         stage_names.TRANSLATORS + config.name,
         {
             "version": VERSION,
             "run": plan.run_id,
-            "images": hashlib.sha256("\n".join(images).encode()).hexdigest(),
+            "images": hashlib.sha256("\n".join(ids).encode()).hexdigest(),
             "kinds": kinds,
             **settings,
         },
@@ -125,13 +126,15 @@ def _fit(job: Job, config: TranslatorsConfig) -> None:
     captioner = job.captioner
     by_id = {item.image_id: item for item in plan.items}
     batch_size, dataset = plan.config.capture.batch_size, plan.dataset.name
+    decode = job.plan.config.decode
     data = str(plan.decides["data"])
     # A part goes to a worker with the images that it needs, not with the job.
     parts = source.split
 
     def make(part: PartWriter, kind: str, advance: Advance) -> None:
         fit, choose = parts.of(by_id)
-        value = fit_kind(kind, captioner(), Images(fit, choose, batch_size), config, advance)
+        images = Images(fit, choose, batch_size)
+        value = fit_kind(kind, captioner(), images, config, decode, advance)
         identity = value.identity.model_copy(
             update={
                 "weights_sha256": weights,
@@ -146,14 +149,19 @@ def _fit(job: Job, config: TranslatorsConfig) -> None:
             part.path / FILE_NAME, Translators(value.maps, value.final_mean, identity)
         )
 
-    n = len(parts.fit) + len(parts.choose)
+    n = len(parts.fit) + len(parts.choose) + config.refine_steps * min(BATCH, len(parts.fit))
     lens = len(parts.fit) + min(config.jacobian_images, len(parts.fit))
     sizes = {kind: lens if kind == JACOBIAN else n for kind in kinds}
     make_parts(job.maker, job.run, stage, sizes, make)
 
 
 def fit_kind(
-    kind: str, captioner: Captioner, images: Images, config: TranslatorsConfig, advance: Advance
+    kind: str,
+    captioner: Captioner,
+    images: Images,
+    config: TranslatorsConfig,
+    decode: DecodeConfig,
+    advance: Advance,
 ) -> Translators:
     """Fit one kind of translators; whose they are, the identity does not say yet."""
     towers = towers_of(kind, captioner, config.permuted_seed)
@@ -167,6 +175,23 @@ def fit_kind(
             name: tuple(getattr(one, name) for one in fitted)
             for name in ("penalty", "fit_error", "chosen_error")
         }
+        if config.refine_steps:
+            refined = refine(
+                towers,
+                maps,
+                images.fit,
+                images.choose,
+                config.refine_steps,
+                decode,
+                config.seed,
+                advance,
+            )
+            maps = refined.maps
+            told |= {
+                "steps": refined.steps,
+                "ridge_kl": refined.before,
+                "chosen_kl": refined.after,
+            }
     identity = Identity(
         format=FORMAT,
         kind=kind,
@@ -174,6 +199,8 @@ def fit_kind(
         dataset="",
         dataset_sha256="",
         settings={},
+        seed=config.seed,
+        permuted_seed=config.permuted_seed,
         fit=(),
         choose=(),
         rank=len(maps[0].matrix),

@@ -38,7 +38,9 @@ class Identity(BaseModel):
         weights_sha256: of the model.
         dataset: whose images.
         dataset_sha256: its fingerprint.
-        settings: rank, penalties, seeds, as the configuration has them.
+        settings: rank, penalties ..., as the configuration has them; for the record.
+        seed: of the images' draw and split.
+        permuted_seed: of the permutation of weights, where there is one.
         fit: ids of the images that fitted them, or over which the derivative is the mean.
         choose: ids of those that chose.
         rank: features that a map reads.
@@ -46,6 +48,9 @@ class Identity(BaseModel):
         penalty: by layer, the one chosen; of the lens none.
         fit_error: by layer, what of Z^L - Z^l about its mean is left where it was fitted.
         chosen_error: the same on the images that chose.
+        steps: by layer, after how many steps of refining its map was taken; empty without any.
+        ridge_kl: by layer, KL to the words on Z^L, before, on the images that chose.
+        chosen_kl: the same after.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -56,6 +61,8 @@ class Identity(BaseModel):
     dataset: str
     dataset_sha256: str
     settings: dict[str, Any]
+    seed: int
+    permuted_seed: int
     fit: tuple[str, ...]
     choose: tuple[str, ...]
     rank: int
@@ -63,6 +70,9 @@ class Identity(BaseModel):
     penalty: tuple[float, ...] = ()
     fit_error: tuple[float, ...] = ()
     chosen_error: tuple[float, ...] = ()
+    steps: tuple[int, ...] = ()
+    ridge_kl: tuple[float, ...] = ()
+    chosen_kl: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -262,7 +262,7 @@ OTHERS: dict[str, Metric] = {
         "far off as the mean state.",
         range=_POSITIVE,
         better="less",
-        section="confidence",
+        section="readers",
     ),
 }
 """Of images, of the data set, and of what is drawn on a picture."""

@@ -158,6 +158,16 @@ def test_every_command_is_in_the_readme():
         assert f"precompute {name}" in readme, name
 
 
+def test_translators_are_trained_where_a_configuration_has_them(peel, toml, tmp_path):
+    refused = peel("train-translators", toml, "--results", tmp_path / "results")
+    assert refused.exit_code == 1 and "a section [[translators]] makes it" in refused.output
+    more = toml.read_text() + '[[translators]]\nn = 5\nbeside = ["bias"]\n'
+    toml.write_text(more)
+    made = peel("train-translators", toml, "--results", tmp_path / "results")
+    assert made.exit_code == 0 and "has its translators." in made.output
+    assert [path.parent.name for path in tmp_path.rglob("*.safetensors")] == ["tuned"]
+
+
 def test_shares_end_saying_so_and_the_last_completes(peel, toml, tmp_path):
     call = ("run", toml, "--results", tmp_path / "results", "--shard")
     first = peel(*call, "1/2")

@@ -26,10 +26,13 @@ def names(key: Key) -> dict[str, str]:
     if not rows:
         return {}
     specs = {str(row["condition_id"]): read_spec(row["spec"]) for row in rows}
-    owners = {spec.get("reader", {}).get("of") for spec in specs.values()}
+    owners = {
+        condition: str(reader_names.about(spec).get("of")) for condition, spec in specs.items()
+    }
+    several = len(set(owners.values())) > 1
     named = {
         condition: reader_names.name(spec, condition)
-        + (f" ({spec.get('reader', {}).get('of')})" if len(owners) > 1 else "")
+        + (f" ({owners[condition]})" if several else "")
         for condition, spec in specs.items()
     }
     order = list(reader_names.NAMES.values())

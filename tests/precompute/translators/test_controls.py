@@ -32,7 +32,7 @@ def gains(config):
     images = Images(fitting, choosing, 16)
     (settings,) = config.translators
     fitted = {
-        kind: fit_kind(kind, captioner, images, settings, lambda _: None)
+        kind: fit_kind(kind, captioner, images, settings, config.decode, lambda _: None)
         for kind in ("tuned", "permuted")
     }
     pixels = captioner.pixels([item.open() for item in read])

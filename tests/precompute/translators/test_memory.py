@@ -26,7 +26,7 @@ def test_sums_are_as_large_as_they_are_said_to_be():
         large = (sums.uu.numel() + sums.ut.numel()) * 8
         assert 2 * 4 * large <= memory_of(k, 20, 3)
     # At the paper's width: 31.7 MB a layer and split in float64, for 40 layers and two splits.
-    assert memory_of("full", WIDTH, LAYERS) == pytest.approx(2.54e9 + 0.08e9, rel=0.02)
+    assert memory_of("full", WIDTH, LAYERS) == pytest.approx(2.54e9 + 0.25e9, rel=0.02)
     assert memory_of(64, WIDTH, LAYERS) < 0.1 * memory_of("full", WIDTH, LAYERS)
 
 

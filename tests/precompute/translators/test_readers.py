@@ -5,8 +5,10 @@ import pytest
 import torch
 
 from precompute.config.translators import TranslatorsConfig
+from precompute.estimate import describe
+from precompute.estimate.workload import workload
 from precompute.images import load_dataset, readable
-from precompute.models import with_permuted_tower
+from precompute.models import size_of, with_permuted_tower
 from precompute.pipeline import train_translators
 from precompute.runner.plan import plan_runs
 from precompute.translators.passes import all_states
@@ -172,6 +174,25 @@ def test_they_are_conditions_like_others_but_change_nothing_of_the_model(tables,
     assert set(gains.versus) == {"baseline", "bias", "others", "permuted", "untrained", "zero"}
     assert set(gains.layer) == {0, 1, 2} and gains.low.isna().all(), "five images are too few"
     assert not reader_queries.unread(gains).present.any()
+
+
+def test_a_plan_counts_what_is_decoded_and_kept(with_translators, tables, tmp_path):
+    size = size_of(with_translators.model)
+    work = {one.stage: one for one in workload(with_translators, "tiny", size, 5, 0)}
+    rows = tables["caption"]
+    made = rows[rows.condition_id.isin(READERS)]
+    copied = made[made.condition_id.isin(("tuned", "tuned-bias", "tuned-jacobian"))]
+    copied = copied[copied.layer == 3]
+    assert work["readers.tuned"].captions == len(made) - len(copied) == 5 * 21
+    # Each kind's towers see all eight images; the lens the six that fit, and a pass there and
+    # back for each of 32 coordinates.
+    assert work["translators.tuned"].passes == (1 + 1 + 2) * 8 + 6 + 1 + 2 * 32
+    assert work["native_reading"].forced == 5 * 5
+    own = with_translators.translators[0].model_copy(update={"images_of": "", "n": 5})
+    config = with_translators.model_copy(update={"translators": (own,)})
+    work = {one.stage: one for one in workload(config, "tiny", size, 5, 0)}
+    assert work["readers.tuned"].captions == 2 * 21, "two of five fit and one chooses"
+    assert "of rank full are fitted: float64 sums" in describe(with_translators, tmp_path)
 
 
 def parts(folder):

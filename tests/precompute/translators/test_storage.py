@@ -39,6 +39,8 @@ def value(captioner):
         dataset="some",
         dataset_sha256="b" * 64,
         settings={"n": 3, "rank": 4},
+        seed=0,
+        permuted_seed=0,
         fit=("x", "y"),
         choose=("z",),
         rank=4,
