@@ -54,8 +54,9 @@ def test_what_fails_a_trial_may_not_and_says_why(visit, tmp_path):
         trials, verdicts = map_queries.trials(opened), map_queries.verdicts(opened)
         line = map_names.line(verdicts, trials, "attention", 3)
     assert line == (
-        "Not to be read as where it looked: its patches are not shown to matter more than random "
-        "ones, and it is not shown to point at what is named (12 pictures; page Maps)."
+        "Not to be read as where it looked: by insertion (blurred picture) its patches are "
+        "not shown to matter more than random ones, and it is not shown to point at what is named "
+        "(12 pictures; page Maps)."
     )
 
 
