@@ -101,7 +101,9 @@ def test_without_a_class_token_words_are_followed_too(visit, tmp_path):
     run = run_with(tmp_path, class_token=False)
     at = visit("image", run.parent, image="img00000", word="5-1")
     assert not at.exception
-    assert "What carries “second”" in words(at)
+    with open_run(run) as opened:
+        word = opened.table("word", "image_id = 'img00000' AND word = 1")["text"][0]
+    assert f"What carries “{word}”" in words(at)
 
 
 def test_the_report_has_a_figure_a_measure_and_the_verdicts(run):
