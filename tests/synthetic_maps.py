@@ -8,6 +8,7 @@ from store.disk.runs import read_run, update_run
 from store.parts import list_parts, read_table, word_maps
 from store.parts.write import mark_complete, stage_folder, write_part
 from store.schema import BASELINE
+from store.text import content_words
 
 KINDS = ("attention", "contribution", "word")
 GAINS = {"deletion": 0.2, "insertion": 0.15, "mass": 0.2, "rank": 0.2, "pointing": 0.2}
@@ -15,26 +16,34 @@ AT = [1, 3]
 
 
 def write_maps(run: Path, seed: int = 0, gains: dict[str, float] = GAINS) -> None:
-    """Words of every image's last caption, and trials of three kinds of maps at two layers."""
+    """Two words of every last caption, the second its last; trials of three kinds of maps."""
     info = read_run(run)
     capture = next(run.glob("parts/capture-*"))
     labels = {"word_maps": {}, "faithfulness": {}}
     for label in labels:
         stage = stage_folder(run, label, {"synthetic": seed})
         for part in list_parts(capture):
-            ids = read_table([part], "image")["image_id"].to_pylist()
+            said = {
+                row["image_id"]: content_words(row["text"])[-1].text
+                for row in read_table([part], "caption").to_pylist()
+                if row["layer"] == info["n_layers"]
+            }
+            ids = list(said)
             with write_part(stage, part.name, {"images": ids}) as made:
                 if label == "word_maps":
-                    _words(made, ids, info)
+                    _words(made, said, info)
                 else:
                     rng = np.random.default_rng(seed + len(ids))
-                    made.table("map_score", [r for i in ids for r in _scores(i, rng, gains)])
+                    made.table(
+                        "map_score", [r for i in ids for r in _scores(i, said[i], rng, gains)]
+                    )
         mark_complete(stage, [part.name for part in list_parts(capture)])
         labels[label] = stage.name
     update_run(run, stages={"capture": capture.name, **labels})
 
 
-def _words(part, ids, info):
+def _words(part, said, info):
+    ids = list(said)
     n_tokens = info["grid_h"] * info["grid_w"] + bool(info["class_token"])
     layer, rng = info["n_layers"], np.random.default_rng(0)
     shape = (n_tokens, info["n_layers"], info["n_heads"])
@@ -54,7 +63,7 @@ def _words(part, ids, info):
         [
             {
                 **at,
-                "text": ("<first>", "second")[at["word"]],
+                "text": ("<first>", said[at["image_id"]])[at["word"]],
                 "begins": 0,
                 "ends": 1,
                 "logprob": -0.5,
@@ -86,7 +95,7 @@ def _words(part, ids, info):
     )
 
 
-def _scores(image_id, rng, gains):
+def _scores(image_id, word, rng, gains):
     for kind in KINDS:
         for layer in AT:
             for measure, gain in gains.items():
@@ -100,7 +109,7 @@ def _scores(image_id, rng, gains):
                     "map": kind,
                     "measure": measure,
                     "fill": "blur" if filled else "",
-                    "word": "" if filled else "second",
+                    "word": "" if filled else word,
                     "blocks": 0,
                     "value": 0.4 + sign * (gain + 0.03 * rng.normal()),
                     "floor": 0.4,

@@ -59,7 +59,7 @@ def gains(frame: pd.DataFrame, axis: str) -> Chart:
     zero = alt.Chart(pd.DataFrame({"gain": [0.0]}))
     value = alt.Y("gain:Q", title=axis)
     return alt.layer(
-        zero.mark_rule(color=base_charts.GREY, strokeDash=[4, 3]).encode(y=value),
-        base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", title=axis), y2="high:Q"),
+        zero.mark_rule(color=base_charts.GREY, strokeDash=[4, 3], aria=False).encode(y=value),
+        base.mark_rule(strokeWidth=2, aria=False).encode(y=alt.Y("low:Q", title=axis), y2="high:Q"),
         base.mark_point(filled=True, size=42, opacity=1).encode(y=value, tooltip=tooltip),
     ).properties(height=300, **base_charts.FIT)

@@ -49,14 +49,24 @@ SINGLE = (
 )
 
 
-def reasons(row: pd.Series) -> str:
+def against(row: pd.Series) -> str:
     """What speaks against a map, in words; empty where nothing does."""
-    said = {
-        "faithful": "its patches are not shown to matter more than random ones",
-        "localised": "it is not shown to point at what is named",
-        "dependent": "it stays much the same with permuted weights",
-    }
-    return ", and ".join(words for name, words in said.items() if row[name] is False)
+    said = [
+        f"by {_trials(row['lacking'])} its patches are not shown to matter more than random ones"
+        if row["faithful"] is False
+        else "",
+        "it is not shown to point at what is named" if row["localised"] is False else "",
+        "it stays much the same with permuted weights" if row["dependent"] is False else "",
+    ]
+    return ", and ".join(filter(None, said))
+
+
+def _trials(lacking: tuple[tuple[str, str], ...]) -> str:
+    """`insertion (mean colour) and deletion (blurred picture, mean colour)`."""
+    fills: dict[str, list[str]] = {}
+    for measure, fill in lacking:
+        fills.setdefault(measure, []).append(FILLS[fill])
+    return " and ".join(f"{measure} ({', '.join(some)})" for measure, some in fills.items())
 
 
 def line(verdicts: pd.DataFrame, trials: pd.DataFrame, kind: str, layer: int) -> str:
@@ -70,10 +80,12 @@ def line(verdicts: pd.DataFrame, trials: pd.DataFrame, kind: str, layer: int) ->
     """
     row = verdicts[(verdicts["map"] == kind) & (verdicts["layer"] == layer)].iloc[0]
     n = int(trials.loc[(trials["map"] == kind) & (trials["layer"] == layer), "n"].max())
-    because = reasons(row) if row["verdict"] == "no" else ""
-    return (
-        f"{MEANINGS[row['verdict']]}{f': {because}' if because else ''} ({n} pictures; page Maps)."
-    )
+    meaning, because = MEANINGS[row["verdict"]], against(row)
+    if row["verdict"] == "points" and because:
+        meaning = f"Points at what is named, but {because}"
+    elif row["verdict"] == "no" and because:
+        meaning = f"{meaning}: {because}"
+    return f"{meaning} ({n} pictures; page Maps)."
 
 
 def lines(verdicts: pd.DataFrame, trials: pd.DataFrame, kind: str) -> dict[str, str]:

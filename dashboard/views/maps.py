@@ -16,9 +16,10 @@ from store.query import maps as map_queries
 
 def show(place: Place) -> None:
     """Draw the page."""
+    key = place.published
     st.header("Maps")
     with link.notes_above():
-        _draw(place, place.published)
+        _draw(place, key)
 
 
 def _draw(place: Place, key: Key) -> None:
@@ -32,6 +33,7 @@ def _draw(place: Place, key: Key) -> None:
             "and only they are computed:"
         )
         copy_command.run_again(place.run)
+        _words(key)
         return
     verdicts = run_data.asked(key, map_queries.verdicts)
     plain_text.line("Which maps of this model may be read as “where it looked”?", "heading")
@@ -71,7 +73,8 @@ def _measure(key: Key, place: Place, trials: pd.DataFrame) -> None:
     chart = files.spec(figure.chart)  # type: ignore[arg-type]
     display.chart(chart, f"{figure.title}, by layer, a colour a kind of map.")
     files.download_row(figure.chart, figure.frame, figure.name)
-    plain_text.line(map_names.floor(trials), "small")
+    if floor := map_names.floor(trials):
+        plain_text.line(floor, "small")
 
 
 def _title(measure: str) -> str:

@@ -82,7 +82,8 @@ def verdicts(of_trials: pd.DataFrame) -> pd.DataFrame:
         of_trials: of `trials`.
 
     Returns:
-        map, layer, verdict, and faithful, localised, dependent: True, False or None (not tried).
+        map, layer, verdict; faithful, localised, dependent: True, False or None (not tried); and
+        lacking, the trials of the first whose interval does not lie above 0, as (measure, fill).
     """
     rows = []
     for (kind, layer), some in of_trials.groupby(_KIND, sort=False):
@@ -100,10 +101,16 @@ def verdicts(of_trials: pd.DataFrame) -> pd.DataFrame:
                 "faithful": faithful,
                 "localised": localised,
                 "dependent": dependent,
+                "lacking": _lacking(some),
             }
         )
-    columns = [*_KIND, "verdict", "faithful", "localised", "dependent"]
+    columns = [*_KIND, "verdict", "faithful", "localised", "dependent", "lacking"]
     return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[3:], object))
+
+
+def _lacking(some: pd.DataFrame) -> tuple[tuple[str, str], ...]:
+    asked = some[some["measure"].isin(FAITHFUL) & ~(some["low"] > 0)]
+    return tuple(zip(asked["measure"], asked["fill"], strict=True))
 
 
 def _all_above(some: pd.DataFrame) -> bool | None:

@@ -1,10 +1,14 @@
 """Every page on a desk and on a phone, by day and by night: whole, quiet and accessible."""
 
+import re
+
 import pytest
 
+from store.publish import publish
 from tests.browser.driving import day_and_night, picture, violations, window
 from tests.serving import serve
 from tests.synthetic import make_run
+from tests.synthetic_maps import write_maps
 
 pytestmark = pytest.mark.browser
 
@@ -15,6 +19,8 @@ PAGES = (
     "judge",
     "interventions",
     "heads",
+    "maps",
+    "image?word=6-1",
     "pruning",
     "compare",
     "figures",
@@ -26,7 +32,12 @@ SECTIONS = ("captions", "grounding", "settles", "attention")
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
-    make_run(folder, "pages", n_images=8, n_layers=6, n_heads=3, grid=(8, 8), conditions=True)
+    run = make_run(
+        folder, "pages", n_images=8, n_layers=6, n_heads=3, grid=(8, 8), conditions=True,
+        publish=False,
+    )  # fmt: skip
+    write_maps(run)
+    publish(run)
     with serve(folder, tmp_path_factory.mktemp("server") / "log") as server:
         yield server
 
@@ -68,7 +79,7 @@ def look(screen, address, path, name):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_is_whole_quiet_and_accessible(screen, address, page):
-    assert look(screen, address, page, f"page-{page or 'images'}") == []
+    assert look(screen, address, page, f"page-{re.sub(r'[^a-z]+', '-', page) or 'images'}") == []
 
 
 @pytest.mark.parametrize("section", SECTIONS)

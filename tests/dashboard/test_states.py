@@ -36,7 +36,15 @@ def test_a_run_that_is_not_published(visit, tmp_path, page):
 def test_an_older_file_without_a_table(visit, tmp_path, page):
     run = make_run(tmp_path, n_images=2, conditions=True)
     with duckdb.connect(str(run / "results-1.duckdb")) as con:
-        for table in ("score", "curve", "skipped", "head_stat", "head_curve", "change"):
+        for table in (
+            "score",
+            "curve",
+            "skipped",
+            "head_stat",
+            "head_curve",
+            "change",
+            "map_score",
+        ):
             con.execute(f"DROP TABLE {table}")
     at = visit(page, tmp_path)
     assert not at.exception

@@ -54,8 +54,9 @@ def test_what_fails_a_trial_may_not_and_says_why(visit, tmp_path):
         trials, verdicts = map_queries.trials(opened), map_queries.verdicts(opened)
         line = map_names.line(verdicts, trials, "attention", 3)
     assert line == (
-        "Not to be read as where it looked: its patches are not shown to matter more than random "
-        "ones, and it is not shown to point at what is named (12 pictures; page Maps)."
+        "Not to be read as where it looked: by insertion (blurred picture) its patches are "
+        "not shown to matter more than random ones, and it is not shown to point at what is named "
+        "(12 pictures; page Maps)."
     )
 
 
@@ -100,7 +101,9 @@ def test_without_a_class_token_words_are_followed_too(visit, tmp_path):
     run = run_with(tmp_path, class_token=False)
     at = visit("image", run.parent, image="img00000", word="5-1")
     assert not at.exception
-    assert "What carries “second”" in words(at)
+    with open_run(run) as opened:
+        word = opened.table("word", "image_id = 'img00000' AND word = 1")["text"][0]
+    assert f"What carries “{word}”" in words(at)
 
 
 def test_the_report_has_a_figure_a_measure_and_the_verdicts(run):

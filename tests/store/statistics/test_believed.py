@@ -89,6 +89,8 @@ def test_the_rule(gains, verdict):
     there = {name: gain for name, gain in zip(MEASURES, gains, strict=True) if gain is not None}
     (row,) = believed.verdicts(believed.trials(rows("attention", 3, there))).to_dict("records")
     assert (row["map"], row["layer"], row["verdict"]) == ("attention", 3, verdict)
+    below = [name for name in believed.FAITHFUL if there.get(name, 1) < 0.1]
+    assert row["lacking"] == tuple((name, "blur") for name in below)
 
 
 def test_few_pictures_tell_nothing():
