@@ -14,6 +14,8 @@ PAGES = (
     "layers",
     "judge",
     "interventions",
+    "robustness",
+    "patching",
     "heads",
     "pruning",
     "compare",
