@@ -173,7 +173,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def _grammar() -> str:
     *others, last = (example for kind in KINDS.values() for example in kind.examples)
-    others += EXAMPLES
+    others = [*EXAMPLES, "patch:5@IMAGE", *others]
     return f"{', '.join(others)} or {last}, several joined by commas, a mean's run after @"
 
 
