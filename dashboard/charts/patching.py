@@ -91,9 +91,7 @@ def patches(frame: pd.DataFrame, columns: int) -> Chart:
         .properties(width=_SMALL, height=_SMALL)
     )
     maps: alt.FacetChart = small.facet(
-        facet=alt.Facet(
-            "layer:O", title=None, header=alt.Header(labelExpr="'layer ' + datum.label")
-        ),
+        facet=alt.Facet("layer:O", title="layer"),
         columns=_ACROSS,
         spacing=8,
     ).properties(padding=MARGINS)

@@ -173,8 +173,10 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def _grammar() -> str:
     *others, last = (example for kind in KINDS.values() for example in kind.examples)
-    others += EXAMPLES
-    return f"{', '.join(others)} or {last}, several joined by commas, a mean's run after @"
+    return (
+        f"{', '.join(others)} or {last}, several joined by commas, a mean's run after @; beside "
+        f"them of the picture {', '.join(EXAMPLES)}, and states of another: patch:5@IMAGE"
+    )
 
 
 def _layer_sets(text: str, n_layers: int, paper: bool) -> Iterator[tuple[int, ...]]:

@@ -18,6 +18,8 @@ PAGES = (
     "layers",
     "judge",
     "interventions",
+    "robustness",
+    "patching",
     "heads",
     "maps",
     "image?word=6-1",

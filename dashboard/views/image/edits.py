@@ -12,7 +12,7 @@ from dashboard.data.run import Key
 from dashboard.names.conditions import edit_name
 from dashboard.widgets import link, making, menus, picture, two_captions
 from dashboard.widgets import text as plain_text
-from store.interventions import KINDS, read_spec
+from store.interventions import BROKEN, KINDS, read_spec
 from store.query import conditions as condition_queries
 from store.schema import BASELINE
 
@@ -29,8 +29,9 @@ def show(key: Key, image_id: str, condition: str) -> None:
     if edited.empty:
         making.partly(key.path, "This caption under edits of the model")
         return
-    plain_text.line("What if the model were edited?", "heading")
     kinds = [kind for kind in KINDS if kind in set(edited["kind"])]
+    broken = "the model or the picture" if set(kinds) & BROKEN.keys() else "the model"
+    plain_text.line(f"What if {broken} were edited?", "heading")
     current = edited.loc[edited["condition_id"] == condition, "kind"].tolist()
     kind = menus.menu(
         "Edit",

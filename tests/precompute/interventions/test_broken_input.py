@@ -13,7 +13,12 @@ from precompute.estimate.workload import workload
 from precompute.inputs import Clean, break_pixels
 from precompute.interventions.conditions import Shape
 from precompute.interventions.parse import expand, parse
+from precompute.interventions.sweep import sweep
 from precompute.models import size_of
+from precompute.runner.job import Job
+from precompute.runner.plan import plan_runs
+from precompute.runner.stage import Maker
+from precompute.runner.watch import Watch
 from store import open_run
 from tests.precompute.brute_force import hooked, states
 
@@ -26,6 +31,7 @@ CONDITIONS = {
 }
 ATTACK = "pgd:eps=8,step=4,n=2"
 LAST = "pixelate@5"  # read at the last layer alone
+GRAFTS = ("patch:3@img-0", "patch:2:mlp@img-4")
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +45,7 @@ def with_experiments(config):
                 ),
                 # Beside one that is not of the picture, and shares its batches.
                 ExperimentConfig(name="plain", conditions=("skip:3", LAST)),
+                ExperimentConfig(name="patched", conditions=GRAFTS),
             ),
         }
     )
@@ -145,6 +152,7 @@ def test_the_rows_of_conditions_say_what_was_done(tables):
         ATTACK: "pgd",
         "skip:3": "skip",
         LAST: "corrupt",
+        **dict.fromkeys(GRAFTS, "patch"),
     }
     assert list(rows.layers["gaussian_noise@3"]) == []
     assert list(rows.layers["occlude:50,skip:2"]) == [2]
@@ -176,3 +184,20 @@ def test_entries_stand_for_several_and_what_contradicts_is_refused():
         parse("fog@3,snow@2", SHAPE)
     with pytest.raises(ValueError, match=r"gaussian_noise@3, occlude:30"):
         parse("nonsense", SHAPE)
+
+
+def test_the_last_state_of_another_gives_its_caption(tables):
+    captions = tables["caption"].query("layer == 3").set_index(["condition_id", "image_id"])
+    given, put = captions.loc[("baseline", "img-0")], captions.loc[GRAFTS[0]]
+    assert len(put) == 5
+    assert {tuple(ids) for ids in put.token_ids} == {tuple(given.token_ids)}
+    assert put.mean_logprob.to_numpy() == pytest.approx(given.mean_logprob, abs=1e-4)
+    own, same = (captions.loc[(c, "img-4")].mean_logprob for c in ("baseline", GRAFTS[1]))
+    assert same == pytest.approx(own, abs=1e-4)  # of itself: nothing
+
+
+def test_of_states_put_in_no_maps_are_kept(folder, with_experiments, captioner):
+    (plan,) = plan_runs(with_experiments)
+    with Watch() as watch, pytest.raises(ValueError, match="no maps are kept"):
+        job = Job(plan, folder.parent, lambda: captioner, Maker(watch))
+        sweep(job, "sweep.q", [parse(GRAFTS[0], SHAPE)], with_capture=True)

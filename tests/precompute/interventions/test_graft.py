@@ -5,19 +5,12 @@ from contextlib import ExitStack
 import pytest
 import torch
 
-from precompute.config.settings import ExperimentConfig, ScoreConfig
 from precompute.forward import run_states
 from precompute.images import ImageItem, file_reader
 from precompute.interventions.apply import layer_edits
 from precompute.interventions.conditions import Shape
 from precompute.interventions.graft import put_in
 from precompute.interventions.parse import expand, parse
-from precompute.interventions.sweep import sweep
-from precompute.runner.job import Job
-from precompute.runner.plan import plan_runs
-from precompute.runner.stage import Maker
-from precompute.runner.watch import Watch
-from store import open_run
 from tests.precompute.brute_force import hooked
 
 SHAPE = Shape(3, 8)
@@ -155,25 +148,3 @@ def test_pictures_and_patches_that_are_not_there_are_refused(captioner, items):
         put_in(captioner, [parse("patch:2@gone", SHAPE).graft], items)
     with pytest.raises(ValueError, match=r"0\.\.63 for this tower; got 400"):
         put_in(captioner, [parse("patch:2:patches=400@other", SHAPE).graft], items)
-
-
-def test_in_a_run_the_last_state_of_another_gives_its_caption(config, run, captioner, tmp_path):
-    plain = config.model_copy(update={"score": ScoreConfig(metrics=("exact",))})
-    patched = ExperimentConfig(name="p", conditions=("patch:3@img-0", "patch:2:mlp@img-4"))
-    folder = run(tmp_path, plain.model_copy(update={"experiments": (patched,)}))
-    with open_run(folder) as opened:
-        captions = opened.table("caption", "layer = 3").set_index(["condition_id", "image_id"])
-        kinds = opened.table("condition").set_index("condition_id").kind
-    assert kinds["patch:3@img-0"] == "patch"
-    given = captions.loc[("baseline", "img-0")]
-    put = captions.loc["patch:3@img-0"]
-    assert len(put) == 5
-    assert {tuple(ids) for ids in put.token_ids} == {tuple(given.token_ids)}
-    assert put.mean_logprob.to_numpy() == pytest.approx(given.mean_logprob, abs=1e-4)
-    other = captions.loc[("patch:2:mlp@img-4", "img-4")]
-    own = captions.loc[("baseline", "img-4")]
-    assert other.mean_logprob == pytest.approx(own.mean_logprob, abs=1e-4)  # of itself: nothing
-    (plan,) = plan_runs(plain)
-    with Watch() as watch, pytest.raises(ValueError, match="no maps are kept"):
-        job = Job(plan, tmp_path, lambda: captioner, Maker(watch))
-        sweep(job, "sweep.q", [parse("patch:3@img-0", SHAPE)], with_capture=True)

@@ -11,6 +11,7 @@ from dashboard.charts.condition_tables import sweep
 from dashboard.names.conditions import edit_name
 from precompute.config.settings import ExperimentConfig
 from precompute.forward.layers import run_states
+from precompute.inputs.edits import Attack, Corruption, Occlusion, Shuffle
 from precompute.interventions import kinds
 from precompute.interventions.apply import layer_edits
 from precompute.interventions.conditions import Shape
@@ -39,7 +40,10 @@ def flip(monkeypatch):
 
 
 def test_every_kind_has_its_words():
-    assert [*kinds.KINDS, "prune", "mixed", interventions.READER] == list(interventions.KINDS)
+    of_pictures = [kind.kind for kind in (Corruption, Occlusion, Shuffle, Attack)]
+    assert of_pictures == list(interventions.BROKEN)
+    known = [*kinds.KINDS, "prune", "patch", "mixed", interventions.READER, *of_pictures]
+    assert known == list(interventions.KINDS)
 
 
 @pytest.mark.parametrize("name", kinds.KINDS)

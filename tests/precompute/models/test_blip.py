@@ -110,6 +110,12 @@ def test_logprobs_equal_a_step_by_step_loop_through_the_librarys_forward(
                 assert logprob == pytest.approx(total / len(ids), abs=1e-4)
 
 
+def test_a_caption_of_ones_own_ends_as_a_models_does(blip_captioner):
+    *words, end = blip_captioner.token_ids("a dog")
+    assert blip_captioner.text(words) == "a dog"
+    assert end == blip_captioner.model.config.text_config.sep_token_id
+
+
 def test_a_caption_does_not_hold_the_prompt(blip_captioner, states):
     memory = blip_captioner.read(states[-1], PROMPT)
     for ids in blip_captioner.generate(memory, Generation(max_new_tokens=4)):

@@ -123,6 +123,12 @@ def test_maps_equal_those_of_a_truncated_library_tower(reader, coloured):
         assert torch.allclose(taken.states[layer + 1], seen[0], atol=1e-4)
 
 
+def test_a_text_has_its_index_for_tokens(reader):
+    assert reader.text(reader.token_ids(TEXTS[1])) == TEXTS[1]
+    with pytest.raises(ValueError, match="one of its"):
+        reader.token_ids("no such text")
+
+
 def test_probabilities_sum_to_1_and_siglips_bias_cancels(reader, states):
     memory = reader.read(states[-1], TEMPLATE)
     each = [reader.logprob(memory, [[k]] * len(states[-1])) for k in range(len(TEXTS))]

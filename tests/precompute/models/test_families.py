@@ -13,15 +13,19 @@ from tokenizers import processors
 
 from precompute.config.settings import DecodeConfig, Generation
 from precompute.forward import layers
+from precompute.forward.batches import BatchSize
 from precompute.forward.capture import capture
 from precompute.forward.decode import decode_layers
 from precompute.forward.layers import run_layers
 from precompute.forward.parity import certificate
+from precompute.inputs import Clean, break_pixels, read_edits
 from precompute.interventions.apply import layer_edits
 from precompute.interventions.parse import Shape, parse
 from precompute.models.captioner import Captioner, all_as_read, as_read
 from precompute.models.permuted import with_permuted_tower
 from precompute.models.tower import VisionTower
+from precompute.patching import effects
+from precompute.patching.sites import Site
 from tests.precompute.models.tiny_families import FAMILIES
 
 _PICTURE = Image.new("RGB", (40, 40), (200, 30, 90))
@@ -153,6 +157,63 @@ def test_every_kind_of_condition_runs(family, taken):
         *_, last = run_layers(tower, taken.states[0], edits)
         assert last.resid_post.isfinite().all()
         assert not torch.allclose(last.resid_post, plain, atol=1e-4), text
+
+
+def test_a_caption_of_ones_own_has_tokens_of_its_words(family):
+    ids = family.token_ids("a dog")
+    assert family.text(ids) == "a dog"
+
+
+@pytest.mark.parametrize("text", ["gaussian_noise@3", "occlude:50:map"])
+def test_the_picture_is_broken_as_the_model_sees_it(family, taken, pictures, text):
+    pixels = family.pixels(pictures)
+    (edit,) = read_edits(text)
+    clean = Clean(["a", "b", "c"], pixels, taken.states, [[1]] * 3, PROMPT)
+    broken = break_pixels(family, edit, clean)
+    assert broken.shape == pixels.shape
+    assert broken.dtype == pixels.dtype
+    assert not torch.equal(broken, pixels)
+    assert torch.equal(broken, break_pixels(family, edit, clean))
+    # What is broken in 8 bits begins at the picture that the page shows.
+    black, white = family.pixels([Image.new("RGB", (9, 9), c) for c in ("black", "white")])
+    seen = np.stack([np.asarray(picture) for picture in family.model_input(pixels)])
+    values = (pixels - black) / (white - black) * 255
+    assert abs(values.permute(0, 2, 3, 1).numpy() - seen).max() < 0.51
+
+
+def test_an_attack_goes_through_the_whole_model(family, taken, pictures):
+    pixels = family.pixels(pictures)
+    ids = [family.token_ids("a dog")] * 3
+    (edit,) = read_edits("pgd:eps=16,step=4,n=1")
+    with torch.inference_mode():  # as where states are decoded
+        clean = Clean(["a", "b", "c"], pixels, taken.states, ids, PROMPT)
+        found = break_pixels(family, edit, clean)
+        before, after = (
+            family.logprob(
+                family.read(list(run_layers(family.tower, z))[-1].resid_post, PROMPT), ids
+            )
+            for z in (family.tower.embed(pixels), family.tower.embed(found))
+        )
+    assert (after <= before + 1e-4).all()
+    assert (after < before).any()
+
+
+def test_states_of_another_picture_are_put_in(family, pictures):
+    recorded = effects.record(family.tower, family.pixels(pictures[:2]))
+    ids = [family.token_ids(text) for text in ("a dog", "a cat on it")]
+    patches = torch.zeros(2, family.tower.grid[0] * family.tower.grid[1], dtype=torch.bool)
+    ways = effects.Ways(recorded, recorded.of([1, 0]), ids, ids[::-1], patches, PROMPT)
+    start, end = effects.spans(family, ways)
+    top = family.tower.n_layers
+    # With every patch (and CLS) of the last state the other's, the model is as the other makes it.
+    every = [Site(top, "rest"), Site(top, "mlp"), Site(1, "head", 0)]
+    (found, _) = effects.exact(family, ways, [every, []], BatchSize(9, "x"))
+    if not family.tower.class_token:
+        assert found[every[0]] == pytest.approx(float(end[0]), abs=1e-4)
+    (slopes, _) = effects.gradients(family, ways)
+    assert all(np.isfinite(list(slopes.values())))
+    assert any(slopes.values())
+    assert start.shape == (2,)
 
 
 def test_a_permuted_tower_says_something_else(family, taken, pictures):
