@@ -159,7 +159,9 @@ def _maps(key: Key, pair: str) -> None:
         plain_text.line("Patches, layer by layer", "heading")
         plain_text.line(
             "Of every patch, what putting its state Z^l over would do, by the gradient; "
-            "layer 0 is the embeddings.",
+            "layer 0 is the embeddings. Where the rank correlation above is low, that is "
+            "no more than a hint: exact_top under [patching] puts in more of them, and tooltips "
+            "have what was.",
             "small",
         )
         rows = effects[effects["site"] == "patch"].reset_index(drop=True)

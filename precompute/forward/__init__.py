@@ -12,17 +12,16 @@ from precompute.forward.layers import (
     NO_EDIT,
     Attention,
     LayerEdit,
-    Put,
     attend,
     constant,
     contribution_norms,
     full_pattern,
-    mixed,
     pattern_of,
     run_layers,
     run_states,
 )
 from precompute.forward.parity import certificate
+from precompute.forward.put import Put, mixed
 
 __all__ = [
     "NO_EDIT",
