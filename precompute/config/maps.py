@@ -59,6 +59,7 @@ class FaithfulnessConfig(Section):
             maps depend on them; if none are named one, half of them, and all with the embeddings.
         seed: of the orders and the permutations.
         batch_size: edited pictures that go through the model together.
+        map_batch_size: images whose activations are in memory together for the backward pass.
     """
 
     images: Chosen = 16
@@ -69,6 +70,7 @@ class FaithfulnessConfig(Section):
     randomised: tuple[int, ...] | None = None
     seed: Seed = 0
     batch_size: int = Field(default=64, ge=1)
+    map_batch_size: int = Field(default=4, ge=1)
 
 
 def spread(named: tuple[int, ...] | None, n_layers: int) -> list[int]:

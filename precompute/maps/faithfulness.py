@@ -1,13 +1,15 @@
 """The stage `faithfulness`: which maps show where the model looked, tried on edited pictures."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
+import torch
 from jaxtyping import Float
 from scipy.stats import spearmanr
 from torch import Tensor
 
 from precompute.config import Config, FaithfulnessConfig, spread
-from precompute.forward import BatchSize
+from precompute.forward import BatchSize, fitting
 from precompute.images import ImageItem, Masks
 from precompute.maps import curves, localise
 from precompute.maps.kinds import KINDS, Maps, maps_of
@@ -34,6 +36,15 @@ VERSION = 1
 
 RANDOM = "random"
 """The first random order, tried like a map; the others are what every map is held against."""
+
+
+class _Batch(NamedTuple):
+    """Images, what the model says of them, and their maps."""
+
+    ids: Sequence[str]
+    pixels: Float[Tensor, "image 3 y x"]
+    captions: Sequence[Sequence[int]]
+    maps: Maps
 
 
 def try_maps(job: Job) -> None:
@@ -102,32 +113,47 @@ def write_scores(
     rows: list[Row] = []
     size = BatchSize(wanted.batch_size, "faithfulness.batch_size")
     at = spread(wanted.layers, tower.n_layers)
+    batches: list[_Batch] = []
     for ids, pixels in baseline_batches(part, captioner, source, items, advance):
         captions = [final[image_id] for image_id in ids]
-        maps = maps_of(captioner, pixels, captions, at, config.decode.prompt)
-        rows += _faithful(captioner, ids, pixels, captions, maps, at, config, size)
+        maps = _maps(captioner, pixels, captions, at, config)
+        batches.append(_Batch(ids, pixels, captions, maps))
+        rows += _faithful(captioner, batches[-1], at, config, size)
         for k, image_id in enumerate(ids):
             words = [word.text for word in spoken(captions[k], captioner.text)]
             things = localise.targets(captioner, masks, by_id[image_id], words)
             rows += _localised(image_id, k, maps, at, things)
-        rows += _randomised(captioner, ids, pixels, captions, maps, at, config)
+    rows += _randomised(captioner, batches, at, config)
     part.meta["edited_batches"] = size.used
     part.table("map_score", rows)
 
 
-def _faithful(
+def _maps(
     captioner: Captioner,
-    ids: Sequence[str],
     pixels: Float[Tensor, "image 3 y x"],
     captions: Sequence[Sequence[int]],
-    maps: Maps,
     at: Sequence[int],
     config: Config,
-    size: BatchSize,
+) -> Maps:
+    """`maps_of` of a batch, as many images at a time as the memory holds."""
+    assert config.faithfulness is not None
+
+    def make(some: list[int]) -> Maps:
+        said = [captions[k] for k in some]
+        return maps_of(captioner, pixels[some], said, at, config.decode.prompt)
+
+    size = BatchSize(config.faithfulness.map_batch_size, "faithfulness.map_batch_size")
+    made = [maps for _, maps in fitting(range(len(pixels)), size, make)]
+    return {kind: torch.cat([maps[kind] for maps in made]) for kind in KINDS}
+
+
+def _faithful(
+    captioner: Captioner, batch: _Batch, at: Sequence[int], config: Config, size: BatchSize
 ) -> list[Row]:
     """Areas under deletion and insertion, each beside the mean of random orders."""
     wanted = config.faithfulness
     assert wanted is not None
+    ids, pixels, captions, maps = batch
     places = [(kind, layer) for kind in KINDS for layer in at] + [(RANDOM, 0)]
     n = captioner.tower.grid[0] * captioner.tower.grid[1]
     orders = [
@@ -172,13 +198,7 @@ def _localised(
 
 
 def _randomised(
-    captioner: Captioner,
-    ids: Sequence[str],
-    pixels: Float[Tensor, "image 3 y x"],
-    captions: Sequence[Sequence[int]],
-    maps: Maps,
-    at: Sequence[int],
-    config: Config,
+    captioner: Captioner, batches: Sequence[_Batch], at: Sequence[int], config: Config
 ) -> list[Row]:
     """Rank correlation of every map with that of the tower permuted from the top down.
 
@@ -189,14 +209,15 @@ def _randomised(
     rows = []
     for blocks in depths(wanted, n_layers):
         top = None if blocks == n_layers else blocks
-        other = with_permuted_tower(captioner, wanted.seed, top)
-        there = maps_of(other, pixels, captions, at, config.decode.prompt)
-        rows += [
-            score_row(image_id, layer, kind, "randomised", rho, None, blocks=blocks)
-            for k, image_id in enumerate(ids)
-            for j, layer in enumerate(at)
-            for kind, rho in _correlations(maps, there, k, j).items()
-        ]
+        other = with_permuted_tower(captioner, wanted.seed, top)  # one copy at a time
+        for batch in batches:
+            there = _maps(other, batch.pixels, batch.captions, at, config)
+            rows += [
+                score_row(image_id, layer, kind, "randomised", rho, None, blocks=blocks)
+                for k, image_id in enumerate(batch.ids)
+                for j, layer in enumerate(at)
+                for kind, rho in _correlations(batch.maps, there, k, j).items()
+            ]
     return rows
 
 
