@@ -49,7 +49,7 @@ def gain_of(role: str, layer: int, top: int) -> float:
 
 def with_readers(folder: Path, n_images: int = 14, n_layers: int = 5) -> Path:
     """Make a run, and put readers into it; published."""
-    run = make_run(folder, "read", n_images=n_images, n_layers=n_layers, conditions=True)
+    run = make_run(folder, "read", n_images=n_images, n_layers=n_layers)
     with open_run(run) as opened:
         captions = opened.table("caption", "condition_id = 'baseline'")
     rng = np.random.default_rng(7)

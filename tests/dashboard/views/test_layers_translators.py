@@ -100,7 +100,7 @@ def test_figures_and_the_report_have_them(visit, folder):
     assert "Read, present, or nothing shown" in page and GAIN not in page
 
 
-@pytest.mark.parametrize("page", ["images", "interventions", "heads", "pruning", "compare", "runs"])
+@pytest.mark.parametrize("page", ["images", "interventions", "compare"])
 def test_other_pages_open_under_a_reader(visit, folder, page):
     at = visit(page, folder, condition="tuned")
     assert not at.exception

@@ -62,10 +62,10 @@ def test_by_signs_it_is_so_in_the_mean(captioner, some_pixels, exact):
     draw = signs(0)
 
     def many(coordinate, shape):
-        for _ in range(200 if coordinate in COORDINATES else 0):
+        for _ in range(80 if coordinate in COORDINATES else 0):
             yield from draw(coordinate, shape)
 
-    got = sum_of_jacobians(captioner.tower, some_pixels, many) / 200
+    got = sum_of_jacobians(captioner.tower, some_pixels, many) / 80
     single = sum_of_jacobians(
         captioner.tower,
         some_pixels,
@@ -73,7 +73,7 @@ def test_by_signs_it_is_so_in_the_mean(captioner, some_pixels, exact):
     )
     for k, coordinate in enumerate(COORDINATES):
         off = (got[:, coordinate] - exact[k]).norm() / exact[k].norm()
-        assert off < 0.15, "200 draws"
+        assert off < 0.25, "80 draws"
         assert off < 0.5 * (single[:, coordinate] - exact[k]).norm() / exact[k].norm()
 
 
