@@ -136,3 +136,22 @@ def test_two_of_one_name_are_refused(tmp_path, section, name):
 def test_a_configuration_is_frozen():
     with pytest.raises(ValueError, match="frozen"):
         Generation().num_beams = 3
+
+
+@pytest.mark.parametrize(
+    ("setting", "backend", "fits"),
+    [
+        ({"aspect": "keep"}, "qwen2_5_vl", True),
+        ({"aspect": "keep"}, "llava", False),
+        ({"tiles": 2}, "smolvlm", True),
+        ({"tiles": 2}, "qwen3_vl", False),
+        ({"deepstack": "keep"}, "qwen3_vl", True),
+        ({"deepstack": "keep"}, "qwen2_5_vl", False),
+    ],
+)
+def test_what_one_family_alone_can_do(setting, backend, fits):
+    if fits:
+        assert ModelConfig(backend=backend, path="x", **setting)
+    else:
+        with pytest.raises(ValueError, match=next(iter(setting))):
+            ModelConfig(backend=backend, path="x", **setting)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from precompute.config.settings import HeadsConfig, PruningConfig
-from precompute.forward.batches import BatchSize, DoesNotFit, by_image, fitting
+from precompute.forward.batches import BatchSize, DoesNotFit, by_image, fitting, together
 from precompute.forward.capture import capture
 from precompute.forward.decode import decode_layers
 from precompute.pipeline import execute
@@ -48,6 +48,30 @@ def test_a_batch_that_does_not_fit_is_halved_for_good(limit, tried, used, caplog
     assert (seen, size.used) == (tried, used)
     assert len(caplog.messages) == len(tried) - len(used)
     assert all("--set decode.batch_size=" in message for message in caplog.messages)
+
+
+def test_a_batch_holds_only_what_is_alike():
+    size = BatchSize(3, "x")
+    batches = fitting([1, 3, 5, 7, 2, 9, 4], size, lambda batch: batch, alike=lambda n: n % 2)
+    assert [batch for batch, _ in batches] == [[1, 3, 5], [7], [2], [9], [4]]
+    assert size.used == [3, 1, 1, 1, 1]
+
+
+def test_what_is_alike_is_put_together_and_few_wait():
+    taken = []
+
+    def items():
+        for n in [1, 2, 10, 11, 3, 20, 4, 21, 22, 30, 5]:
+            taken.append(n)
+            yield n
+
+    of_tens = together(items(), lambda n: n // 10, 2)
+    assert [next(of_tens) for _ in range(4)] == [1, 2, 10, 11]  # as soon as there are two
+    assert taken == [1, 2, 10, 11]
+    assert list(of_tens) == [3, 4, 20, 21, 22, 30, 5]
+    assert list(together([3, 1, 2], None, 2)) == [3, 1, 2]
+    apart = list(together(range(100), lambda n: n, 2))  # none alike: eight wait at most
+    assert apart == list(range(100))
 
 
 def test_items_are_taken_when_their_batch_is_due():

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from store.errors import ImageNotFound, PartDamaged, RowsRefused
+from store.parts import token_attention
 from store.parts.tensors import ImageTensors, TensorWriter, read_ids, read_image
 
 L, H, N = 3, 2, 5
@@ -114,3 +115,45 @@ def test_missing_rows_and_files(tmp_path: Path) -> None:
     (tmp_path / "bad.h5").write_bytes(b"no")
     with pytest.raises(PartDamaged, match="HDF5"):
         read_image(tmp_path / "bad.h5", 0)
+
+
+def of_grid(i: int, grid: tuple[int, int], class_token: bool) -> ImageTensors:
+    n, rng = grid[0] * grid[1] + class_token, np.random.default_rng(i)
+    sizes = {"attention": (L, H, n), "contribution": (L, H, n), "token_norm": (L + 1, n)}
+    return image(i, grid=grid, **{name: rng.random(size) for name, size in sizes.items()})
+
+
+@pytest.mark.parametrize("class_token", [True, False])
+def test_images_of_several_grids_lie_in_one_file(tmp_path: Path, class_token: bool) -> None:
+    path, grids = tmp_path / "tensors.h5", [(2, 3), (3, 1), (1, 5)]
+    with TensorWriter(path, L, H, 6 + class_token, 4, class_token, grids=True) as writer:
+        for i, grid in enumerate(grids):
+            writer.append(of_grid(i, grid, class_token))
+        with pytest.raises(RowsRefused, match="at most"):
+            writer.append(of_grid(3, (2, 4), class_token))
+        with pytest.raises(RowsRefused, match="must have shape"):
+            writer.append(image(3, grid=(2, 3)))
+        with pytest.raises(RowsRefused, match="its grid must be given"):
+            writer.append(image(3))
+    shape = (L, H, 6 + class_token)
+    for i, grid in enumerate(grids):
+        there, expected = read_image(path, i, shape, class_token), of_grid(i, grid, class_token)
+        assert there.grid == grid
+        for name in ("attention", "contribution", "token_norm", "summary_state"):
+            values = getattr(expected, name).astype(np.float16)
+            np.testing.assert_array_equal(getattr(there, name), values)
+    with h5py.File(path, "r+") as file:
+        kept = file["cls_attention" if class_token else "received_attention"]
+        assert np.isnan(kept[1, ..., 3 + class_token :]).all()
+        file["grid"][1] = (7, 7)
+    with pytest.raises(PartDamaged, match="a grid of 7 by 7"):
+        read_image(path, 1, shape, class_token)
+
+
+def test_attention_of_all_tokens_of_several_grids(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    given = {f"i{n}": rng.random((L, n, n)) for n in (6, 4)}
+    token_attention.write(tmp_path / "t.h5", (L, 6, 6), iter(given.items()))
+    for name, values in given.items():
+        there = token_attention.read(tmp_path / "t.h5", name)
+        np.testing.assert_array_equal(there, values.astype(np.float16))
