@@ -13,7 +13,8 @@ from transformers.vision_utils import get_vision_window_index
 
 from precompute.models.family import LIBRARIES, size_of_family, weight_files
 from precompute.models.layouts import Layout
-from precompute.models.qwen import Patches, QwenCaptioner, load_qwen, merge_order, thw, view_qwen
+from precompute.models.qwen import QwenCaptioner, load_qwen
+from precompute.models.qwen_view import Patches, merge_order, thw, view_qwen
 from precompute.models.tower import VisionTower
 
 

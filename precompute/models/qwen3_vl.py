@@ -28,7 +28,8 @@ from transformers.models.qwen3_vl.modeling_qwen3_vl import (
 from precompute.models.captioner import OwnCheck, Placement
 from precompute.models.family import LIBRARIES, size_of_family, weight_files
 from precompute.models.layouts import Layout
-from precompute.models.qwen import AddedPositions, Patches, QwenCaptioner, load_qwen, view_qwen
+from precompute.models.qwen import QwenCaptioner, load_qwen
+from precompute.models.qwen_view import AddedPositions, Patches, view_qwen
 from precompute.models.tower import VisionTower
 
 
