@@ -352,6 +352,34 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
+    def _of_one_state_and_grid(self) -> Self:
+        """What reads one state of a tower, or lays patches over a picture, says what it cannot."""
+        of_grids = {
+            "[word_maps]": self.word_maps,
+            "[faithfulness]": self.faithfulness,
+            "[patching]": self.patching,
+            "[[translators]]": self.translators,
+        }
+        asked = [name for name, section in of_grids.items() if section]
+        if asked and self.model.aspect == "keep":
+            raise ValueError(
+                f"{', '.join(asked)}: pictures must have one grid. Set aspect = 'square' under "
+                "[model], or leave the section out"
+            )
+        if asked and self.model.tiles > 1:
+            raise ValueError(
+                f"{', '.join(asked)}: pictures must be whole. Set tiles = 1 under [model], or "
+                "leave the section out"
+            )
+        of_states = [name for name in asked if name in ("[patching]", "[[translators]]")]
+        if of_states and self.model.backend == "qwen3_vl":
+            raise ValueError(
+                f"{', '.join(of_states)}: Qwen3-VL reads more than one state of its tower "
+                "(DeepStack), of which one cannot be exchanged alone. Leave the section out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _fits_a_list_of_texts(self) -> Self:
         """What a CLIP without a decoder cannot do is said before any work."""
         if self.model.backend != "clip":

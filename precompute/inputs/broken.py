@@ -15,7 +15,7 @@ from precompute.inputs.attack import descend
 from precompute.inputs.corruptions import corrupt
 from precompute.inputs.edits import Attack, Corruption, InputEdit, Occlusion
 from precompute.inputs.patches import cover, reorder
-from precompute.models import Captioner
+from precompute.models import Captioner, as_read
 
 
 @dataclass(frozen=True)
@@ -105,8 +105,11 @@ def _attacked(captioner: Captioner, edit: Attack, clean: Clean) -> Tensor:
         captions = [wanted or clean.captions[i] for i in batch]
 
         def objective(values: Tensor) -> Tensor:
-            *_, last = run_states(captioner.tower, captioner.tower.embed(as_pixels(values)))
-            logprob = captioner.logprob(captioner.read(last, clean.prompt), captions)
+            tower = captioner.tower
+            states = [tower.embed(as_pixels(values))]
+            states += run_states(tower, states[0])
+            read = captioner.read(as_read(captioner, tower.n_layers, states), clean.prompt)
+            logprob = captioner.logprob(read, captions)
             return logprob if wanted is None else -logprob
 
         return descend(values[batch], objective, edit.eps / 255, edit.step / 255, edit.n)

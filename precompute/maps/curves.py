@@ -13,7 +13,7 @@ from torch import Tensor
 from precompute.config import FaithfulnessConfig, Fill
 from precompute.forward import BatchSize, fitting, run_states
 from precompute.maps import deletion
-from precompute.models import Captioner
+from precompute.models import Captioner, as_read
 
 Way = Literal["deletion", "insertion"]
 WAYS: tuple[Way, ...] = ("deletion", "insertion")
@@ -139,9 +139,9 @@ def _said(
         images = [edit.image for edit in some]
         gone = torch.stack([deletion.mask_of(edit.gone, n) for edit in some]).to(pixels.device)
         stands = torch.stack([fills[edit.fill][edit.image] for edit in some])
-        state = tower.embed(deletion.without(pixels[images], stands, gone, tower))
-        *_, state = run_states(tower, state)
-        memory = captioner.read(state, prompt)
+        states = [tower.embed(deletion.without(pixels[images], stands, gone, tower))]
+        states += run_states(tower, states[0])
+        memory = captioner.read(as_read(captioner, tower.n_layers, states), prompt)
         values: list[float] = captioner.logprob(memory, [captions[i] for i in images]).tolist()
         return values
 

@@ -13,7 +13,7 @@ from precompute.forward import BatchSize, fitting, run_states
 from precompute.maps import deletion
 from precompute.maps.gradients import Asked, Carried, carried
 from precompute.maps.words import Spoken
-from precompute.models import Captioner, logprobs_of
+from precompute.models import Captioner, HasTaps, as_read, logprobs_of
 
 
 @dataclass(frozen=True)
@@ -107,10 +107,11 @@ def deleted(
     def said(some: list[Sequence[int]]) -> list[list[float]]:
         gone = torch.stack([deletion.mask_of(patches, n) for patches in some]).to(pixels.device)
         edited = deletion.without(pixels.expand(len(some), -1, -1, -1), fill, gone, tower)
-        state, blocks = tower.embed(edited), run_states(tower, tower.embed(edited))
-        for _ in range(caption.layer):
-            state = next(blocks)
-        memory = captioner.read(state, prompt)
+        states = [tower.embed(edited)]
+        blocks = run_states(tower, states[0])
+        taps = isinstance(captioner, HasTaps)  # which may keep what lies above
+        states += blocks if taps else [next(blocks) for _ in range(caption.layer)]
+        memory = captioner.read(as_read(captioner, caption.layer, states), prompt)
         values = logprobs_of(*captioner.forced(memory, [caption.ids] * len(some)))
         return [[float(row[slice(*word.tokens)].sum()) for word in caption.words] for row in values]
 

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from precompute.forward import LayerEdit, run_states
-from precompute.models import Captioner, VisionTower, logprobs_of
+from precompute.models import Captioner, HasTaps, VisionTower, as_read, logprobs_of
 
 
 class Asked(NamedTuple):
@@ -73,8 +73,9 @@ def carried(
     )
     edits = {k: LayerEdit(head_scale=scale[:, k - 1]) for k in range(1, layer + 1)}
     states, blocks = [state], run_states(tower, state, edits)
-    states += [next(blocks) for _ in range(layer)]
-    memory = captioner.read(states[layer], prompt)
+    # What taps keep of the whole tower lies above.
+    states += blocks if isinstance(captioner, HasTaps) else [next(blocks) for _ in range(layer)]
+    memory = captioner.read(as_read(captioner, layer, states), prompt)
     values = logprobs_of(*captioner.forced(memory, [row.caption for row in asked]))
     logprob = torch.stack(
         [value[slice(*row.tokens)].sum() for value, row in zip(values, asked, strict=True)]

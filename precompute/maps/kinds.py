@@ -19,7 +19,7 @@ from precompute.forward import (
     run_states,
 )
 from precompute.maps.gradients import times_state
-from precompute.models import Captioner, Heads, VisionTower
+from precompute.models import Captioner, Heads, VisionTower, as_read
 
 KINDS = MAP_KINDS
 """attention: what CLS gives to every patch (without CLS, what it receives), mean over heads.
@@ -106,13 +106,14 @@ def _pass(
     tower = captioner.tower
     with torch.no_grad():
         state = tower.embed(pixels)
-    state = state.detach().requires_grad_()
+    embedded = state = state.detach().requires_grad_()
     attention, states = list[Attention](), list[Tensor]()
     for layer in range(1, tower.n_layers + 1):
         attention.append(attend(tower, layer, state))
         state = next(run_states(tower, state, first=layer, attention=attention[-1]))
         states.append(state)
-    logprob = captioner.logprob(captioner.read(state, prompt), captions)
+    last = as_read(captioner, tower.n_layers, [embedded, *states])
+    logprob = captioner.logprob(captioner.read(last, prompt), captions)
     wanted = [*(one.z for one in attention), *states]
     given = torch.autograd.grad(logprob.sum(), wanted, allow_unused=True)
     gradients = [

@@ -155,3 +155,25 @@ def test_what_one_family_alone_can_do(setting, backend, fits):
     else:
         with pytest.raises(ValueError, match=next(iter(setting))):
             ModelConfig(backend=backend, path="x", **setting)
+
+
+@pytest.mark.parametrize(
+    ("model", "section", "words"),
+    [
+        ({"backend": "qwen2_5_vl", "aspect": "keep"}, "word_maps", "Set aspect = 'square'"),
+        ({"backend": "smolvlm", "tiles": 2}, "faithfulness", "Set tiles = 1"),
+        ({"backend": "qwen3_vl"}, "patching", "more than one state"),
+        ({"backend": "qwen3_vl"}, "translators", "more than one state"),
+        ({"backend": "qwen3_vl"}, "word_maps", ""),
+        ({"backend": "smolvlm"}, "translators", ""),
+    ],
+)
+def test_what_wants_one_state_and_one_grid_says_so(model, section, words):
+    demo = tomllib.loads((PROJECT / "precompute/configs/demo.toml").read_text(encoding="utf-8"))
+    kept = {name: demo[name] for name in ("datasets", "decode", section)}
+    config = {**kept, "model": {"path": "x", **model}}
+    if words:
+        with pytest.raises(ValueError, match=words):
+            Config.model_validate(config)
+    else:
+        assert Config.model_validate(config)

@@ -6,6 +6,7 @@ import torch
 from precompute.forward import run_states
 from precompute.heads.effect import gradients
 from precompute.maps.gradients import Asked, carried
+from precompute.models import as_read
 from tests.precompute.models.tiny_clip import clip, siglip
 from tests.precompute.models.tiny_families import FAMILIES
 
@@ -105,8 +106,8 @@ def test_every_family_has_maps(name, pictures):
             moved = states[1].clone()
             mean = tower.patches(moved.transpose(1, 2)).mean(2)
             moved[:, token] = mean + factor * (moved[:, token] - mean)
-            *_, last = run_states(tower, moved, first=2)
-            memory = family.read(last, PROMPT)
+            passed = [embedded, moved, *run_states(tower, moved, first=2)]
+            memory = family.read(as_read(family, tower.n_layers, passed), PROMPT)
             two, one = (k * float(family.logprob(memory, [ids[:k]])) for k in (2, 1))
             values.append(two - one)
     expected = (values[0] - values[1]) / (2 * STEP)

@@ -16,12 +16,12 @@ from precompute.forward import layers
 from precompute.forward.batches import BatchSize
 from precompute.forward.capture import capture
 from precompute.forward.decode import decode_layers
-from precompute.forward.layers import run_layers
+from precompute.forward.layers import run_layers, run_states
 from precompute.forward.parity import certificate
 from precompute.inputs import Clean, break_pixels, read_edits
 from precompute.interventions.apply import layer_edits
 from precompute.interventions.parse import Shape, parse
-from precompute.models.captioner import Captioner, all_as_read, as_read
+from precompute.models.captioner import Captioner, HasTaps, all_as_read, as_read
 from precompute.models.permuted import with_permuted_tower
 from precompute.models.tower import VisionTower
 from precompute.patching import effects
@@ -185,14 +185,15 @@ def test_an_attack_goes_through_the_whole_model(family, taken, pictures):
     pixels = family.pixels(pictures)
     ids = [family.token_ids("a dog")] * 3
     (edit,) = read_edits("pgd:eps=16,step=4,n=1")
+    tower, top = family.tower, family.tower.n_layers
     with torch.inference_mode():  # as where states are decoded
         clean = Clean(["a", "b", "c"], pixels, taken.states, ids, PROMPT)
         found = break_pixels(family, edit, clean)
         before, after = (
             family.logprob(
-                family.read(list(run_layers(family.tower, z))[-1].resid_post, PROMPT), ids
+                family.read(as_read(family, top, [z, *run_states(tower, z)]), PROMPT), ids
             )
-            for z in (family.tower.embed(pixels), family.tower.embed(found))
+            for z in (tower.embed(pixels), tower.embed(found))
         )
     assert (after <= before + 1e-4).all()
     assert (after < before).any()
@@ -203,6 +204,10 @@ def test_states_of_another_picture_are_put_in(family, pictures):
     ids = [family.token_ids(text) for text in ("a dog", "a cat on it")]
     patches = torch.zeros(2, family.tower.grid[0] * family.tower.grid[1], dtype=torch.bool)
     ways = effects.Ways(recorded, recorded.of([1, 0]), ids, ids[::-1], patches, PROMPT)
+    if isinstance(family, HasTaps):  # refused with the configuration, and here
+        with pytest.raises(ValueError, match="those of 2 taps"):
+            effects.spans(family, ways)
+        return
     start, end = effects.spans(family, ways)
     top = family.tower.n_layers
     # With every patch (and CLS) of the last state the other's, the model is as the other makes it.
