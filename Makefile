@@ -114,7 +114,7 @@ test-lavis: .venv/all .venv-lavis/all
 # Starts the real server on the demo's results; needs Debian's chromium. A test that fails is run once
 # more: the summary names it.
 test-browser: .venv/all demo-run
-	$(BIN)/python -m pytest -n 2 --dist loadfile --reruns 1 -raR -m browser
+	$(BIN)/python -m pytest -n 3 --dist loadfile --reruns 1 -raR -m browser
 
 clean:
 	rm -rf .venv .venv-lavis .venv-tools $(addprefix .venv-,$(VERSIONS))
