@@ -22,7 +22,7 @@ def table_named(name: str) -> Table:
         return TABLES[name]
     except KeyError as error:
         raise TableNotFound(
-            f"table must be one of {', '.join(TABLES)}; got {name!r}. store/schema.py names them."
+            f"table must be one of {', '.join(TABLES)}; got {name!r}. store/schema names them."
         ) from error
 
 
@@ -75,7 +75,7 @@ def _check_columns(name: str, table: Table, got: Iterable[str]) -> None:
     if extra := [column for column in got if column not in table.columns]:
         raise RowsRefused(
             f"columns of {name} must be among {', '.join(table.columns)}; got {', '.join(extra)}. "
-            "Correct the name, or add the column to store/schema.py."
+            "Correct the name, or add the column to store/schema."
         )
     if got and (missing := [column for column in table.key if column not in got]):
         raise RowsRefused(f"rows of {name} must have {', '.join(missing)}: it is in the key.")

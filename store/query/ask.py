@@ -31,7 +31,7 @@ def ask(run: Source, query: str, params: Sequence[Any] = ()) -> pd.DataFrame:
         return run.sql(query, params)
     except (duckdb.CatalogException, duckdb.BinderException) as error:
         raise TableNotFound(
-            f"expected the tables of store/schema.py; got: {str(error).splitlines()[0]} "
+            f"expected the tables of store/schema; got: {str(error).splitlines()[0]} "
             "Publish the run again: `python -m precompute publish`."
         ) from error
 
