@@ -70,7 +70,9 @@ def test_a_metric_of_two_registries_is_on_every_page(tmp_path, monkeypatch, visi
     assert entry.meaning in words(menu)
     section = words(visit("layers", section="confidence"))
     assert ">Words<" in section and entry.meaning in section
-    table = visit("image", image="img00002", layer="2").dataframe[0].value
+    image = app("image", {"image": "img00002", "layer": "2"})
+    image.session_state["scores"] = True
+    table = image.run().dataframe[0].value
     assert "Words" in table.index
 
 

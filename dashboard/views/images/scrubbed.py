@@ -141,7 +141,8 @@ def _lines(row: Mapping[Any, Any], value: str | None, more: str | None) -> list[
 def _by_layer(frame: pd.DataFrame, column: str, top: int) -> dict[str, list[Any]]:
     """image_id -> values of layers 0..L, None where there is none."""
     found: dict[str, list[Any]] = {}
-    for image_id, layer, one in zip(frame["image_id"], frame["layer"], frame[column], strict=True):
+    here = frame[frame["layer"].between(0, top)]  # a run from elsewhere may say anything
+    for image_id, layer, one in zip(here["image_id"], here["layer"], here[column], strict=True):
         found.setdefault(str(image_id), [None] * (top + 1))[int(layer)] = one
     return found
 

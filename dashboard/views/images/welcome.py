@@ -68,7 +68,9 @@ def show(place: Place) -> None:
         with text:
             plain_text.line("What does each layer of a vision transformer see?", "title")
             plain_text.line(_introduced(about, run_data.count(key, Selection())))
-            plain_text.line(f"{_trajectory(key, example)} Four questions to begin with:", "small")
+            plain_text.line(
+                f"{_trajectory(key, example)} Questions to begin with:".strip(), "small"
+            )
             with st.container(gap=None, key="questions"):
                 # A link to the page that is open would be drawn as if one had gone there.
                 st.html(
@@ -174,14 +176,12 @@ def _trajectory(key: Key, example: Example) -> str:
     turns = [
         layer for i, layer in enumerate(layers) if i == 0 or texts[layer] != texts[layers[i - 1]]
     ]
+    if not turns:
+        return ""
     *before, last = turns
     said = [f"at layer {layer} “{texts[layer]}”" for layer in before[-_CHANGES + 1 :]]
-    final = f"from layer {last} on “{texts[last]}”."
-    return (
-        f"Of this picture it wrote {', '.join(said)} and {final}"
-        if said
-        else (f"Of this picture it wrote {final}")
-    )
+    before_that = f"{', '.join(said)} and " if said else ""
+    return f"Of this picture it wrote {before_that}from layer {last} on “{texts[last]}”."
 
 
 def _looked_at(key: Key, example: Example) -> str:

@@ -29,7 +29,7 @@ def test_a_back_end_is_imported_only_when_it_is_chosen():
     out = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout
-    files = ("captioner", "checkpoint", "permuted", "size", "text_space", "tower")
+    files = ("captioner", "checkpoint", "layouts", "permuted", "size", "text_space", "tower")
     names = [f"precompute.models.{name}" for name in files]
     assert out.strip() == str(names)
 
