@@ -81,7 +81,7 @@ def narrow_margins() -> None:
         "[role=tooltip] {pointer-events: none}"
         ".stMultiSelect [data-tag] {background: rgba(128, 128, 128, 0.22); color: inherit}"
         # Rows as high as what marks the open page, while they load and after.
-        ".st-key-ways .stElementContainer {height: 30px}"
+        ".st-key-ways .stElementContainer {height: 30px; margin: 0}"
         ".st-key-ways [data-testid=stSkeleton] {height: 26px}"
         "</style>"
     )

@@ -45,10 +45,11 @@ def show(place: Place) -> None:
     _headline(key, image_id, place.condition, captions)
     if nearest := provenance.nearest(run_data.run_row(key)["info"]):
         plain_text.line(nearest, "small")
-    if place.condition == BASELINE:
-        word_map.choose(key, image_id)
+    with st.container(horizontal=True, gap="medium"):
+        if place.condition == BASELINE:
+            word_map.choose(key, image_id)
+        translators.show(key, place.condition)
     notes = st.container()
-    translators.show(key, place.condition)
     here = reader_data.show(key, image_id, place.condition, against)
     word_map.show(key, image_id, here["word"])
     _nearest(key, image_id, place.condition, int(here["layer"]))
