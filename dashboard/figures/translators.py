@@ -173,13 +173,29 @@ def onset(ask: Ask, condition: str, gain: str) -> pd.DataFrame:
 
 
 def onsets(ask: Ask, of_roles: Mapping[str, str], gain: str) -> list[tuple[str, str]]:
-    """Where grounding sets in by every reader, in words; of those that reach no last gain, none."""
+    """Where grounding sets in by every reader, in words.
+
+    An onset is half of a reader's own last gain: of a control that never reaches half of the native
+    one's it would look like an early success, so that its last gain is told instead.
+    """
     lines = []
+    native = _last_gain(ask, BASELINE, gain)
     for role, condition in of_roles.items():
-        rows = onset(ask, condition, gain)
-        span = landmark_names.span(rows.iloc[0].to_dict()) if len(rows) else "nowhere"
+        rows, last = onset(ask, condition, gain), _last_gain(ask, condition, gain)
+        if rows.empty:
+            span = "nowhere"
+        elif last < native / 2:
+            span = f"nowhere: at the last layer it gains {last:.2f} of {native:.2f}"
+        else:
+            span = landmark_names.span(rows.iloc[0].to_dict())
         lines.append((NAMES[role].capitalize(), span))
     return lines
+
+
+def _last_gain(ask: Ask, condition: str, gain: str) -> float:
+    curve = ask(image_queries.curves, condition)
+    curve = curve[curve["metric"] == gain].sort_values("layer")
+    return float(curve["mean"].iloc[-1]) if len(curve) else 0.0
 
 
 def _controls(ask: Ask, about: About, of_roles: Mapping[str, str], gain: str) -> Figure:

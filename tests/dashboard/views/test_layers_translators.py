@@ -11,6 +11,7 @@ from dashboard.figures import translators as reader_figures
 from dashboard.figures.paper import About
 from dashboard.names.translators import PRESENT, READ, UNSHOWN
 from store import open_run
+from store.query import images as image_queries
 from tests.dashboard.opening import words
 from tests.synthetic_translators import GAIN, HIDDEN, with_readers
 
@@ -104,3 +105,20 @@ def test_figures_and_the_report_have_them(visit, folder):
 def test_other_pages_open_under_a_reader(visit, folder, page):
     at = visit(page, folder, condition="tuned")
     assert not at.exception
+
+
+def test_an_onset_of_a_control_that_reaches_little_is_no_onset():
+    gain = "grounded_gain_cider"
+    last = {"baseline": 4.0, "tuned": 4.1, "tuned-untrained": 0.7}
+
+    def ask(query, condition):
+        if query is image_queries.curves:
+            rows = [(gain, 0, 0.1), (gain, 2, last[condition]), ("cider", 2, 9.0)]
+            return pd.DataFrame(rows, columns=["metric", "layer", "mean"])
+        row = ("grounding_onset_cider", 1, 1, 2, "half of the last layer's")
+        return pd.DataFrame([row], columns=["metric", "layer", "low", "high", "rule"])
+
+    roles = {"baseline": "baseline", "tuned": "tuned", "untrained": "tuned-untrained"}
+    native, tuned, control = (text for _, text in reader_figures.onsets(ask, roles, gain))
+    assert native == tuned and native.startswith("layer 1")
+    assert control == "nowhere: at the last layer it gains 0.70 of 4.00"
