@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
+from scipy.integrate import trapezoid
 from torch import Tensor
 
 from precompute.config import FaithfulnessConfig, Fill
@@ -92,7 +93,7 @@ def areas(
                     inner = [found[image, fill, order, way, step] for step in range(1, steps)]
                     ends = (whole, none) if way == "deletion" else (none, whole)
                     values = (np.array([ends[0], *inner, ends[1]]) - none) / (whole - none)
-                    area = np.trapezoid(values, np.array(counts) / n)
+                    area = trapezoid(values, np.array(counts) / n)
                     made[Curve(image, order, fill, way)] = float(area)
     return made
 
