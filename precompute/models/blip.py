@@ -21,6 +21,7 @@ from transformers.utils import logging
 from precompute.config import Generation
 from precompute.models.captioner import Forced, Memory, OwnCheck, Placement, mean_logprob, to_end
 from precompute.models.checkpoint import require_all_read, safetensors
+from precompute.models.gpus import on_one
 from precompute.models.size import ModelSize
 from precompute.models.tower import VisionTower
 from precompute.models.vision import (
@@ -167,7 +168,7 @@ def load(folder: Path, placement: Placement) -> BlipCaptioner:
         config=config,
         dtype=placement.dtype,
         use_safetensors=True,
-        device_map={"": placement.device},
+        device_map=on_one(placement.device),
         output_loading_info=True,
     )
     require_all_read(info, folder)

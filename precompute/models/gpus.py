@@ -8,7 +8,17 @@ import torch
 _VISUAL = ("vision_model", "query_tokens", "qformer", "language_projection")
 
 
-def device_map(model_class: Any, config: Any, device: str, gpus: int) -> dict[str, int | str]:
+def on_one(device: str) -> dict[str, int | str] | None:
+    """A whole model on one device, in the form that `from_pretrained` takes.
+
+    None is the CPU: any map wants accelerate, which the demo is installed without.
+    """
+    return None if device == "cpu" else {"": device}
+
+
+def device_map(
+    model_class: Any, config: Any, device: str, gpus: int
+) -> dict[str, int | str] | None:
     """Which module goes where, in the form that `from_pretrained` hands to accelerate.
 
     Tower and Q-Former stay on GPU 0, and so do T5's embeddings, norms and output layer: what goes
@@ -22,7 +32,7 @@ def device_map(model_class: Any, config: Any, device: str, gpus: int) -> dict[st
         gpus: over how many; 1 means the whole model on `device`.
     """
     if gpus == 1:
-        return {"": device}
+        return on_one(device)
     with torch.device("meta"):
         model = model_class(config)
     text = model.language_model

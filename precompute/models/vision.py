@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from precompute.config import Generation
 from precompute.models.captioner import Placement
 from precompute.models.checkpoint import require_all_read
+from precompute.models.gpus import on_one
 from precompute.models.hooks import kept_patterns
 from precompute.models.tower import VisionTower, block
 
@@ -78,7 +79,7 @@ def on_one_device(model_class: Any, config: Any, folder: Path, placement: Placem
         dtype=placement.dtype,
         attn_implementation="sdpa",
         use_safetensors=True,
-        device_map={"": placement.device},
+        device_map=on_one(placement.device),
         output_loading_info=True,
     )
     require_all_read(info, folder)
